@@ -1,0 +1,38 @@
+//! Time, behind a trait, so that everything that waits or measures can be driven by a script.
+
+use std::time::{Duration, Instant};
+
+/// A monotonic clock.
+pub trait Clock: Send + Sync {
+    /// Time since the clock's own start.
+    fn now(&self) -> Duration;
+    /// Returns when [`Clock::now`] has reached `until`.
+    fn wait_until(&self, until: Duration);
+}
+
+/// The operating system's monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub struct MonotonicClock {
+    start: Instant,
+}
+
+impl MonotonicClock {
+    /// A clock that starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Clock for MonotonicClock {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn wait_until(&self, until: Duration) {
+        // a sleep may return early where the system's timer is coarse
+        while let Some(rest) = until.checked_sub(self.now()).filter(|rest| !rest.is_zero()) {
+            std::thread::sleep(rest);
+        }
+    }
+}
