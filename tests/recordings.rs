@@ -88,7 +88,7 @@ fn integers(archive: &mut NpzReader<std::fs::File>, name: &str) -> Array1<i64> {
 #[test]
 fn raw_recordings_through_the_whole_daemon_are_recognised_as_well_as_prepared_windows() {
     let Some(recordings) = test_recordings() else { return };
-    assert_eq!(recordings.len(), 18, "two recordings of each of the nine test subjects");
+    assert_eq!(recordings.len(), 19, "two recordings of each of the nine test subjects, and a third of one");
     let manifest = manifest();
     let names: Vec<&str> = manifest["task"]["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
     let state = TempDir::new().unwrap();

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum)]
     pace: Option<PaceFlag>,
     /// How long the simulated wearer moves, in seconds of its stream; 0 for ever [default: 60]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Seed of the simulated wearer
     #[arg(long, value_name = "N")]

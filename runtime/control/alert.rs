@@ -55,7 +55,8 @@ impl Alert {
 
     /// Probability that `candidate` takes longer than `available`.
     fn miss_probability(&self, candidate: &Candidate, available: Duration) -> f64 {
-        let limit = available.as_secs_f64() / candidate.latency.as_secs_f64();
+        let profiled = candidate.latency.max(Duration::from_nanos(1));
+        let limit = available.as_secs_f64() / profiled.as_secs_f64();
         1.0 - normal_cdf((limit - self.mean) / self.variance.sqrt())
     }
 }
@@ -77,16 +78,13 @@ impl Policy for Alert {
                 (self.fastest, Reason::NoneInTime, miss)
             }
         };
-        let predicted = self.candidates[rung].latency.mul_f64(self.mean.max(0.0));
+        let predicted = self.candidates[rung].slowed(self.mean);
         Choice { rung, reason, predicted, miss_probability: Some(miss) }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {
         use constants::{ALPHA, Q0, R};
-        let surprise = inference.as_secs_f64() / self.candidates[rung].latency.as_secs_f64() - self.mean;
-        if !surprise.is_finite() {
-            return;
-        }
+        let surprise = self.candidates[rung].slowdown(inference) - self.mean;
         self.noise = Q0.max(ALPHA * self.noise + (1.0 - ALPHA) * (self.gain * surprise).powi(2));
         self.variance = (1.0 - self.gain) * self.variance + self.noise;
         self.gain = self.variance / (self.variance + R);

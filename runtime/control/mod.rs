@@ -221,6 +221,23 @@ impl PolicySpec {
     }
 }
 
+/// An observed slowdown above this is taken for this: a suspended machine must not poison an estimate for hours.
+const LARGEST_SLOWDOWN: f64 = 1e3;
+
+impl Candidate {
+    /// The slowdown that an inference of this configuration shows when it took `inference`.
+    fn slowdown(&self, inference: Duration) -> f64 {
+        let profiled = self.latency.max(Duration::from_nanos(1));
+        (inference.as_secs_f64() / profiled.as_secs_f64()).min(LARGEST_SLOWDOWN)
+    }
+
+    /// The latency of this configuration under `slowdown`.
+    fn slowed(&self, slowdown: f64) -> Duration {
+        let seconds = self.latency.as_secs_f64() * slowdown.max(0.0);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+}
+
 /// The index of the most accurate candidate; of equally accurate ones the fastest.
 fn most_accurate(candidates: &[Candidate]) -> usize {
     best(candidates, |a, b| a.accuracy.total_cmp(&b.accuracy).then(b.latency.cmp(&a.latency)))

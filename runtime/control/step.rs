@@ -4,6 +4,7 @@
 //! It is the baseline of its kind: it knows neither the profile's latencies beyond their order nor the load, and it is
 //! late for several windows after each rise in load.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Candidate, Choice, Policy, Reason, Situation, most_accurate};
@@ -13,12 +14,12 @@ use super::{Candidate, Choice, Policy, Reason, Situation, most_accurate};
 pub struct Step {
     /// Rung indices from the fastest to the slowest.
     order: Vec<usize>,
-    profiled: Vec<Duration>,
+    candidates: Vec<Candidate>,
     /// Place in `order`.
     place: usize,
     band: Duration,
-    /// The latest inferences of the rung at `place`; emptied at each step.
-    recent: std::collections::VecDeque<Duration>,
+    /// The slowdowns of the latest inferences, all of the rung at `place`; emptied at each step.
+    recent: VecDeque<f64>,
     average: usize,
 }
 
@@ -38,16 +39,20 @@ impl Step {
         Self {
             place: order.iter().position(|&rung| rung == start).unwrap_or(0),
             order,
-            profiled: candidates.iter().map(|candidate| candidate.latency).collect(),
+            candidates: candidates.to_vec(),
             band,
-            recent: std::collections::VecDeque::with_capacity(average + 1),
+            recent: VecDeque::with_capacity(average),
             average,
         }
     }
 
+    fn current(&self) -> usize {
+        self.order[self.place]
+    }
+
+    /// The average inference of the current rung, where there was one.
     fn mean(&self) -> Option<Duration> {
-        let count = u32::try_from(self.recent.len()).ok().filter(|count| *count > 0)?;
-        Some(self.recent.iter().sum::<Duration>() / count)
+        Some(self.candidates[self.current()].slowed(self.slowdown()?))
     }
 
     fn move_to(&mut self, place: usize) {
@@ -70,21 +75,22 @@ impl Policy for Step {
                 (reason, predicted) = (Reason::SteppedUp, None);
             }
         }
-        let rung = self.order[self.place];
-        Choice { rung, reason, predicted: predicted.unwrap_or(self.profiled[rung]), miss_probability: None }
+        let rung = self.current();
+        let predicted = predicted.unwrap_or(self.candidates[rung].latency);
+        Choice { rung, reason, predicted, miss_probability: None }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {
-        if rung != self.order[self.place] {
+        if rung != self.current() {
             return;
         }
         if self.recent.len() == self.average {
             self.recent.pop_front();
         }
-        self.recent.push_back(inference);
+        self.recent.push_back(self.candidates[rung].slowdown(inference));
     }
 
     fn slowdown(&self) -> Option<f64> {
-        Some(self.mean()?.as_secs_f64() / self.profiled[self.order[self.place]].as_secs_f64())
+        (!self.recent.is_empty()).then(|| self.recent.iter().sum::<f64>() / self.recent.len() as f64)
     }
 }
