@@ -214,6 +214,26 @@ fn a_hopeless_budget_gets_the_fastest_configuration_and_honest_misses() {
     assert_eq!(summary["misses"]["rate"], 1.0);
 }
 
+#[test]
+fn a_live_stream_is_never_held_back_and_its_newest_window_wins() {
+    let state = TempDir::new().unwrap();
+    // far more than can be decided while it is read
+    let output = gaitd(state.path())
+        .args(["run", "--source", "-", "--pace", "live", "--configuration", "1.00x-128"])
+        .write_stdin(csv(1000.0))
+        .assert()
+        .success();
+    let stdout = &output.get_output().stdout;
+    let summary = summary(stdout);
+    let count = |name: &str| summary["windows"][name].as_u64().unwrap();
+    assert_eq!(count("produced"), windows_in(50_000));
+    assert_eq!(count("produced"), count("decided") + count("dropped") + count("failed"));
+    assert_eq!(count("decided"), count("published") + count("lost"));
+    let decided: Vec<u64> = lines(stdout, "decision").iter().map(|d| d["window"].as_u64().unwrap()).collect();
+    assert!(decided.is_sorted_by(|a, b| a < b));
+    assert_eq!(decided.last(), Some(&(count("produced") - 1)));
+}
+
 /// A live gaitd on a pipe that the test holds.
 fn live(state: &TempDir) -> Child {
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gaitd"))

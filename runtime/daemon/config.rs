@@ -228,3 +228,14 @@ impl Config {
             .unwrap_or_else(|| PathBuf::from("/var/lib/gaitd"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_default_says_what_the_embedded_default_is() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/default.json");
+        assert_eq!(Config::read(&path).unwrap(), Config::default());
+    }
+}
