@@ -26,7 +26,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<()> {
         None => tree.join("models/uci-har-cnn"),
     };
     let lock = tree.join("tools/compare/requirements.txt");
-    venv.ensure(tree, &lock, "ONNX Runtime and LiteRT are about 80 MB to download, a minute")?;
+    venv.ensure(tree, &lock, "ONNX Runtime and LiteRT are about 70 MB to download, a minute")?;
     Process::cargo(tree).args(["build", "--release", "--locked", "-p", "gaitd"]).run()?;
     Process::new(tree, venv.python())
         .arg(tree.join("tools/compare/compare.py"))
