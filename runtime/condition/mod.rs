@@ -1,1 +1,11 @@
 //! Conditioning: raw samples to the channels that the network was trained on, live and causally.
+//!
+//! A model's manifest lists the operations ([`OpSpec`]). A [`Conditioner`] turns the list into a flat program once,
+//! and then runs it for each sample without looking anything up or allocating.
+
+mod bank;
+mod conditioner;
+mod spec;
+
+pub use conditioner::Conditioner;
+pub use spec::{ConditionError, Fault, OpSpec, Start};

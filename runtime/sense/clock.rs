@@ -36,3 +36,20 @@ impl Clock for MonotonicClock {
         }
     }
 }
+
+/// A clock that stands still until somebody waits for it; then it is at once as late as they wanted it to be.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct ManualClock(std::sync::Mutex<Duration>);
+
+#[cfg(test)]
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn wait_until(&self, until: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = until.max(*now);
+    }
+}

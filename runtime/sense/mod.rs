@@ -4,10 +4,26 @@
 //! what happens to gaps, samples out of order and values that are not finite, so that nothing behind it ever sees one.
 
 pub mod clock;
+mod column;
+pub mod continuity;
+mod csv;
+mod error;
+mod lines;
+mod ndjson;
+mod pace;
+mod rate;
+mod recording;
+mod text;
+pub(crate) mod unit;
 
 use serde::{Deserialize, Serialize};
 
 pub use clock::{Clock, MonotonicClock};
+pub use continuity::{Continuity, Step, StreamCounts};
+pub use error::SenseError;
+pub use pace::{Pace, Pacer};
+pub use recording::Recording;
+pub use text::{TextFormat, TextSource};
 
 /// One sensor channel: its name and the unit of its values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,1 +1,20 @@
 //! Windows: conditioned samples to `[channels, time]`, a new one every hop, and their resampling to a resolution.
+
+mod resampler;
+mod windower;
+
+pub use resampler::Resampler;
+pub use windower::{Window, Windower};
+
+/// Why windows cannot be cut or resampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WindowError {
+    /// A number that must be positive is 0.
+    #[error("{0} is 0, but must be at least 1")]
+    Zero(&'static str),
+}
+
+/// The first of the named numbers that is 0.
+fn positive(numbers: &[(&'static str, usize)]) -> Result<(), WindowError> {
+    numbers.iter().find(|(_, number)| *number == 0).map_or(Ok(()), |(name, _)| Err(WindowError::Zero(name)))
+}

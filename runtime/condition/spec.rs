@@ -1,0 +1,164 @@
+//! The operations as a manifest lists them, and what can be wrong with the list.
+
+use serde::{Deserialize, Serialize};
+
+/// One operation on named channels, as an entry of a manifest's `task.input.conditioning`.
+///
+/// Operations are carried out in the listed order. `from` names the inputs and `to` the outputs, one for each input;
+/// without `to` an operation works in place. A name that is new to the list becomes a channel; one that exists gets
+/// new values. Channels that meet in an operation or at the output and differ in delay are brought to the longest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
+pub enum OpSpec {
+    /// Median of `length` samples around each sample, as `scipy.signal.medfilt` computes it: before the first sample
+    /// there are zeros. Delays by (length - 1) / 2 samples, for which it waits.
+    Median {
+        /// Inputs.
+        from: Vec<String>,
+        /// Outputs; the inputs themselves where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Vec<String>>,
+        /// Odd number of samples.
+        length: usize,
+    },
+    /// A causal filter as a cascade of second-order sections, as `scipy.signal.sosfilt` computes it.
+    Sos {
+        /// Inputs.
+        from: Vec<String>,
+        /// Outputs; the inputs themselves where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Vec<String>>,
+        /// Coefficients `[b0, b1, b2, a0, a1, a2]` of each section.
+        sections: Vec<[f64; 6]>,
+        /// What the filter's memory holds before the first sample.
+        #[serde(default)]
+        start: Start,
+    },
+    /// The same values under another name.
+    Copy {
+        /// Inputs.
+        from: Vec<String>,
+        /// Outputs.
+        to: Vec<String>,
+    },
+    /// `from` - `minus`.
+    Subtract {
+        /// What is subtracted from.
+        from: Vec<String>,
+        /// What is subtracted.
+        minus: Vec<String>,
+        /// Outputs; `from` where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Vec<String>>,
+    },
+}
+
+impl OpSpec {
+    /// The operation's name in a manifest.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Median { .. } => "median",
+            Self::Sos { .. } => "sos",
+            Self::Copy { .. } => "copy",
+            Self::Subtract { .. } => "subtract",
+        }
+    }
+}
+
+/// What a filter takes to have been before the first sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// Zeros.
+    #[default]
+    Zero,
+    /// The first sample, held for ever (`scipy.signal.sosfilt_zi` times the first sample).
+    Steady,
+}
+
+/// Why a list of operations cannot be carried out.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ConditionError {
+    /// One of the operations is wrong.
+    #[error("conditioning[{index}] ({op}): {fault}")]
+    Op {
+        /// Place of the operation in the list, from 0.
+        index: usize,
+        /// Name of the operation.
+        op: &'static str,
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// The operations do not yield what the network needs.
+    #[error("conditioning, output: {0}")]
+    Output(Fault),
+    /// The raw channels are wrong.
+    #[error("conditioning, input: {0}")]
+    Input(Fault),
+}
+
+/// What is wrong with an operation, or with what goes in or comes out.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Fault {
+    /// A channel is used that nothing has produced.
+    #[error("there is no channel `{channel}` at this point, only {known}")]
+    UnknownChannel {
+        /// The name.
+        channel: String,
+        /// The channels that there are.
+        known: String,
+    },
+    /// Two lists that belong together differ in length.
+    #[error("`{list}` names {found} channels, but `from` names {expected}; one is needed for each")]
+    Count {
+        /// `to` or `minus`.
+        list: &'static str,
+        /// Its length.
+        found: usize,
+        /// Length of `from`.
+        expected: usize,
+    },
+    /// An operation names no channel at all.
+    #[error("`from` is empty; name at least one channel")]
+    Empty,
+    /// A channel is produced twice, or by the raw stream twice.
+    #[error("channel `{0}` is named twice")]
+    Twice(String),
+    /// An output replaces a channel that another output of the same operation is computed from.
+    #[error("`{0}` is both an output and the input of another output; use a new name")]
+    Overlap(String),
+    /// The median's length.
+    #[error("length is {0}, but must be odd, from 1 to {max}", max = MEDIAN_LONGEST)]
+    MedianLength(usize),
+    /// A filter without sections.
+    #[error("`sections` is empty")]
+    NoSections,
+    /// A coefficient is not a number that a filter can use.
+    #[error("section {section} holds {value}, which is no usable coefficient")]
+    Coefficient {
+        /// Place of the section, from 0.
+        section: usize,
+        /// The number.
+        value: f64,
+    },
+    /// a0 is zero.
+    #[error("section {0} has a0 = 0")]
+    NoLeadingCoefficient(usize),
+    /// A section's output would grow for ever.
+    #[error("section {0} is unstable: it has a pole on or outside the unit circle")]
+    Unstable(usize),
+    /// Values in different units meet, or a channel comes out in another unit than is needed.
+    #[error("channel `{channel}` is in {found}, but {expected} is needed")]
+    Unit {
+        /// The name.
+        channel: String,
+        /// Its unit.
+        found: String,
+        /// The unit that is needed.
+        expected: String,
+    },
+}
+
+/// Longest median that is accepted, in samples; a longer one is a mistake rather than a wish.
+pub(super) const MEDIAN_LONGEST: usize = 1001;

@@ -1,0 +1,278 @@
+//! Samples as JSON objects, one per line: the keys are the channels' names.
+//!
+//! `{"t": 0.02, "acc_x": 0.98, ...}`; `null` stands for a value that was not measured. An object with
+//! `"class": "stream"` describes the stream and should come first:
+//! `{"class": "stream", "rate_hz": 50, "units": {"acc_x": "m/s2"}}`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use log::info;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
+
+use super::column::{Column, ColumnRole, LABEL, Place, Plan, time_unit};
+use super::{Sample, SenseError, StreamFormat};
+
+/// What the stream says about itself.
+#[derive(Default, Deserialize)]
+pub(super) struct StreamHeader {
+    pub(super) rate_hz: Option<f64>,
+    #[serde(default)]
+    units: BTreeMap<String, String>,
+    #[serde(rename = "class")]
+    _class: IgnoredAny,
+    #[serde(flatten)]
+    unknown: BTreeMap<String, IgnoredAny>,
+}
+
+/// What a line was.
+pub(super) enum Object {
+    /// The sample was filled.
+    Sample,
+    /// The stream describes itself.
+    Header(StreamHeader),
+}
+
+/// How the keys of an object are to be read.
+pub(super) struct NdjsonDecoder {
+    /// One role per expected channel; without factors until the first object was seen.
+    channels: Vec<(String, f64)>,
+    units: BTreeMap<String, String>,
+    /// Which channels the present object has had so far.
+    seen: Vec<bool>,
+    started: bool,
+}
+
+impl NdjsonDecoder {
+    pub(super) fn new(expected: &StreamFormat) -> Self {
+        Self {
+            channels: expected.channels.iter().map(|channel| (channel.name.clone(), 1.0)).collect(),
+            units: BTreeMap::new(),
+            seen: vec![false; expected.channels.len()],
+            started: false,
+        }
+    }
+
+    /// Reads one line. The outer error ends the stream, the inner one says what is wrong with this line only.
+    pub(super) fn decode(
+        &mut self,
+        line: &str,
+        expected: &StreamFormat,
+        place: Place<'_>,
+        sample: &mut Sample,
+        label: &mut String,
+    ) -> Result<Result<Object, String>, SenseError> {
+        let class = match self.parse(line, sample, label) {
+            Ok(class) => class,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        match class {
+            Class::Sample => {}
+            Class::Stream => return self.header(line, expected, place).map(|header| Ok(Object::Header(header))),
+            Class::Other => return Ok(Err("its \"class\" is neither \"sample\" nor \"stream\"".to_owned())),
+        }
+        if !self.started {
+            self.start(line, expected, place)?;
+        }
+        if let Some(missing) = self.seen.iter().position(|seen| !seen) {
+            return Ok(Err(format!("no `{}`", self.channels[missing].0)));
+        }
+        Ok(Ok(Object::Sample))
+    }
+
+    fn parse(&mut self, line: &str, sample: &mut Sample, label: &mut String) -> serde_json::Result<Class> {
+        self.seen.fill(false);
+        let mut json = serde_json::Deserializer::from_str(line);
+        let reader = ObjectReader { channels: &self.channels, seen: &mut self.seen, sample, label };
+        let class = reader.deserialize(&mut json)?;
+        json.end().map(|()| class)
+    }
+
+    fn header(&mut self, line: &str, expected: &StreamFormat, place: Place<'_>) -> Result<StreamHeader, SenseError> {
+        let header: StreamHeader = serde_json::from_str(line)
+            .map_err(|error| SenseError::Header { place: place.to_string(), problem: error.to_string() })?;
+        if !header.unknown.is_empty() {
+            let keys: Vec<_> = header.unknown.keys().map(String::as_str).collect();
+            info!("{place}: not used: {}", keys.join(", "));
+        }
+        self.units.clone_from(&header.units);
+        let columns = expected.channels.iter().map(|channel| self.column(&channel.name)).collect::<Vec<_>>();
+        let plan = Plan::new(&columns, expected, place)?;
+        self.set_factors(&plan);
+        Ok(header)
+    }
+
+    /// Looks at all keys of the first sample, so that missing channels are an error and unused ones are named.
+    fn start(&mut self, line: &str, expected: &StreamFormat, place: Place<'_>) -> Result<(), SenseError> {
+        let keys: BTreeMap<String, IgnoredAny> = serde_json::from_str(line)
+            .map_err(|error| SenseError::Header { place: place.to_string(), problem: error.to_string() })?;
+        // the units were settled, and their conversion reported, with the header
+        let columns: Vec<_> =
+            keys.keys().filter(|key| *key != "class").map(|name| Column { name, unit: None }).collect();
+        Plan::new(&columns, expected, place)?;
+        self.started = true;
+        Ok(())
+    }
+
+    fn column<'a>(&'a self, name: &'a str) -> Column<'a> {
+        Column { name, unit: self.units.get(name).map(String::as_str) }
+    }
+
+    fn set_factors(&mut self, plan: &Plan) {
+        for role in &plan.roles {
+            if let ColumnRole::Channel { index, factor } = *role {
+                self.channels[index].1 = factor;
+            }
+        }
+    }
+}
+
+enum Class {
+    Sample,
+    Stream,
+    Other,
+}
+
+enum Key {
+    Channel(usize),
+    Time(f64),
+    Label,
+    Class,
+    Other,
+}
+
+/// Reads an object straight into a sample, without building it in memory first.
+struct ObjectReader<'a> {
+    channels: &'a [(String, f64)],
+    seen: &'a mut [bool],
+    sample: &'a mut Sample,
+    label: &'a mut String,
+}
+
+impl<'de> DeserializeSeed<'de> for ObjectReader<'_> {
+    type Value = Class;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Class, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ObjectReader<'_> {
+    type Value = Class;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object with one number per channel")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Class, A::Error> {
+        let mut class = Class::Sample;
+        while let Some(key) = map.next_key_seed(KeyReader(self.channels))? {
+            match key {
+                Key::Channel(index) => {
+                    let value = map.next_value::<Option<f64>>()?.unwrap_or(f64::NAN);
+                    self.sample.values[index] = value * self.channels[index].1;
+                    self.seen[index] = true;
+                }
+                Key::Time(seconds) => self.sample.time_s = map.next_value::<Option<f64>>()?.map(|t| t * seconds),
+                Key::Label => map.next_value_seed(LabelReader(self.label))?,
+                Key::Class => class = map.next_value_seed(ClassReader)?,
+                Key::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(class)
+    }
+}
+
+struct KeyReader<'a>(&'a [(String, f64)]);
+
+impl<'de> DeserializeSeed<'de> for KeyReader<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Key, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyReader<'_> {
+    type Value = Key;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Key, E> {
+        Ok(match self.0.iter().position(|(name, _)| name == key) {
+            Some(index) => Key::Channel(index),
+            None if key == "class" => Key::Class,
+            None if key == LABEL => Key::Label,
+            None => time_unit(key).map_or(Key::Other, Key::Time),
+        })
+    }
+}
+
+/// A label may be text or a whole number.
+struct LabelReader<'a>(&'a mut String);
+
+impl<'de> DeserializeSeed<'de> for LabelReader<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for LabelReader<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a label: text or a whole number")
+    }
+
+    fn visit_str<E: Error>(self, label: &str) -> Result<(), E> {
+        self.0.push_str(label.trim());
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, label: u64) -> Result<(), E> {
+        fmt::Write::write_fmt(self.0, format_args!("{label}")).map_err(E::custom)
+    }
+
+    fn visit_i64<E: Error>(self, label: i64) -> Result<(), E> {
+        fmt::Write::write_fmt(self.0, format_args!("{label}")).map_err(E::custom)
+    }
+
+    fn visit_f64<E: Error>(self, label: f64) -> Result<(), E> {
+        Err(E::invalid_type(Unexpected::Float(label), &self))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+struct ClassReader;
+
+impl<'de> DeserializeSeed<'de> for ClassReader {
+    type Value = Class;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Class, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for ClassReader {
+    type Value = Class;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a class: \"sample\" or \"stream\"")
+    }
+
+    fn visit_str<E: Error>(self, class: &str) -> Result<Class, E> {
+        Ok(match class {
+            "sample" => Class::Sample,
+            "stream" => Class::Stream,
+            _ => Class::Other,
+        })
+    }
+}
