@@ -150,7 +150,8 @@ class Gaitd:
 
     def round(self, windows: int) -> dict[str, float]:
         """The median latency of every rung, microseconds."""
-        printed = self.output("profile", "--models", self.folder, "--hot-only", "--rounds", windows, "--json")
+        effort = ["--hot", windows, "--paced", 1, "--pace-ms", 0]
+        printed = self.output("profile", "--models", self.folder, *effort, "--dry-run", "--json")
         return {it["id"]: it["hot"]["p50"] for it in json.loads(printed)["configurations"]}
 
 

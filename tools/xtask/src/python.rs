@@ -25,7 +25,13 @@ impl Venv {
 
     /// Its Python interpreter.
     pub(crate) fn python(&self) -> PathBuf {
-        self.dir.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
+        self.program("python")
+    }
+
+    /// A program that came with one of its packages.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        let dir = if cfg!(windows) { "Scripts" } else { "bin" };
+        self.dir.join(dir).join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
     /// Makes the environment from the requirements at `lock`, unless it holds just these already. `size` tells the

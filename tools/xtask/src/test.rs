@@ -161,9 +161,7 @@ fn configs(tree: &Tree) -> Result<Outcome> {
     if configs.is_empty() && ladders.is_empty() {
         return Ok(Outcome::Skipped("nothing in configs/ and models/".into()));
     }
-    for path in configs.iter().chain(&ladders) {
-        gaitd(tree).arg("check").arg(path).run()?;
-    }
+    gaitd(tree).arg("check").args(configs.iter().chain(&ladders)).run()?;
     Ok(Outcome::Passed)
 }
 
@@ -187,14 +185,17 @@ fn gaitd(tree: &Tree) -> Process {
 }
 
 fn demo(tree: &Tree) -> Result<()> {
-    let ladder = demo_ladder(tree);
-    // A ladder left by an earlier run must not stand in for one that can no longer be made.
-    if ladder.exists() {
-        fs::remove_dir_all(&ladder).with_context(|| format!("cannot remove {}", ladder.display()))?;
+    let (ladder, work) = (demo_ladder(tree), tree.target("demo-work"));
+    // What an earlier run left must not stand in for what can no longer be made.
+    for dir in [&ladder, &work] {
+        if dir.exists() {
+            fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+        }
     }
-    trainer_python(tree).args(["-m", "gaitd_train", "demo-ladder", "--out"]).arg(&ladder).run()?;
+    let trainer = trainer_venv(tree).program("gaitd-train");
+    Process::new(tree, trainer).arg("demo-ladder").arg("--out").arg(&ladder).arg("--work").arg(&work).run()?;
     gaitd(tree).arg("check").arg(&ladder).run()?;
-    gaitd(tree).arg("replay").arg(ladder.join("windows.npz")).arg("--models").arg(&ladder).run()
+    gaitd(tree).arg("replay").arg(work.join("windows.npz")).arg("--models").arg(&ladder).run()
 }
 
 fn rust(tree: &Tree) -> Result<()> {
