@@ -37,18 +37,20 @@ Trains, evaluates and exports the model ladders that gaitd runs.
 
 A ladder is one network in several width-resolution configurations. The way to it:
 
+  export GAITD_DATA=data     # where the prepared windows are looked for
   gaitd-train fetch uci-har --out downloads
   gaitd-train prepare uci-har downloads/uci-har.zip --out data/uci_har.npz
-  gaitd-train train --recipe fast --data data/uci_har.npz --hold-out 7,14,17,25,30 --out runs/validation
-  gaitd-train train --recipe fast --data data/uci_har.npz --out runs/final
-  gaitd-train evaluate runs/validation/checkpoint.pt --data data/uci_har.npz --split validation --out
-  runs/validation gaitd-train evaluate runs/final/checkpoint.pt --data data/uci_har.npz --split test --out
-  runs/final gaitd-train export runs/final/checkpoint.pt --data data/uci_har.npz --validation runs/validation
-  --test runs/final \\
-      --out models/my-ladder
 
-Configurations are chosen by the run that held subjects out; the test subjects are measured once, for the
-report.
+  # Rungs are chosen by a run that held training subjects out ...
+  gaitd-train train --recipe fast --hold-out 1,6,7,14,16 --out runs/validation
+  gaitd-train evaluate runs/validation/checkpoint.pt --split validation --out runs/validation
+
+  # ... and the test subjects are measured once, for the report.
+  gaitd-train train --recipe fast --out runs/final
+  gaitd-train evaluate runs/final/checkpoint.pt --split test --out runs/final
+
+  gaitd-train export runs/final/checkpoint.pt --validation runs/validation --test runs/final \\
+      --out models/my-ladder
 """
 
 
@@ -166,8 +168,8 @@ def add_evaluate(commands) -> None:
         commands,
         "evaluate",
         "calibrate and measure every configuration",
-        "Reads checkpoints (several seeds give mean and spread) and the prepared data; writes\n"
-        "evaluation.json, accuracy.csv, accuracy.md, heatmap.png,\n"
+        "Reads checkpoints (several seeds or held-out groups give mean and spread) and the prepared\n"
+        "data; writes evaluation.json, accuracy.csv, accuracy.md, heatmap.png,\n"
         "accuracy-macs.png and confusion.png to DIR.",
         "gaitd-train evaluate runs/fast-*/checkpoint.pt --split test --out runs/report",
     )

@@ -38,8 +38,10 @@ class Row:
 
 
 def summarise(runs: list[dict]) -> list[Row]:
-    """Mean and spread over evaluations of one split and the same configurations, cheapest first."""
-    for key in ("split", "labels", "subjects", "recipe", "data"):
+    """Mean and spread over evaluations of one split and the same configurations, cheapest first.
+
+    Runs may differ in their seed and, on validation, in the subjects that they held out."""
+    for key in ("split", "labels", "recipe", "data"):
         if len({json.dumps(run[key]) for run in runs}) != 1:
             raise UserError(
                 f"these evaluations differ in their {key}; only runs that share it can be averaged"
@@ -147,9 +149,8 @@ def table_markdown(rows: list[Row], runs: list[dict]) -> str:
     lines = [
         f"# {_title(runs)}",
         "",
-        f"{runs[0]['windows']} windows of subjects {', '.join(map(str, runs[0]['subjects']))}; "
-        f"recipe {runs[0]['recipe']}, {runs[0]['epochs']} epochs, "
-        f"seeds {', '.join(str(run['seed']) for run in runs)}; gaitd-train {runs[0]['gaitd_train']}.",
+        f"Recipe {runs[0]['recipe']}, {runs[0]['epochs']} epochs, gaitd-train {runs[0]['gaitd_train']}. "
+        f"{'; '.join(_measured(run) for run in runs)}.",
         "",
         "Accuracy and recall in percent. Front: no cheaper configuration is as accurate.",
         "",
@@ -294,5 +295,10 @@ def _confusion(runs: list[dict], row: Row) -> np.ndarray:
 
 def _title(runs: list[dict]) -> str:
     where = "test subjects" if runs[0]["split"] == "test" else "held-out training subjects"
-    seeds = f"mean of {len(runs)} seeds" if len(runs) > 1 else f"seed {runs[0]['seed']}"
-    return f"{runs[0]['data']}, {where}, {seeds}"
+    which = f"mean of {len(runs)} runs" if len(runs) > 1 else f"seed {runs[0]['seed']}"
+    return f"{runs[0]['data']}, {where}, {which}"
+
+
+def _measured(run: dict) -> str:
+    subjects = ", ".join(str(subject) for subject in run["subjects"])
+    return f"Seed {run['seed']}: {run['windows']} windows of subjects {subjects}"
