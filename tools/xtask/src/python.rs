@@ -55,8 +55,8 @@ impl Venv {
         fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
     }
 
-    /// Installs the package in the folder `package` so that its source is used in place. The requirements come from
-    /// the lock, never from here.
+    /// Installs the package in the folder `package` so that its source is used in place. Its requirements, setuptools
+    /// among them, come from the lock, never from here.
     pub(crate) fn install_editable(&self, tree: &Tree, package: &Path) -> Result<()> {
         let project = package.join("pyproject.toml");
         let text = fs::read_to_string(&project).with_context(|| format!("cannot read {}", project.display()))?;
@@ -65,7 +65,10 @@ impl Venv {
         if holds(&stamp, &wanted) {
             return Ok(());
         }
-        self.pip(tree).args(["install", "--quiet", "--no-deps", "--editable"]).arg(package).run()?;
+        self.pip(tree)
+            .args(["install", "--quiet", "--no-deps", "--no-build-isolation", "--editable"])
+            .arg(package)
+            .run()?;
         fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
     }
 

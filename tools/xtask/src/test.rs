@@ -139,7 +139,7 @@ fn demo_ladder(tree: &Tree) -> PathBuf {
 }
 
 fn python(tree: &Tree) -> Result<()> {
-    let size = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    let size = if cfg!(target_os = "linux") {
         "PyTorch comes with its CUDA libraries here, about 3 GB to download and 5 GB on disk; \
          5 minutes at 100 Mbit/s, and 2 to unpack"
     } else {
