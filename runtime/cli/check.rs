@@ -9,8 +9,10 @@ use serde::Serialize;
 
 /// Check configuration files and model directories without running them
 #[derive(clap::Args)]
-#[command(after_help = "A model is checked whole: its manifest, every file's SHA-256, and every configuration against \
-                        the golden vectors.\n\nExample: gaitd check configs/default.json models/uci-har-cnn")]
+#[command(
+    after_help = "A model is checked whole: its manifest, every file's SHA-256, and every configuration against \
+                        the golden vectors.\n\nExample: gaitd check configs/default.json models/uci-har-cnn"
+)]
 pub(super) struct Arguments {
     /// Configuration files (JSON) and model directories
     #[arg(required = true, value_name = "CONFIG|MODEL_DIR")]
@@ -65,7 +67,12 @@ fn check_config(path: &std::path::Path) -> anyhow::Result<String> {
     let task = &ladder.manifest().task;
     let ids: Vec<String> = ladder.rungs().iter().map(|rung| rung.configuration().id.clone()).collect();
     config.control.policy.check(&ids, config.control.budget()).context(path.display().to_string())?;
-    Ok(format!("configuration; model {}, {} labels, budget {} ms", ladder.manifest().name, task.labels.len(), config.control.budget_ms))
+    Ok(format!(
+        "configuration; model {}, {} labels, budget {} ms",
+        ladder.manifest().name,
+        task.labels.len(),
+        config.control.budget_ms
+    ))
 }
 
 fn check_model(path: &std::path::Path) -> anyhow::Result<String> {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use gaitd::control::PolicyError;
-use gaitd::daemon::ConfigError;
+use gaitd::daemon::{ConfigError, OpenError};
 use gaitd::ladder::{LoadError, ProfileError};
 use gaitd::sense::SenseError;
 
@@ -34,8 +34,20 @@ fn code(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<LoadError>() {
             return if matches!(error, LoadError::Store(_)) { NO_INPUT } else { DATA };
         }
-        if let Some(error) = cause.downcast_ref::<SenseError>() {
-            return if error.is_missing_input() { NO_INPUT } else { DATA };
+        if let Some(OpenError::Wearer(_)) = cause.downcast_ref::<OpenError>() {
+            return CONFIG;
+        }
+        // a transparent wrapper hides its inside from the chain
+        let opening = cause.downcast_ref::<OpenError>().and_then(|error| match error {
+            OpenError::Sense(error) => Some(error),
+            OpenError::Wearer(_) => None,
+        });
+        if let Some(error) = opening.or_else(|| cause.downcast_ref::<SenseError>()) {
+            return match error {
+                SenseError::Open { .. } => NO_INPUT,
+                SenseError::Read { .. } => IO,
+                _ => DATA,
+            };
         }
         if cause.is::<PolicyError>() {
             return CONFIG;

@@ -87,8 +87,17 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
 impl Report {
     fn text(&self, store: &ModelStore) -> String {
         let header = [
-            "configuration", "width", "resolution", "MMACs", "parameters", "validation %", "test %", "hot p50 us",
-            "paced p50 us", "p99 us", "memory kB",
+            "configuration",
+            "width",
+            "resolution",
+            "MMACs",
+            "parameters",
+            "validation %",
+            "test %",
+            "hot p50 us",
+            "paced p50 us",
+            "p99 us",
+            "memory kB",
         ];
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         let rows = self.configurations.iter().map(|row| {
@@ -128,7 +137,7 @@ fn measure_memory(store: &ModelStore) -> anyhow::Result<(Ladder, Vec<Option<u64>
 
 fn resident_kb() -> Option<u64> {
     let own = sysinfo::get_current_pid().ok()?;
-    let mut system = System::new();
+    let mut system = System::new().ok()?;
     system.refresh_processes_specifics(
         ProcessesToUpdate::Some(&[own]),
         false,

@@ -38,9 +38,9 @@ enum Command {
 
 /// Runs the command in the process's arguments.
 pub(crate) fn main() -> ExitCode {
-    let arguments = Arguments::command()
-        .try_get_matches()
-        .and_then(|matches| Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut Arguments::command())));
+    let arguments = Arguments::command().try_get_matches().and_then(|matches| {
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut Arguments::command()))
+    });
     let arguments = match arguments {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -52,9 +52,7 @@ pub(crate) fn main() -> ExitCode {
     let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
     // the inference library tells its own affairs at these levels
     let filter = format!("{level},tract_core=error,tract_onnx=error,tract_hir=error,tract_linalg=error");
-    env_logger::Builder::from_env(env_logger::Env::new().filter_or("GAITD_LOG", filter))
-        .format_target(false)
-        .init();
+    env_logger::Builder::from_env(env_logger::Env::new().filter_or("GAITD_LOG", filter)).format_target(false).init();
     let outcome = match arguments.command {
         None => run::execute(&run::Arguments::default()),
         Some(Command::Run(arguments)) => run::execute(&arguments),

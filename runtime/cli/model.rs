@@ -38,7 +38,9 @@ pub(super) fn profile(ladder: &mut Ladder, state: &Path, clock: &Arc<dyn Clock>)
     let key = ProfileKey::new(ladder, &cpu_name());
     match Profile::find(&key, state) {
         Ok(Some(profile)) => return Ok(profile),
-        Ok(None) => log::info!("no profile of this ladder on this processor yet; measuring briefly (see `gaitd profile`)"),
+        Ok(None) => {
+            log::info!("no profile of this ladder on this processor yet; measuring briefly (see `gaitd profile`)")
+        }
         Err(error) => log::warn!("{error}; measuring briefly"),
     }
     measure(ladder, &key, Effort::QUICK, clock.as_ref(), |_| ()).context("the ladder cannot be measured")

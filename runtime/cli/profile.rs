@@ -14,9 +14,11 @@ use super::table::table;
 
 /// Measure every configuration on this device, hot and paced, and keep the profile for the daemon
 #[derive(clap::Args)]
-#[command(after_help = "hot: one inference straight after the other. paced: one every so often, as the daemon runs them; \
+#[command(
+    after_help = "hot: one inference straight after the other. paced: one every so often, as the daemon runs them; \
                         on a processor that saves power these can take several times as long, and the daemon uses them.\n\n\
-                        Example: gaitd profile --cpu 0")]
+                        Example: gaitd profile --cpu 0"
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -84,8 +86,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn text(profile: &Profile) -> String {
-    let header =
-        ["configuration", "hot p50 us", "p90 us", "p99 us", "paced p50 us", "p90 us", "p99 us", "paced/hot"];
+    let header = ["configuration", "hot p50 us", "p90 us", "p99 us", "paced p50 us", "p90 us", "p99 us", "paced/hot"];
     let rows = profile.configurations.iter().map(|profiled| {
         let (hot, paced) = (profiled.hot, profiled.paced);
         let mut row = vec![profiled.id.clone()];

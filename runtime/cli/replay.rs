@@ -219,12 +219,12 @@ fn controlled(
     let configurations: Vec<_> = ladder.rungs().iter().map(|rung| rung.configuration().clone()).collect();
     let reserve = PublishReserve::default();
     let mut engine = Engine::new(ladder, &profile, &control.policy, control.budget(), control.miss_target, reserve)?;
-    let mut window = Window::empty(task.channels.len(), task.window);
+    let mut window = Window::new(task.channels.len(), task.window);
     let mut decision = Decision::empty(labels);
     let (mut total, mut scores, mut misses) = (Score::new(labels), vec![Score::new(labels); configurations.len()], 0);
     let bar = super::model::progress(data.windows.len() as u64, "replaying");
     for (samples, truth) in data.windows.iter().zip(&data.truth) {
-        window.samples_mut().copy_from_slice(samples);
+        window.data.as_slice_mut().context("a window in standard layout")?.copy_from_slice(samples);
         window.arrived = clock.now();
         window.completed = window.arrived;
         engine.decide(&window, None, clock.as_ref(), &mut decision)?;
@@ -270,11 +270,14 @@ impl Labelled {
         }
         for name in recording.label_names.iter().filter(|name| !name.is_empty()) {
             if !manifest.task.labels.contains(name) {
-                log::warn!("{}: the model does not know the activity {name:?}; its windows are not compared", path.display());
+                log::warn!(
+                    "{}: the model does not know the activity {name:?}; its windows are not compared",
+                    path.display()
+                );
             }
         }
         let mut cutter = manifest.cutter()?;
-        let mut window = Window::empty(manifest.task.channels.len(), manifest.task.window);
+        let mut window = Window::new(manifest.task.channels.len(), manifest.task.window);
         let mut data = Self { windows: Vec::new(), truth: Vec::new(), unlabelled: 0 };
         let mut resets = recording.resets.iter().peekable();
         for number in 0..recording.len() {
@@ -307,8 +310,8 @@ impl Labelled {
             Split::Test => ("X_test", "y_test"),
         };
         let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut archive =
-            ndarray_npy::NpzReader::new(std::io::BufReader::new(file)).map_err(|error| unusable(path, &error.to_string()))?;
+        let mut archive = ndarray_npy::NpzReader::new(std::io::BufReader::new(file))
+            .map_err(|error| unusable(path, &error.to_string()))?;
         let wrong = |name: &str, error: ndarray_npy::ReadNpzError| {
             unusable(path, &format!("{name}: {error}; `gaitd-train prepare` makes such archives"))
         };
@@ -322,7 +325,9 @@ impl Labelled {
             .or_else(|_| archive.by_name::<ndarray::OwnedRepr<i16>, _>(y).map(|a| a.mapv(i64::from)))
             .map_err(|error| wrong(y, error))?;
         let task = &manifest.task;
-        if windows.shape()[1..] != [task.channels.len(), task.window] || windows.len_of(ndarray::Axis(0)) != labels.len() {
+        if windows.shape()[1..] != [task.channels.len(), task.window]
+            || windows.len_of(ndarray::Axis(0)) != labels.len()
+        {
             return Err(unusable(
                 path,
                 &format!(

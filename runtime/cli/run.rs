@@ -182,8 +182,13 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let reserve = PublishReserve::default();
     let engine =
         Engine::new(ladder, &profile, &control.policy, control.budget(), control.miss_target, reserve.clone())?;
-    let context =
-        Context::new(&manifest, opened.name, opened.truth.is_some(), control.policy.name().to_owned(), control.budget());
+    let context = Context::new(
+        &manifest,
+        opened.name,
+        opened.truth.is_some(),
+        control.policy.name().to_owned(),
+        control.budget(),
+    );
     let plan = Plan {
         source: opened.source,
         lossless: config.source.pace() == Pace::Fast,

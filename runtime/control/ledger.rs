@@ -23,8 +23,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in the order of time.
-    pub const ALL: [Self; 6] =
-        [Self::Condition, Self::Wait, Self::Prepare, Self::Infer, Self::Publish, Self::Total];
+    pub const ALL: [Self; 6] = [Self::Condition, Self::Wait, Self::Prepare, Self::Infer, Self::Publish, Self::Total];
 
     /// Its name in reports.
     #[must_use]

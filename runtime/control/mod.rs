@@ -183,7 +183,9 @@ impl PolicySpec {
             Self::Step { average: 0, .. } => {
                 Err(PolicyError::OutOfRange("average is 0, and must be 1 or more inferences".to_owned()))
             }
-            Self::Step { band_ms: Some(band_ms), .. } if !(*band_ms > 0.0 && *band_ms <= budget.as_secs_f64() * 1e3) => {
+            Self::Step { band_ms: Some(band_ms), .. }
+                if !(*band_ms > 0.0 && *band_ms <= budget.as_secs_f64() * 1e3) =>
+            {
                 Err(PolicyError::OutOfRange(format!(
                     "band_ms is {band_ms}, and must be above 0 and at most the budget of {} ms",
                     budget.as_secs_f64() * 1e3

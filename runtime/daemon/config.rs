@@ -160,8 +160,7 @@ impl Config {
     /// # Errors
     /// When the file is unreadable, is not JSON, or has unknown keys.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let syntax = |at: String, message: String| ConfigError::Syntax { path: path.to_path_buf(), at, message };
         let mut config: Self = serde_path_to_error::deserialize(&mut deserializer)

@@ -17,6 +17,6 @@ mod stop;
 
 pub use config::{Config, ConfigError, Control, Output, SourceSpec};
 pub use probe::{SystemProbe, cpu_name};
-pub use source::{OpenError, Opened};
 pub use run::{DaemonError, Ending, Plan, run};
+pub use source::{OpenError, Opened};
 pub use stop::Stop;

@@ -14,14 +14,16 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// The processor, as the operating system names it.
 #[must_use]
 pub fn cpu_name() -> String {
-    let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
-    let brand = system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()).filter(|brand| !brand.is_empty());
+    let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing())).ok();
+    let brand = system.as_ref().and_then(|system| system.cpus().first()).map(|cpu| cpu.brand().trim().to_owned());
+    let brand = brand.filter(|brand| !brand.is_empty());
     format!("{} ({})", brand.as_deref().unwrap_or("unnamed processor"), std::env::consts::ARCH)
 }
 
 /// Reads the load of the processors that gaitd may use, its own share taken out.
 pub struct SystemProbe {
-    system: System,
+    /// Nothing where the system does not tell.
+    system: Option<System>,
     cpus: Vec<usize>,
     own: Option<Pid>,
 }
@@ -30,31 +32,31 @@ impl SystemProbe {
     /// A probe of the processors `cpus`; of all of them if that is empty.
     #[must_use]
     pub fn new(cpus: &[usize]) -> Self {
-        Self { system: System::new(), cpus: cpus.to_vec(), own: sysinfo::get_current_pid().ok() }
+        Self { system: System::new().ok(), cpus: cpus.to_vec(), own: sysinfo::get_current_pid().ok() }
     }
 }
 
 impl LoadProbe for SystemProbe {
     fn read(&mut self) -> Option<Load> {
-        self.system.refresh_cpu_usage();
-        let usage: Vec<f64> = self
-            .system
+        let system = self.system.as_mut()?;
+        system.refresh_cpu_usage();
+        let usage: Vec<f64> = system
             .cpus()
             .iter()
             .enumerate()
             .filter(|(index, _)| self.cpus.is_empty() || self.cpus.contains(index))
-            .map(|(_, cpu)| f64::from(cpu.cpu_usage()) / 100.0)
+            .map(|(_, cpu)| f64::from(cpu.usage()) / 100.0)
             .collect();
         if usage.is_empty() {
             return None;
         }
         let own = self.own.map_or(0.0, |pid| {
-            self.system.refresh_processes_specifics(
+            system.refresh_processes_specifics(
                 ProcessesToUpdate::Some(&[pid]),
                 false,
                 ProcessRefreshKind::nothing().with_cpu().without_tasks(),
             );
-            self.system.process(pid).map_or(0.0, |process| f64::from(process.cpu_usage()) / 100.0)
+            system.process(pid).map_or(0.0, |process| f64::from(process.cpu_usage()) / 100.0)
         });
         let busy = (usage.iter().sum::<f64>() - own) / usage.len() as f64;
         busy.is_finite().then(|| Load { cpu: busy.clamp(0.0, 1.0) })

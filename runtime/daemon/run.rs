@@ -91,7 +91,7 @@ pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
 
     let (spare_windows, recycled_windows) = bounded(WINDOWS);
     for _ in 0..WINDOWS {
-        let _ = spare_windows.send(Box::new(Window::empty(task.channels.len(), task.window)));
+        let _ = spare_windows.send(Box::new(Window::new(task.channels.len(), task.window)));
     }
     // beside the queue, one decision in the engine's hands and one in the publisher's
     let (spare_decisions, recycled_decisions) = bounded(OUTPUT_QUEUE + 2);

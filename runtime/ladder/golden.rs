@@ -83,7 +83,11 @@ impl Golden {
         }
         let fits = |w: &Vec<Vec<f32>>| w.len() == task.channels.len() && w.iter().all(|c| c.len() == task.window);
         if !file.windows.iter().all(fits) {
-            return Err(unusable(format!("windows must be {} channels of {} samples", task.channels.len(), task.window)));
+            return Err(unusable(format!(
+                "windows must be {} channels of {} samples",
+                task.channels.len(),
+                task.window
+            )));
         }
         for configuration in &manifest.configurations {
             let fits = |logits: &Vec<Vec<f32>>| {

@@ -30,7 +30,9 @@ pub enum LoadError {
         expected: String,
     },
     /// A network stands in the directory that the manifest does not list.
-    #[error("{path}: the manifest does not list this file, so nothing vouches for it; remove it or export the model again")]
+    #[error(
+        "{path}: the manifest does not list this file, so nothing vouches for it; remove it or export the model again"
+    )]
     Unlisted {
         /// The file.
         path: String,
@@ -171,19 +173,10 @@ impl Rung {
     fn new(configuration: Configuration, onnx: &[u8], manifest: &Manifest) -> Result<Self, InferenceError> {
         let channels = manifest.task.channels.len();
         let executor = TractExecutor::new(onnx, channels, configuration.resolution, manifest.task.labels.len())?;
-        Ok(Self::with_executor(configuration, manifest, Box::new(executor)))
-    }
-
-    /// A rung that is executed by `executor` in place of its network; for tests and simulations.
-    #[must_use]
-    pub fn with_executor(configuration: Configuration, manifest: &Manifest, executor: Box<dyn Executor>) -> Self {
-        let channels = manifest.task.channels.len();
-        Self {
-            resampler: Resampler::new(channels, manifest.task.window, configuration.resolution),
-            input: vec![0.0; channels * configuration.resolution],
-            configuration,
-            executor,
-        }
+        let resampler = Resampler::new(manifest.task.window, configuration.resolution)
+            .map_err(|error| InferenceError::Unusable(error.to_string()))?;
+        let input = vec![0.0; channels * configuration.resolution];
+        Ok(Self { configuration, resampler, executor: Box::new(executor), input })
     }
 
     /// What the manifest says of it.

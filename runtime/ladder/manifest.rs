@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::condition::{Conditioner, OpSpec};
-use crate::sense::{Channel, StreamFormat};
-use crate::window::{Cutter, Windower};
+use crate::sense::continuity::DEFAULT_BRIDGE_S;
+use crate::sense::{Channel, Continuity, StreamFormat};
+use crate::window::{Cutter, Intake, Windower};
 
 /// The schema that this version reads.
 const SCHEMA: u32 = 1;
@@ -122,17 +123,14 @@ impl Manifest {
     /// contradictions are named at once.
     pub fn parse(bytes: &[u8], path: &str) -> Result<Self, ManifestError> {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let manifest: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ManifestError::Syntax {
-            path: path.to_owned(),
-            at: error.path().to_string(),
-            message: error.inner().to_string(),
-        })?;
+        let manifest: Self =
+            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ManifestError::Syntax {
+                path: path.to_owned(),
+                at: error.path().to_string(),
+                message: error.inner().to_string(),
+            })?;
         let problems = manifest.problems();
-        if problems.is_empty() {
-            Ok(manifest)
-        } else {
-            Err(ManifestError::Invalid { path: path.to_owned(), problems })
-        }
+        if problems.is_empty() { Ok(manifest) } else { Err(ManifestError::Invalid { path: path.to_owned(), problems }) }
     }
 
     /// The raw stream that this model reads.
@@ -150,9 +148,19 @@ impl Manifest {
         let impossible = |problem: String| ManifestError::Invalid { path: self.name.clone(), problems: vec![problem] };
         let conditioner = Conditioner::new(&task.input.channels, &task.input.conditioning, &task.channels)
             .map_err(|error| impossible(error.to_string()))?;
-        let windower = Windower::new(task.channels.len(), task.window, task.hop)
-            .map_err(|error| impossible(error.to_string()))?;
-        Ok(Cutter::new(conditioner, windower, task.channels.len()))
+        let windower =
+            Windower::new(task.channels.len(), task.window, task.hop).map_err(|error| impossible(error.to_string()))?;
+        Ok(Cutter::new(conditioner, windower, task.input.channels.len(), task.channels.len()))
+    }
+
+    /// The whole way from this model's raw stream to its windows, missing samples bridged as by default.
+    ///
+    /// # Errors
+    /// See [`Manifest::cutter`].
+    pub fn intake(&self) -> Result<Intake, ManifestError> {
+        let continuity = Continuity::new(&self.stream_format(), DEFAULT_BRIDGE_S)
+            .map_err(|error| ManifestError::Invalid { path: self.name.clone(), problems: vec![error.to_string()] })?;
+        Ok(Intake::new(continuity, self.cutter()?))
     }
 
     /// Accuracy of an answer that knows nothing: a guess among the labels.
@@ -163,7 +171,10 @@ impl Manifest {
 
     fn problems(&self) -> Vec<String> {
         if self.schema != SCHEMA {
-            return vec![format!("schema is {}, and this gaitd reads schema {SCHEMA}; use the gaitd that fits it", self.schema)];
+            return vec![format!(
+                "schema is {}, and this gaitd reads schema {SCHEMA}; use the gaitd that fits it",
+                self.schema
+            )];
         }
         let mut problems = self.task.problems();
         if self.configurations.is_empty() {
@@ -198,7 +209,8 @@ impl Task {
             problems.push("task.window is 0, and must be at least 1 sample".to_owned());
         }
         if self.hop == 0 || self.hop > self.window {
-            problems.push(format!("task.hop is {}, and must be from 1 to the window's {} samples", self.hop, self.window));
+            problems
+                .push(format!("task.hop is {}, and must be from 1 to the window's {} samples", self.hop, self.window));
         }
         if let Err(error) = Conditioner::new(&self.input.channels, &self.input.conditioning, &self.channels) {
             problems.push(format!("task.input.conditioning: {error}"));
@@ -223,7 +235,10 @@ impl Configuration {
         }
         // a name with a separator could reach outside the model directory
         if self.file.is_empty() || self.file.contains(['/', '\\']) || !self.file.ends_with(".onnx") {
-            problem(format!("file is {:?}, and must be the plain name of an .onnx file beside the manifest", self.file));
+            problem(format!(
+                "file is {:?}, and must be the plain name of an .onnx file beside the manifest",
+                self.file
+            ));
         }
         if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             problem("sha256 must be 64 lower-case hexadecimal digits".to_owned());

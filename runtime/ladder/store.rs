@@ -7,7 +7,9 @@ static EMBEDDED: include_dir::Dir<'static> = include_dir::include_dir!("$CARGO_M
 
 /// A file of a model that could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {path}: {source}; a model directory holds manifest.json, golden.json and one .onnx file per configuration")]
+#[error(
+    "cannot read {path}: {source}; a model directory holds manifest.json, golden.json and one .onnx file per configuration"
+)]
 pub struct StoreError {
     /// The file or directory.
     pub path: String,

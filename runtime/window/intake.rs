@@ -16,6 +16,7 @@ pub struct Intake {
 pub struct Cutter {
     conditioner: Conditioner,
     windower: Windower,
+    raw_channels: usize,
     conditioned: Vec<f32>,
     windows: u64,
 }
@@ -33,6 +34,12 @@ impl Intake {
     #[must_use]
     pub fn new(continuity: Continuity, cutter: Cutter) -> Self {
         Self { continuity, cutter }
+    }
+
+    /// Channels of a raw sample.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.cutter.raw_channels
     }
 
     /// What became of the samples so far.
@@ -57,15 +64,17 @@ impl Intake {
 }
 
 impl Cutter {
-    /// A cutter that conditions by `conditioner` and cuts `windower`'s windows.
+    /// A cutter that conditions samples of `raw_channels` by `conditioner` to `channels`, and cuts `windower`'s
+    /// windows from them.
     #[must_use]
-    pub fn new(conditioner: Conditioner, windower: Windower, channels: usize) -> Self {
-        Self { conditioner, windower, conditioned: vec![0.0; channels], windows: 0 }
+    pub fn new(conditioner: Conditioner, windower: Windower, raw_channels: usize, channels: usize) -> Self {
+        Self { conditioner, windower, raw_channels, conditioned: vec![0.0; channels], windows: 0 }
     }
 
     /// Starts conditioning and windowing afresh; the next sample pushed has the number `next`.
     pub fn reset(&mut self, next: u64) {
         self.conditioner.reset();
+        // the conditioning holds back its delay of samples, so that what comes out first is still the next one
         self.windower.reset(next);
     }
 
@@ -83,7 +92,7 @@ impl Cutter {
 impl Ready<'_> {
     /// Copies the window out.
     pub fn fill(&self, window: &mut Window) {
-        self.windower.copy_into(window);
+        self.windower.fill(window);
         window.index = self.index;
         window.time_s = self.time_s;
         window.arrived = self.arrived;
