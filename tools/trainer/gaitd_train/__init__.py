@@ -3,7 +3,8 @@
 Data flows one way through the modules:
 
     fetch -> prepare -> data -> (recipe, cnn, slimmable) -> collaborative -> calibrate -> evaluate -> report
-                                                                                      \\-> export (onnx, golden)
+                                                                                      \\-> export (onnx,
+                                                                                      golden)
 
 Each module does one thing; `cli` turns flags into one call of one of them.
 """

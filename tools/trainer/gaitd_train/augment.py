@@ -39,7 +39,7 @@ def _rotations(batch: int, degrees: float, generator: torch.Generator) -> torch.
 
 
 def _warp(x: torch.Tensor, largest: float, generator: torch.Generator) -> torch.Tensor:
-    """Plays each window at a random speed, with linear interpolation; faster ones are mirrored at their end."""
+    """Plays each window at a random speed, interpolated linearly; faster ones run back from their end."""
     batch, channels, time = x.shape
     speed = 1 + largest * (2 * torch.rand(batch, 1, generator=generator) - 1)
     span = speed * (time - 1)

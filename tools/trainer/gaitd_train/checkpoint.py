@@ -20,7 +20,7 @@ SCHEMA = 1
 
 @dataclass
 class Checkpoint:
-    """The state after `epoch` whole epochs. `average` is the averaged network where the recipe asks for one."""
+    """The state after `epoch` whole epochs. `average`: averaged weights where the recipe asks."""
 
     recipe_name: str
     recipe: Recipe

@@ -15,8 +15,8 @@ from gaitd_train.slimmable import Classifier, ConvBlock
 class CnnShape:
     """What a CNN is made of; pairs are (time, axes).
 
-    On UCI-HAR the kernel covers one axis only, so all nine axes share one bank of filters and first meet in the
-    classifier: mixing them earlier loses several points of accuracy.
+    On UCI-HAR the kernel covers one axis only, so all nine axes share one bank of filters and first meet in
+    the classifier: mixing them earlier loses several points of accuracy.
     """
 
     channels: tuple[int, ...] = (64, 128, 256)

@@ -1,8 +1,9 @@
 """Collaborative learning: the widths and resolutions of one network teach each other.
 
-After Qin, Zhang et al., "Towards Better Accuracy-Efficiency Trade-Offs: Dynamic Activity Inference via Collaborative
-Learning from Various Width-Resolution Configurations" (IEEE TKDE 2024). In each step the full configuration learns
-from the labels and the others learn from both the labels and its logits; their gradients add up to one update.
+After Qin, Zhang et al., "Towards Better Accuracy-Efficiency Trade-Offs: Dynamic Activity Inference via
+Collaborative Learning from Various Width-Resolution Configurations" (IEEE TKDE 2024). In each step the full
+configuration learns from the labels and the others learn from both the labels and its logits; their gradients
+add up to one update.
 """
 
 import copy
@@ -42,9 +43,9 @@ def train(
 ) -> Path:
     """Trains and returns the checkpoint's path.
 
-    Writes `checkpoint.pt` after every epoch and one line per epoch to `losses.jsonl` in `out`. With `resume` it goes on
-    from the checkpoint there and ends with the same weights as an uninterrupted run. `stop_after` ends the run
-    early, after that many epochs of its schedule.
+    Writes `checkpoint.pt` after every epoch and one line per epoch to `losses.jsonl` in `out`. With `resume`
+    it goes on from the checkpoint there and ends with the same weights as an uninterrupted run. `stop_after`
+    ends the run early, after that many epochs of its schedule.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / CHECKPOINT_FILE
@@ -104,7 +105,7 @@ class _Run:
                 full, sub, logits = self._gradients(x, y)
             if not math.isfinite(full + sub):
                 raise UserError(
-                    f"training diverged in epoch {self.epoch + 1}: lower optimizer.rate ({rate:g} at that step)"
+                    f"training diverged in epoch {self.epoch + 1}, at rate {rate:g}: lower optimizer.rate"
                 )
             self.optimizer.step()
             if self.average is not None:

@@ -1,12 +1,12 @@
 """From raw sensor samples to the channels of the network: the operations that a manifest lists, in SciPy.
 
-The operations act on named channels. `from` names what an operation reads and `to` what it writes; without `to` it
-works in place. Each channel has its own state.
+The operations act on named channels. `from` names what an operation reads and `to` what it writes; without
+`to` it works in place. Each channel has its own state.
 
 | op | meaning |
 | --- | --- |
-| `median` | median over `length` samples, centred, so delayed by `(length - 1) / 2` samples; beyond both ends: 0 |
-| `sos` | causal filter, a cascade of second-order `sections` `[b0, b1, b2, a0, a1, a2]`; its state at `start` |
+| `median` | over `length` samples, centred, so `(length - 1) / 2` samples late; zeros beyond both ends |
+| `sos` | causal filter: cascaded second-order `sections` `[b0, b1, b2, a0, a1, a2]`, state from `start` |
 | `copy` | a channel under another name |
 | `subtract` | `from` less `minus` |
 
@@ -32,8 +32,9 @@ def _named(stem: str) -> list[str]:
     return [f"{stem}_{axis}" for axis in "xyz"]
 
 
-# Found by matching the raw HAPT recordings to the published UCI-HAR windows: all 10,299 agree to 2.3e-7, those at the
-# very beginning of a recording included, with filters that start from zero and a median that sees zeros beyond the ends.
+# Found by matching the raw HAPT recordings to the published UCI-HAR windows: all 10,299 agree to 2.3e-7,
+# those at the very beginning of a recording included, with filters that start from zero and a median that
+# sees zeros beyond the ends.
 UCI_HAR_CONDITIONING = (
     {"op": "median", "from": ACC + GYRO, "length": 3},
     {"op": "sos", "from": ACC + GYRO, "start": "zero", "sections": low_pass(10, 20.0)},

@@ -7,7 +7,7 @@
 | `subject_train`, `subject_test` | `[windows]`, who wore the sensor |
 | `channels` | `[channels]`, names in the order of `X` |
 | `source` | optional, a text: where the windows came from, as reports must call them |
-| `src_train`, `src_test` | optional, `[windows, 2]`: recording and first sample of each window; -1 where unknown |
+| `src_train`, `src_test` | optional, `[windows, 2]`: recording and first sample of each; -1: unknown |
 """
 
 import os
@@ -71,7 +71,7 @@ class Dataset:
 
 
 def default_path(task: Task) -> Path:
-    """Where the prepared file of a task lies unless a flag says otherwise: in `GAITD_DATA`, or `../shared/data`."""
+    """Where a task's prepared file lies unless a flag says otherwise: `GAITD_DATA`, or `../shared/data`."""
     folder = Path(os.environ.get(DATA_VARIABLE) or Path("..") / "shared" / "data")
     return folder / f"{task.name.replace('-', '_')}.npz"
 
@@ -80,8 +80,8 @@ def load(path: Path, task: Task) -> Dataset:
     """Reads a prepared file and checks it against the task."""
     if not path.is_file():
         raise UserError(
-            f"{path}: no such file; make it with `gaitd-train prepare {task.name}`, point --data at it, or set "
-            f"{DATA_VARIABLE} to the folder that holds it"
+            f"{path}: no such file; make it with `gaitd-train prepare {task.name}`, point --data at it, "
+            f"or set {DATA_VARIABLE} to the folder that holds it"
         )
     try:
         with np.load(path, allow_pickle=False) as archive:

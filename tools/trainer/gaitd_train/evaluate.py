@@ -1,4 +1,4 @@
-"""Accuracy of every configuration of trained networks, on held-out training subjects or on the test subjects."""
+"""Accuracy of every configuration, on held-out training subjects or on the test subjects."""
 
 import numpy as np
 import torch
@@ -22,9 +22,9 @@ def evaluate(
 ) -> dict:
     """Calibrates on the checkpoint's own training subjects and measures; returns plain values for JSON.
 
-    `validation` measures on the subjects that were held out of this training, `test` on the official test subjects.
-    Per configuration: `macs`, `parameters`, `accuracy`, `recall` per class (None for a class without windows)
-    and `confusion[true][predicted]`.
+    `validation` measures on the subjects that were held out of this training, `test` on the official test
+    subjects. Per configuration: `macs`, `parameters`, `accuracy`, `recall` per class (None for a class
+    without windows) and `confusion[true][predicted]`.
     """
     network, task = trained.build(), trained.task
     configurations = configurations or network.grid.configurations()

@@ -14,7 +14,8 @@ COUNT = 4
 def golden_windows(task: Task) -> torch.Tensor:
     """`[4, channels, window]`: made up, so that nothing of a data set is passed on.
 
-    Each is a tilted gravity, where the channel carries it, a gait-like swing with its second harmonic, and noise.
+    Each is a tilted gravity, where the channel carries it, a gait-like swing with its second harmonic, and
+    noise.
     """
     generator = torch.Generator().manual_seed(20260101)
     time = torch.arange(task.window) / task.sample_rate_hz

@@ -9,7 +9,11 @@ from gaitd_train.slimmable import slim
 
 
 def count_macs(network: nn.Module, configuration: Configuration) -> int:
-    """Multiply-accumulates of the convolutions and the classifier for one window, counted on a real pass."""
+    """Multiply-accumulates of the convolutions and the classifier for one window.
+
+    The convolutions are counted on a real pass. The classifier counts each of its pooled features, as the
+    paper does, although repeated ones are folded before it runs.
+    """
     window = torch.zeros(1, network.axes, network.grid.resolutions[0])
     was_training = network.training
     network.train()  # normalises by the batch, so that uncalibrated configurations can be counted too
@@ -18,7 +22,9 @@ def count_macs(network: nn.Module, configuration: Configuration) -> int:
             network(window, configuration)
     finally:
         network.train(was_training)
-    return counter.get_total_flops() // 2
+    features = slim(network.blocks[-1].outputs, configuration.width)
+    convolutions = counter.get_flop_counts()["Global"][torch.ops.aten.convolution] // 2
+    return convolutions + network.classifier.weight[:, :features].numel()
 
 
 def count_parameters(network: nn.Module, configuration: Configuration) -> int:

@@ -2,7 +2,8 @@
 
 Two forms compute the same logits:
 
-- `conv1d`: the axes become the batch of a one-dimensional convolution. Engines fuse bias and ReLU into its matrix
+- `conv1d`: the axes become the batch of a one-dimensional convolution. Engines fuse bias and ReLU into its
+matrix
   product. Only for kernels that cover one axis.
 - `conv2d`: a two-dimensional convolution over (axes, time).
 
@@ -77,7 +78,7 @@ class _Graph:
         self.axes = (self.axes + 2 * padding[1] - over_axes) // stride[1] + 1
 
     def classify(self, windows: list[tuple[int, int]], weight: np.ndarray, bias: np.ndarray) -> None:
-        """Max over each half-open window of steps, then the linear layer; `weight [classes, channels, windows, axes]`."""
+        """Max over each half-open window of steps, then `weight [classes, channels, windows, axes]`."""
         features, parts, order = self.at, [], []
         for run in _runs(windows):
             self.at = features

@@ -1,7 +1,7 @@
 """A training recipe: everything but the data and the seed that decides what a run does, as a TOML file.
 
-Unknown keys are refused, because a misspelt key that is silently ignored has switched distillation off in published
-configurations. `gaitd-train recipe NAME` prints a shipped recipe to start from.
+Unknown keys are refused, because a misspelt key that is silently ignored has switched distillation off in
+published configurations. `gaitd-train recipe NAME` prints a shipped recipe to start from.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ from gaitd_train.task import task_named
 class Optimizer:
     """Adam (with `weight_decay` > 0: AdamW) and its learning rate over the run.
 
-    `schedule`: `step` multiplies `rate` by `step_factor` every `step_epochs`; `one-cycle` climbs to `rate` over the
-    first `warmup` share of the run, then falls to nothing along a cosine.
+    `schedule`: `step` multiplies `rate` by `step_factor` every `step_epochs`; `one-cycle` climbs to `rate`
+    over the first `warmup` share of the run, then falls to nothing along a cosine.
     """
 
     rate: float
@@ -38,9 +38,9 @@ class Optimizer:
 class Collaboration:
     """Which subnetworks learn in each step beside the full one, and from what.
 
-    Each is trained on `distillation * KL(full || sub) + (1 - distillation) * cross-entropy`, at a random resolution.
-    `random_widths` counts widths drawn uniformly; `smallest_lowest` adds the smallest configuration itself, so that
-    the hard end of the ladder is trained in every step.
+    Each is trained on `distillation * KL(full || sub) + (1 - distillation) * cross-entropy`, at a random
+    resolution. `random_widths` counts widths drawn uniformly; `smallest_lowest` adds the smallest
+    configuration itself, so that the hard end of the ladder is trained in every step.
     """
 
     random_widths: int
@@ -56,8 +56,9 @@ class Augmentation:
     """Random changes that a window may meet in life; all off by default.
 
     `rotation_degrees`: standard deviation of a rotation of the device on the body, the same for all sensors.
-    `scale`: standard deviation of a factor per sensor. `noise`: standard deviation of white noise, in the channel's
-    own units. `warp`: largest relative change of speed, after which the window shows a part or is stretched.
+    `scale`: standard deviation of a factor per sensor. `noise`: standard deviation of white noise, in the
+    channel's own units. `warp`: largest relative change of speed, after which the window shows a part or is
+    stretched.
     """
 
     rotation_degrees: float = 0.0
@@ -70,9 +71,9 @@ class Augmentation:
 class Recipe:
     """One way to train one network on one data set.
 
-    `precision` is that of the convolutions during training only: `float32`, or `bfloat16`, which is faster where
-    the processor has it. `average` is the decay per step of an exponential moving average of the weights; 0 keeps
-    the last weights.
+    `precision` is that of the convolutions during training only: `float32`, or `bfloat16`, which is faster
+    where the processor has it. `average` is the decay per step of an exponential moving average of the
+    weights; 0 keeps the last weights.
     """
 
     dataset: str
@@ -145,7 +146,8 @@ def text_of(name_or_path: str) -> tuple[str, str]:
         return path.stem, path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"recipe '{name_or_path}' is neither shipped ({', '.join(shipped())}) nor a readable file: {error}"
+            f"recipe '{name_or_path}' is neither shipped ({', '.join(shipped())}) nor a readable "
+            f"file: {error}"
         ) from error
 
 

@@ -1,8 +1,8 @@
 """Layers of which a subnetwork uses the first share of the channels.
 
-After US-Net (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019). Features
-are `[batch, channels, time, axes]`. A layer takes the number of its input channels from its input and is told
-how many to put out by the configuration's width.
+After US-Net (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019).
+Features are `[batch, channels, time, axes]`. A layer takes the number of its input channels from its input
+and is told how many to put out by the configuration's width.
 """
 
 from functools import reduce
@@ -26,9 +26,10 @@ def slim(channels: int, width: float) -> int:
 class ConfigurationNorm(nn.Module):
     """Batch normalisation with one scale and shift for all and statistics per configuration.
 
-    In training mode a batch is normalised by its own statistics and none are kept, because those of a configuration
-    only mean something once the weights stand still. While `collecting`, each batch enters a cumulative mean
-    (`gaitd_train.calibrate`). In evaluation mode a configuration without collected statistics is refused.
+    In training mode a batch is normalised by its own statistics and none are kept, because those of a
+    configuration only mean something once the weights stand still. While `collecting`, each batch enters a
+    cumulative mean (`gaitd_train.calibrate`). In evaluation mode a configuration without collected statistics
+    is refused.
     """
 
     def __init__(self, channels: int, grid: Grid) -> None:
@@ -76,7 +77,7 @@ class ConfigurationNorm(nn.Module):
     def _require_statistics(self, configuration: Configuration) -> None:
         if int(self.batches[self.grid.index(configuration)]) == 0:
             raise UserError(
-                f"{configuration.id}: its batch-norm statistics were never calibrated; calibrate before evaluating"
+                f"{configuration.id}: its batch-norm statistics were never calibrated; calibrate first"
             )
 
 
@@ -114,8 +115,8 @@ class ConvBlock(nn.Module):
 class Classifier(nn.Module):
     """Adaptive max-pool of the time axis to `pool` steps, then a linear layer whose outputs are not slimmed.
 
-    The pool gives every resolution the same number of features, so one weight `[classes, channels, pool, axes]` serves
-    all of them.
+    The pool gives every resolution the same number of features, so one weight `[classes, channels, pool,
+    axes]` serves all of them.
     """
 
     def __init__(self, channels: int, pool: int, axes: int, classes: int, dropout: float) -> None:
@@ -142,15 +143,17 @@ class Classifier(nn.Module):
     def folded(self, channels: int, length: int) -> tuple[list[tuple[int, int]], torch.Tensor]:
         """Pool windows without repeats and the weight that reads them, `[classes, channels, windows, axes]`.
 
-        A pool to more steps than there are features repeats some of them. Adding up the weights of the repeats gives
-        the same logits for less work.
+        A pool to more steps than there are features repeats some of them. Adding up the weights of the
+        repeats gives the same logits for less work.
         """
         repeated = pool_windows(length, self.pool)
         windows = sorted(set(repeated))
-        spread = torch.zeros(self.pool, len(windows))
-        for output, window in enumerate(repeated):
-            spread[output, windows.index(window)] = 1.0
-        return windows, torch.einsum("kcpa,pw->kcwa", self.weight[:, :channels], spread)
+        weight = self.weight[:, :channels]
+        if len(windows) < len(repeated):
+            at = torch.tensor([windows.index(window) for window in repeated])
+            shape = (*weight.shape[:2], len(windows), weight.shape[3])
+            weight = weight.new_zeros(shape).index_add(2, at, weight)
+        return windows, weight
 
 
 def pool_windows(length: int, pool: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""What a data set asks of a network: its classes, channels, sampling, and the way from raw samples to channels."""
+"""What a data set asks of a network: classes, channels, sampling, and the way from raw samples."""
 
 from dataclasses import dataclass
 
@@ -25,8 +25,8 @@ def triad(name: str, unit: str) -> tuple[Channel, ...]:
 class Task:
     """A recognition task. Times are in samples.
 
-    `channels` are what the network reads, `input_channels` what a sensor delivers, and `conditioning` the operations
-    (see `gaitd_train.conditioning`) that lead from these to those.
+    `channels` are what the network reads, `input_channels` what a sensor delivers, and `conditioning` the
+    operations (see `gaitd_train.conditioning`) that lead from these to those.
     """
 
     name: str
