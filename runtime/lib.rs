@@ -3,7 +3,7 @@
 //! those that will be on time.
 //!
 //! The rooms stand in the order in which data flows. A room knows the rooms before it, never those behind it; only
-//! [`daemon`] and the binary's commands know them all. Everything up to [`engine`] is free of threads, and
+//! [`daemon`] and the binary's commands know them all. Everything up to [`publish`] is free of threads, and
 //! [`control`] and [`engine`] take time and load as arguments, so that each policy can be tested and simulated
 //! without sleeping.
 
@@ -12,3 +12,13 @@ pub mod sense;
 pub mod condition;
 
 pub mod window;
+
+pub mod ladder;
+
+pub mod control;
+
+pub mod engine;
+
+pub mod publish;
+
+pub mod daemon;

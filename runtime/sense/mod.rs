@@ -15,6 +15,7 @@ mod rate;
 mod recording;
 mod text;
 pub(crate) mod unit;
+pub mod wearer;
 
 use serde::{Deserialize, Serialize};
 

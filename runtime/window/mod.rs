@@ -1,8 +1,10 @@
 //! Windows: conditioned samples to `[channels, time]`, a new one every hop, and their resampling to a resolution.
 
+mod intake;
 mod resampler;
 mod windower;
 
+pub use intake::{Cutter, Intake, Ready};
 pub use resampler::Resampler;
 pub use windower::{Window, Windower};
 

@@ -11,6 +11,8 @@ use super::{WindowError, positive};
 pub struct Window {
     /// Conditioned values, `[channels, time]`, oldest first.
     pub data: Array2<f32>,
+    /// Number of the window in the stream, counted from 0.
+    pub index: u64,
     /// Number of the window's first sample in the stream, counted from 0.
     pub first_sample: u64,
     /// Number of its last sample.
@@ -19,8 +21,8 @@ pub struct Window {
     pub time_s: Option<f64>,
     /// When the raw sample that completed the window arrived, by gaitd's clock. The budget runs from here.
     pub arrived: Duration,
-    /// How long the conditioning of the window's hop of samples took.
-    pub conditioning: Duration,
+    /// When it was complete and conditioned, by the same clock.
+    pub completed: Duration,
 }
 
 impl Window {
@@ -29,12 +31,22 @@ impl Window {
     pub fn new(channels: usize, length: usize) -> Self {
         Self {
             data: Array2::zeros((channels, length)),
+            index: 0,
             first_sample: 0,
             last_sample: 0,
             time_s: None,
             arrived: Duration::ZERO,
-            conditioning: Duration::ZERO,
+            completed: Duration::ZERO,
         }
+    }
+
+    /// The values, row-major `[channels, time]`.
+    ///
+    /// # Panics
+    /// When [`Window::data`] was replaced by an array in another layout than [`Window::new`] gives it.
+    #[must_use]
+    pub fn samples(&self) -> &[f32] {
+        self.data.as_slice().expect("a window in standard layout")
     }
 }
 

@@ -1,2 +1,62 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask COMMAND`: the chores of this repository, the same on every machine and in CI.
+
+mod arm;
+mod compare;
+mod process;
+mod python;
+mod steps;
+mod test;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::process::Process;
+use crate::tree::Tree;
+
+/// Chores of the gaitd repository.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check everything: format, lints, Python, configs, docs, and all tests
+    Test(test::Args),
+    /// Build for aarch64 and run the unit tests and the golden vectors under qemu-user
+    Arm(arm::Args),
+    /// Run the criterion benchmarks
+    Bench {
+        /// Passed on to `cargo bench`, for instance a benchmark's name
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
+    Compare(compare::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let tree = Tree::find()?;
+    match command {
+        Command::Test(args) => return test::run(&tree, &args),
+        Command::Arm(args) => arm::run(&tree, &args)?,
+        Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
+        Command::Compare(args) => compare::run(&tree, &args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

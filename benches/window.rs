@@ -1,0 +1,195 @@
+//! What one window costs, beside the bare inference library on the same file.
+//!
+//! `cargo bench --bench window` prints criterion's figures, and then ratios that were measured in turns, which hold on
+//! a noisy machine: one inference through gaitd's ladder against a bare loop over tract, and everything else that a
+//! window costs against the inference of `1.00x-128`.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion};
+use gaitd::control::LoadProbe;
+use gaitd::control::PolicySpec;
+use gaitd::daemon::SystemProbe;
+use gaitd::engine::{Decision, Engine, PublishReserve};
+use gaitd::ladder::{Effort, Ladder, Manifest, ModelStore, ProfileKey, measure};
+use gaitd::publish::{Context, LineWriter, Sink};
+use gaitd::sense::{Clock, MonotonicClock, Reading, Sample};
+use gaitd::window::{Intake, Window};
+use tract_onnx::prelude::*;
+
+/// Turns that a ratio is taken over.
+const ROUNDS: usize = 200;
+/// Inferences per turn.
+const BURST: usize = 20;
+
+fn ladder() -> Ladder {
+    Ladder::load(&ModelStore::Embedded).expect("the shipped ladder")
+}
+
+/// A bare loop over tract: the same file, shapes made concrete, one state kept, a new tensor for each window.
+struct Bare {
+    state: TypedSimpleState,
+    shape: [usize; 3],
+}
+
+impl Bare {
+    fn new(manifest: &Manifest, index: usize) -> Self {
+        let configuration = &manifest.configurations[index];
+        let bytes = ModelStore::Embedded.read(&configuration.file).expect("a network of the shipped ladder");
+        let shape = [1, manifest.task.channels.len(), configuration.resolution];
+        let model = tract_onnx::onnx()
+            .model_for_read(&mut bytes.as_slice())
+            .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
+            .and_then(InferenceModelExt::into_optimized)
+            .and_then(|model| model.into_runnable())
+            .and_then(|plan| plan.spawn());
+        Self { state: model.expect("a network that tract runs"), shape }
+    }
+
+    fn infer(&mut self, window: &[f32]) -> f32 {
+        let input = Tensor::from_shape(&self.shape, window).expect("a window of the right size");
+        let output = self.state.run(tvec!(input.into())).expect("an inference");
+        output[0].try_as_plain_ram().expect("plain").as_slice::<f32>().expect("floats")[0]
+    }
+}
+
+/// Everything that a window costs beside its inference.
+struct Rest {
+    intake: Intake,
+    engine: Engine,
+    lines: LineWriter,
+    sink: Sink,
+    window: Window,
+    decision: Decision,
+    sample: Sample,
+    clock: MonotonicClock,
+    hop: usize,
+    seen: u64,
+}
+
+impl Rest {
+    fn new() -> Self {
+        let clock = MonotonicClock::start();
+        let mut ladder = ladder();
+        let manifest = ladder.manifest().clone();
+        let task = &manifest.task;
+        let key = ProfileKey::new(&ladder, "bench");
+        let profile = measure(&mut ladder, &key, Effort::QUICK, &clock, |_| ()).expect("a measurement");
+        let budget = Duration::from_millis(50);
+        let engine = Engine::new(ladder, &profile, &PolicySpec::default(), budget, 0.02, PublishReserve::default());
+        let context = Context::new(&manifest, "bench".to_owned(), false, "alert".to_owned(), budget);
+        Self {
+            intake: manifest.intake().expect("the shipped conditioning"),
+            engine: engine.expect("the default policy"),
+            lines: LineWriter::new(context, false),
+            sink: Sink::new(Box::new(std::fs::File::create("/dev/null").expect("the null device"))),
+            window: Window::new(task.channels.len(), task.window),
+            decision: Decision::empty(task.labels.len()),
+            sample: Sample { time_s: None, values: vec![0.0; task.input.channels.len()] },
+            clock,
+            hop: task.hop,
+            seen: 0,
+        }
+    }
+
+    /// One hop of samples: conditioned, windowed, decided and published. Returns the time of all but the inference.
+    fn hop(&mut self) -> Duration {
+        let start = Instant::now();
+        for _ in 0..self.hop {
+            self.seen += 1;
+            for (axis, value) in self.sample.values.iter_mut().enumerate() {
+                *value = (self.seen as f64 * 0.1 * (axis + 1) as f64).sin();
+            }
+            let window = &mut self.window;
+            let arrived = self.clock.now();
+            self.intake.push(&Reading::Sample, &self.sample, arrived, |ready| ready.fill(window));
+        }
+        self.window.completed = self.clock.now();
+        self.engine.decide(&self.window, None, &self.clock, &mut self.decision).expect("a decision");
+        let line = self.lines.decision(&self.decision, self.clock.now()).expect("a line");
+        self.sink.write(line).expect("the null device takes everything");
+        start.elapsed().saturating_sub(self.decision.infer)
+    }
+}
+
+fn windows(criterion: &mut Criterion) {
+    let mut ladder = ladder();
+    let manifest = ladder.manifest().clone();
+    let mut logits = vec![0.0; manifest.task.labels.len()];
+    let mut group = criterion.benchmark_group("infer");
+    for (index, configuration) in manifest.configurations.iter().enumerate() {
+        let mut bare = Bare::new(&manifest, index);
+        let input = vec![0.1; manifest.task.channels.len() * configuration.resolution];
+        group.bench_function(BenchmarkId::new("bare tract", &configuration.id), |b| {
+            b.iter(|| bare.infer(black_box(&input)));
+        });
+        let rung = &mut ladder.rungs_mut()[index];
+        group.bench_function(BenchmarkId::new("gaitd", &configuration.id), |b| {
+            b.iter(|| rung.infer(black_box(&mut logits)));
+        });
+    }
+    group.finish();
+
+    let mut rest = Rest::new();
+    criterion.bench_function("window/all but the inference", |b| {
+        b.iter_custom(|windows| (0..windows).map(|_| rest.hop()).sum());
+    });
+    let mut probe = SystemProbe::new(&[]);
+    criterion.bench_function("load/one reading", |b| b.iter(|| probe.read()));
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_unstable_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Microseconds per call of `body`, over one burst.
+fn burst(mut body: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..BURST {
+        body();
+    }
+    start.elapsed().as_secs_f64() * 1e6 / BURST as f64
+}
+
+fn ratios() {
+    let mut ladder = ladder();
+    let manifest = ladder.manifest().clone();
+    let mut logits = vec![0.0; manifest.task.labels.len()];
+    println!("\nin turns, medians of {ROUNDS} rounds of {BURST}:");
+    println!("{:<14} {:>10} {:>10} {:>7}", "configuration", "bare us", "gaitd us", "ratio");
+    let mut full = 0.0;
+    for (index, configuration) in manifest.configurations.iter().enumerate() {
+        let mut bare = Bare::new(&manifest, index);
+        let window = vec![0.1; manifest.task.channels.len() * manifest.task.window];
+        let input = vec![0.1; manifest.task.channels.len() * configuration.resolution];
+        let rung = &mut ladder.rungs_mut()[index];
+        rung.resample(&window);
+        let (mut bares, mut gaitds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            bares.push(burst(|| drop(black_box(bare.infer(black_box(&input))))));
+            gaitds.push(burst(|| rung.infer(black_box(&mut logits)).expect("an inference")));
+            ratios.push(gaitds[gaitds.len() - 1] / bares[bares.len() - 1]);
+        }
+        full = median(&mut gaitds);
+        println!("{:<14} {:>10.2} {full:>10.2} {:>7.3}", configuration.id, median(&mut bares), median(&mut ratios));
+    }
+    let mut rest = Rest::new();
+    let mut others: Vec<f64> = (0..ROUNDS * 5).map(|_| rest.hop().as_secs_f64() * 1e6).collect();
+    let rest = median(&mut others);
+    println!(
+        "all but the inference: {rest:.2} us per window, {:.1} % of the last inference above",
+        100.0 * rest / full
+    );
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    windows(&mut criterion);
+    criterion.final_summary();
+    // `cargo test` runs benches with this flag, to see that they start
+    if !std::env::args().any(|argument| argument == "--test") {
+        ratios();
+    }
+}

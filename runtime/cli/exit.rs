@@ -1,0 +1,63 @@
+//! Exit codes by sysexits, so that a script or a service manager can tell whose fault it was.
+
+use std::process::ExitCode;
+
+use gaitd::control::PolicyError;
+use gaitd::daemon::{ConfigError, OpenError};
+use gaitd::ladder::{LoadError, ProfileError};
+use gaitd::sense::SenseError;
+
+/// The command line is wrong (`EX_USAGE`).
+pub(super) const USAGE: u8 = 64;
+/// A model, a recording or a stream is wrong (`EX_DATAERR`).
+const DATA: u8 = 65;
+/// A file is missing or unreadable (`EX_NOINPUT`).
+const NO_INPUT: u8 = 66;
+/// Something that should never happen (`EX_SOFTWARE`).
+const SOFTWARE: u8 = 70;
+/// Reading or writing failed (`EX_IOERR`).
+const IO: u8 = 74;
+/// A configuration is wrong (`EX_CONFIG`).
+const CONFIG: u8 = 78;
+
+/// Tells `error` on standard error and returns its exit code.
+pub(super) fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("gaitd: {error:#}");
+    code(error).into()
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if let Some(error) = cause.downcast_ref::<ConfigError>() {
+            return if matches!(error, ConfigError::Read { .. }) { NO_INPUT } else { CONFIG };
+        }
+        if let Some(error) = cause.downcast_ref::<LoadError>() {
+            return if matches!(error, LoadError::Store(_)) { NO_INPUT } else { DATA };
+        }
+        if let Some(OpenError::Wearer(_)) = cause.downcast_ref::<OpenError>() {
+            return CONFIG;
+        }
+        // a transparent wrapper hides its inside from the chain
+        let opening = cause.downcast_ref::<OpenError>().and_then(|error| match error {
+            OpenError::Sense(error) => Some(error),
+            OpenError::Wearer(_) => None,
+        });
+        if let Some(error) = opening.or_else(|| cause.downcast_ref::<SenseError>()) {
+            return match error {
+                SenseError::Open { .. } => NO_INPUT,
+                SenseError::Read { .. } => IO,
+                _ => DATA,
+            };
+        }
+        if cause.is::<PolicyError>() {
+            return CONFIG;
+        }
+        if cause.is::<ProfileError>() || cause.is::<std::io::Error>() {
+            return IO;
+        }
+        if cause.is::<super::replay::DataError>() {
+            return DATA;
+        }
+    }
+    SOFTWARE
+}

@@ -1,0 +1,147 @@
+//! `gaitd ladder`: the table of a model's configurations.
+
+use std::path::PathBuf;
+
+use gaitd::daemon::{Config, cpu_name};
+use gaitd::ladder::{Ladder, ModelStore, Percentiles, Profile, ProfileKey, Verified};
+use serde::Serialize;
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+
+use super::model::ModelArguments;
+use super::table::{percent, table};
+
+/// Show the configurations of a model: cost, accuracy, profiled latency and memory on this device
+#[derive(clap::Args)]
+#[command(after_help = "Latencies are shown once `gaitd profile` has measured them on this processor.\n\n\
+                        Example: gaitd ladder --models models/uci-har-cnn")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Where profiles are kept [default: the state directory]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Print the table as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    cpu: String,
+    profiled: bool,
+    configurations: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    width: f64,
+    resolution: usize,
+    macs: u64,
+    parameters: u64,
+    accuracy: gaitd::ladder::Accuracy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_us: Option<Latency>,
+    memory_kb: Option<u64>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Latency {
+    hot: Percentiles,
+    paced: Percentiles,
+}
+
+pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
+    let store = arguments.model.store();
+    let (ladder, memory) = measure_memory(&store)?;
+    let state = Config { state: arguments.state.clone(), ..Config::default() }.state_directory();
+    let cpu = cpu_name();
+    let profile = Profile::find(&ProfileKey::new(&ladder, &cpu), &state).unwrap_or_else(|error| {
+        log::warn!("{error}");
+        None
+    });
+    let rows = ladder.rungs().iter().zip(memory).map(|(rung, memory_kb)| {
+        let configuration = rung.configuration().clone();
+        let profiled = profile.as_ref().and_then(|p| p.configurations.iter().find(|p| p.id == configuration.id));
+        Row {
+            latency_us: profiled.map(|profiled| Latency { hot: profiled.hot, paced: profiled.paced }),
+            id: configuration.id,
+            width: configuration.width,
+            resolution: configuration.resolution,
+            macs: configuration.macs,
+            parameters: configuration.parameters,
+            accuracy: configuration.accuracy,
+            memory_kb,
+        }
+    });
+    let report = Report {
+        model: ladder.manifest().name.clone(),
+        cpu,
+        profiled: profile.is_some(),
+        configurations: rows.collect(),
+    };
+    if arguments.json { super::print_json(&report) } else { super::print(&report.text(&store)) }
+}
+
+impl Report {
+    fn text(&self, store: &ModelStore) -> String {
+        let header = [
+            "configuration",
+            "width",
+            "resolution",
+            "MMACs",
+            "parameters",
+            "validation %",
+            "test %",
+            "hot p50 us",
+            "paced p50 us",
+            "p99 us",
+            "memory kB",
+        ];
+        let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let rows = self.configurations.iter().map(|row| {
+            vec![
+                row.id.clone(),
+                format!("{:.2}", row.width),
+                row.resolution.to_string(),
+                format!("{:.2}", row.macs as f64 / 1e6),
+                row.parameters.to_string(),
+                percent(row.accuracy.validation),
+                or_dash(row.accuracy.test.map(percent)),
+                or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.hot.p50))),
+                or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.paced.p50))),
+                or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.paced.p99))),
+                or_dash(row.memory_kb.map(|kb| kb.to_string())),
+            ]
+        });
+        let mut text = format!("{} in {store}, on {}\n{}", self.model, self.cpu, table(&header, rows));
+        if !self.profiled {
+            text += "not profiled on this processor yet: run `gaitd profile`\n";
+        }
+        text
+    }
+}
+
+/// Loads the ladder and tells by how much the process grew with each configuration.
+fn measure_memory(store: &ModelStore) -> anyhow::Result<(Ladder, Vec<Option<u64>>)> {
+    // a first ladder takes the inference library's one-time set-up upon itself, and stays, so that its memory is not
+    // used again by the second
+    let _set_up = super::model::load(store)?;
+    let mut resident = Vec::new();
+    resident.push(resident_kb());
+    let ladder = Verified::read(store)?.build(|_| resident.push(resident_kb()))?;
+    let growth = |pair: &[Option<u64>]| Some(pair[1]?.saturating_sub(pair[0]?));
+    Ok((ladder, resident.windows(2).map(growth).collect()))
+}
+
+fn resident_kb() -> Option<u64> {
+    let own = sysinfo::get_current_pid().ok()?;
+    let mut system = System::new().ok()?;
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&[own]),
+        false,
+        ProcessRefreshKind::nothing().with_memory().without_tasks(),
+    );
+    Some(system.process(own)?.memory() / 1024)
+}

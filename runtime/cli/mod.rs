@@ -1,0 +1,87 @@
+//! The command line: one file per command; each turns flags and a configuration file into one library call.
+
+mod check;
+mod exit;
+mod ladder;
+mod model;
+mod profile;
+mod replay;
+mod run;
+mod table;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// Recognises human activity from motion sensors, each window within its latency budget.
+///
+/// Without a command, gaitd runs its embedded default: the shipped ladder on a simulated wearer for a minute.
+#[derive(Parser)]
+#[command(name = "gaitd", version, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Tell more on standard error; -vv tells everything (GAITD_LOG has the last word)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Replay(replay::Arguments),
+    Ladder(ladder::Arguments),
+    Profile(profile::Arguments),
+    Check(check::Arguments),
+}
+
+/// Runs the command in the process's arguments.
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::command().try_get_matches().and_then(|matches| {
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut Arguments::command()))
+    });
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // nothing can be done about a closed terminal
+            let _ = error.print();
+            return if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
+    // the inference library tells its own affairs at these levels
+    let filter = format!("{level},tract_core=error,tract_onnx=error,tract_hir=error,tract_linalg=error");
+    env_logger::Builder::from_env(env_logger::Env::new().filter_or("GAITD_LOG", filter)).format_target(false).init();
+    let outcome = match arguments.command {
+        None => run::execute(&run::Arguments::default()),
+        Some(Command::Run(arguments)) => run::execute(&arguments),
+        Some(Command::Replay(arguments)) => replay::execute(&arguments),
+        Some(Command::Ladder(arguments)) => ladder::execute(&arguments),
+        Some(Command::Profile(arguments)) => profile::execute(&arguments),
+        Some(Command::Check(arguments)) => check::execute(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error),
+    }
+}
+
+/// Prints `text` to standard output.
+///
+/// # Errors
+/// When it cannot be written; a closed pipe is not an error but the reader's choice.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints `value` as one indented JSON document.
+///
+/// # Errors
+/// When it cannot be written.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
+}

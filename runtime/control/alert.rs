@@ -1,0 +1,102 @@
+//! ALERT (Wan et al., "ALERT: Accurate Learning for Energy and Timeliness", USENIX ATC 2020): a Kalman filter on the
+//! slowdown, shared by all configurations.
+//!
+//! The latency of configuration j is `xi * T_j`, `xi` Gaussian. The configuration with the highest expected accuracy
+//! wins, among those whose probability of a miss is allowed.
+
+use std::time::Duration;
+
+use super::{Candidate, Choice, Policy, Reason, Situation, Terms, fastest};
+
+/// The constants that ALERT publishes.
+mod constants {
+    /// Weight of the old process noise.
+    pub(super) const ALPHA: f64 = 0.3;
+    /// Least process noise.
+    pub(super) const Q0: f64 = 0.1;
+    /// Measurement noise.
+    pub(super) const R: f64 = 0.001;
+    /// First Kalman gain.
+    pub(super) const K0: f64 = 0.5;
+    /// First mean of the slowdown.
+    pub(super) const MU0: f64 = 1.0;
+    /// First variance of the slowdown.
+    pub(super) const VARIANCE0: f64 = 0.1;
+}
+
+/// The ALERT policy.
+#[derive(Debug)]
+pub struct Alert {
+    candidates: Vec<Candidate>,
+    fastest: usize,
+    miss_target: f64,
+    guess_accuracy: f64,
+    mean: f64,
+    variance: f64,
+    gain: f64,
+    noise: f64,
+}
+
+impl Alert {
+    /// ALERT over `candidates`.
+    #[must_use]
+    pub fn new(candidates: &[Candidate], terms: &Terms) -> Self {
+        Self {
+            candidates: candidates.to_vec(),
+            fastest: fastest(candidates),
+            miss_target: terms.miss_target,
+            guess_accuracy: terms.guess_accuracy,
+            mean: constants::MU0,
+            variance: constants::VARIANCE0,
+            gain: constants::K0,
+            noise: constants::Q0,
+        }
+    }
+
+    /// Probability that `candidate` takes longer than `available`.
+    fn miss_probability(&self, candidate: &Candidate, available: Duration) -> f64 {
+        let profiled = candidate.latency.max(Duration::from_nanos(1));
+        let limit = available.as_secs_f64() / profiled.as_secs_f64();
+        1.0 - normal_cdf((limit - self.mean) / self.variance.sqrt())
+    }
+}
+
+impl Policy for Alert {
+    fn choose(&mut self, situation: &Situation) -> Choice {
+        let mut best: Option<(usize, f64, f64)> = None;
+        for (rung, candidate) in self.candidates.iter().enumerate() {
+            let miss = self.miss_probability(candidate, situation.available);
+            let expected = candidate.accuracy * (1.0 - miss) + self.guess_accuracy * miss;
+            if miss <= self.miss_target && best.is_none_or(|(_, highest, _)| expected > highest) {
+                best = Some((rung, expected, miss));
+            }
+        }
+        let (rung, reason, miss) = match best {
+            Some((rung, _, miss)) => (rung, Reason::MostAccurateInTime, miss),
+            None => {
+                let miss = self.miss_probability(&self.candidates[self.fastest], situation.available);
+                (self.fastest, Reason::NoneInTime, miss)
+            }
+        };
+        let predicted = self.candidates[rung].slowed(self.mean);
+        Choice { rung, reason, predicted, miss_probability: Some(miss) }
+    }
+
+    fn observe(&mut self, rung: usize, inference: Duration) {
+        use constants::{ALPHA, Q0, R};
+        let surprise = self.candidates[rung].slowdown(inference) - self.mean;
+        self.noise = Q0.max(ALPHA * self.noise + (1.0 - ALPHA) * (self.gain * surprise).powi(2));
+        self.variance = (1.0 - self.gain) * self.variance + self.noise;
+        self.gain = self.variance / (self.variance + R);
+        self.mean += self.gain * surprise;
+    }
+
+    fn slowdown(&self) -> Option<f64> {
+        Some(self.mean)
+    }
+}
+
+/// The standard normal distribution function.
+fn normal_cdf(z: f64) -> f64 {
+    0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
+}

@@ -1,0 +1,96 @@
+//! The stepping policy of the paper (Qin, Zhang et al., IEEE TKDE 2024): keep the average inference time inside
+//! `[budget - band, budget]`, one rung at a time.
+//!
+//! It is the baseline of its kind: it knows neither the profile's latencies beyond their order nor the load, and it is
+//! late for several windows after each rise in load.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Candidate, Choice, Policy, Reason, Situation, most_accurate};
+
+/// Steps one rung down when the average inference was above the budget, one up when it was below the band.
+#[derive(Debug)]
+pub struct Step {
+    /// Rung indices from the fastest to the slowest.
+    order: Vec<usize>,
+    candidates: Vec<Candidate>,
+    /// Place in `order`.
+    place: usize,
+    band: Duration,
+    /// The slowdowns of the latest inferences, all of the rung at `place`; emptied at each step.
+    recent: VecDeque<f64>,
+    average: usize,
+}
+
+impl Step {
+    /// Inferences that are averaged where a configuration does not say.
+    #[must_use]
+    pub fn default_average() -> usize {
+        3
+    }
+
+    /// Starts at the most accurate of `candidates`; averages over `average` inferences.
+    #[must_use]
+    pub fn new(candidates: &[Candidate], band: Duration, average: usize) -> Self {
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        order.sort_by_key(|&rung| candidates[rung].latency);
+        let start = most_accurate(candidates);
+        Self {
+            place: order.iter().position(|&rung| rung == start).unwrap_or(0),
+            order,
+            candidates: candidates.to_vec(),
+            band,
+            recent: VecDeque::with_capacity(average),
+            average,
+        }
+    }
+
+    fn current(&self) -> usize {
+        self.order[self.place]
+    }
+
+    /// The average inference of the current rung, where there was one.
+    fn mean(&self) -> Option<Duration> {
+        Some(self.candidates[self.current()].slowed(self.slowdown()?))
+    }
+
+    fn move_to(&mut self, place: usize) {
+        self.place = place;
+        self.recent.clear();
+    }
+}
+
+impl Policy for Step {
+    fn choose(&mut self, situation: &Situation) -> Choice {
+        let mut reason = if self.recent.is_empty() { Reason::Start } else { Reason::InsideBand };
+        let mut predicted = self.mean();
+        // a step is judged by a full average, so that one slow inference moves nothing
+        if let Some(mean) = predicted.filter(|_| self.recent.len() == self.average) {
+            if mean > situation.budget && self.place > 0 {
+                self.move_to(self.place - 1);
+                (reason, predicted) = (Reason::SteppedDown, None);
+            } else if mean < situation.budget.saturating_sub(self.band) && self.place + 1 < self.order.len() {
+                self.move_to(self.place + 1);
+                (reason, predicted) = (Reason::SteppedUp, None);
+            }
+        }
+        let rung = self.current();
+        let predicted = predicted.unwrap_or(self.candidates[rung].latency);
+        Choice { rung, reason, predicted, miss_probability: None }
+    }
+
+    fn observe(&mut self, rung: usize, inference: Duration) {
+        if rung != self.current() {
+            return;
+        }
+        if self.recent.len() == self.average {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(self.candidates[rung].slowdown(inference));
+    }
+
+    fn slowdown(&self) -> Option<f64> {
+        (!self.recent.is_empty()).then(|| self.recent.iter().sum::<f64>() / self.recent.len() as f64)
+    }
+}

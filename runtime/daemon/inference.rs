@@ -1,0 +1,79 @@
+//! The engine's thread: takes the newest window, decides it, hands the decision on.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, select};
+
+use super::faults::Repeated;
+use super::probe::LatestLoad;
+use super::publishing::Outbox;
+use super::stop::Stop;
+use crate::engine::{Decision, Engine};
+use crate::sense::Clock;
+use crate::window::Window;
+
+pub(super) struct Inference {
+    engine: Engine,
+    load: LatestLoad,
+    clock: Arc<dyn Clock>,
+    outbox: Outbox,
+    decided: u64,
+    failed: u64,
+    faults: Repeated,
+    stop: Stop,
+}
+
+impl Inference {
+    pub(super) fn new(engine: Engine, load: LatestLoad, clock: Arc<dyn Clock>, outbox: Outbox, stop: Stop) -> Self {
+        Self { engine, load, clock, outbox, decided: 0, failed: 0, faults: Repeated::default(), stop }
+    }
+
+    /// Decides windows until their sender is gone, or, once `halted` is disconnected, until none waits. Returns how
+    /// many were decided and how many failed.
+    pub(super) fn follow(
+        mut self,
+        windows: &Receiver<Box<Window>>,
+        spare: &Sender<Box<Window>>,
+        recycled: &Receiver<Box<Decision>>,
+        halted: &Receiver<()>,
+    ) -> (u64, u64) {
+        loop {
+            let window = select! {
+                recv(windows) -> window => window.ok(),
+                recv(halted) -> _ => windows.try_recv().ok(),
+            };
+            let Some(window) = window else { break };
+            if !self.decide(&window, recycled) {
+                break;
+            }
+            // full or gone only when the run is over
+            let _ = spare.try_send(window);
+        }
+        (self.decided, self.failed)
+    }
+
+    /// Decides one window; false when nobody is left to publish it.
+    fn decide(&mut self, window: &Window, recycled: &Receiver<Box<Decision>>) -> bool {
+        let Ok(mut decision) = recycled.recv() else { return false };
+        match self.engine.decide(window, self.load.get(), self.clock.as_ref(), &mut decision) {
+            Ok(()) => {
+                self.decided += 1;
+                self.outbox.send(decision)
+            }
+            Err(error) => {
+                self.failed += 1;
+                if let Some(count) = self.faults.occurred() {
+                    log::error!("window {}: {error} ({count} so far); it stays without a decision", window.index);
+                }
+                self.outbox.give_back(decision)
+            }
+        }
+    }
+}
+
+impl Drop for Inference {
+    fn drop(&mut self) {
+        // also when this thread panics: a daemon that senses but never decides must not look alive
+        self.stop.ask();
+    }
+}

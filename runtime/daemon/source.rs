@@ -1,0 +1,59 @@
+//! Opens the source that a configuration names.
+
+use std::sync::Arc;
+
+use super::config::SourceSpec;
+use crate::sense::wearer::{Truth, WearerConfig, WearerError, WearerSource};
+use crate::sense::{Clock, SenseError, Source, StreamFormat, TextSource};
+
+/// A source that is ready to be read.
+pub struct Opened {
+    /// The source.
+    pub source: Box<dyn Source>,
+    /// Its name, for people.
+    pub name: String,
+    /// What the wearer really does; known of a simulated one only.
+    pub truth: Option<Truth>,
+}
+
+/// A source that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file or standard input.
+    #[error(transparent)]
+    Sense(#[from] SenseError),
+    /// The simulated wearer.
+    #[error("source: {0}")]
+    Wearer(#[from] WearerError),
+}
+
+impl SourceSpec {
+    /// Opens the source for a model that reads `format`.
+    ///
+    /// # Errors
+    /// When a file cannot be opened, or the source cannot deliver such a stream.
+    pub fn open(&self, format: &StreamFormat, clock: &Arc<dyn Clock>) -> Result<Opened, OpenError> {
+        Ok(match self {
+            Self::Wearer { seed, seconds, pace } => {
+                let config = WearerConfig { seed: *seed, seconds: *seconds, pace: *pace, ..WearerConfig::default() };
+                let source = WearerSource::new(&config, format, Arc::clone(clock))?;
+                let length = seconds.map_or_else(|| "without end".to_owned(), |seconds| format!("for {seconds} s"));
+                Opened {
+                    name: format!("a simulated wearer (seed {seed}, {length})"),
+                    truth: Some(source.truth()),
+                    source: Box::new(source),
+                }
+            }
+            Self::File { path, pace } => Opened {
+                source: Box::new(TextSource::open(path, format, None, *pace, Arc::clone(clock))?),
+                name: path.display().to_string(),
+                truth: None,
+            },
+            Self::Stdin { pace } => Opened {
+                source: Box::new(TextSource::stdin(format, None, *pace, Arc::clone(clock))),
+                name: "standard input".to_owned(),
+                truth: None,
+            },
+        })
+    }
+}

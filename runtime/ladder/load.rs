@@ -1,0 +1,208 @@
+//! From a model's files to a ladder that is ready to run.
+
+use sha2::{Digest, Sha256};
+
+use super::executor::{Executor, InferenceError, TractExecutor};
+use super::golden::{Golden, GoldenError};
+use super::manifest::{Configuration, Manifest, ManifestError};
+use super::store::{ModelStore, StoreError};
+use crate::window::Resampler;
+
+/// A ladder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file is missing or unreadable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The manifest is wrong.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A file differs from the one that the manifest was written for.
+    #[error(
+        "{path}: SHA-256 is {found}, and the manifest says {expected}: the file is damaged or was altered; export or copy the model again"
+    )]
+    Hash {
+        /// The file.
+        path: String,
+        /// Its digest.
+        found: String,
+        /// The manifest's.
+        expected: String,
+    },
+    /// A network stands in the directory that the manifest does not list.
+    #[error(
+        "{path}: the manifest does not list this file, so nothing vouches for it; remove it or export the model again"
+    )]
+    Unlisted {
+        /// The file.
+        path: String,
+    },
+    /// A network cannot be run.
+    #[error("{path}: {source}")]
+    Network {
+        /// The file.
+        path: String,
+        /// Why.
+        source: InferenceError,
+    },
+    /// The golden vectors are unusable, or this machine's answers differ from them.
+    #[error(transparent)]
+    Golden(#[from] GoldenError),
+}
+
+/// A model whose manifest, hashes and golden vectors have been checked; nothing of it has run yet.
+#[derive(Debug)]
+pub struct Verified {
+    store: ModelStore,
+    manifest: Manifest,
+    golden: Golden,
+    networks: Vec<Vec<u8>>,
+}
+
+impl Verified {
+    /// Reads a model's files and checks them against each other.
+    ///
+    /// # Errors
+    /// When a file is missing, unlisted or altered, or the manifest or the golden vectors are wrong.
+    pub fn read(store: &ModelStore) -> Result<Self, LoadError> {
+        let manifest = Manifest::parse(&store.read("manifest.json")?, &store.describe("manifest.json"))?;
+        if let Some(name) =
+            store.networks()?.into_iter().find(|name| manifest.configurations.iter().all(|c| c.file != *name))
+        {
+            return Err(LoadError::Unlisted { path: store.describe(&name) });
+        }
+        let mut networks = Vec::with_capacity(manifest.configurations.len());
+        for configuration in &manifest.configurations {
+            let bytes = store.read(&configuration.file)?;
+            let found = hex(&Sha256::digest(&bytes));
+            if found != configuration.sha256 {
+                return Err(LoadError::Hash {
+                    path: store.describe(&configuration.file),
+                    found,
+                    expected: configuration.sha256.clone(),
+                });
+            }
+            networks.push(bytes);
+        }
+        let golden = Golden::parse(&store.read("golden.json")?, &store.describe("golden.json"), &manifest)?;
+        Ok(Self { store: store.clone(), manifest, golden, networks })
+    }
+
+    /// What the model says of itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Loads, optimises and warms up every configuration, and compares each with its golden vectors. `loaded` is
+    /// called after each one.
+    ///
+    /// # Errors
+    /// When a network cannot be run or answers differently from the trainer.
+    pub fn build(self, mut loaded: impl FnMut(&Rung)) -> Result<Ladder, LoadError> {
+        let mut hash = Sha256::new();
+        let mut rungs = Vec::with_capacity(self.networks.len());
+        for (configuration, bytes) in self.manifest.configurations.iter().zip(&self.networks) {
+            hash.update(&configuration.sha256);
+            let mut rung = Rung::new(configuration.clone(), bytes, &self.manifest)
+                .map_err(|source| LoadError::Network { path: self.store.describe(&configuration.file), source })?;
+            // running the golden windows warms the rung up as well
+            self.golden.check(&mut rung)?;
+            loaded(&rung);
+            rungs.push(rung);
+        }
+        Ok(Ladder { manifest: self.manifest, model_hash: hex(&hash.finalize()), rungs })
+    }
+}
+
+/// The configurations that a model offers, ready to run, in the manifest's order.
+pub struct Ladder {
+    manifest: Manifest,
+    model_hash: String,
+    rungs: Vec<Rung>,
+}
+
+impl Ladder {
+    /// Reads, checks, loads, optimises and warms up the model in `store`.
+    ///
+    /// # Errors
+    /// See [`Verified::read`] and [`Verified::build`].
+    pub fn load(store: &ModelStore) -> Result<Self, LoadError> {
+        Verified::read(store)?.build(|_| ())
+    }
+
+    /// What the model says of itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// SHA-256 over the digests of all networks, which names exactly this ladder.
+    #[must_use]
+    pub fn model_hash(&self) -> &str {
+        &self.model_hash
+    }
+
+    /// The configurations.
+    #[must_use]
+    pub fn rungs(&self) -> &[Rung] {
+        &self.rungs
+    }
+
+    /// The configurations, to run them.
+    pub fn rungs_mut(&mut self) -> &mut [Rung] {
+        &mut self.rungs
+    }
+
+    /// The index of the configuration written `id`.
+    #[must_use]
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.rungs.iter().position(|rung| rung.configuration.id == id)
+    }
+}
+
+/// One configuration, ready to run.
+pub struct Rung {
+    configuration: Configuration,
+    resampler: Resampler,
+    executor: Box<dyn Executor>,
+    input: Vec<f32>,
+}
+
+impl Rung {
+    fn new(configuration: Configuration, onnx: &[u8], manifest: &Manifest) -> Result<Self, InferenceError> {
+        let channels = manifest.task.channels.len();
+        let executor = TractExecutor::new(onnx, channels, configuration.resolution, manifest.task.labels.len())?;
+        let resampler = Resampler::new(manifest.task.window, configuration.resolution)
+            .map_err(|error| InferenceError::Unusable(error.to_string()))?;
+        let input = vec![0.0; channels * configuration.resolution];
+        Ok(Self { configuration, resampler, executor: Box::new(executor), input })
+    }
+
+    /// What the manifest says of it.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// Resamples `window` (`[channels, time]`, row-major) to this configuration's resolution, into the rung's buffer.
+    pub fn resample(&mut self, window: &[f32]) {
+        self.resampler.apply(window, &mut self.input);
+    }
+
+    /// Infers on the window last resampled; `logits` has one place per label.
+    ///
+    /// # Errors
+    /// When the execution fails or the logits are not finite.
+    pub fn infer(&mut self, logits: &mut [f32]) -> Result<(), InferenceError> {
+        self.executor.infer(&self.input, logits)
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    use std::fmt::Write;
+    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,270 @@
+//! `manifest.json`: what a model directory says of itself, checked as a whole before anything is loaded.
+
+use serde::{Deserialize, Serialize};
+
+use crate::condition::{Conditioner, OpSpec};
+use crate::sense::continuity::DEFAULT_BRIDGE_S;
+use crate::sense::{Channel, Continuity, StreamFormat};
+use crate::window::{Cutter, Intake, Windower};
+
+/// The schema that this version reads.
+const SCHEMA: u32 = 1;
+
+/// The manifest of a model directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this format: 1.
+    pub schema: u32,
+    /// Name of the model.
+    pub name: String,
+    /// What the network recognises, and in which signals.
+    pub task: Task,
+    /// How it was trained; free-form facts, carried along for people.
+    pub training: serde_json::Map<String, serde_json::Value>,
+    /// The ladder's configurations, from the fewest multiply-accumulates to the most.
+    pub configurations: Vec<Configuration>,
+}
+
+/// What a network recognises, and in which signals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// The activities, in the order of the network's outputs.
+    pub labels: Vec<String>,
+    /// The conditioned channels, in the order of the network's input.
+    pub channels: Vec<Channel>,
+    /// Sample rate of stream and windows, hertz.
+    pub sample_rate_hz: f64,
+    /// Length of a window, samples.
+    pub window: usize,
+    /// From one window to the next, samples.
+    pub hop: usize,
+    /// The raw stream and how it is conditioned.
+    pub input: InputSpec,
+}
+
+/// The raw stream and how it becomes the network's channels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// The raw channels.
+    pub channels: Vec<Channel>,
+    /// The steps from them to [`Task::channels`].
+    pub conditioning: Vec<OpSpec>,
+}
+
+/// One width-resolution configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// Written as width and resolution: `1.00x-128`.
+    pub id: String,
+    /// Share of each layer's channels in use, 0 < width <= 1.
+    pub width: f64,
+    /// Time steps to which a window is resampled.
+    pub resolution: usize,
+    /// File name of the network, in the same directory.
+    pub file: String,
+    /// SHA-256 of that file, lower-case hexadecimal.
+    pub sha256: String,
+    /// Multiply-accumulates of one inference.
+    pub macs: u64,
+    /// Weights in use.
+    pub parameters: u64,
+    /// Shares of windows recognised.
+    pub accuracy: Accuracy,
+    /// Recall of each activity on the validation subjects, in the order of the labels.
+    pub recall: Vec<f64>,
+    /// The same on the test subjects; for the report only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall_test: Option<Vec<f64>>,
+}
+
+/// Accuracy of one configuration, as shares from 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accuracy {
+    /// On held-out training subjects. This ranks and selects.
+    pub validation: f64,
+    /// On the test subjects. Reported, and never used to select.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<f64>,
+}
+
+/// A manifest that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The text is not a manifest.
+    #[error("{path}: {at}: {message}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// The place within it, as a path of keys.
+        at: String,
+        /// What was expected or found.
+        message: String,
+    },
+    /// Everything that is wrong with a well-formed manifest.
+    #[error("{path}: {}", problems.join(&format!("\n{path}: ")))]
+    Invalid {
+        /// The file.
+        path: String,
+        /// One sentence per problem.
+        problems: Vec<String>,
+    },
+}
+
+impl Manifest {
+    /// Reads and checks a manifest; `path` names it in errors.
+    ///
+    /// # Errors
+    /// When the text is not JSON of this schema, has unknown or missing keys, or contradicts itself; all
+    /// contradictions are named at once.
+    pub fn parse(bytes: &[u8], path: &str) -> Result<Self, ManifestError> {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let manifest: Self =
+            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ManifestError::Syntax {
+                path: path.to_owned(),
+                at: error.path().to_string(),
+                message: error.inner().to_string(),
+            })?;
+        let problems = manifest.problems();
+        if problems.is_empty() { Ok(manifest) } else { Err(ManifestError::Invalid { path: path.to_owned(), problems }) }
+    }
+
+    /// The raw stream that this model reads.
+    #[must_use]
+    pub fn stream_format(&self) -> StreamFormat {
+        StreamFormat { channels: self.task.input.channels.clone(), rate_hz: self.task.sample_rate_hz }
+    }
+
+    /// What conditions this model's raw stream and cuts its windows.
+    ///
+    /// # Errors
+    /// When the conditioning or the window is impossible, which [`Manifest::parse`] has ruled out.
+    pub fn cutter(&self) -> Result<Cutter, ManifestError> {
+        let task = &self.task;
+        let impossible = |problem: String| ManifestError::Invalid { path: self.name.clone(), problems: vec![problem] };
+        let conditioner = Conditioner::new(&task.input.channels, &task.input.conditioning, &task.channels)
+            .map_err(|error| impossible(error.to_string()))?;
+        let windower =
+            Windower::new(task.channels.len(), task.window, task.hop).map_err(|error| impossible(error.to_string()))?;
+        Ok(Cutter::new(conditioner, windower, task.input.channels.len(), task.channels.len()))
+    }
+
+    /// The whole way from this model's raw stream to its windows, missing samples bridged as by default.
+    ///
+    /// # Errors
+    /// See [`Manifest::cutter`].
+    pub fn intake(&self) -> Result<Intake, ManifestError> {
+        let continuity = Continuity::new(&self.stream_format(), DEFAULT_BRIDGE_S)
+            .map_err(|error| ManifestError::Invalid { path: self.name.clone(), problems: vec![error.to_string()] })?;
+        Ok(Intake::new(continuity, self.cutter()?))
+    }
+
+    /// Accuracy of an answer that knows nothing: a guess among the labels.
+    #[must_use]
+    pub fn guess_accuracy(&self) -> f64 {
+        1.0 / self.task.labels.len() as f64
+    }
+
+    fn problems(&self) -> Vec<String> {
+        if self.schema != SCHEMA {
+            return vec![format!(
+                "schema is {}, and this gaitd reads schema {SCHEMA}; use the gaitd that fits it",
+                self.schema
+            )];
+        }
+        let mut problems = self.task.problems();
+        if self.configurations.is_empty() {
+            problems.push("configurations is empty; a ladder needs at least one".to_owned());
+        }
+        duplicates(self.configurations.iter().map(|c| &c.id), "configurations: id", &mut problems);
+        duplicates(self.configurations.iter().map(|c| &c.file), "configurations: file", &mut problems);
+        for configuration in &self.configurations {
+            configuration.problems(&self.task, &mut problems);
+        }
+        problems
+    }
+}
+
+impl Task {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.labels.len() < 2 {
+            problems.push("task.labels: at least two activities are needed".to_owned());
+        }
+        duplicates(self.labels.iter(), "task.labels:", &mut problems);
+        for (channels, place) in [(&self.channels, "task.channels"), (&self.input.channels, "task.input.channels")] {
+            if channels.is_empty() {
+                problems.push(format!("{place} is empty"));
+            }
+            duplicates(channels.iter().map(|c| &c.name), &format!("{place}: name"), &mut problems);
+        }
+        if !(self.sample_rate_hz.is_finite() && self.sample_rate_hz > 0.0) {
+            problems.push(format!("task.sample_rate_hz is {}, and must be above 0", self.sample_rate_hz));
+        }
+        if self.window == 0 {
+            problems.push("task.window is 0, and must be at least 1 sample".to_owned());
+        }
+        if self.hop == 0 || self.hop > self.window {
+            problems
+                .push(format!("task.hop is {}, and must be from 1 to the window's {} samples", self.hop, self.window));
+        }
+        if let Err(error) = Conditioner::new(&self.input.channels, &self.input.conditioning, &self.channels) {
+            problems.push(format!("task.input.conditioning: {error}"));
+        }
+        problems
+    }
+}
+
+impl Configuration {
+    fn problems(&self, task: &Task, problems: &mut Vec<String>) {
+        let id = &self.id;
+        let mut problem = |text: String| problems.push(format!("configuration {id}: {text}"));
+        if !(self.width > 0.0 && self.width <= 1.0) {
+            problem(format!("width is {}, and must be above 0 and at most 1", self.width));
+        }
+        if self.resolution == 0 || self.resolution > task.window {
+            problem(format!("resolution is {}, and must be from 1 to the window's {}", self.resolution, task.window));
+        }
+        let expected = format!("{:.2}x-{}", self.width, self.resolution);
+        if *id != expected {
+            problem(format!("its id should be {expected}, after its width and resolution"));
+        }
+        // a name with a separator could reach outside the model directory
+        if self.file.is_empty() || self.file.contains(['/', '\\']) || !self.file.ends_with(".onnx") {
+            problem(format!(
+                "file is {:?}, and must be the plain name of an .onnx file beside the manifest",
+                self.file
+            ));
+        }
+        if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            problem("sha256 must be 64 lower-case hexadecimal digits".to_owned());
+        }
+        if self.macs == 0 {
+            problem("macs is 0".to_owned());
+        }
+        let is_share = |x: f64| (0.0..=1.0).contains(&x);
+        if !is_share(self.accuracy.validation) || !self.accuracy.test.is_none_or(is_share) {
+            problem("accuracy must be shares from 0 to 1".to_owned());
+        }
+        for (recall, name) in [(Some(&self.recall), "recall"), (self.recall_test.as_ref(), "recall_test")] {
+            if let Some(recall) = recall
+                && (recall.len() != task.labels.len() || !recall.iter().copied().all(is_share))
+            {
+                problem(format!("{name} must hold one share from 0 to 1 for each of the {} labels", task.labels.len()));
+            }
+        }
+    }
+}
+
+fn duplicates<'a>(names: impl Iterator<Item = &'a String>, place: &str, problems: &mut Vec<String>) {
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            problems.push(format!("{place} {name:?} stands twice"));
+        }
+    }
+}

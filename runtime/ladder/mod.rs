@@ -1,0 +1,20 @@
+//! The ladder: from a model directory to verified, optimised and warmed-up configurations, and their profile.
+//!
+//! Nothing runs before the manifest and every file's SHA-256 have been checked; nothing outside this room knows which
+//! inference library executes a configuration ([`Executor`]).
+
+mod executor;
+mod golden;
+mod load;
+mod manifest;
+mod measure;
+mod profile;
+mod store;
+
+pub use executor::{Executor, InferenceError};
+pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError};
+pub use load::{Ladder, LoadError, Rung, Verified};
+pub use manifest::{Accuracy, Configuration, InputSpec, Manifest, ManifestError, Task};
+pub use measure::{Effort, measure};
+pub use profile::{Percentiles, Profile, ProfileError, ProfileKey, Profiled, Regime};
+pub use store::{ModelStore, StoreError};

@@ -1,0 +1,242 @@
+//! One decision as one line: NDJSON for programs, columns for people.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+
+use super::summary::Summary;
+use crate::engine::Decision;
+use crate::ladder::Manifest;
+
+/// Version of the NDJSON protocol: raised when a field changes its meaning or goes away.
+const PROTOCOL: u32 = 1;
+
+/// How decisions are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Readable lines on a terminal, NDJSON elsewhere.
+    #[default]
+    Auto,
+    /// Readable lines.
+    Text,
+    /// One JSON object per line, each with a `class`.
+    Ndjson,
+}
+
+/// What every line of one run has in common.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The model's name.
+    pub model: String,
+    /// Where the samples come from, for people.
+    pub source: String,
+    /// The samples are made up; every line says so.
+    pub simulated: bool,
+    /// The labels.
+    pub labels: Vec<String>,
+    /// The names of the configurations, by index.
+    pub configurations: Vec<String>,
+    /// Multiply-accumulates of the configurations, by index.
+    pub macs: Vec<u64>,
+    /// The policy's name.
+    pub policy: String,
+    /// The budget with which the run starts.
+    pub budget: Duration,
+}
+
+impl Context {
+    /// The context of a run of the model `manifest`.
+    #[must_use]
+    pub fn new(manifest: &Manifest, source: String, simulated: bool, policy: String, budget: Duration) -> Self {
+        Self {
+            model: manifest.name.clone(),
+            source,
+            simulated,
+            labels: manifest.task.labels.clone(),
+            configurations: manifest.configurations.iter().map(|c| c.id.clone()).collect(),
+            macs: manifest.configurations.iter().map(|c| c.macs).collect(),
+            policy,
+            budget,
+        }
+    }
+}
+
+/// Writes decisions as lines into a buffer that it reuses.
+pub struct LineWriter {
+    context: Context,
+    text: bool,
+    line: Vec<u8>,
+}
+
+impl LineWriter {
+    /// A writer of readable lines (`text`) or NDJSON.
+    #[must_use]
+    pub fn new(context: Context, text: bool) -> Self {
+        Self { context, text, line: Vec::with_capacity(1024) }
+    }
+
+    /// The first lines of a run.
+    ///
+    /// # Errors
+    /// Never in practice; the buffer is memory.
+    pub fn greeting(&mut self) -> std::io::Result<&[u8]> {
+        let Self { context, text, line } = self;
+        line.clear();
+        if *text {
+            writeln!(
+                line,
+                "gaitd {}: {} on {}; {} configurations, policy {}, budget {} ms",
+                env!("CARGO_PKG_VERSION"),
+                context.model,
+                context.source,
+                context.configurations.len(),
+                context.policy,
+                milliseconds(context.budget),
+            )?;
+            writeln!(
+                line,
+                "\n{:>9}  {:<12} {:>6}  {:<13} {:>8}  {:>10}  {:>10}  why",
+                "time", "activity", "prob.", "configuration", "MMACs", "latency", "slack"
+            )?;
+        } else {
+            serde_json::to_writer(
+                &mut *line,
+                &serde_json::json!({
+                    "class": "gaitd", "protocol": PROTOCOL, "version": env!("CARGO_PKG_VERSION"),
+                    "model": context.model, "source": context.source, "simulated": context.simulated,
+                    "labels": context.labels, "configurations": context.configurations,
+                    "policy": context.policy, "budget_ms": milliseconds(context.budget),
+                }),
+            )?;
+            line.push(b'\n');
+        }
+        Ok(line)
+    }
+
+    /// The line for `decision`, published at clock time `now`.
+    ///
+    /// # Errors
+    /// Never in practice; the buffer is memory.
+    pub fn decision(&mut self, decision: &Decision, now: Duration) -> std::io::Result<&[u8]> {
+        let Self { context, text, line } = self;
+        line.clear();
+        let latency = now.saturating_sub(decision.arrived);
+        if *text {
+            let configuration = &context.configurations[decision.choice.rung];
+            // a stream without timestamps is told apart by its samples
+            match decision.time_s {
+                Some(time_s) => write!(line, "{time_s:>7.2} s")?,
+                None => write!(line, "#{:>8}", decision.samples.1)?,
+            }
+            write!(
+                line,
+                "  {:<12} {:>5.1}%  {:<13} {:>8.2}  {:>7.2} ms  {:>+7.2} ms  {}",
+                context.labels[decision.activity],
+                decision.probabilities[decision.activity] * 100.0,
+                configuration,
+                context.macs[decision.choice.rung] as f64 / 1e6,
+                milliseconds(latency),
+                signed_milliseconds(decision.budget, latency),
+                decision.choice.reason.describe(),
+            )?;
+            if latency > decision.budget {
+                line.extend_from_slice(b"  MISS");
+            }
+            if context.simulated {
+                line.extend_from_slice(b"  [simulated]");
+            }
+        } else {
+            serde_json::to_writer(&mut *line, &Line { decision, context, latency })?;
+        }
+        line.push(b'\n');
+        Ok(line)
+    }
+
+    /// The last lines of a run.
+    ///
+    /// # Errors
+    /// Never in practice; the buffer is memory.
+    pub fn summary(&mut self, summary: &Summary) -> std::io::Result<&[u8]> {
+        let Self { text, line, .. } = self;
+        line.clear();
+        if *text {
+            line.extend_from_slice(summary.text().as_bytes());
+        } else {
+            serde_json::to_writer(&mut *line, summary)?;
+            line.push(b'\n');
+        }
+        Ok(line)
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn signed_milliseconds(budget: Duration, latency: Duration) -> f64 {
+    milliseconds(budget) - milliseconds(latency)
+}
+
+/// A decision as it stands in NDJSON; borrowed, so that writing it allocates nothing.
+struct Line<'a> {
+    decision: &'a Decision,
+    context: &'a Context,
+    latency: Duration,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { decision, context, latency } = self;
+        let choice = &decision.choice;
+        let mut line = serializer.serialize_struct("decision", 15)?;
+        line.serialize_field("class", "decision")?;
+        line.serialize_field("window", &decision.window)?;
+        line.serialize_field("samples", &decision.samples)?;
+        line.serialize_field("time_s", &decision.time_s)?;
+        line.serialize_field("simulated", &context.simulated)?;
+        line.serialize_field("activity", &context.labels[decision.activity])?;
+        line.serialize_field("probabilities", &Probabilities { decision, context })?;
+        line.serialize_field("configuration", &context.configurations[choice.rung])?;
+        line.serialize_field("reason", &choice.reason)?;
+        line.serialize_field("predicted_ms", &milliseconds(choice.predicted))?;
+        line.serialize_field("miss_probability", &choice.miss_probability)?;
+        line.serialize_field("slowdown", &decision.slowdown)?;
+        line.serialize_field("load", &decision.load)?;
+        line.serialize_field("timings_ms", &Timings(decision))?;
+        line.serialize_field("latency_ms", &milliseconds(*latency))?;
+        line.serialize_field("budget_ms", &milliseconds(decision.budget))?;
+        line.serialize_field("slack_ms", &signed_milliseconds(decision.budget, *latency))?;
+        line.serialize_field("miss", &(*latency > decision.budget))?;
+        line.end()
+    }
+}
+
+struct Probabilities<'a> {
+    decision: &'a Decision,
+    context: &'a Context,
+}
+
+impl Serialize for Probabilities<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.context.labels.len()))?;
+        for (label, probability) in self.context.labels.iter().zip(&self.decision.probabilities) {
+            map.serialize_entry(label, probability)?;
+        }
+        map.end()
+    }
+}
+
+struct Timings<'a>(&'a Decision);
+
+impl Serialize for Timings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut timings = serializer.serialize_struct("timings", 4)?;
+        timings.serialize_field("condition", &milliseconds(self.0.condition))?;
+        timings.serialize_field("wait", &milliseconds(self.0.wait))?;
+        timings.serialize_field("prepare", &milliseconds(self.0.prepare))?;
+        timings.serialize_field("infer", &milliseconds(self.0.infer))?;
+        timings.end()
+    }
+}

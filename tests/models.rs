@@ -1,0 +1,191 @@
+//! Models, good and bad, through `gaitd check`, `gaitd ladder` and the library.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{ModelCopy, gaitd, shipped_model};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What `gaitd check` says of a spoilt model; it must refuse it with the exit code `code`.
+fn refusal(model: &ModelCopy, code: i32) -> String {
+    let state = TempDir::new().unwrap();
+    let output = gaitd(state.path()).arg("check").arg(model.path()).assert().code(code);
+    String::from_utf8(output.get_output().stdout.clone()).unwrap()
+}
+
+#[test]
+fn the_shipped_model_is_valid() {
+    let state = TempDir::new().unwrap();
+    let output = gaitd(state.path()).arg("check").arg(shipped_model()).arg("--json").assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(report["checked"][0]["valid"], true);
+}
+
+#[test]
+fn a_damaged_network_is_refused_by_name() {
+    for damage in [truncate as fn(&mut Vec<u8>), flip_one_bit] {
+        let model = ModelCopy::new();
+        let file = model.path().join("1.00x-128.onnx");
+        let mut bytes = std::fs::read(&file).unwrap();
+        damage(&mut bytes);
+        std::fs::write(&file, bytes).unwrap();
+        let message = refusal(&model, 65);
+        assert!(message.contains("1.00x-128.onnx") && message.contains("SHA-256"), "{message}");
+    }
+}
+
+fn truncate(bytes: &mut Vec<u8>) {
+    bytes.truncate(bytes.len() / 2);
+}
+
+fn flip_one_bit(bytes: &mut Vec<u8>) {
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+}
+
+/// Writes `bytes` in place of the network of `configuration`, with a hash that fits.
+fn replace(model: &ModelCopy, configuration: usize, bytes: &[u8]) {
+    use sha2::{Digest, Sha256};
+    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    model.edit(|manifest| {
+        let configuration = &mut manifest["configurations"][configuration];
+        let file = configuration["file"].as_str().unwrap();
+        std::fs::write(model.path().join(file), bytes).unwrap();
+        configuration["sha256"] = hash.into();
+    });
+}
+
+#[test]
+fn what_is_no_network_is_refused_even_with_a_fitting_hash() {
+    let truncated = std::fs::read(shipped_model().join("0.10x-96.onnx")).unwrap();
+    for bytes in [b"".as_slice(), b"not a network", &truncated[..truncated.len() / 3]] {
+        let model = ModelCopy::new();
+        replace(&model, 0, bytes);
+        let message = refusal(&model, 65);
+        assert!(message.contains("0.10x-96.onnx"), "{message}");
+    }
+}
+
+#[test]
+fn another_network_does_not_pass_the_golden_vectors() {
+    // weights altered, hash made to fit: only the golden vectors can tell
+    let mut bytes = std::fs::read(shipped_model().join("0.10x-96.onnx")).unwrap();
+    let altered = bytes.len() - 4 * 20;
+    bytes[altered..altered + 64].fill(0x3f);
+    let model = ModelCopy::new();
+    replace(&model, 0, &bytes);
+    let message = refusal(&model, 65);
+    assert!(message.contains("0.10x-96"), "{message}");
+}
+
+#[test]
+fn an_unlisted_network_is_refused_by_name() {
+    let model = ModelCopy::new();
+    std::fs::copy(model.path().join("1.00x-128.onnx"), model.path().join("0.33x-100.onnx")).unwrap();
+    let message = refusal(&model, 65);
+    assert!(message.contains("0.33x-100.onnx") && message.contains("does not list"), "{message}");
+}
+
+#[test]
+fn missing_files_are_named() {
+    for file in ["manifest.json", "golden.json", "1.00x-128.onnx"] {
+        let model = ModelCopy::new();
+        std::fs::remove_file(model.path().join(file)).unwrap();
+        let message = refusal(&model, 66);
+        assert!(message.contains(file), "{message}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_manifest_is_named() {
+    type Edit = fn(&mut Value);
+    let cases: [(Edit, &[&str]); 14] = [
+        (|m| drop(m["task"].as_object_mut().unwrap().remove("labels")), &["task", "labels"]),
+        (|m| m["task"]["colour"] = "red".into(), &["task", "colour"]),
+        (|m| m["configurations"][0]["bogus"] = 1.into(), &["configurations[0]", "bogus"]),
+        (|m| m["schema"] = 2.into(), &["schema is 2"]),
+        (|m| m["configurations"][0]["width"] = 0.0.into(), &["width is 0"]),
+        (|m| m["configurations"][0]["width"] = (-1.0).into(), &["width is -1"]),
+        (|m| m["configurations"][0]["resolution"] = 129.into(), &["resolution is 129", "128"]),
+        (|m| m["configurations"][1] = m["configurations"][0].clone(), &["0.10x-96", "twice"]),
+        (|m| m["configurations"] = json!([]), &["configurations is empty"]),
+        (|m| m["configurations"][0]["file"] = "../other.onnx".into(), &["../other.onnx", "plain name"]),
+        (|m| m["configurations"][0]["sha256"] = "abc".into(), &["sha256"]),
+        (|m| m["task"]["hop"] = 0.into(), &["task.hop is 0"]),
+        (|m| m["task"]["sample_rate_hz"] = (-50).into(), &["sample_rate_hz is -50"]),
+        (|m| m["task"]["input"]["conditioning"][0]["from"][0] = "acc_q".into(), &["conditioning", "acc_q"]),
+    ];
+    for (edit, expected) in cases {
+        let model = ModelCopy::new();
+        model.edit(edit);
+        let message = refusal(&model, 65);
+        for part in expected {
+            assert!(message.contains(part), "{part:?} should be named in: {message}");
+        }
+    }
+}
+
+#[test]
+fn all_problems_of_a_manifest_are_told_at_once() {
+    let model = ModelCopy::new();
+    model.edit(|manifest| {
+        manifest["task"]["hop"] = 0.into();
+        manifest["configurations"][0]["width"] = 2.0.into();
+    });
+    let message = refusal(&model, 65);
+    assert!(message.contains("task.hop") && message.contains("width is 2"), "{message}");
+}
+
+#[test]
+fn the_ladder_is_shown_with_what_the_manifest_says() {
+    let state = TempDir::new().unwrap();
+    let output = gaitd(state.path()).args(["ladder", "--json"]).assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(shipped_model().join("manifest.json")).unwrap()).unwrap();
+    let shown: Vec<_> = report["configurations"].as_array().unwrap().iter().map(|c| (&c["id"], &c["macs"])).collect();
+    let listed: Vec<_> =
+        manifest["configurations"].as_array().unwrap().iter().map(|c| (&c["id"], &c["macs"])).collect();
+    assert_eq!(shown, listed);
+    assert_eq!(report["profiled"], false);
+}
+
+#[test]
+fn a_profile_is_kept_where_the_ladder_and_the_daemon_find_it() {
+    let state = TempDir::new().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = gaitd(state.path()).args(arguments).assert().success();
+        (serde_json::from_slice::<Value>(&output.get_output().stdout).unwrap(), output.get_output().stderr.clone())
+    };
+    let (profile, _) = run(&["profile", "--hot", "20", "--paced", "2", "--pace-ms", "1", "--json"]);
+    for configuration in profile["configurations"].as_array().unwrap() {
+        for regime in ["hot", "paced"] {
+            let percentile = |name: &str| configuration[regime][name].as_f64().unwrap();
+            assert!(percentile("p50") > 0.0 && percentile("p50") <= percentile("p90"));
+            assert!(percentile("p90") <= percentile("p99"));
+        }
+    }
+    let (ladder, _) = run(&["ladder", "--json"]);
+    assert_eq!(ladder["profiled"], true);
+    assert_eq!(ladder["configurations"][0]["latency_us"]["hot"], profile["configurations"][0]["hot"]);
+    // another model's ladder finds nothing
+    let output = gaitd(state.path()).args(["run", "--pace", "fast", "--seconds", "5"]).assert().success();
+    assert!(!String::from_utf8_lossy(&output.get_output().stderr).contains("no profile"));
+    let elsewhere = TempDir::new().unwrap();
+    let output = gaitd(elsewhere.path()).args(["run", "--pace", "fast", "--seconds", "5"]).assert().success();
+    assert!(String::from_utf8_lossy(&output.get_output().stderr).contains("no profile"));
+}
+
+#[test]
+fn a_damaged_profile_is_told_and_replaced_by_a_measurement() {
+    let state = TempDir::new().unwrap();
+    gaitd(state.path()).args(["profile", "--hot", "10", "--paced", "1", "--pace-ms", "0"]).assert().success();
+    let profiles = state.path().join("gaitd/profiles");
+    let file = std::fs::read_dir(profiles).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&file, b"{\"schema\": 1").unwrap();
+    let output = gaitd(state.path()).args(["run", "--pace", "fast", "--seconds", "5"]).assert().success();
+    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(stderr.contains(&file.display().to_string()) && stderr.contains("gaitd profile"), "{stderr}");
+}

@@ -1,0 +1,205 @@
+//! Real recordings through the whole daemon, and prepared windows through `gaitd replay`. They need the data sets and
+//! say so where these are missing.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fmt::Write;
+
+use common::{data, fresh, gaitd, lines, shipped_model};
+use ndarray::{Array1, Array2, Array3};
+use ndarray_npy::NpzReader;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn manifest() -> Value {
+    serde_json::from_slice(&std::fs::read(shipped_model().join("manifest.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn every_rung_is_as_accurate_on_the_test_windows_as_its_manifest_says() {
+    let Some(har) = data("rung accuracy", "uci_har.npz") else { return };
+    let state = TempDir::new().unwrap();
+    let output = gaitd(state.path()).arg("replay").arg(har).args(["--split", "test", "--json"]).assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    let manifest = manifest();
+    let listed = manifest["configurations"].as_array().unwrap();
+    let replayed = report["configurations"].as_array().unwrap();
+    assert_eq!(replayed.len(), listed.len());
+    for (replayed, listed) in replayed.iter().zip(listed) {
+        assert_eq!(replayed["id"], listed["id"]);
+        assert_eq!(replayed["windows"], 2947);
+        let (found, expected) = (replayed["accuracy"].as_f64().unwrap(), listed["accuracy"]["test"].as_f64().unwrap());
+        assert!((found - expected).abs() <= 0.0005, "{}: {found} and {expected}", listed["id"]);
+        for percentile in ["p50", "p90", "p99"] {
+            assert!(replayed["latency_us"][percentile].as_f64().unwrap() > 0.0);
+        }
+    }
+}
+
+/// One labelled raw recording.
+struct Recording {
+    csv: String,
+    labels: Vec<i64>,
+}
+
+/// The raw recordings of the official test subjects.
+fn test_recordings() -> Option<Vec<Recording>> {
+    let (raw, har) = (data("raw recordings", "hapt_raw_stream.npz")?, data("raw recordings", "uci_har.npz")?);
+    let mut har = NpzReader::new(std::fs::File::open(har).unwrap()).unwrap();
+    let subjects: Array1<i64> = integers(&mut har, "subject_test");
+    let mut raw = NpzReader::new(std::fs::File::open(raw).unwrap()).unwrap();
+    let signal: Array2<f32> = raw.by_name("acc_gyro").unwrap();
+    let [experiments, users, labels] = ["exp", "user", "label"].map(|name| integers(&mut raw, name));
+    let mut recordings: std::collections::BTreeMap<i64, Recording> = std::collections::BTreeMap::new();
+    for (row, sample) in signal.outer_iter().enumerate() {
+        if !subjects.iter().any(|subject| *subject == users[row]) {
+            continue;
+        }
+        let recording = recordings.entry(experiments[row]).or_insert_with(|| Recording {
+            csv: "acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n".to_owned(),
+            labels: Vec::new(),
+        });
+        let values: Vec<String> = sample.iter().map(f32::to_string).collect();
+        writeln!(recording.csv, "{}", values.join(",")).unwrap();
+        recording.labels.push(labels[row]);
+    }
+    Some(recordings.into_values().collect())
+}
+
+/// An array of integers of whatever width NumPy chose.
+fn integers(archive: &mut NpzReader<std::fs::File>, name: &str) -> Array1<i64> {
+    if let Ok(array) = archive.by_name::<ndarray::OwnedRepr<i64>, ndarray::Ix1>(name) {
+        return array;
+    }
+    if let Ok(array) = archive.by_name::<ndarray::OwnedRepr<i32>, ndarray::Ix1>(name) {
+        return array.mapv(i64::from);
+    }
+    if let Ok(array) = archive.by_name::<ndarray::OwnedRepr<i16>, ndarray::Ix1>(name) {
+        return array.mapv(i64::from);
+    }
+    if let Ok(array) = archive.by_name::<ndarray::OwnedRepr<i8>, ndarray::Ix1>(name) {
+        return array.mapv(i64::from);
+    }
+    archive.by_name::<ndarray::OwnedRepr<u8>, ndarray::Ix1>(name).unwrap().mapv(i64::from)
+}
+
+#[test]
+fn raw_recordings_through_the_whole_daemon_are_recognised_as_well_as_prepared_windows() {
+    let Some(recordings) = test_recordings() else { return };
+    assert_eq!(recordings.len(), 19, "two recordings of each of the nine test subjects, and a third of one");
+    let manifest = manifest();
+    let names: Vec<&str> = manifest["task"]["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+    let state = TempDir::new().unwrap();
+    let files: Vec<_> = recordings
+        .iter()
+        .map(|recording| {
+            let file = fresh(&state, "csv");
+            std::fs::write(&file, &recording.csv).unwrap();
+            file
+        })
+        .collect();
+    let listed = manifest["configurations"].as_array().unwrap();
+    for configuration in [listed.last().unwrap(), &listed[0]] {
+        let id = configuration["id"].as_str().unwrap();
+        let (mut right, mut windows) = (0u32, 0u32);
+        for (recording, file) in recordings.iter().zip(&files) {
+            let output = gaitd(state.path())
+                .args(["run", "--pace", "fast", "--configuration", id, "--source"])
+                .arg(file)
+                .assert()
+                .success();
+            for decision in lines(&output.get_output().stdout, "decision") {
+                let sample = |end: usize| decision["samples"][end].as_u64().unwrap() as usize;
+                let inside = &recording.labels[sample(0)..=sample(1)];
+                let Some(name) = usize::try_from(inside[0] - 1).ok().and_then(|label| names.get(label)) else {
+                    continue;
+                };
+                if inside.iter().all(|label| *label == inside[0]) {
+                    windows += 1;
+                    right += u32::from(decision["activity"] == *name);
+                }
+            }
+        }
+        let (found, expected) =
+            (f64::from(right) / f64::from(windows), configuration["accuracy"]["test"].as_f64().unwrap());
+        eprintln!(
+            "{id}: {:.2} % of {windows} live windows, {:.2} % of the prepared ones",
+            found * 100.0,
+            expected * 100.0
+        );
+        assert!(windows > 2000, "{windows} windows");
+        assert!((found - expected).abs() <= 0.01, "{id}: {found} live, {expected} on prepared windows");
+    }
+}
+
+#[test]
+fn a_labelled_recording_is_replayed_like_its_prepared_windows() {
+    let state = TempDir::new().unwrap();
+    let file = fresh(&state, "csv");
+    // a made-up stream: what matters is which windows count
+    let text: String = common::csv(20.0)
+        .lines()
+        .enumerate()
+        .map(|(row, line)| match row {
+            0 => format!("{line},label\n"),
+            1..=500 => format!("{line},walking\n"),
+            501..=520 => format!("{line},\n"),
+            _ => format!("{line},juggling\n"),
+        })
+        .collect();
+    std::fs::write(&file, text).unwrap();
+    let output = gaitd(state.path()).arg("replay").arg(&file).arg("--json").assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    // 1000 samples less one held back make 14 windows; those that end within the first 500 samples are walking
+    assert_eq!(report["windows"], 6);
+    assert_eq!(report["unlabelled"], 8);
+    for configuration in report["configurations"].as_array().unwrap() {
+        let walking: u64 = configuration["confusion"][0].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum();
+        assert_eq!((walking, configuration["windows"].as_u64().unwrap()), (6, 6));
+    }
+    let output = gaitd(state.path()).arg("replay").arg(&file).args(["--policy", "step", "--json"]).assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    let used: u64 = report["configurations"].as_array().unwrap().iter().map(|c| c["windows"].as_u64().unwrap()).sum();
+    assert_eq!(used, 6);
+    assert_eq!(report["controller"]["policy"], "step");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_refused_with_what_to_do() {
+    let state = TempDir::new().unwrap();
+    let archive = |arrays: &[(&str, &Array3<f32>)], labels: Option<Array1<i64>>| {
+        let file = fresh(&state, "npz");
+        let mut writer = ndarray_npy::NpzWriter::new(std::fs::File::create(&file).unwrap());
+        for (name, array) in arrays {
+            writer.add_array(*name, *array).unwrap();
+        }
+        if let Some(labels) = labels {
+            writer.add_array("y_test", &labels).unwrap();
+        }
+        writer.finish().unwrap();
+        file
+    };
+    let windows = Array3::<f32>::zeros((2, 9, 128));
+    let unlabelled = fresh(&state, "csv");
+    std::fs::write(&unlabelled, common::csv(10.0)).unwrap();
+    let junk = fresh(&state, "npz");
+    std::fs::write(&junk, b"PK but not really").unwrap();
+    for (file, code, expected) in [
+        (archive(&[("X_test", &windows)], None), 65, "y_test"),
+        (archive(&[("X", &windows)], Some(Array1::from(vec![1, 2]))), 65, "X_test"),
+        (archive(&[("X_test", &windows)], Some(Array1::from(vec![1, 7]))), 65, "holds 7"),
+        (archive(&[("X_test", &windows)], Some(Array1::from(vec![0, 1]))), 65, "holds 0"),
+        (archive(&[("X_test", &windows)], Some(Array1::from(vec![1]))), 65, "y_test 1"),
+        (archive(&[("X_test", &Array3::zeros((2, 6, 128)))], Some(Array1::from(vec![1, 2]))), 65, "[2, 6, 128]"),
+        (unlabelled, 65, "label"),
+        (junk, 65, "npz"),
+        (state.path().join("none.npz"), 74, "none.npz"),
+        (state.path().join("none.csv"), 66, "none.csv"),
+    ] {
+        let output = gaitd(state.path()).arg("replay").arg(&file).assert().code(code);
+        let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        assert!(stderr.contains(expected), "{expected:?} should be named in: {stderr}");
+    }
+}

@@ -1,0 +1,328 @@
+//! `gaitd run` as a user meets it: streams, flags, signals, outputs that fail, and bad input.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Stdio};
+
+use common::{csv, fresh, gaitd, lines, summary};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Runs gaitd on `stream`, which comes from standard input as fast as possible.
+fn run_on(stream: impl Into<Vec<u8>>) -> assert_cmd::assert::Assert {
+    let state = TempDir::new().unwrap();
+    gaitd(state.path()).args(["run", "--source", "-", "--pace", "fast"]).write_stdin(stream).assert()
+}
+
+fn stderr(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
+/// Windows in `samples` samples: conditioning holds one back.
+fn windows_in(samples: u64) -> u64 {
+    (samples - 1).checked_sub(128).map_or(0, |rest| rest / 64 + 1)
+}
+
+#[test]
+fn the_embedded_default_recognises_its_simulated_wearer() {
+    let state = TempDir::new().unwrap();
+    let output = gaitd(state.path()).args(["run", "--pace", "fast"]).assert().success();
+    let stdout = &output.get_output().stdout;
+    let greeting = &lines(stdout, "gaitd")[0];
+    assert!(greeting["source"].as_str().unwrap().contains("simulated"));
+    let decisions = lines(stdout, "decision");
+    assert_eq!(decisions.len() as u64, windows_in(3000));
+    for decision in &decisions {
+        assert_eq!(decision["simulated"], true);
+        let sum: f64 = decision["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-4, "{decision}");
+        let (budget, latency, slack) = ("budget_ms", "latency_ms", "slack_ms");
+        let number = |name: &str| decision[name].as_f64().unwrap();
+        assert!((number(budget) - number(latency) - number(slack)).abs() < 1e-9);
+        assert_eq!(decision["miss"], number(slack) < 0.0);
+        assert!(number("predicted_ms") > 0.0 && decision["reason"].is_string());
+    }
+    let summary = summary(stdout);
+    assert_eq!(summary["windows"]["produced"], summary["windows"]["published"]);
+    assert!(summary["steady"]["windows"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn the_same_recording_gives_the_same_decisions_from_file_and_standard_input_as_csv_and_ndjson() {
+    let directory = TempDir::new().unwrap();
+    let text = csv(20.0);
+    let ndjson: String = text
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let names = ["t", "acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z"];
+            let values = line.split(',').map(|value| value.parse::<f64>().unwrap());
+            let object: serde_json::Map<_, _> =
+                names.iter().zip(values).map(|(name, value)| ((*name).to_owned(), value.into())).collect();
+            serde_json::to_string(&object).unwrap() + "\n"
+        })
+        .collect();
+    let answers = |output: &[u8]| -> Vec<(Value, Value, Value)> {
+        let answer = |d: &Value| (d["samples"].clone(), d["time_s"].clone(), d["activity"].clone());
+        lines(output, "decision").iter().map(answer).collect()
+    };
+    let expected = answers(&run_on(text.clone()).success().get_output().stdout);
+    assert_eq!(expected.len() as u64, windows_in(1000));
+    assert_eq!(answers(&run_on(ndjson.clone()).success().get_output().stdout), expected);
+    for (text, extension) in [(text, "csv"), (ndjson, "jsonl")] {
+        let file = fresh(&directory, extension);
+        std::fs::write(&file, text).unwrap();
+        let output = gaitd(directory.path()).args(["run", "--pace", "fast", "--source"]).arg(&file).assert().success();
+        assert_eq!(answers(&output.get_output().stdout), expected);
+    }
+}
+
+#[test]
+fn a_stream_that_ends_in_the_middle_of_a_window_loses_nothing_before() {
+    let output = run_on(csv(20.0 + 0.64)).success();
+    assert_eq!(lines(&output.get_output().stdout, "decision").len() as u64, windows_in(1032));
+    let cut = csv(20.0);
+    let output = run_on(&cut.as_bytes()[..cut.len() - 20]).success();
+    assert_eq!(lines(&output.get_output().stdout, "decision").len() as u64, windows_in(998));
+}
+
+#[test]
+fn every_window_is_accounted_for_when_samples_are_bad() {
+    let bad = ["1.00,nan,0,0,0,0,0", "1.02,inf,0,0,0,0,0", "two,words,here", "1.06,a,b,c,d,e,f", "\u{0}\u{1}\u{2}"];
+    let mut text: Vec<String> = csv(30.0).lines().map(str::to_owned).collect();
+    for (place, line) in bad.into_iter().enumerate() {
+        text[200 + 100 * place] = line.to_owned();
+    }
+    text.insert(800, "1".repeat(1_000_000));
+    let output = run_on(text.join("\n") + "\n").success();
+    let stdout = &output.get_output().stdout;
+    let summary = summary(stdout);
+    let windows = &summary["windows"];
+    let count = |name: &str| windows[name].as_u64().unwrap();
+    assert_eq!(count("produced"), count("decided") + count("dropped") + count("failed"));
+    assert_eq!(count("decided"), count("published") + count("lost"));
+    assert!(summary["stream"]["malformed"].as_u64().unwrap() >= 3, "{summary}");
+    assert!(summary["stream"]["bridged"].as_u64().unwrap() >= 3, "{summary}");
+    for decision in lines(stdout, "decision") {
+        assert!(decision["probabilities"].as_object().unwrap().values().all(|p| p.as_f64().is_some()), "{decision}");
+    }
+}
+
+#[test]
+fn a_gap_starts_the_window_afresh() {
+    let text = csv(20.0);
+    let mut rows: Vec<&str> = text.lines().collect();
+    // two seconds are missing
+    rows.drain(301..401);
+    let output = run_on(rows.join("\n") + "\n").success();
+    let summary = summary(&output.get_output().stdout);
+    assert_eq!(summary["stream"]["gaps"], 1);
+    assert_eq!(summary["windows"]["produced"].as_u64().unwrap(), windows_in(300) + windows_in(600));
+}
+
+#[test]
+fn what_is_no_stream_is_an_error_that_says_so() {
+    let junk: Vec<u8> = (0..200_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let missing = csv(5.0).replace("gyro_z", "gyro_q");
+    let unit = csv(5.0).replacen("acc_x", "acc_x [furlong]", 1);
+    let rate: String =
+        csv(5.0).lines().enumerate().filter(|(i, _)| i % 2 == 0).map(|(_, l)| l.to_owned() + "\n").collect();
+    for (stream, expected) in [
+        (junk, "does not look like"),
+        (b"".to_vec(), "does not look like"),
+        (missing.into_bytes(), "gyro_z"),
+        (unit.into_bytes(), "furlong"),
+        (rate.into_bytes(), "25"),
+    ] {
+        let output = run_on(stream).code(65);
+        assert!(stderr(&output).contains(expected), "{expected:?} should be named in: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn wrong_flags_and_configurations_are_refused_with_the_range() {
+    let state = TempDir::new().unwrap();
+    let refused = |arguments: &[&str], code: i32, expected: &str| {
+        let output = gaitd(state.path()).arg("run").args(arguments).assert().code(code);
+        assert!(stderr(&output).contains(expected), "{expected:?} should be named in: {}", stderr(&output));
+        assert!(output.get_output().stdout.is_empty());
+    };
+    refused(&["--budget-ms", "0"], 78, "budget_ms is 0");
+    refused(&["--budget-ms", "-5"], 78, "budget_ms is -5");
+    refused(&["--budget-ms", "nan"], 78, "budget_ms is NaN");
+    refused(&["--budget-ms", "soon"], 64, "soon");
+    refused(&["--miss-target", "2"], 78, "miss_target is 2");
+    refused(&["--seconds", "-1"], 78, "seconds is -1");
+    refused(&["--configuration", "0.33x-77"], 78, "0.33x-77");
+    refused(&["--cpus", "4096"], 78, "4096");
+    refused(&["--policy", "psychic"], 64, "psychic");
+    refused(&["--source", "no/such/file.csv"], 66, "no/such/file.csv");
+    refused(&["--models", "no/such/model"], 66, "no/such/model");
+    refused(&["no/such/config.json"], 66, "no/such/config.json");
+    refused(&["--output", "no/such/directory/file"], 74, "no/such/directory/file");
+    for (config, expected) in [
+        (r#"{"control": {"budget_ms": 10, "bogus": 1}}"#, "bogus"),
+        (r#"{"control": {"budget_ms": "ten"}}"#, "control.budget_ms"),
+        (r#"{"control": {"budget_ms": 0}}"#, "budget_ms is 0"),
+        (r#"{"control": {"policy": {"kind": "fixed", "configuration": "9x"}}}"#, "9x"),
+        (r#"{"control": {"policy": {"kind": "step", "band_ms": 900}}}"#, "band_ms is 900"),
+        (r#"{"source": {"kind": "file"}}"#, "path"),
+        (r#"{"source": {"kind": "telepathy"}}"#, "telepathy"),
+        ("{", "EOF"),
+        ("{} {}", "trailing"),
+    ] {
+        let file = fresh(&state, "json");
+        std::fs::write(&file, config).unwrap();
+        refused(&[file.to_str().unwrap()], 78, expected);
+        gaitd(state.path()).arg("check").arg(&file).assert().code(78);
+    }
+}
+
+#[test]
+fn flags_have_the_last_word_over_the_configuration_whose_paths_start_at_the_file() {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("walk.csv"), csv(10.0)).unwrap();
+    let config = r#"{"source": {"kind": "file", "path": "walk.csv", "pace": "fast"},
+                     "control": {"budget_ms": 40, "policy": {"kind": "fixed", "configuration": "0.10x-96"}}}"#;
+    let file = directory.path().join("gaitd.json");
+    std::fs::write(&file, config).unwrap();
+    let output = gaitd(directory.path()).arg("run").arg(&file).assert().success();
+    let decisions = lines(&output.get_output().stdout, "decision");
+    assert!(!decisions.is_empty());
+    assert!(decisions.iter().all(|d| d["configuration"] == "0.10x-96" && d["budget_ms"] == 40.0));
+    let output = gaitd(directory.path())
+        .arg("run")
+        .arg(&file)
+        .args(["--budget-ms", "30", "--configuration", "1.00x-128"])
+        .assert()
+        .success();
+    let decisions = lines(&output.get_output().stdout, "decision");
+    assert!(decisions.iter().all(|d| d["configuration"] == "1.00x-128" && d["budget_ms"] == 30.0));
+}
+
+#[test]
+fn a_hopeless_budget_gets_the_fastest_configuration_and_honest_misses() {
+    let state = TempDir::new().unwrap();
+    let output = gaitd(state.path()).args(["run", "--pace", "fast", "--budget-ms", "0.000001"]).assert().success();
+    let decisions = lines(&output.get_output().stdout, "decision");
+    assert!(decisions.iter().all(|d| d["miss"] == true && d["reason"] == "none-in-time"), "{}", decisions[0]);
+    let summary = summary(&output.get_output().stdout);
+    assert_eq!(summary["misses"]["count"], decisions.len());
+    assert_eq!(summary["misses"]["rate"], 1.0);
+}
+
+#[test]
+fn a_live_stream_is_never_held_back_and_its_newest_window_wins() {
+    let state = TempDir::new().unwrap();
+    // far more than can be decided while it is read
+    let output = gaitd(state.path())
+        .args(["run", "--source", "-", "--pace", "live", "--configuration", "1.00x-128"])
+        .write_stdin(csv(1000.0))
+        .assert()
+        .success();
+    let stdout = &output.get_output().stdout;
+    let summary = summary(stdout);
+    let count = |name: &str| summary["windows"][name].as_u64().unwrap();
+    assert_eq!(count("produced"), windows_in(50_000));
+    assert_eq!(count("produced"), count("decided") + count("dropped") + count("failed"));
+    assert_eq!(count("decided"), count("published") + count("lost"));
+    let decided: Vec<u64> = lines(stdout, "decision").iter().map(|d| d["window"].as_u64().unwrap()).collect();
+    assert!(decided.is_sorted_by(|a, b| a < b));
+    assert_eq!(decided.last(), Some(&(count("produced") - 1)));
+}
+
+/// A live gaitd on a pipe that the test holds.
+fn live(state: &TempDir) -> Child {
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gaitd"))
+        .args(["run", "--source", "-", "--pace", "fast"])
+        .env("XDG_STATE_HOME", state.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.as_mut().unwrap().write_all(csv(10.0).as_bytes()).unwrap();
+    child
+}
+
+#[test]
+fn a_signal_drains_and_ends_with_a_summary_though_the_source_still_waits() {
+    for signal in ["-INT", "-TERM"] {
+        let state = TempDir::new().unwrap();
+        let mut child = live(&state);
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut output = String::new();
+        // all windows of what was sent, and the standard input stays open
+        for _ in 0..=windows_in(500) {
+            stdout.read_line(&mut output).unwrap();
+        }
+        let killed = std::process::Command::new("kill").arg(signal).arg(child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        stdout.read_to_string(&mut output).unwrap();
+        assert!(child.wait().unwrap().success());
+        let summary = summary(output.as_bytes());
+        assert_eq!(summary["windows"]["published"].as_u64().unwrap(), windows_in(500));
+        assert_eq!(summary["stream"]["samples"], 500);
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_the_run_quietly() {
+    let state = TempDir::new().unwrap();
+    let mut child = live(&state);
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    drop(stdout);
+    let mut stdin = child.stdin.take().unwrap();
+    // until gaitd closes its end; then the pipe breaks
+    let rows: String = csv(100.0).lines().skip(501).map(|line| line.to_owned() + "\n").collect();
+    let _ = stdin.write_all(rows.as_bytes());
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+    let mut stderr = String::new();
+    child.stderr.unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_and_the_run_goes_on() {
+    let state = TempDir::new().unwrap();
+    let output = gaitd(state.path())
+        .args(["run", "--pace", "fast", "--seconds", "30", "--output", "/dev/full"])
+        .assert()
+        .code(74);
+    let stderr = stderr(&output);
+    assert!(stderr.contains("No space left") && stderr.contains("decisions lost"), "{stderr}");
+}
+
+#[test]
+fn decisions_are_appended_to_a_file_whole() {
+    let state = TempDir::new().unwrap();
+    let file = fresh(&state, "jsonl");
+    for _ in 0..2 {
+        let output = gaitd(state.path())
+            .args(["run", "--pace", "fast", "--seconds", "10", "--output"])
+            .arg(&file)
+            .assert()
+            .success();
+        assert!(output.get_output().stdout.is_empty());
+    }
+    let written = std::fs::read(&file).unwrap();
+    assert_eq!(lines(&written, "summary").len(), 2);
+    assert_eq!(lines(&written, "decision").len() as u64, 2 * windows_in(500));
+}
+
+#[test]
+fn readable_lines_are_labelled_as_simulated() {
+    let state = TempDir::new().unwrap();
+    let output =
+        gaitd(state.path()).args(["run", "--pace", "fast", "--seconds", "10", "--format", "text"]).assert().success();
+    let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let decisions: Vec<&str> = text.lines().filter(|line| line.contains(" ms ")).collect();
+    assert!(decisions.len() as u64 >= windows_in(500), "{text}");
+    assert!(decisions.iter().all(|line| line.contains("simulated") || line.contains("budget")), "{text}");
+}

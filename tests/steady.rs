@@ -1,0 +1,107 @@
+//! After start-up, the way from a raw sample to a published line allocates nothing of gaitd's own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unsafe_code, reason = "a global allocator that counts cannot be written without")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+use gaitd::control::PolicySpec;
+use gaitd::engine::{Decision, Engine, PublishReserve};
+use gaitd::ladder::{Effort, Ladder, ModelStore, ProfileKey, measure};
+use gaitd::publish::{Context, LineWriter, Sink};
+use gaitd::sense::{Clock, MonotonicClock, Reading, Sample};
+use gaitd::window::Window;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call is handed to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations(body: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.with(Cell::get);
+    body();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+#[test]
+fn a_window_allocates_nothing_beside_the_inference_library() {
+    let clock = MonotonicClock::start();
+    let mut ladder = Ladder::load(&ModelStore::Embedded).unwrap();
+    let manifest = ladder.manifest().clone();
+    let task = &manifest.task;
+    let full = ladder.rungs().len() - 1;
+    let mut logits = vec![0.0; task.labels.len()];
+    // what the inference library allocates for one inference
+    let rung = &mut ladder.rungs_mut()[full];
+    let library = allocations(|| rung.infer(&mut logits).unwrap());
+
+    let key = ProfileKey::new(&ladder, "test");
+    let profile = measure(&mut ladder, &key, Effort::QUICK, &clock, |_| ()).unwrap();
+    for policy in [
+        PolicySpec::Fixed { configuration: Some("1.00x-128".to_owned()) },
+        PolicySpec::Alert {},
+        PolicySpec::Step { band_ms: None, average: 3 },
+    ] {
+        for text in [false, true] {
+            let ladder = Ladder::load(&ModelStore::Embedded).unwrap();
+            let budget = Duration::from_secs(10);
+            let mut engine = Engine::new(ladder, &profile, &policy, budget, 0.02, PublishReserve::default()).unwrap();
+            let mut intake = manifest.intake().unwrap();
+            let context = Context::new(&manifest, "test".to_owned(), true, policy.name().to_owned(), budget);
+            let mut lines = LineWriter::new(context, text);
+            let mut sink = Sink::new(Box::new(std::io::sink()));
+            let mut window = Window::new(task.channels.len(), task.window);
+            let mut decision = Decision::empty(task.labels.len());
+            let mut sample = Sample { time_s: Some(0.0), values: vec![0.0; task.input.channels.len()] };
+            let mut one_second = |start: u32| {
+                let mut windows = 0;
+                for i in start..start + 64 {
+                    sample.time_s = Some(f64::from(i) / 50.0);
+                    sample.values.fill(f64::from(i % 7) / 7.0);
+                    intake.push(&Reading::Sample, &sample, clock.now(), |ready| {
+                        ready.fill(&mut window);
+                        window.completed = clock.now();
+                        engine.decide(&window, None, &clock, &mut decision).unwrap();
+                        assert_eq!(decision.choice.rung, full);
+                        sink.write(lines.decision(&decision, clock.now()).unwrap()).unwrap();
+                        windows += 1;
+                    });
+                }
+                windows
+            };
+            let mut start = 0;
+            let mut warm_up = 0;
+            while warm_up < 5 {
+                warm_up += one_second(start);
+                start += 64;
+            }
+            let mut windows = 0;
+            let counted = allocations(|| {
+                for _ in 0..20 {
+                    windows += one_second(start);
+                    start += 64;
+                }
+            });
+            assert_eq!(windows, 20);
+            assert_eq!(counted, windows * library, "{} text={text}", policy.name());
+        }
+    }
+}

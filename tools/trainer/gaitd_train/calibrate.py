@@ -1,0 +1,41 @@
+"""Batch-norm statistics for each configuration, re-estimated once the weights stand still."""
+
+from collections.abc import Iterable
+
+import torch
+from tqdm import tqdm
+
+from gaitd_train.cnn import Cnn
+from gaitd_train.data import Windows
+from gaitd_train.grid import Configuration
+from gaitd_train.slimmable import ConfigurationNorm
+
+BATCH = 512
+
+
+@torch.no_grad()
+def calibrate(
+    network: Cnn, windows: Windows, configurations: Iterable[Configuration], progress: bool = True
+) -> None:
+    """Sets the statistics of `configurations` to their cumulative mean over batches of training windows.
+
+    The batches are the same in every call, so that evaluation and export agree to the last bit.
+    """
+    network.eval()
+    order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
+    # Batches of equal size: each weighs the same in the cumulative mean.
+    batches = [b for b in order.split(BATCH) if len(b) == min(BATCH, len(windows))]
+    x = [windows.x[batch] for batch in batches]
+    norms = [module for module in network.modules() if isinstance(module, ConfigurationNorm)]
+    for configuration in tqdm(
+        list(configurations), unit="configuration", desc="calibrate", disable=not progress
+    ):
+        for norm in norms:
+            norm.forget(configuration)
+            norm.collecting = True
+        try:
+            for batch in x:
+                network(batch, configuration)
+        finally:
+            for norm in norms:
+                norm.collecting = False

@@ -1,0 +1,123 @@
+"""The prepared windows: one `.npz` file per data set, which every command after `prepare` reads.
+
+| array | shape and meaning |
+| --- | --- |
+| `X_train`, `X_test` | `[windows, channels, time]` float32, in the units of the task's channels |
+| `y_train`, `y_test` | `[windows]`, activity 1..classes in the order of the task's labels |
+| `subject_train`, `subject_test` | `[windows]`, who wore the sensor |
+| `channels` | `[channels]`, names in the order of `X` |
+| `source` | optional, a text: where the windows came from, as reports must call them |
+| `src_train`, `src_test` | optional, `[windows, 2]`: recording and first sample of each; -1: unknown |
+"""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gaitd_train.errors import UserError
+from gaitd_train.task import Task
+
+DATA_VARIABLE = "GAITD_DATA"
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Labelled windows of some subjects: `x [n, channels, time]` float32, `y [n]` 0-based, `subject [n]`."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+    subject: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def of(self, subjects: set[int], keep: bool = True) -> "Windows":
+        """Only the windows of `subjects` (or, with `keep=False`, all others)."""
+        mask = np.isin(self.subject, sorted(subjects))
+        where = torch.from_numpy(np.flatnonzero(mask == keep))
+        return Windows(self.x[where], self.y[where], self.subject[where.numpy()])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The official training and test split of a prepared file, and what reports must call the data."""
+
+    train: Windows
+    test: Windows
+    source: str
+
+    def without(self, held_out: list[int]) -> Windows:
+        """The training windows of everyone but `held_out`."""
+        self._require(held_out)
+        return self.train.of(set(held_out), keep=False) if held_out else self.train
+
+    def only(self, held_out: list[int]) -> Windows:
+        """The training windows of `held_out` alone."""
+        self._require(held_out)
+        return self.train.of(set(held_out))
+
+    def _require(self, subjects: list[int]) -> None:
+        known = {int(s) for s in np.unique(self.train.subject)}
+        if unknown := sorted(set(subjects) - known):
+            raise UserError(
+                f"subjects {unknown} are not among the training subjects; those are {sorted(known)}"
+            )
+        if subjects and not known - set(subjects):
+            raise UserError("every training subject is held out; leave some to train on")
+
+
+def default_path(task: Task) -> Path:
+    """Where a task's prepared file lies unless a flag says otherwise: `GAITD_DATA`, or `../shared/data`."""
+    folder = Path(os.environ.get(DATA_VARIABLE) or Path("..") / "shared" / "data")
+    return folder / f"{task.name.replace('-', '_')}.npz"
+
+
+def load(path: Path, task: Task) -> Dataset:
+    """Reads a prepared file and checks it against the task."""
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such file; make it with `gaitd-train prepare {task.name}`, point --data at it, "
+            f"or set {DATA_VARIABLE} to the folder that holds it"
+        )
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a readable .npz archive ({error}); prepare it again") from error
+    needed = [f"{array}_{split}" for split in ("train", "test") for array in ("X", "y", "subject")]
+    if missing := [name for name in (*needed, "channels") if name not in arrays]:
+        raise UserError(f"{path}: lacks the arrays {missing}; prepare it again")
+    expected = [channel.name for channel in task.channels]
+    if (found := [str(name) for name in arrays["channels"]]) != expected:
+        raise UserError(f"{path}: its channels are {found}, {task.name} has {expected}")
+    source = str(arrays["source"]) if "source" in arrays else _source_of(task, arrays)
+    return Dataset(_windows(path, arrays, "train", task), _windows(path, arrays, "test", task), source)
+
+
+def _source_of(task: Task, arrays: dict[str, np.ndarray]) -> str:
+    # Windows rebuilt from continuous recordings name their place in them; the official archive does not.
+    return f"{task.title} (reconstructed from HAPT)" if "src_train" in arrays else task.title
+
+
+def _windows(path: Path, arrays: dict[str, np.ndarray], split: str, task: Task) -> Windows:
+    x, y, subject = (arrays[f"{name}_{split}"] for name in ("X", "y", "subject"))
+    shape = (len(y), len(task.channels), task.window)
+    if x.shape != shape:
+        raise UserError(f"{path}: X_{split} has shape {x.shape}, expected {shape}")
+    if len(y) == 0:
+        raise UserError(f"{path}: the {split} split is empty")
+    if subject.shape != y.shape:
+        raise UserError(f"{path}: {len(subject)} subjects for {len(y)} {split} windows")
+    if not np.isfinite(x).all():
+        raise UserError(f"{path}: X_{split} holds values that are not finite")
+    if y.min() < 1 or y.max() > len(task.labels):
+        raise UserError(f"{path}: y_{split} must lie in 1..{len(task.labels)}, found {y.min()}..{y.max()}")
+    return Windows(
+        torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)),
+        torch.from_numpy(y.astype(np.int64) - 1),
+        subject.astype(np.int64),
+    )

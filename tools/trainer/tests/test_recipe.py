@@ -1,0 +1,77 @@
+"""Recipes: shipped ones load, wrong ones are refused with the key's name."""
+
+import pytest
+
+from gaitd_train import recipe
+from gaitd_train.cli import main
+from gaitd_train.collaborative import learning_rate
+from gaitd_train.errors import UserError
+
+
+@pytest.mark.parametrize("name", recipe.shipped())
+def test_shipped_recipes_survive_a_round_trip(name):
+    loaded_name, how = recipe.load(name)
+    assert loaded_name == name
+    assert recipe.from_dict(recipe.to_dict(how)) == how
+
+
+def test_the_reference_recipe_is_the_papers():
+    _, how = recipe.load("reference")
+    assert (how.epochs, how.batch, how.optimizer.rate) == (150, 64, 1e-4)
+    assert (how.collaboration.random_widths, how.collaboration.distillation) == (6, 0.5)
+    assert how.collaboration.smallest and how.collaboration.full_again
+    assert (len(how.grid.widths), len(how.grid.resolutions)) == (19, 9)
+    rates = [learning_rate(how, epoch * 10, 10) for epoch in (0, 49, 50, 99, 100, 149)]
+    assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-6, 1e-6])
+
+
+def test_one_cycle_rises_to_the_peak_and_falls_to_nothing():
+    _, how = recipe.load("demo")
+    rates = [learning_rate(how, step, 100) for step in range(100 * how.epochs)]
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(how.optimizer.rate, rel=1e-3)
+    assert peak == pytest.approx(how.optimizer.warmup * len(rates), abs=1)
+    assert rates[:peak] == sorted(rates[:peak]) and rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("[collaboration]", "[collaboration]\ndistilation = 0.5"),
+            "collaboration: unknown key 'distilation'",
+        ),
+        (("epochs = 150", "epochs = 150\nepoch = 3"), "top level: unknown key 'epoch'"),
+        (("batch = 64", ""), "key 'batch' is missing"),
+        (("batch = 64", "batch = '64'"), "batch: expected int, got '64'"),
+        (("epochs = 150", "epochs = true"), "epochs: expected int, got True"),
+        (("epochs = 150", "epochs = 0"), "epochs must be at least 1"),
+        (("rate = 1e-4", "rate = -1.0"), "optimizer.rate must be positive"),
+        (('"step"', '"stpe"'), "optimizer.schedule"),
+        (("0.10, 0.15", "0.15, 0.10"), "widths must ascend"),
+        (("0.10, 0.15", "0.0, 0.15"), "widths must lie in"),
+        (("0.10, 0.15", "0.101, 0.102"), "first two decimals"),
+        (("[128, 124", "[124"), "resolutions must start at the window's length"),
+        (("kernel = [6, 1]", "kernel = [6]"), "network.kernel: expected 2 values"),
+        (("[network]", "[[network]]"), "network: expected a table"),
+        (('"uci-har"', '"uci-hr"'), "unknown data set 'uci-hr'"),
+        (("[grid]", "[grid"), "not valid TOML"),
+    ],
+)
+def test_wrong_recipes_are_refused(change, message):
+    text = recipe.text_of("reference")[1]
+    assert change[0] in text
+    with pytest.raises(UserError) as error:
+        recipe.parse(text.replace(*change, 1), "mine")
+    assert message in str(error.value)
+    assert "recipe mine" in str(error.value)
+
+
+def test_the_command_line_reports_a_wrong_recipe(tmp_path, windows, capsys):
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(recipe.text_of("demo")[1] + "\nlearning = 3\n")
+    command = ["train", "--recipe", str(wrong), "--data", str(windows), "--out", str(tmp_path / "run")]
+    assert main(command) == 1
+    assert "unknown key 'learning'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,125 @@
+"""Training: it learns, resumes exactly, and refuses what would mix two runs."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from gaitd_train import checkpoint, collaborative, data, recipe
+from gaitd_train.augment import augment
+from gaitd_train.errors import UserError
+from gaitd_train.recipe import Augmentation
+from gaitd_train.task import UCI_HAR
+
+
+@pytest.fixture(scope="module")
+def dataset(windows):
+    return data.load(windows, UCI_HAR)
+
+
+@pytest.fixture(scope="module")
+def everything_on():
+    """A recipe that exercises every source of randomness and state."""
+    _, how = recipe.load("demo")
+    return dataclasses.replace(
+        how,
+        average=0.9,
+        network=dataclasses.replace(how.network, dropout=0.2),
+        augmentation=Augmentation(rotation_degrees=5.0, scale=0.05, noise=0.01, warp=0.1),
+        optimizer=dataclasses.replace(how.optimizer, weight_decay=0.01),
+        collaboration=dataclasses.replace(how.collaboration, label_smoothing=0.05, smallest_lowest=True),
+    )
+
+
+def run(how, dataset, out, **more):
+    return checkpoint.load(collaborative.train("mine", how, dataset, out, 3, [2], **more))
+
+
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path, dataset, everything_on):
+    whole = run(everything_on, dataset, tmp_path / "whole")
+    run(everything_on, dataset, tmp_path / "parts", stop_after=1)
+    # What a crash between writing the log and the checkpoint leaves behind.
+    with (tmp_path / "parts" / collaborative.LOG_FILE).open("a") as file:
+        file.write('{"epoch": 2}\n')
+    torch.manual_seed(99)
+    parts = run(everything_on, dataset, tmp_path / "parts", resume=True)
+    assert (whole.epoch, parts.epoch) == (3, 3)
+    for kind in ("network", "average"):
+        for name, value in getattr(whole, kind).items():
+            assert torch.equal(value, getattr(parts, kind)[name]), f"{kind} {name}"
+    lines = (tmp_path / "parts" / collaborative.LOG_FILE).read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
+
+
+def test_losses_fall(tmp_path, dataset):
+    run(recipe.load("demo")[1], dataset, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / collaborative.LOG_FILE).read_text().splitlines()]
+    assert lines[-1]["loss_full"] < 0.7 * lines[0]["loss_full"]
+    assert lines[-1]["loss_sub"] < 0.7 * lines[0]["loss_sub"]
+
+
+def test_bfloat16_gives_gradients_close_to_float32(dataset):
+    _, how = recipe.load("demo")
+    x, y = dataset.train.x[:32], dataset.train.y[:32]
+    gradients = []
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(0)
+        network = checkpoint.build_network(how).train()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            logits = network(x, network.grid.full)
+            torch.nn.functional.cross_entropy(logits, y).backward()
+        assert logits.dtype == torch.float32
+        gradients.append(network.classifier.weight.grad.flatten())
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.999
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path, dataset):
+    _, how = recipe.load("demo")
+    run(how, dataset, tmp_path, stop_after=1)
+    with pytest.raises(UserError, match="--resume"):
+        run(how, dataset, tmp_path)
+    with pytest.raises(UserError, match="another recipe"):
+        run(dataclasses.replace(how, epochs=9), dataset, tmp_path, resume=True)
+
+
+def test_unknown_subjects_cannot_be_held_out(dataset):
+    with pytest.raises(UserError, match=r"\[77\] are not among the training subjects"):
+        dataset.without([77])
+    with pytest.raises(UserError, match="every training subject is held out"):
+        dataset.without([1, 2, 3, 4])
+
+
+def test_a_foreign_file_is_no_checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match="not a readable checkpoint"):
+        checkpoint.load(path)
+    torch.save({"schema": 99}, path)
+    with pytest.raises(UserError, match="schema"):
+        checkpoint.load(path)
+
+
+def test_rotation_turns_all_sensors_alike_and_keeps_lengths():
+    x = torch.randn(4, 9, 128)
+    turned = augment(x, Augmentation(rotation_degrees=10.0), UCI_HAR, torch.Generator().manual_seed(0))
+    # Scalar products between the sensors of one board survive a turn of the board.
+    body, total = x[:, 0:3], x[:, 6:9]
+    torch.testing.assert_close(
+        (turned[:, 0:3] * turned[:, 6:9]).sum(1), (body * total).sum(1), rtol=1e-4, atol=1e-5
+    )
+    torch.testing.assert_close(turned[:, 3:6].norm(dim=1), x[:, 3:6].norm(dim=1))
+    assert (turned - x).abs().max() > 0.01
+
+
+def test_warping_keeps_slow_signals_in_place():
+    x = torch.linspace(0, 1, 128).repeat(3, 9, 1)
+    warped = augment(x, Augmentation(warp=0.2), UCI_HAR, torch.Generator().manual_seed(0))
+    assert warped.shape == x.shape
+    assert warped.min() >= 0 and warped.max() <= 1
+    assert (warped - x).abs().max() < 0.25
+
+
+def test_no_augmentation_changes_nothing():
+    x = torch.randn(4, 9, 128)
+    assert augment(x, Augmentation(), UCI_HAR, torch.Generator()) is x

@@ -1,0 +1,76 @@
+//! Child processes whose failures say which command failed.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::tree::Tree;
+
+/// One command to run at the root of the working copy.
+pub(crate) struct Process(Command);
+
+impl Process {
+    /// `program`, to be started at the root of the working copy with the caller's environment.
+    pub(crate) fn new(tree: &Tree, program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(program);
+        command.current_dir(tree.join("")).env("CARGO_TARGET_DIR", tree.target(""));
+        Self(command)
+    }
+
+    /// The cargo that runs this program.
+    pub(crate) fn cargo(tree: &Tree) -> Self {
+        Self::new(tree, cargo())
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.0.arg(arg);
+        self
+    }
+
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.0.args(args);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    pub(crate) fn directory(mut self, dir: &Path) -> Self {
+        self.0.current_dir(dir);
+        self
+    }
+
+    /// Shows the command and runs it with the caller's input and output.
+    pub(crate) fn run(mut self) -> Result<()> {
+        eprintln!("$ {self}");
+        let status = self.0.status().with_context(|| format!("cannot start `{self}`"))?;
+        if !status.success() {
+            bail!("`{self}` ended with {status}");
+        }
+        Ok(())
+    }
+
+    /// Runs the command unseen; what it printed, or `None` where it could not be started or failed.
+    pub(crate) fn probe(mut self) -> Option<String> {
+        let output = self.0.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.get_program().to_string_lossy())?;
+        self.0.get_args().try_for_each(|arg| write!(f, " {}", arg.to_string_lossy()))
+    }
+}
+
+/// The cargo that runs this program, so that a toolchain chosen on the command line holds for the children too.
+pub(crate) fn cargo() -> std::ffi::OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}

@@ -1,0 +1,242 @@
+//! `cargo xtask test`: every check that a change has to pass.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::process::Process;
+use crate::python::Venv;
+use crate::steps::{Outcome, Report};
+use crate::tree::Tree;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run only these steps, and those that they need
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "STEP,...")]
+    only: Vec<Step>,
+}
+
+/// The steps, in the order in which they run: what fails cheaply comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// `cargo fmt --check`
+    Format,
+    /// clippy on all targets, warnings are errors
+    Lint,
+    /// The trainer's Python environment, from its hash-locked requirements
+    Python,
+    /// Format and lints of all Python code
+    Ruff,
+    /// gaitd and all test programs
+    Build,
+    /// Every shipped config and ladder through `gaitd check`
+    Configs,
+    /// The documentation, warnings are errors
+    Docs,
+    /// The trainer's tests
+    Pytest,
+    /// A tiny ladder trained on synthetic data, checked and replayed by gaitd
+    Demo,
+    /// The Rust tests
+    Rust,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Lint => "lint",
+            Self::Python => "python",
+            Self::Ruff => "ruff",
+            Self::Build => "build",
+            Self::Configs => "configs",
+            Self::Docs => "docs",
+            Self::Pytest => "pytest",
+            Self::Demo => "demo",
+            Self::Rust => "rust",
+        }
+    }
+
+    /// The earlier steps without whose success this one cannot run.
+    fn needs(self) -> &'static [Self] {
+        match self {
+            Self::Format | Self::Lint | Self::Python | Self::Build | Self::Docs => &[],
+            Self::Ruff | Self::Pytest => &[Self::Python],
+            Self::Configs | Self::Rust => &[Self::Build],
+            Self::Demo => &[Self::Python, Self::Build],
+        }
+    }
+
+    fn run(self, tree: &Tree) -> Result<Outcome> {
+        match self {
+            Self::Format => Process::cargo(tree).args(["fmt", "--all", "--check"]).run()?,
+            Self::Lint => Process::cargo(tree)
+                .args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+                .run()?,
+            Self::Python => python(tree)?,
+            Self::Ruff => ruff(tree)?,
+            // Tests and programs together: built apart, their dependencies would differ in features and be built twice.
+            Self::Build => {
+                Process::cargo(tree).args(["build", "--workspace", "--locked", "--bins", "--tests"]).run()?;
+            }
+            Self::Configs => return configs(tree),
+            Self::Docs => Process::cargo(tree)
+                .args(["doc", "--workspace", "--locked", "--no-deps", "--document-private-items"])
+                .env("RUSTDOCFLAGS", "-D warnings")
+                .run()?,
+            Self::Pytest => trainer_python(tree).args(["-m", "pytest"]).directory(&trainer(tree)).run()?,
+            Self::Demo => demo(tree)?,
+            Self::Rust => rust(tree)?,
+        }
+        Ok(Outcome::Passed)
+    }
+}
+
+/// Runs the chosen steps and prints their sum; the exit code says whether one failed.
+pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
+    let mut report = Report::default();
+    for step in chosen(&args.only) {
+        let needs: Vec<_> = step.needs().iter().map(|need| need.name()).collect();
+        report.step(step.name(), &needs, || step.run(tree));
+    }
+    let notes: Vec<_> = match tree.data() {
+        Some(_) => vec![],
+        None => vec![
+            "no recorded data (neither GAITD_DATA nor ../shared/data): tests that need it say so and check nothing"
+                .to_owned(),
+        ],
+    };
+    println!("{}", report.summary(&notes));
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All steps, or those of `only` with all that they need, in running order.
+fn chosen(only: &[Step]) -> Vec<Step> {
+    fn wants(step: Step, wanted: Step) -> bool {
+        step == wanted || step.needs().iter().any(|&need| wants(need, wanted))
+    }
+    let all = Step::value_variants().iter().copied();
+    all.filter(|&step| only.is_empty() || only.iter().any(|&chosen| wants(chosen, step))).collect()
+}
+
+fn trainer(tree: &Tree) -> PathBuf {
+    tree.join("tools/trainer")
+}
+
+fn trainer_venv(tree: &Tree) -> Venv {
+    Venv::at(tree, "venv")
+}
+
+fn trainer_python(tree: &Tree) -> Process {
+    Process::new(tree, trainer_venv(tree).python())
+}
+
+fn demo_ladder(tree: &Tree) -> PathBuf {
+    tree.target("demo-ladder")
+}
+
+fn python(tree: &Tree) -> Result<()> {
+    let size = if cfg!(target_os = "linux") {
+        "PyTorch comes with its CUDA libraries here, about 3 GB to download and 5 GB on disk; \
+         5 minutes at 100 Mbit/s, and 2 to unpack"
+    } else {
+        "PyTorch and its companions are some 300 MB to download"
+    };
+    let venv = trainer_venv(tree);
+    venv.ensure(tree, &trainer(tree).join("requirements.txt"), size)?;
+    venv.install_editable(tree, &trainer(tree))
+}
+
+fn ruff(tree: &Tree) -> Result<()> {
+    trainer_python(tree).args(["-m", "ruff", "check", "."]).run()?;
+    trainer_python(tree).args(["-m", "ruff", "format", "--check", "."]).run()
+}
+
+fn configs(tree: &Tree) -> Result<Outcome> {
+    let configs = entries(&tree.join("configs"), |path| path.extension().is_some_and(|it| it == "json"))?;
+    let ladders = entries(&tree.join("models"), |path| path.join("manifest.json").exists())?;
+    if configs.is_empty() && ladders.is_empty() {
+        return Ok(Outcome::Skipped("nothing in configs/ and models/".into()));
+    }
+    gaitd(tree).arg("check").args(configs.iter().chain(&ladders)).run()?;
+    Ok(Outcome::Passed)
+}
+
+/// The matching entries of a folder, sorted; none where the folder is missing.
+fn entries(dir: &Path, matches: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    if !dir.exists() {
+        return Ok(vec![]);
+    }
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        let paths: Vec<_> = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        Ok(paths.into_iter().filter(|path| matches(path)).collect())
+    };
+    let mut found = read().with_context(|| format!("cannot read {}", dir.display()))?;
+    found.sort();
+    Ok(found)
+}
+
+/// The gaitd that the step `build` made.
+fn gaitd(tree: &Tree) -> Process {
+    Process::new(tree, tree.gaitd("debug"))
+}
+
+fn demo(tree: &Tree) -> Result<()> {
+    let (ladder, work) = (demo_ladder(tree), tree.target("demo-work"));
+    // What an earlier run left must not stand in for what can no longer be made.
+    for dir in [&ladder, &work] {
+        if dir.exists() {
+            fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+        }
+    }
+    let trainer = trainer_venv(tree).program("gaitd-train");
+    Process::new(tree, trainer).arg("demo-ladder").arg("--out").arg(&ladder).arg("--work").arg(&work).run()?;
+    gaitd(tree).arg("check").arg(&ladder).run()?;
+    gaitd(tree).arg("replay").arg(work.join("windows.npz")).arg("--models").arg(&ladder).run()
+}
+
+fn rust(tree: &Tree) -> Result<()> {
+    let mut tests = Process::cargo(tree).args(["test", "--workspace", "--locked"]);
+    // Without the environment or the demo ladder, the tests that need them say so.
+    let python = trainer_venv(tree).python();
+    if python.exists() {
+        tests = tests.env("GAITD_PYTHON", python);
+    }
+    if demo_ladder(tree).exists() {
+        tests = tests.env("GAITD_DEMO_LADDER", demo_ladder(tree));
+    }
+    tests.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_comes_after_those_that_it_needs() {
+        let all = chosen(&[]);
+        assert_eq!(all, Step::value_variants());
+        for (at, step) in all.iter().enumerate() {
+            for need in step.needs() {
+                assert!(all[..at].contains(need), "{step:?} before {need:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_choice_brings_what_it_needs_and_nothing_else() {
+        assert_eq!(chosen(&[Step::Format]), [Step::Format]);
+        assert_eq!(chosen(&[Step::Rust, Step::Demo]), [Step::Python, Step::Build, Step::Demo, Step::Rust]);
+    }
+
+    #[test]
+    fn steps_are_chosen_by_the_names_that_the_summary_shows() {
+        for step in Step::value_variants() {
+            let name = step.to_possible_value().map(|value| value.get_name().to_owned());
+            assert_eq!(name.as_deref(), Some(step.name()));
+        }
+    }
+}

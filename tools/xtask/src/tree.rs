@@ -1,0 +1,50 @@
+//! Where things are in the working copy.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The working copy and the folder of its build output, both absolute.
+pub(crate) struct Tree {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Tree {
+    /// The working copy that this program was compiled in, and the target directory that cargo uses for it.
+    pub(crate) fn find() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .nth(2)
+            .context("tools/xtask does not lie in a working copy")?
+            .to_path_buf();
+        // A relative CARGO_TARGET_DIR is relative to where the user stands, but the processes start at the root.
+        let target = match env::var_os("CARGO_TARGET_DIR") {
+            Some(dir) => std::path::absolute(dir).context("CARGO_TARGET_DIR")?,
+            None => root.join("target"),
+        };
+        Ok(Self { root, target })
+    }
+
+    /// `path` in the working copy.
+    pub(crate) fn join(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// `path` in the build output.
+    pub(crate) fn target(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.target.join(path)
+    }
+
+    /// The gaitd that was built with `profile` (`debug` or `release`).
+    pub(crate) fn gaitd(&self, profile: &str) -> PathBuf {
+        self.target(profile).join(format!("gaitd{}", env::consts::EXE_SUFFIX))
+    }
+
+    /// The recorded data sets that some tests need, if this machine has them.
+    pub(crate) fn data(&self) -> Option<PathBuf> {
+        let dir = env::var_os("GAITD_DATA").map_or_else(|| self.join("../shared/data"), PathBuf::from);
+        dir.is_dir().then_some(dir)
+    }
+}
