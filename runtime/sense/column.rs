@@ -54,7 +54,7 @@ impl Plan {
     pub(super) fn new(columns: &[Column<'_>], expected: &StreamFormat, place: Place<'_>) -> Result<Self, SenseError> {
         let mut roles = Vec::with_capacity(columns.len());
         let (mut ignored, mut converted) = (Vec::new(), Vec::new());
-        for (number, column) in columns.iter().enumerate() {
+        for column in columns {
             let role = role(column, expected, place)?;
             let taken = |earlier: &ColumnRole| match (earlier, &role) {
                 (ColumnRole::Time { .. }, ColumnRole::Time { .. }) | (ColumnRole::Label, ColumnRole::Label) => true,
@@ -62,7 +62,7 @@ impl Plan {
                 _ => false,
             };
             if roles.iter().any(taken) {
-                return Err(SenseError::Duplicate { place: place.to_string(), channel: columns[number].name.into() });
+                return Err(SenseError::Duplicate { place: place.to_string(), channel: column.name.to_owned() });
             }
             match role {
                 ColumnRole::Ignored if !column.name.is_empty() => ignored.push(column.name),

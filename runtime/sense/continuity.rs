@@ -132,6 +132,9 @@ impl Continuity {
 
     /// Takes what [`Source::read`](super::Source::read) said and the sample that it filled, and hands on what
     /// follows from it: nothing, or one sample, with a reset or bridged samples before it.
+    ///
+    /// # Panics
+    /// When the sample has not one value per channel.
     pub fn push(&mut self, reading: &Reading, sample: &Sample, mut each: impl FnMut(Step<'_>)) {
         match reading {
             Reading::End => return,
@@ -171,7 +174,9 @@ impl Continuity {
         self.started = true;
         self.missing = 0;
         self.behind = 0;
-        self.last.clone_from(sample);
+        // `clone_from` would allocate
+        self.last.time_s = sample.time_s;
+        self.last.values.copy_from_slice(&sample.values);
         self.counts.samples += 1;
         each(Step::Sample { number: self.next, sample, bridged: false });
         self.next += 1;

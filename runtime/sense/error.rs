@@ -21,6 +21,14 @@ pub enum SenseError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// There is nothing to read.
+    #[error("{origin} is empty; expected a CSV header, or one JSON object per line, with the channels {expected}")]
+    Empty {
+        /// The source.
+        origin: String,
+        /// Channels that were looked for.
+        expected: String,
+    },
     /// Nothing in the first lines could be understood, or the stream ended before anything could be.
     #[error(
         "{origin} does not look like CSV or NDJSON samples: none of its first {lines} lines could be used{}; expected \
@@ -50,12 +58,12 @@ pub enum SenseError {
         /// Names that were found.
         found: String,
     },
-    /// A channel is named twice.
-    #[error("{place}: `{channel}` appears twice; every channel needs a column of its own")]
+    /// A channel, the time or the label is there twice.
+    #[error("{place}: `{channel}` is there twice, or two columns of that kind are; leave one of them out")]
     Duplicate {
         /// Source and line.
         place: String,
-        /// The name.
+        /// Name of the second one.
         channel: String,
     },
     /// A channel comes in a unit that cannot be converted.

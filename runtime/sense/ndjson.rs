@@ -65,7 +65,7 @@ impl NdjsonDecoder {
     ) -> Result<Result<Object, String>, SenseError> {
         let class = match self.parse(line, sample, label) {
             Ok(class) => class,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(explain(&error))),
         };
         match class {
             Class::Sample => {}
@@ -91,7 +91,7 @@ impl NdjsonDecoder {
 
     fn header(&mut self, line: &str, expected: &StreamFormat, place: Place<'_>) -> Result<StreamHeader, SenseError> {
         let header: StreamHeader = serde_json::from_str(line)
-            .map_err(|error| SenseError::Header { place: place.to_string(), problem: error.to_string() })?;
+            .map_err(|error| SenseError::Header { place: place.to_string(), problem: explain(&error) })?;
         if !header.unknown.is_empty() {
             let keys: Vec<_> = header.unknown.keys().map(String::as_str).collect();
             info!("{place}: not used: {}", keys.join(", "));
@@ -106,7 +106,7 @@ impl NdjsonDecoder {
     /// Looks at all keys of the first sample, so that missing channels are an error and unused ones are named.
     fn start(&mut self, line: &str, expected: &StreamFormat, place: Place<'_>) -> Result<(), SenseError> {
         let keys: BTreeMap<String, IgnoredAny> = serde_json::from_str(line)
-            .map_err(|error| SenseError::Header { place: place.to_string(), problem: error.to_string() })?;
+            .map_err(|error| SenseError::Header { place: place.to_string(), problem: explain(&error) })?;
         // the units were settled, and their conversion reported, with the header
         let columns: Vec<_> =
             keys.keys().filter(|key| *key != "class").map(|name| Column { name, unit: None }).collect();
@@ -126,6 +126,11 @@ impl NdjsonDecoder {
             }
         }
     }
+}
+
+/// What is wrong with a line, without the parser's own count of lines: it sees only this one.
+fn explain(error: &serde_json::Error) -> String {
+    error.to_string().replace("at line 1 column", "at column")
 }
 
 enum Class {

@@ -1,7 +1,8 @@
 //! A whole labelled recording in memory.
 
-use super::{Continuity, Reading, Sample, SenseError, Source, Step, StreamCounts, StreamFormat, TextSource};
 use std::io::BufRead;
+
+use super::{Continuity, Reading, Sample, SenseError, Source, Step, StreamCounts, TextSource};
 
 /// A recording after [`Continuity`]: its samples, where it was interrupted, and what the wearer did.
 #[derive(Clone, Debug)]
@@ -27,9 +28,8 @@ impl Recording {
     /// # Errors
     /// When the source fails, or `bridge_s` is not between 0 and 1.
     pub fn read<R: BufRead + Send>(source: &mut TextSource<R>, bridge_s: f64) -> Result<Self, SenseError> {
-        let format: StreamFormat = source.expected().clone();
-        let channels = format.channels.len();
-        let mut continuity = Continuity::new(&format, bridge_s)?;
+        let channels = source.expected().channels.len();
+        let mut continuity = Continuity::new(source.expected(), bridge_s)?;
         let (mut values, mut resets, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         let mut label_names: Vec<String> = Vec::new();
         let mut sample = Sample { time_s: None, values: vec![0.0; channels] };

@@ -132,11 +132,10 @@ impl<R: BufRead> TextSource<R> {
 
     fn not_samples(&mut self) -> SenseError {
         let names: Vec<_> = self.text.expected.channels.iter().map(|channel| channel.name.as_str()).collect();
-        SenseError::NotSamples {
-            origin: self.origin.clone(),
-            lines: self.lines.number(),
-            first: self.first_rejected.take(),
-            expected: names.join(", "),
+        let (origin, expected) = (self.origin.clone(), names.join(", "));
+        match self.lines.number() {
+            0 => SenseError::Empty { origin, expected },
+            lines => SenseError::NotSamples { origin, lines, first: self.first_rejected.take(), expected },
         }
     }
 

@@ -55,3 +55,80 @@ impl Resampler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    fn picked(length: usize, resolution: usize) -> Vec<usize> {
+        let ramp: Vec<_> = (0..length).map(|time| time as f32).collect();
+        let mut out = vec![f32::NAN; resolution];
+        Resampler::new(length, resolution).unwrap().apply(&ramp, &mut out);
+        out.iter().map(|&time| time as usize).collect()
+    }
+
+    #[test]
+    fn zero_is_refused() {
+        assert_eq!(Resampler::new(128, 0).unwrap_err().to_string(), "resolution is 0, but must be at least 1");
+        assert!(Resampler::new(0, 128).is_err());
+    }
+
+    #[test]
+    #[should_panic = "6 values are to become 4, but windows of 3 samples become 1"]
+    fn sizes_must_fit() {
+        Resampler::new(3, 1).unwrap().apply(&[0.0; 6], &mut [0.0; 4]);
+    }
+
+    /// Differences are allowed only where the exact place is a whole number and float32 fell short of it.
+    #[test]
+    fn picks_what_pytorch_picks() {
+        #[derive(Deserialize)]
+        struct Case {
+            length: usize,
+            resolution: usize,
+            picked: Vec<usize>,
+        }
+        let cases: Vec<Case> = serde_json::from_str(include_str!("../../tests/fixtures/resampling.json")).unwrap();
+        let mut different = Vec::new();
+        for case in cases {
+            let found = picked(case.length, case.resolution);
+            assert_eq!(found.len(), case.picked.len());
+            for (output, (found, expected)) in found.into_iter().zip(case.picked).enumerate() {
+                let whole = (2 * output + 1) * case.length % (2 * case.resolution) == 0;
+                if found != expected {
+                    assert!(whole && found == expected + 1, "output {output} at {}", case.resolution);
+                    different.push((case.length, case.resolution));
+                }
+            }
+        }
+        // among the resolutions that networks are trained at (UCI-HAR: every fourth), only one of WISDM's is touched
+        different.retain(|&(length, resolution)| length != 128 || resolution % 4 == 0);
+        different.dedup();
+        assert_eq!(different, [(200, 185)]);
+    }
+
+    proptest! {
+        #[test]
+        fn picks_the_nearest_of_every_channel(channels in 1..5usize, length in 1..70usize, resolution in 1..150usize) {
+            let window: Vec<_> = (0..channels * length).map(|value| value as f32).collect();
+            let mut out = vec![f32::NAN; channels * resolution];
+            Resampler::new(length, resolution).unwrap().apply(&window, &mut out);
+            for channel in 0..channels {
+                for output in 0..resolution {
+                    // counting instead of dividing: how many whole inputs end before the middle of the output
+                    let middle = (2 * output + 1) * length;
+                    let source = (1..length).filter(|input| 2 * input * resolution <= middle).count();
+                    prop_assert_eq!(out[channel * resolution + output], window[channel * length + source]);
+                }
+            }
+        }
+
+        #[test]
+        fn full_resolution_is_a_copy(length in 1..200usize) {
+            prop_assert_eq!(picked(length, length), (0..length).collect::<Vec<_>>());
+        }
+    }
+}
