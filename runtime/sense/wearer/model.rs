@@ -166,7 +166,7 @@ pub(super) struct Wander {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Posture {
-    /// One mean vector per bout that was recorded.
+    /// Mean vectors of the postures that the person held; a bout keeps to one of them.
     pub(super) means: Vec<[f64; AXES]>,
     pub(super) sway: Sway,
     pub(super) noise: Noise,

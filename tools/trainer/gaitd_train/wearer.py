@@ -7,7 +7,7 @@ recording and only within a recording do the orientations of the activities belo
   a Fourier series over the stride, a gain that varies from stride to stride, and coloured noise (an
   autoregression by Yule-Walker whose innovations are correlated across the axes) that is stronger in some
   parts of the stride;
-- a *posture* (sitting, standing, lying) is a few mean vectors, one per bout, a slow sway and coloured noise.
+- a *posture* (sitting, standing, lying) is a few mean vectors, a slow sway and coloured noise.
 
 Nothing but these parameters leaves this module: no sample of the data set is in the file. Only the subjects
 of the UCI-HAR training split are read. The fit has no random part, so it gives the same file for the same
@@ -35,6 +35,8 @@ POSTURES = {label: name for label, name in ACTIVITIES.items() if label > 3}
 TRANSITIONS = {7: (5, 4), 8: (4, 5), 9: (4, 6), 10: (6, 4), 11: (5, 6), 12: (6, 5)}
 
 PERSONAS = 8
+# samples for which a posture is held: 5 s
+HOLD = 5 * int(RATE_HZ)
 HARMONICS = 14
 ENVELOPE = 16
 ORDER = 8
@@ -296,16 +298,14 @@ def _gain(signal: np.ndarray, model: np.ndarray) -> float:
 
 def fit_posture(bouts: list[np.ndarray]) -> dict:
     """The parameters of one posture from its bouts (each `[time, 6]`, g and rad/s)."""
-    means = np.array([b.mean(0) for b in bouts])
-    slow = [_smooth(b - m, 50) for b, m in zip(bouts, means, strict=True)]
-    fast = [b - m - s for b, m, s in zip(bouts, means, slow, strict=True)]
+    # People shift now and then, and between two shifts hold still: each piece is a posture of its own.
+    pieces = _quiet([p for b in bouts for p in np.array_split(b, max(1, round(len(b) / HOLD)))])
+    means = np.array([p.mean(0) for p in pieces])
+    slow = [_smooth(p - m, 50) for p, m in zip(pieces, means, strict=True)]
+    coefficients, mix = autoregression([p - m - s for p, m, s in zip(pieces, means, slow, strict=True)])
     behind, ahead = (np.concatenate([s[cut] for s in slow]) for cut in (slice(None, -25), slice(25, None)))
     half_second = float(np.clip((ahead * behind).sum() / (behind**2).sum(), 0.3, 0.95))
-    # A fidget now and then would make a Gaussian noise restless all the time: leave out the most restless
-    # fifth.
-    sway, noise = _quiet(slow), _quiet(fast)
-    coefficients, mix = autoregression([n - n.mean(0) for n in noise])
-    drift = np.concatenate(sway)
+    drift = np.concatenate(slow)
     covariance = drift.T @ drift / len(drift)
     return {
         "means": means,
@@ -314,10 +314,12 @@ def fit_posture(bouts: list[np.ndarray]) -> dict:
     }
 
 
-def _quiet(signals: list[np.ndarray]) -> list[np.ndarray]:
-    """Pieces of two seconds without the fifth in which some axis has the most power."""
-    pieces = [p for s in signals for p in np.array_split(s, max(1, len(s) // 100))]
-    power = np.array([(p**2).mean(0) for p in pieces])
+def _quiet(pieces: list[np.ndarray]) -> list[np.ndarray]:
+    """All but the fifth in which some axis moves most.
+
+    A fidget now and then would make a Gaussian noise restless all the time.
+    """
+    power = np.array([p.var(0) for p in pieces])
     restless = (power / np.median(power, axis=0)).max(1)
     return [p for p, r in zip(pieces, restless, strict=True) if r <= np.quantile(restless, 0.8)]
 
