@@ -18,10 +18,10 @@ def conditioning_errors(recordings: Path, prepared: Path, task: Task) -> dict[st
     `recordings` holds `acc_gyro [samples, 6]` and `exp [samples]`, `prepared` the windows and, in `src_*`,
     the recording and first sample of each; windows of unknown origin (-1) are left out.
     """
-    with _open(recordings) as raw, _open(prepared) as windows:
-        samples, recording = _array(raw, recordings, "acc_gyro"), _array(raw, recordings, "exp")
+    with open_archive(recordings) as raw, open_archive(prepared) as windows:
+        samples, recording = array_of(raw, recordings, "acc_gyro"), array_of(raw, recordings, "exp")
         splits = [
-            (_array(windows, prepared, f"X_{split}"), _array(windows, prepared, f"src_{split}"))
+            (array_of(windows, prepared, f"X_{split}"), array_of(windows, prepared, f"src_{split}"))
             for split in ("train", "test")
         ]
     names = [channel.name for channel in task.input_channels]
@@ -43,14 +43,16 @@ def conditioning_errors(recordings: Path, prepared: Path, task: Task) -> dict[st
     return {channel.name: float(error) for channel, error in zip(task.channels, largest, strict=True)}
 
 
-def _open(path: Path):
+def open_archive(path: Path):
+    """The arrays of an `.npz` file, by name; a `UserError` where it is none."""
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path}: not a readable .npz archive ({error})") from error
 
 
-def _array(archive, path: Path, name: str) -> np.ndarray:
+def array_of(archive, path: Path, name: str) -> np.ndarray:
+    """One array of an archive; a `UserError` where it has no such array."""
     if name not in archive:
         raise UserError(f"{path}: lacks the array '{name}'")
     return archive[name]

@@ -27,6 +27,7 @@ from gaitd_train import (
     prepare,
     recipe,
     report,
+    wearer,
 )
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration
@@ -280,6 +281,31 @@ def _check_conditioning(flags) -> None:
         raise UserError(f"conditioning differs from the prepared windows by more than {check.TOLERANCE:g}")
 
 
+def add_fit_wearer(commands) -> None:
+    parser = _command(
+        commands,
+        "fit-wearer",
+        "fit the simulated wearer on the training subjects",
+        "Reads continuous recordings (acc_gyro, exp, labels_txt) and prepared windows that name the\n"
+        "training subjects; writes the parameters of the runtime's generator, no sample of the data, to PATH.",
+        WEARER_COMMAND,
+    )
+    parser.add_argument("--har", type=Path, required=True, metavar="NPZ", help="prepared windows of UCI-HAR")
+    parser.add_argument("--raw", type=Path, required=True, metavar="NPZ", help="the recordings of HAPT")
+    _out(parser, "the JSON file to write; at most 200 KB")
+    parser.set_defaults(run=_fit_wearer)
+
+
+WEARER_COMMAND = (
+    "gaitd-train fit-wearer --har uci_har.npz --raw hapt_raw_stream.npz --out runtime/sense/wearer.json"
+)
+
+
+def _fit_wearer(flags) -> None:
+    wearer.write(wearer.fit(wearer.load(flags.har, flags.raw), WEARER_COMMAND), flags.out)
+    print(flags.out)
+
+
 def add_demo_ladder(commands) -> None:
     parser = _command(
         commands,
@@ -311,6 +337,7 @@ COMMANDS = (
     add_report,
     add_export,
     add_check_conditioning,
+    add_fit_wearer,
     add_demo_ladder,
 )
 

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from gaitd_train import checkpoint, data, export, report
+from gaitd_train import checkpoint, data, evaluate, export, report
 from gaitd_train.calibrate import calibrate
 from gaitd_train.cli import main
 from gaitd_train.cnn import Cnn, CnnShape
@@ -188,3 +188,20 @@ def test_only_some_configurations_can_be_measured(demo_ladder, tmp_path, capsys)
 
 def test_configuration_ids_have_two_decimals():
     assert Configuration(0.5, 96).id == "0.50x-96"
+
+
+def test_validation_needs_held_out_subjects(demo_ladder):
+    work = demo_ladder / "work"
+    trained = checkpoint.load(work / "run" / "checkpoint.pt")
+    dataset = data.load(work / "windows.npz", UCI_HAR)
+    trained.held_out = []
+    with pytest.raises(UserError, match="--hold-out"):
+        evaluate.evaluate(trained, dataset, "validation")
+
+
+def test_groups_of_held_out_subjects_are_averaged(demo_ladder):
+    (run,) = report.load(demo_ladder / "work" / "validation")
+    other = run | {"held_out": [1], "subjects": [1]}
+    assert [row.accuracy for row in report.summarise([run, other])] == [
+        row.accuracy for row in report.summarise([run])
+    ]
