@@ -314,8 +314,7 @@ impl Noise {
 fn is_stable(coefficients: &[f64]) -> bool {
     let mut a = coefficients.to_vec();
     while let Some(k) = a.pop() {
-        // not a number is not stable either
-        if !(k.abs() < 1.0) {
+        if k.is_nan() || k.abs() >= 1.0 {
             return false;
         }
         let reversed: Vec<f64> = a.iter().rev().copied().collect();

@@ -287,7 +287,7 @@ def add_fit_wearer(commands) -> None:
         "fit-wearer",
         "fit the simulated wearer on the training subjects",
         "Reads continuous recordings (acc_gyro, exp, labels_txt) and prepared windows that name the\n"
-        "training subjects; writes the parameters of the runtime's generator, no sample of the data, to PATH.",
+        "training subjects; writes the parameters of the runtime's generator, no sample of the data.",
         WEARER_COMMAND,
     )
     parser.add_argument("--har", type=Path, required=True, metavar="NPZ", help="prepared windows of UCI-HAR")

@@ -1,0 +1,69 @@
+//! The simulated wearer through the whole daemon: the shipped ladder must recognise what it does.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use common::{gaitd, lines, shipped_model, summary};
+use gaitd::sense::wearer::{Model, WearerConfig, WearerSource};
+use gaitd::sense::{MonotonicClock, StreamFormat};
+use tempfile::TempDir;
+
+/// The seeds pick every persona at least once.
+const SEEDS: std::ops::Range<u64> = 0..16;
+
+/// A run of five minutes at the full configuration, as NDJSON.
+fn run(seed: u64) -> Vec<u8> {
+    let state = TempDir::new().unwrap();
+    let seed = seed.to_string();
+    let output = gaitd(state.path())
+        .args(["run", "--source", "wearer", "--pace", "fast", "--seconds", "300", "--configuration", "1.00x-128"])
+        .args(["--seed", &seed, "--budget-ms", "1000", "--format", "ndjson"])
+        .assert()
+        .success();
+    output.get_output().stdout.clone()
+}
+
+#[test]
+fn the_shipped_ladder_recognises_its_steady_windows() {
+    let (mut windows, mut right) = (0, 0);
+    for seed in SEEDS {
+        let steady = &summary(&run(seed))["steady"];
+        let count = |name: &str| steady[name].as_u64().unwrap();
+        assert!(count("windows") > 120, "seed {seed}: {steady}");
+        assert!(count("right") * 100 >= count("windows") * 80, "seed {seed}: {steady}");
+        windows += count("windows");
+        right += count("right");
+    }
+    eprintln!("{right} of {windows} steady windows recognised");
+    assert!(right * 100 >= windows * 90, "{right} of {windows} steady windows recognised");
+}
+
+#[test]
+fn the_seeds_of_this_test_meet_every_persona() {
+    let manifest = std::fs::read_to_string(shipped_model().join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let channels = serde_json::from_value(manifest["task"]["input"]["channels"].clone()).unwrap();
+    let format = StreamFormat { channels, rate_hz: manifest["task"]["sample_rate_hz"].as_f64().unwrap() };
+    let persona = |seed| {
+        let config = WearerConfig { seed, ..WearerConfig::default() };
+        WearerSource::new(&config, &format, Arc::new(MonotonicClock::start())).unwrap().persona()
+    };
+    let met: BTreeSet<usize> = SEEDS.map(persona).collect();
+    assert!(met.into_iter().eq(0..Model::embedded().unwrap().personas()));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_decisions() {
+    let answers = |output: &[u8]| -> Vec<_> {
+        let answer = |d: &serde_json::Value| (d["samples"].clone(), d["activity"].clone(), d["probabilities"].clone());
+        lines(output, "decision").iter().map(answer).collect()
+    };
+    let first = answers(&run(1));
+    assert!(first.len() > 200);
+    assert_eq!(first, answers(&run(1)));
+    assert_ne!(first, answers(&run(2)));
+}
