@@ -168,7 +168,9 @@ fn ratios() {
         rung.resample(&window);
         let (mut bares, mut gaitds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            bares.push(burst(|| drop(black_box(bare.infer(black_box(&input))))));
+            bares.push(burst(|| {
+                black_box(bare.infer(black_box(&input)));
+            }));
             gaitds.push(burst(|| rung.infer(black_box(&mut logits)).expect("an inference")));
             ratios.push(gaitds[gaitds.len() - 1] / bares[bares.len() - 1]);
         }

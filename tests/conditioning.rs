@@ -1,6 +1,8 @@
 //! Conditioning against SciPy, on made-up signals and on real recordings, and what is refused.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
 
 use gaitd::condition::{ConditionError, Conditioner, OpSpec};
 use gaitd::sense::Channel;
@@ -252,19 +254,11 @@ mod recordings {
     use ndarray::{Array1, Array2, Array3, ArrayView2, s};
     use ndarray_npy::{NpzReader, ReadableElement, read_npy};
 
+    use super::common::data;
     use super::*;
 
     fn repository() -> &'static Path {
         Path::new(env!("CARGO_MANIFEST_DIR"))
-    }
-
-    fn data(file: &str) -> Option<PathBuf> {
-        let folder = env::var_os("GAITD_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
-        let path = folder.join(file);
-        if !path.exists() {
-            eprintln!("SKIPPED: no {file} in {}; set GAITD_DATA to the folder that has it", folder.display());
-        }
-        path.exists().then_some(path)
     }
 
     fn python() -> Option<PathBuf> {
@@ -272,7 +266,10 @@ mod recordings {
             env::var_os("GAITD_PYTHON").map_or_else(|| repository().join("target/venv/bin/python"), PathBuf::from);
         let usable = Command::new(&path).args(["-c", "import scipy"]).output().is_ok_and(|run| run.status.success());
         if !usable {
-            eprintln!("SKIPPED: {} is no Python with SciPy; set GAITD_PYTHON to one that is", path.display());
+            eprintln!(
+                "SKIPPED whole recordings: {} is no Python with SciPy; set GAITD_PYTHON to one that is",
+                path.display()
+            );
         }
         usable.then_some(path)
     }
@@ -314,7 +311,11 @@ mod recordings {
     /// All 10,299 windows of UCI-HAR, those at the very beginning of a recording included.
     #[test]
     fn windows_of_the_raw_recordings_are_those_of_uci_har() {
-        let (Some(raw), Some(windows)) = (data("hapt_raw_stream.npz"), data("uci_har.npz")) else { return };
+        let (Some(raw), Some(windows)) =
+            (data("UCI-HAR windows", "hapt_raw_stream.npz"), data("UCI-HAR windows", "uci_har.npz"))
+        else {
+            return;
+        };
         let mut npz = NpzReader::new(File::open(windows).unwrap()).unwrap();
         // by experiment and first sample; the same stretch may be listed twice
         let mut expected: BTreeMap<(i32, u64), Vec<Array2<f32>>> = BTreeMap::new();
@@ -350,7 +351,7 @@ mod recordings {
 
     #[test]
     fn whole_recordings_equal_scipy() {
-        let (Some(raw), Some(python)) = (data("hapt_raw_stream.npz"), python()) else { return };
+        let (Some(raw), Some(python)) = (data("whole recordings", "hapt_raw_stream.npz"), python()) else { return };
         let folder = tempfile::tempdir().unwrap();
         let made = folder.path().join("conditioned.npy");
         let script = repository().join("tests/fixtures/make_conditioning.py");

@@ -132,7 +132,7 @@ fn what_is_no_stream_is_an_error_that_says_so() {
         csv(5.0).lines().enumerate().filter(|(i, _)| i % 2 == 0).map(|(_, l)| l.to_owned() + "\n").collect();
     for (stream, expected) in [
         (junk, "does not look like"),
-        (b"".to_vec(), "does not look like"),
+        (b"".to_vec(), "is empty"),
         (missing.into_bytes(), "gyro_z"),
         (unit.into_bytes(), "furlong"),
         (rate.into_bytes(), "25"),

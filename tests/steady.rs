@@ -1,10 +1,6 @@
 //! After start-up, the way from a raw sample to a published line allocates nothing of gaitd's own.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(unsafe_code, reason = "a global allocator that counts cannot be written without")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
 use gaitd::control::PolicySpec;
@@ -14,31 +10,8 @@ use gaitd::publish::{Context, LineWriter, Sink};
 use gaitd::sense::{Clock, MonotonicClock, Reading, Sample};
 use gaitd::window::Window;
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call is handed to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
 fn allocations(body: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.with(Cell::get);
-    body();
-    ALLOCATIONS.with(Cell::get) - before
+    allocation_counter::measure(body).count_total
 }
 
 #[test]

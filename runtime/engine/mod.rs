@@ -17,7 +17,7 @@ pub struct Decision {
     pub window: u64,
     /// First and last sample of the window, counted from 0 since the stream began.
     pub samples: (u64, u64),
-    /// Stream time of the last sample, seconds, where the stream has timestamps.
+    /// Stream time of the raw sample that completed the window, seconds, where the stream has timestamps.
     pub time_s: Option<f64>,
     /// Index of the recognised activity among the labels.
     pub activity: usize,

@@ -17,7 +17,8 @@ pub struct Window {
     pub first_sample: u64,
     /// Number of its last sample.
     pub last_sample: u64,
-    /// The stream's own time of the last sample, in seconds, where it has timestamps.
+    /// The stream's own time of the raw sample that completed the window, in seconds, where it has timestamps; the
+    /// conditioning's delay after [`Window::last_sample`].
     pub time_s: Option<f64>,
     /// When the raw sample that completed the window arrived, by gaitd's clock. The budget runs from here.
     pub arrived: Duration,
