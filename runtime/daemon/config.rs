@@ -68,7 +68,7 @@ fn live() -> Pace {
 
 impl Default for SourceSpec {
     fn default() -> Self {
-        Self::Wearer { seed: 0, seconds: Some(60.0), pace: Pace::Realtime }
+        Self::Wearer { seed: 4, seconds: Some(60.0), pace: Pace::Realtime }
     }
 }
 
