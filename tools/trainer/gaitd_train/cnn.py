@@ -26,6 +26,17 @@ class CnnShape:
     pool: int = 6
     dropout: float = 0.0
 
+    def features(self, time: int, axes: int) -> tuple[int, int]:
+        """Time steps and axes that are left after the convolutions; below 1 where the input is too short."""
+        for _ in self.channels:
+            time, axes = (
+                (size + 2 * padding - kernel) // stride + 1
+                for size, padding, kernel, stride in zip(
+                    (time, axes), self.padding, self.kernel, self.stride, strict=True
+                )
+            )
+        return time, axes
+
 
 class Cnn(nn.Module):
     """`[batch, axes, window]` windows -> `[batch, classes]` logits, at any configuration of `grid`."""
@@ -38,8 +49,7 @@ class Cnn(nn.Module):
             ConvBlock(inputs, outputs, shape.kernel, shape.stride, shape.padding, grid)
             for inputs, outputs in pairwise((1, *shape.channels))
         )
-        for _ in shape.channels:
-            axes = (axes + 2 * shape.padding[1] - shape.kernel[1]) // shape.stride[1] + 1
+        _, axes = shape.features(grid.resolutions[-1], axes)
         self.classifier = Classifier(shape.channels[-1], shape.pool, axes, classes, shape.dropout)
 
     def forward(self, windows: torch.Tensor, configuration: Configuration) -> torch.Tensor:

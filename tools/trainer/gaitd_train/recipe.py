@@ -125,6 +125,12 @@ class Recipe:
         for good, message in checks:
             if not good:
                 raise UserError(message)
+        if min(self.network.features(self.grid.resolutions[-1], len(task.channels))) < 1:
+            raise UserError(
+                f"network: nothing is left of {self.grid.resolutions[-1]} time steps and "
+                f"{len(task.channels)} axes after {len(self.network.channels)} convolutions; "
+                "use fewer, or smaller kernels and strides"
+            )
 
 
 def shipped() -> list[str]:

@@ -295,7 +295,9 @@ def _confusion(runs: list[dict], row: Row) -> np.ndarray:
 
 def _title(runs: list[dict]) -> str:
     where = "test subjects" if runs[0]["split"] == "test" else "held-out training subjects"
-    which = f"mean of {len(runs)} runs" if len(runs) > 1 else f"seed {runs[0]['seed']}"
+    seeds = {run["seed"] for run in runs}
+    which = f"mean of {len(runs)} {'seeds' if len(seeds) == len(runs) else 'runs'}"
+    which = which if len(runs) > 1 else f"seed {runs[0]['seed']}"
     return f"{runs[0]['data']}, {where}, {which}"
 
 

@@ -54,6 +54,8 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nothing():
         (("0.10, 0.15", "0.101, 0.102"), "first two decimals"),
         (("[128, 124", "[124"), "resolutions must start at the window's length"),
         (("kernel = [6, 1]", "kernel = [6]"), "network.kernel: expected 2 values"),
+        (("kernel = [6, 1]", "kernel = [60, 1]"), "nothing is left of 96 time steps"),
+        (("kernel = [6, 1]", "kernel = [6, 12]"), "nothing is left of 96 time steps and 9 axes"),
         (("[network]", "[[network]]"), "network: expected a table"),
         (('"uci-har"', '"uci-hr"'), "unknown data set 'uci-hr'"),
         (("[grid]", "[grid"), "not valid TOML"),
