@@ -1,8 +1,8 @@
 """Puts back the axes that the trainer's conv1d form folds into the batch.
 
-gaitd's engine is fastest when every axis of the wearable is one element of the batch of a one-dimensional
-convolution. ONNX Runtime and LiteRT take a third to two thirds less time for the same network as a two-dimensional
-convolution over (axes, time), so that is what they are given. Weights and logits stay the same.
+In that form every axis of the wearable is one element of the batch of a one-dimensional convolution. ONNX Runtime
+and LiteRT take a third to two thirds less time for the same network as a two-dimensional convolution over
+(axes, time), so that is what they are given, whichever form a ladder has. Weights and logits stay the same.
 """
 
 import numpy as np

@@ -12,13 +12,12 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// The working copy that this program was compiled in, and the target directory that cargo uses for it.
+    /// The working copy that `cargo xtask` was called in, and the target directory that cargo uses for it.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .nth(2)
-            .context("tools/xtask does not lie in a working copy")?
-            .to_path_buf();
+        // Two working copies may share a target directory and so this program: what cargo says now comes first.
+        let package = env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        let root =
+            Path::new(&package).ancestors().nth(2).context("tools/xtask does not lie in a working copy")?.to_path_buf();
         // A relative CARGO_TARGET_DIR is relative to where the user stands, but the processes start at the root.
         let target = match env::var_os("CARGO_TARGET_DIR") {
             Some(dir) => std::path::absolute(dir).context("CARGO_TARGET_DIR")?,
