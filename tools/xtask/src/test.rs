@@ -199,7 +199,7 @@ fn demo(tree: &Tree) -> Result<()> {
 }
 
 fn rust(tree: &Tree) -> Result<()> {
-    let mut tests = Process::cargo(tree).args(["test", "--workspace", "--locked"]);
+    let mut tests = Process::cargo(tree).args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     // Without the environment or the demo ladder, the tests that need them say so.
     let python = trainer_venv(tree).python();
     if python.exists() {
