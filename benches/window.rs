@@ -8,8 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use gaitd::control::LoadProbe;
-use gaitd::control::PolicySpec;
+use gaitd::control::{LoadProbe, PolicySpec};
 use gaitd::daemon::SystemProbe;
 use gaitd::engine::{Decision, Engine, PublishReserve};
 use gaitd::ladder::{Effort, Ladder, Manifest, ModelStore, ProfileKey, measure};
@@ -62,10 +61,9 @@ struct Rest {
     sink: Sink,
     window: Window,
     decision: Decision,
-    sample: Sample,
+    /// One hop of samples, played over and over.
+    samples: Vec<Sample>,
     clock: MonotonicClock,
-    hop: usize,
-    seen: u64,
 }
 
 impl Rest {
@@ -86,24 +84,22 @@ impl Rest {
             sink: Sink::new(Box::new(std::fs::File::create("/dev/null").expect("the null device"))),
             window: Window::new(task.channels.len(), task.window),
             decision: Decision::empty(task.labels.len()),
-            sample: Sample { time_s: None, values: vec![0.0; task.input.channels.len()] },
+            samples: (0..task.hop)
+                .map(|time| {
+                    let wave = |axis: usize| (0.1 * time as f64 * (axis + 1) as f64).sin();
+                    Sample { time_s: None, values: (0..task.input.channels.len()).map(wave).collect() }
+                })
+                .collect(),
             clock,
-            hop: task.hop,
-            seen: 0,
         }
     }
 
     /// One hop of samples: conditioned, windowed, decided and published. Returns the time of all but the inference.
     fn hop(&mut self) -> Duration {
         let start = Instant::now();
-        for _ in 0..self.hop {
-            self.seen += 1;
-            for (axis, value) in self.sample.values.iter_mut().enumerate() {
-                *value = (self.seen as f64 * 0.1 * (axis + 1) as f64).sin();
-            }
+        for sample in &self.samples {
             let window = &mut self.window;
-            let arrived = self.clock.now();
-            self.intake.push(&Reading::Sample, &self.sample, arrived, |ready| ready.fill(window));
+            self.intake.push(&Reading::Sample, sample, self.clock.now(), |ready| ready.fill(window));
         }
         self.window.completed = self.clock.now();
         self.engine.decide(&self.window, None, &self.clock, &mut self.decision).expect("a decision");

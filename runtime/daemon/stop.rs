@@ -45,11 +45,12 @@ impl Stop {
     /// When the handlers cannot be registered.
     pub fn on_signals(&self) -> std::io::Result<()> {
         use signal_hook::consts::{SIGINT, SIGTERM};
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
         for signal in [SIGINT, SIGTERM] {
-            // registered before the one that arms it, so that the first signal only arms
+            // Actions run in the order of their registration. This one must come first: were the thread below woken
+            // before it, that thread could arm it while the first signal is still being handled.
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&self.asked))?;
         }
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
         let stop = self.clone();
         std::thread::Builder::new().name("gaitd-signal".to_owned()).spawn(move || {
             for _ in signals.forever() {

@@ -1,10 +1,10 @@
 """Compares gaitd with ONNX Runtime and LiteRT (XNNPACK) on every rung of a ladder.
 
-One thread, one pinned core, the same weights and windows; ONNX Runtime and LiteRT get the network in the form that
-suits them best (`spread.py`, `tflite.py`). In every round each engine in turn runs all rungs, and the
-order of the engines rotates, so that a change of the machine's speed meets all of them alike. A figure is the median
-over the rounds of the round's median; a ratio is the median of the rounds' ratios. ONNX Runtime and LiteRT are called
-from Python with bound buffers, which costs them about a microsecond per inference that gaitd does not pay.
+One thread, one pinned core, the same weights and windows; LiteRT gets the network in the form that suits it best
+(`tflite.py`). In every round each engine in turn runs all rungs, and the order of the engines rotates, so that a
+change of the machine's speed meets all of them alike. A figure is the median over the rounds of the round's median; a
+ratio is the median of the rounds' ratios. ONNX Runtime and LiteRT are called from Python with bound buffers, which
+costs them about a microsecond per inference that gaitd does not pay.
 
 `cargo xtask compare` prepares everything and starts this. It is a report, not a test: the machine decides the figures.
 """
@@ -26,8 +26,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from spread import UnsupportedError, spread
-from tflite import convert
+from tflite import UnsupportedError, convert
 
 TOLERANCE = 1e-4
 WARM_UP = 5
@@ -46,7 +45,7 @@ class Rung:
 
     def __init__(self, folder: Path, entry: dict, golden: dict) -> None:
         self.id, self.macs = entry["id"], entry["macs"]
-        self.network = spread(onnx.load(folder / entry["file"]))
+        self.network = onnx.load(folder / entry["file"])
         windows = np.array(golden["windows"], np.float32)
         length, resolution = windows.shape[2], entry["resolution"]
         # nearest-exact, as the trainer and gaitd resample

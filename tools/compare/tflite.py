@@ -13,10 +13,13 @@ import numpy as np
 import onnx
 from ai_edge_litert import schema_py_generated as schema
 from onnx import numpy_helper
-from spread import UnsupportedError
 
 OPERATORS = schema.BuiltinOperator
 RELU = schema.ActivationFunctionType.RELU
+
+
+class UnsupportedError(Exception):
+    """The network holds something that cannot be rewritten."""
 
 
 @dataclass

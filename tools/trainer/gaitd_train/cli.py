@@ -241,7 +241,9 @@ def add_export(commands) -> None:
     parser.add_argument(
         "--rungs", type=_positive, default=10, help="at most this many (default: %(default)s)"
     )
-    parser.add_argument("--form", choices=onnx_form.FORMS, default="conv1d", help="default: %(default)s")
+    parser.add_argument(
+        "--form", choices=onnx_form.FORMS, default=onnx_form.FORMS[0], help="default: %(default)s"
+    )
     _data(parser)
     _out(parser, "the model directory")
     _threads(parser)
@@ -316,7 +318,9 @@ def add_demo_ladder(commands) -> None:
     )
     _out(parser, "the model directory")
     parser.add_argument("--work", type=Path, help="keep data, run and reports here (default: thrown away)")
-    parser.add_argument("--form", choices=onnx_form.FORMS, default="conv1d", help="default: %(default)s")
+    parser.add_argument(
+        "--form", choices=onnx_form.FORMS, default=onnx_form.FORMS[0], help="default: %(default)s"
+    )
     _threads(parser)
     parser.set_defaults(run=_demo_ladder)
 
