@@ -162,15 +162,15 @@ impl Summary {
             let _ = writeln!(text, "{line}");
         };
         line(format_args!(
-            "\n{} windows in {:.1} s: {} decided, {} dropped, {} failed; {} late ({:.2} % of the budget of {} ms missed)",
+            "\n{} windows in {:.1} s: {} decided, {} dropped, {} failed; {} later than {} ms ({:.2} %)",
             windows.produced,
             self.seconds,
             windows.decided,
             windows.dropped,
             windows.failed,
             self.misses.count,
-            self.misses.rate * 100.0,
-            self.budget_ms
+            self.budget_ms,
+            self.misses.rate * 100.0
         ));
         if windows.lost > 0 {
             line(format_args!("{} decisions were lost at the output", windows.lost));
