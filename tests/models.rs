@@ -143,6 +143,12 @@ fn the_ladder_is_shown_with_what_the_manifest_says() {
         manifest["configurations"].as_array().unwrap().iter().map(|c| (&c["id"], &c["macs"])).collect();
     assert_eq!(shown, listed);
     assert_eq!(report["profiled"], false);
+    for configuration in report["configurations"].as_array().unwrap() {
+        // at least the weights, and not absurdly more
+        let number = |name: &str| configuration[name].as_u64().unwrap();
+        let weights = number("parameters") * 4;
+        assert!((weights..20 * weights).contains(&(number("memory_kb") * 1024)), "{configuration}");
+    }
 }
 
 #[test]

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 
 use gaitd::daemon::{Config, cpu_name};
-use gaitd::ladder::{Ladder, ModelStore, Percentiles, Profile, ProfileKey, Verified};
+use gaitd::ladder::{ModelStore, Percentiles, Profile, ProfileKey};
 use serde::Serialize;
-use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::model::ModelArguments;
 use super::table::{percent, table};
 
 /// Show the configurations of a model: cost, accuracy, profiled latency and memory on this device
 #[derive(clap::Args)]
-#[command(after_help = "Latencies are shown once `gaitd profile` has measured them on this processor.\n\n\
-                        Example: gaitd ladder --models models/uci-har-cnn")]
+#[command(
+    after_help = "Latencies are shown once `gaitd profile` has measured them on this processor. Memory is that of \
+                        a configuration's weights and intermediate values.\n\n\
+                        Example: gaitd ladder --models models/uci-har-cnn"
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     model: ModelArguments,
@@ -43,7 +45,7 @@ struct Row {
     accuracy: gaitd::ladder::Accuracy,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_us: Option<Latency>,
-    memory_kb: Option<u64>,
+    memory_kb: u64,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -54,14 +56,14 @@ struct Latency {
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let store = arguments.model.store();
-    let (ladder, memory) = measure_memory(&store)?;
+    let ladder = super::model::load(&store)?;
     let state = Config { state: arguments.state.clone(), ..Config::default() }.state_directory();
     let cpu = cpu_name();
     let profile = Profile::find(&ProfileKey::new(&ladder, &cpu), &state).unwrap_or_else(|error| {
         log::warn!("{error}");
         None
     });
-    let rows = ladder.rungs().iter().zip(memory).map(|(rung, memory_kb)| {
+    let rows = ladder.rungs().iter().map(|rung| {
         let configuration = rung.configuration().clone();
         let profiled = profile.as_ref().and_then(|p| p.configurations.iter().find(|p| p.id == configuration.id));
         Row {
@@ -72,7 +74,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
             macs: configuration.macs,
             parameters: configuration.parameters,
             accuracy: configuration.accuracy,
-            memory_kb,
+            memory_kb: rung.memory() / 1024,
         }
     });
     let report = Report {
@@ -112,7 +114,7 @@ impl Report {
                 or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.hot.p50))),
                 or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.paced.p50))),
                 or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.paced.p99))),
-                or_dash(row.memory_kb.map(|kb| kb.to_string())),
+                row.memory_kb.to_string(),
             ]
         });
         let mut text = format!("{} in {store}, on {}\n{}", self.model, self.cpu, table(&header, rows));
@@ -121,27 +123,4 @@ impl Report {
         }
         text
     }
-}
-
-/// Loads the ladder and tells by how much the process grew with each configuration.
-fn measure_memory(store: &ModelStore) -> anyhow::Result<(Ladder, Vec<Option<u64>>)> {
-    // a first ladder takes the inference library's one-time set-up upon itself, and stays, so that its memory is not
-    // used again by the second
-    let _set_up = super::model::load(store)?;
-    let mut resident = Vec::new();
-    resident.push(resident_kb());
-    let ladder = Verified::read(store)?.build(|_| resident.push(resident_kb()))?;
-    let growth = |pair: &[Option<u64>]| Some(pair[1]?.saturating_sub(pair[0]?));
-    Ok((ladder, resident.windows(2).map(growth).collect()))
-}
-
-fn resident_kb() -> Option<u64> {
-    let own = sysinfo::get_current_pid().ok()?;
-    let mut system = System::new().ok()?;
-    system.refresh_processes_specifics(
-        ProcessesToUpdate::Some(&[own]),
-        false,
-        ProcessRefreshKind::nothing().with_memory().without_tasks(),
-    );
-    Some(system.process(own)?.memory() / 1024)
 }

@@ -29,7 +29,7 @@ pub(super) fn store(models: Option<&Path>) -> ModelStore {
 
 /// Loads a ladder whole.
 pub(super) fn load(store: &ModelStore) -> anyhow::Result<Ladder> {
-    Verified::read(store)?.build(|_| ()).with_context(|| format!("the model in {store} cannot be used"))
+    Verified::read(store)?.build().with_context(|| format!("the model in {store} cannot be used"))
 }
 
 /// The profile kept for `ladder` on this processor, or one measured quickly now. A damaged one is told and replaced

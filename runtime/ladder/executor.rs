@@ -26,12 +26,16 @@ pub trait Executor: Send {
     /// When the execution fails or `logits` are not finite. `window` and `logits` have the lengths the executor was
     /// made for.
     fn infer(&mut self, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError>;
+
+    /// Bytes of the weights and of all intermediate values of one inference.
+    fn memory(&self) -> u64;
 }
 
 /// A tract plan with one state kept alive and its input tensor reused.
 pub(super) struct TractExecutor {
     state: TypedSimpleState,
     input: Arc<Tensor>,
+    memory: u64,
 }
 
 impl TractExecutor {
@@ -53,9 +57,11 @@ impl TractExecutor {
                 "its output is {output:?}, and the manifest's labels need 1,{classes},F32"
             )));
         }
+        let values = model.nodes.iter().flat_map(|node| &node.outputs);
+        let memory = values.filter_map(|value| value.fact.mem_size().to_i64().ok()).map(i64::unsigned_abs).sum();
         let state = model.into_runnable().map_err(unusable)?.spawn().map_err(unusable)?;
         let input = Tensor::zero::<f32>(&shape).map_err(unusable)?;
-        Ok(Self { state, input: Arc::new(input) })
+        Ok(Self { state, input: Arc::new(input), memory })
     }
 
     fn run(&mut self, window: &[f32], logits: &mut [f32]) -> TractResult<()> {
@@ -72,5 +78,9 @@ impl Executor for TractExecutor {
     fn infer(&mut self, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
         self.run(window, logits).map_err(|error| InferenceError::Failed(format!("{error:#}")))?;
         if logits.iter().all(|logit| logit.is_finite()) { Ok(()) } else { Err(InferenceError::NotFinite) }
+    }
+
+    fn memory(&self) -> u64 {
+        self.memory
     }
 }

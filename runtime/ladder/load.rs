@@ -94,12 +94,11 @@ impl Verified {
         &self.manifest
     }
 
-    /// Loads, optimises and warms up every configuration, and compares each with its golden vectors. `loaded` is
-    /// called after each one.
+    /// Loads, optimises and warms up every configuration, and compares each with its golden vectors.
     ///
     /// # Errors
     /// When a network cannot be run or answers differently from the trainer.
-    pub fn build(self, mut loaded: impl FnMut(&Rung)) -> Result<Ladder, LoadError> {
+    pub fn build(self) -> Result<Ladder, LoadError> {
         let mut hash = Sha256::new();
         let mut rungs = Vec::with_capacity(self.networks.len());
         for (configuration, bytes) in self.manifest.configurations.iter().zip(&self.networks) {
@@ -108,7 +107,6 @@ impl Verified {
                 .map_err(|source| LoadError::Network { path: self.store.describe(&configuration.file), source })?;
             // running the golden windows warms the rung up as well
             self.golden.check(&mut rung)?;
-            loaded(&rung);
             rungs.push(rung);
         }
         Ok(Ladder { manifest: self.manifest, model_hash: hex(&hash.finalize()), rungs })
@@ -128,7 +126,7 @@ impl Ladder {
     /// # Errors
     /// See [`Verified::read`] and [`Verified::build`].
     pub fn load(store: &ModelStore) -> Result<Self, LoadError> {
-        Verified::read(store)?.build(|_| ())
+        Verified::read(store)?.build()
     }
 
     /// What the model says of itself.
@@ -183,6 +181,12 @@ impl Rung {
     #[must_use]
     pub fn configuration(&self) -> &Configuration {
         &self.configuration
+    }
+
+    /// Bytes of its weights and of all intermediate values of one inference.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.executor.memory()
     }
 
     /// Resamples `window` (`[channels, time]`, row-major) to this configuration's resolution, into the rung's buffer.
