@@ -151,12 +151,6 @@ impl Ladder {
     pub fn rungs_mut(&mut self) -> &mut [Rung] {
         &mut self.rungs
     }
-
-    /// The index of the configuration written `id`.
-    #[must_use]
-    pub fn position(&self, id: &str) -> Option<usize> {
-        self.rungs.iter().position(|rung| rung.configuration.id == id)
-    }
 }
 
 /// One configuration, ready to run.

@@ -95,12 +95,6 @@ impl<R: BufRead> TextSource<R> {
         }
     }
 
-    /// What the source is called in messages: the file's path, or `standard input`.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
     /// The stream's format: the one that is expected of it.
     #[must_use]
     pub fn expected(&self) -> &StreamFormat {

@@ -27,12 +27,6 @@ impl Resampler {
         Ok(Self { length, sources, resolution })
     }
 
-    /// Number of samples that come out.
-    #[must_use]
-    pub fn resolution(&self) -> usize {
-        self.resolution
-    }
-
     /// Resamples `window`, row-major `[channels, length]`, to `out`, row-major `[channels, resolution]`.
     ///
     /// # Panics
