@@ -244,9 +244,12 @@ fn live(state: &TempDir) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.as_mut().unwrap().write_all(csv(10.0).as_bytes()).unwrap();
+    child.stdin.as_mut().unwrap().write_all(csv(8.98).as_bytes()).unwrap();
     child
 }
+
+/// What [`live`] sends: the last sample completes a window, so that nothing is on its way once all are published.
+const LIVE_SAMPLES: u64 = 128 + 5 * 64 + 1;
 
 #[test]
 fn a_signal_drains_and_ends_with_a_summary_though_the_source_still_waits() {
@@ -256,7 +259,7 @@ fn a_signal_drains_and_ends_with_a_summary_though_the_source_still_waits() {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut output = String::new();
         // all windows of what was sent, and the standard input stays open
-        for _ in 0..=windows_in(500) {
+        for _ in 0..=windows_in(LIVE_SAMPLES) {
             stdout.read_line(&mut output).unwrap();
         }
         let killed = std::process::Command::new("kill").arg(signal).arg(child.id().to_string()).status().unwrap();
@@ -264,8 +267,8 @@ fn a_signal_drains_and_ends_with_a_summary_though_the_source_still_waits() {
         stdout.read_to_string(&mut output).unwrap();
         assert!(child.wait().unwrap().success());
         let summary = summary(output.as_bytes());
-        assert_eq!(summary["windows"]["published"].as_u64().unwrap(), windows_in(500));
-        assert_eq!(summary["stream"]["samples"], 500);
+        assert_eq!(summary["windows"]["published"].as_u64().unwrap(), windows_in(LIVE_SAMPLES));
+        assert_eq!(summary["stream"]["samples"], LIVE_SAMPLES);
     }
 }
 
@@ -278,7 +281,7 @@ fn a_closed_pipe_ends_the_run_quietly() {
     drop(stdout);
     let mut stdin = child.stdin.take().unwrap();
     // until gaitd closes its end; then the pipe breaks
-    let rows: String = csv(100.0).lines().skip(501).map(|line| line.to_owned() + "\n").collect();
+    let rows: String = csv(100.0).lines().skip(450).map(|line| line.to_owned() + "\n").collect();
     let _ = stdin.write_all(rows.as_bytes());
     drop(stdin);
     assert!(child.wait().unwrap().success());
