@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gaitd::daemon::cpu_name;
-use gaitd::ladder::{Effort, Ladder, ModelStore, Profile, ProfileKey, Verified, measure};
+use gaitd::ladder::{Effort, Ladder, ModelStore, Profile, ProfileKey, measure};
 use gaitd::sense::Clock;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -29,7 +29,7 @@ pub(super) fn store(models: Option<&Path>) -> ModelStore {
 
 /// Loads a ladder whole.
 pub(super) fn load(store: &ModelStore) -> anyhow::Result<Ladder> {
-    Verified::read(store)?.build().with_context(|| format!("the model in {store} cannot be used"))
+    Ok(Ladder::load(store)?)
 }
 
 /// The profile kept for `ladder` on this processor, or one measured quickly now. A damaged one is told and replaced

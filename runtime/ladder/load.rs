@@ -50,9 +50,8 @@ pub enum LoadError {
     Golden(#[from] GoldenError),
 }
 
-/// A model whose manifest, hashes and golden vectors have been checked; nothing of it has run yet.
-#[derive(Debug)]
-pub struct Verified {
+/// A model whose manifest and hashes have been checked; nothing of it has run yet.
+struct Verified {
     store: ModelStore,
     manifest: Manifest,
     golden: Golden,
@@ -60,11 +59,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Reads a model's files and checks them against each other.
-    ///
-    /// # Errors
-    /// When a file is missing, unlisted or altered, or the manifest or the golden vectors are wrong.
-    pub fn read(store: &ModelStore) -> Result<Self, LoadError> {
+    fn read(store: &ModelStore) -> Result<Self, LoadError> {
         let manifest = Manifest::parse(&store.read("manifest.json")?, &store.describe("manifest.json"))?;
         if let Some(name) =
             store.networks()?.into_iter().find(|name| manifest.configurations.iter().all(|c| c.file != *name))
@@ -88,17 +83,7 @@ impl Verified {
         Ok(Self { store: store.clone(), manifest, golden, networks })
     }
 
-    /// What the model says of itself.
-    #[must_use]
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// Loads, optimises and warms up every configuration, and compares each with its golden vectors.
-    ///
-    /// # Errors
-    /// When a network cannot be run or answers differently from the trainer.
-    pub fn build(self) -> Result<Ladder, LoadError> {
+    fn build(self) -> Result<Ladder, LoadError> {
         let mut hash = Sha256::new();
         let mut rungs = Vec::with_capacity(self.networks.len());
         for (configuration, bytes) in self.manifest.configurations.iter().zip(&self.networks) {
@@ -124,7 +109,8 @@ impl Ladder {
     /// Reads, checks, loads, optimises and warms up the model in `store`.
     ///
     /// # Errors
-    /// See [`Verified::read`] and [`Verified::build`].
+    /// When a file is missing, unlisted or altered, the manifest or the golden vectors are wrong, or a network cannot be
+    /// run or answers differently from the trainer.
     pub fn load(store: &ModelStore) -> Result<Self, LoadError> {
         Verified::read(store)?.build()
     }

@@ -13,7 +13,7 @@ mod store;
 
 pub use executor::{Executor, InferenceError};
 pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError};
-pub use load::{Ladder, LoadError, Rung, Verified};
+pub use load::{Ladder, LoadError, Rung};
 pub use manifest::{Accuracy, Configuration, InputSpec, Manifest, ManifestError, Task};
 pub use measure::{Effort, measure};
 pub use profile::{Percentiles, Profile, ProfileError, ProfileKey, Profiled, Regime};

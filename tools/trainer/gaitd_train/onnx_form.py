@@ -3,7 +3,8 @@
 Two forms compute the same logits:
 
 - `conv2d`, the default: a two-dimensional convolution over (axes, time). All axes share one matrix
-  product, and tract runs the shipped ladder 1.3 to 2.1 times as fast in it, the small rungs gaining most.
+  product, and tract runs the shipped ladder 1.3 to 2.1 times as fast in it, the small rungs gaining most
+  (`gaitd profile --models DIR --dry-run` in turns on an export of each form; x86-64).
 - `conv1d`: the axes become the batch of a one-dimensional convolution. Only for kernels that cover one axis.
 
 Input `[1, channels, resolution]` float32, output `[1, classes]` logits.
