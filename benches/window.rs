@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use gaitd::control::{LoadProbe, PolicySpec};
+use gaitd::control::{Demand, PolicySpec, SignalProbe, Signals};
 use gaitd::daemon::SystemProbe;
 use gaitd::engine::{Decision, Engine, PublishReserve};
 use gaitd::ladder::{Effort, Ladder, Manifest, ModelStore, ProfileKey, measure};
@@ -75,7 +75,8 @@ impl Rest {
         let key = ProfileKey::new(&ladder, "bench");
         let profile = measure(&mut ladder, &key, Effort::QUICK, &clock, |_| ()).expect("a measurement");
         let budget = Duration::from_millis(50);
-        let engine = Engine::new(ladder, &profile, &PolicySpec::default(), budget, 0.02, PublishReserve::default());
+        let engine =
+            Engine::new(ladder, &profile, &PolicySpec::default(), Demand::new(budget, 0.02), PublishReserve::default());
         let context = Context::new(&manifest, "bench".to_owned(), false, "alert".to_owned(), budget);
         Self {
             intake: manifest.intake().expect("the shipped conditioning"),
@@ -102,7 +103,7 @@ impl Rest {
             self.intake.push(&Reading::Sample, sample, self.clock.now(), |ready| ready.fill(window));
         }
         self.window.completed = self.clock.now();
-        self.engine.decide(&self.window, None, &self.clock, &mut self.decision).expect("a decision");
+        self.engine.decide(&self.window, Signals::NONE, &self.clock, &mut self.decision).expect("a decision");
         let line = self.lines.decision(&self.decision, self.clock.now()).expect("a line");
         self.sink.write(line).expect("the null device takes everything");
         start.elapsed().saturating_sub(self.decision.infer)
@@ -132,7 +133,7 @@ fn windows(criterion: &mut Criterion) {
         b.iter_custom(|windows| (0..windows).map(|_| rest.hop()).sum());
     });
     let mut probe = SystemProbe::new(&[]);
-    criterion.bench_function("load/one reading", |b| b.iter(|| probe.read()));
+    criterion.bench_function("signals/one reading", |b| b.iter(|| probe.read()));
 }
 
 fn median(times: &mut [f64]) -> f64 {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use std::time::Duration;
 
-use gaitd::control::PolicySpec;
+use gaitd::control::{Demand, PolicySpec, Signals};
 use gaitd::engine::{Decision, Engine, PublishReserve};
 use gaitd::ladder::{Effort, Ladder, ModelStore, ProfileKey, measure};
 use gaitd::publish::{Context, LineWriter, Sink};
@@ -35,7 +35,8 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
         for text in [false, true] {
             let ladder = Ladder::load(&ModelStore::Embedded).unwrap();
             let budget = Duration::from_secs(10);
-            let mut engine = Engine::new(ladder, &profile, &policy, budget, 0.02, PublishReserve::default()).unwrap();
+            let mut engine =
+                Engine::new(ladder, &profile, &policy, Demand::new(budget, 0.02), PublishReserve::default()).unwrap();
             let mut intake = manifest.intake().unwrap();
             let context = Context::new(&manifest, "test".to_owned(), true, policy.name().to_owned(), budget);
             let mut lines = LineWriter::new(context, text);
@@ -52,7 +53,7 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
                     intake.push(&Reading::Sample, &sample, clock.now(), |ready| {
                         ready.fill(&mut window);
                         window.completed = clock.now();
-                        engine.decide(&window, None, &clock, &mut decision).unwrap();
+                        engine.decide(&window, Signals::NONE, &clock, &mut decision).unwrap();
                         sink.write(lines.decision(&decision, clock.now()).unwrap()).unwrap();
                         windows += 1;
                         expected += library[decision.choice.rung];

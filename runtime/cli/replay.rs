@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gaitd::control::PolicySpec;
+use gaitd::control::{PolicySpec, Signals};
 use gaitd::daemon::{Config, Control};
 use gaitd::engine::{Decision, Engine, PublishReserve};
 use gaitd::ladder::{Ladder, Manifest, Percentiles};
@@ -218,7 +218,7 @@ fn controlled(
     let (task, labels) = (ladder.manifest().task.clone(), report.labels.len());
     let configurations: Vec<_> = ladder.rungs().iter().map(|rung| rung.configuration().clone()).collect();
     let reserve = PublishReserve::default();
-    let mut engine = Engine::new(ladder, &profile, &control.policy, control.budget(), control.miss_target, reserve)?;
+    let mut engine = Engine::new(ladder, &profile, &control.policy, control.demand(), reserve)?;
     let mut window = Window::new(task.channels.len(), task.window);
     let mut decision = Decision::empty(labels);
     let (mut total, mut scores, mut misses) = (Score::new(labels), vec![Score::new(labels); configurations.len()], 0);
@@ -227,7 +227,7 @@ fn controlled(
         window.data.as_slice_mut().context("a window in standard layout")?.copy_from_slice(samples);
         window.arrived = clock.now();
         window.completed = window.arrived;
-        engine.decide(&window, None, clock.as_ref(), &mut decision)?;
+        engine.decide(&window, Signals::NONE, clock.as_ref(), &mut decision)?;
         let latency = decision.decided.saturating_sub(decision.arrived);
         misses += u64::from(latency > decision.budget);
         total.count(*truth, decision.activity, latency);

@@ -180,8 +180,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let profile = super::model::profile(&mut ladder, &config.state_directory(), &clock)?;
     let control = &config.control;
     let reserve = PublishReserve::default();
-    let engine =
-        Engine::new(ladder, &profile, &control.policy, control.budget(), control.miss_target, reserve.clone())?;
+    let engine = Engine::new(ladder, &profile, &control.policy, control.demand(), reserve.clone())?;
     let context = Context::new(
         &manifest,
         opened.name,

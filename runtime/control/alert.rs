@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Candidate, Choice, Policy, Reason, Situation, Terms, fastest};
+use super::{Candidate, Choice, Policy, Situation, Terms, pick};
 
 /// The constants that ALERT publishes.
 mod constants {
@@ -28,8 +28,7 @@ mod constants {
 #[derive(Debug)]
 pub struct Alert {
     candidates: Vec<Candidate>,
-    fastest: usize,
-    miss_target: f64,
+    misses: Vec<f64>,
     guess_accuracy: f64,
     mean: f64,
     variance: f64,
@@ -43,8 +42,7 @@ impl Alert {
     pub fn new(candidates: &[Candidate], terms: &Terms) -> Self {
         Self {
             candidates: candidates.to_vec(),
-            fastest: fastest(candidates),
-            miss_target: terms.miss_target,
+            misses: vec![0.0; candidates.len()],
             guess_accuracy: terms.guess_accuracy,
             mean: constants::MU0,
             variance: constants::VARIANCE0,
@@ -63,23 +61,12 @@ impl Alert {
 
 impl Policy for Alert {
     fn choose(&mut self, situation: &Situation) -> Choice {
-        let mut best: Option<(usize, f64, f64)> = None;
-        for (rung, candidate) in self.candidates.iter().enumerate() {
-            let miss = self.miss_probability(candidate, situation.available);
-            let expected = candidate.accuracy * (1.0 - miss) + self.guess_accuracy * miss;
-            if miss <= self.miss_target && best.is_none_or(|(_, highest, _)| expected > highest) {
-                best = Some((rung, expected, miss));
-            }
+        for rung in 0..self.candidates.len() {
+            self.misses[rung] = self.miss_probability(&self.candidates[rung], situation.available);
         }
-        let (rung, reason, miss) = match best {
-            Some((rung, _, miss)) => (rung, Reason::MostAccurateInTime, miss),
-            None => {
-                let miss = self.miss_probability(&self.candidates[self.fastest], situation.available);
-                (self.fastest, Reason::NoneInTime, miss)
-            }
-        };
+        let (rung, reason) = pick(&self.misses, situation, self.guess_accuracy);
         let predicted = self.candidates[rung].slowed(self.mean);
-        Choice { rung, reason, predicted, miss_probability: Some(miss) }
+        Choice { rung, reason, predicted, miss_probability: Some(self.misses[rung]) }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {

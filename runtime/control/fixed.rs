@@ -8,20 +8,24 @@ use super::{Candidate, Choice, Policy, Reason, Situation};
 #[derive(Debug)]
 pub struct Fixed {
     rung: usize,
-    profiled: Duration,
+    candidates: Vec<Candidate>,
 }
 
 impl Fixed {
     /// Always `rung` of `candidates`.
     #[must_use]
     pub fn new(candidates: &[Candidate], rung: usize) -> Self {
-        Self { rung, profiled: candidates[rung].latency }
+        Self { rung, candidates: candidates.to_vec() }
     }
 }
 
 impl Policy for Fixed {
-    fn choose(&mut self, _: &Situation) -> Choice {
-        Choice { rung: self.rung, reason: Reason::Fixed, predicted: self.profiled, miss_probability: None }
+    fn choose(&mut self, situation: &Situation) -> Choice {
+        let (rung, reason) = match situation.demand.pinned {
+            Some(pinned) => (pinned, Reason::Pinned),
+            None => (self.rung, Reason::Fixed),
+        };
+        Choice { rung, reason, predicted: self.candidates[rung].latency, miss_probability: None }
     }
 
     fn observe(&mut self, _: usize, _: Duration) {}

@@ -63,14 +63,19 @@ impl Step {
 
 impl Policy for Step {
     fn choose(&mut self, situation: &Situation) -> Choice {
+        if let Some(rung) = situation.demand.pinned {
+            let predicted = self.candidates[rung].latency;
+            return Choice { rung, reason: Reason::Pinned, predicted, miss_probability: None };
+        }
+        let budget = situation.demand.budget;
         let mut reason = if self.recent.is_empty() { Reason::Start } else { Reason::InsideBand };
         let mut predicted = self.mean();
         // a step is judged by a full average, so that one slow inference moves nothing
         if let Some(mean) = predicted.filter(|_| self.recent.len() == self.average) {
-            if mean > situation.budget && self.place > 0 {
+            if mean > budget && self.place > 0 {
                 self.move_to(self.place - 1);
                 (reason, predicted) = (Reason::SteppedDown, None);
-            } else if mean < situation.budget.saturating_sub(self.band) && self.place + 1 < self.order.len() {
+            } else if mean < budget.saturating_sub(self.band) && self.place + 1 < self.order.len() {
                 self.move_to(self.place + 1);
                 (reason, predicted) = (Reason::SteppedUp, None);
             }

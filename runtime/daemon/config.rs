@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::PolicySpec;
+use crate::control::{Demand, PolicySpec};
 use crate::publish::Format;
 use crate::sense::Pace;
 
@@ -113,6 +113,12 @@ impl Control {
     #[must_use]
     pub fn budget(&self) -> Duration {
         Duration::from_secs_f64(self.budget_ms / 1e3)
+    }
+
+    /// What is demanded when the daemon starts.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        Demand::new(self.budget(), self.miss_target)
     }
 }
 

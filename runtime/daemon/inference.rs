@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, select};
 
 use super::faults::Repeated;
-use super::probe::LatestLoad;
+use super::probe::LatestSignals;
 use super::publishing::Outbox;
 use super::stop::Stop;
 use crate::engine::{Decision, Engine};
@@ -14,7 +14,7 @@ use crate::window::Window;
 
 pub(super) struct Inference {
     engine: Engine,
-    load: LatestLoad,
+    signals: LatestSignals,
     clock: Arc<dyn Clock>,
     outbox: Outbox,
     decided: u64,
@@ -24,8 +24,14 @@ pub(super) struct Inference {
 }
 
 impl Inference {
-    pub(super) fn new(engine: Engine, load: LatestLoad, clock: Arc<dyn Clock>, outbox: Outbox, stop: Stop) -> Self {
-        Self { engine, load, clock, outbox, decided: 0, failed: 0, faults: Repeated::default(), stop }
+    pub(super) fn new(
+        engine: Engine,
+        signals: LatestSignals,
+        clock: Arc<dyn Clock>,
+        outbox: Outbox,
+        stop: Stop,
+    ) -> Self {
+        Self { engine, signals, clock, outbox, decided: 0, failed: 0, faults: Repeated::default(), stop }
     }
 
     /// Decides windows until their sender is gone, or, once `halted` is disconnected, until none waits. Returns how
@@ -55,7 +61,7 @@ impl Inference {
     /// Decides one window; false when nobody is left to publish it.
     fn decide(&mut self, window: &Window, recycled: &Receiver<Box<Decision>>) -> bool {
         let Ok(mut decision) = recycled.recv() else { return false };
-        match self.engine.decide(window, self.load.get(), self.clock.as_ref(), &mut decision) {
+        match self.engine.decide(window, self.signals.get(), self.clock.as_ref(), &mut decision) {
             Ok(()) => {
                 self.decided += 1;
                 self.outbox.send(decision)

@@ -1,12 +1,11 @@
 //! The load of the machine through `sysinfo`, read in a thread of its own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sysinfo::{CpuRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
-use crate::control::{Load, LoadProbe};
+use crate::control::{SignalProbe, Signals};
 
 /// From one load reading to the next; `sysinfo` needs at least 200 ms between two for a meaningful difference.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -36,8 +35,14 @@ impl SystemProbe {
     }
 }
 
-impl LoadProbe for SystemProbe {
-    fn read(&mut self) -> Option<Load> {
+impl SignalProbe for SystemProbe {
+    fn read(&mut self) -> Signals {
+        Signals { cpu: self.cpu(), ..Signals::NONE }
+    }
+}
+
+impl SystemProbe {
+    fn cpu(&mut self) -> Option<f64> {
         let system = self.system.as_mut()?;
         system.refresh_cpu_usage();
         let usage: Vec<f64> = system
@@ -59,32 +64,28 @@ impl LoadProbe for SystemProbe {
             system.process(pid).map_or(0.0, |process| f64::from(process.cpu_usage()) / 100.0)
         });
         let busy = (usage.iter().sum::<f64>() - own) / usage.len() as f64;
-        busy.is_finite().then(|| Load { cpu: busy.clamp(0.0, 1.0) })
+        busy.is_finite().then(|| busy.clamp(0.0, 1.0))
     }
 }
 
-/// The latest load reading, shared without locks.
-#[derive(Clone, Debug)]
-pub(super) struct LatestLoad(Arc<AtomicU64>);
+/// The latest reading, shared with the engine.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LatestSignals(Arc<Mutex<Signals>>);
 
-impl Default for LatestLoad {
-    fn default() -> Self {
-        Self(Arc::new(AtomicU64::new(f64::NAN.to_bits())))
-    }
-}
-
-impl LatestLoad {
-    pub(super) fn get(&self) -> Option<Load> {
-        let cpu = f64::from_bits(self.0.load(Ordering::Relaxed));
-        (!cpu.is_nan()).then_some(Load { cpu })
+impl LatestSignals {
+    pub(super) fn get(&self) -> Signals {
+        // the engine never waits: a reading that is just being replaced is missing once
+        self.0.try_lock().map_or(Signals::NONE, |signals| *signals)
     }
 
-    fn set(&self, load: Option<Load>) {
-        self.0.store(load.map_or(f64::NAN, |load| load.cpu).to_bits(), Ordering::Relaxed);
+    fn set(&self, signals: Signals) {
+        if let Ok(mut latest) = self.0.lock() {
+            *latest = signals;
+        }
     }
 
     /// Keeps reading `probe` until `ended` is disconnected.
-    pub(super) fn follow(&self, mut probe: Box<dyn LoadProbe>, ended: &crossbeam_channel::Receiver<()>) {
+    pub(super) fn follow(&self, mut probe: Box<dyn SignalProbe>, ended: &crossbeam_channel::Receiver<()>) {
         // the first reading only starts the interval that the second one closes
         let _ = probe.read();
         while ended.recv_timeout(INTERVAL) == Err(crossbeam_channel::RecvTimeoutError::Timeout) {

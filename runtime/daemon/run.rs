@@ -8,11 +8,11 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, select};
 
 use super::inference::Inference;
-use super::probe::LatestLoad;
+use super::probe::LatestSignals;
 use super::publishing::{Outbox, Publishing};
 use super::sensing::{Sensed, Sensing};
 use super::stop::Stop;
-use crate::control::LoadProbe;
+use crate::control::SignalProbe;
 use crate::engine::{Decision, Engine, PublishReserve};
 use crate::publish::{Context, Summary};
 use crate::sense::wearer::Truth;
@@ -42,8 +42,8 @@ pub struct Plan {
     pub engine: Engine,
     /// The reserve that `engine` sets aside for publishing.
     pub reserve: PublishReserve,
-    /// Reads the load.
-    pub probe: Box<dyn LoadProbe>,
+    /// Reads the signals of load.
+    pub probe: Box<dyn SignalProbe>,
     /// What all lines have in common.
     pub context: Context,
     /// Write readable lines; NDJSON otherwise.
@@ -103,17 +103,17 @@ pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
     let (sensing_goes_on, sensing_over) = bounded(0);
     let (halt_engine, engine_halted) = bounded(0);
     let (running, run_over) = bounded(0);
-    let load = LatestLoad::default();
+    let signals = LatestSignals::default();
     let sensed = Arc::default();
 
-    let load_thread = {
-        let load = load.clone();
-        spawn("load", other_cpu, move || load.follow(probe, &run_over))?
+    let signals_thread = {
+        let signals = signals.clone();
+        spawn("signals", other_cpu, move || signals.follow(probe, &run_over))?
     };
     let publishing = Publishing::new(context, text, output, truth, reserve, Arc::clone(&clock), stop.clone());
     let outbox = Outbox::new(decisions, (!lossless).then(|| outgoing.clone()), spare_decisions.clone());
     let publish_thread = spawn("publish", other_cpu, move || publishing.follow(&outgoing, &spare_decisions))?;
-    let inference = Inference::new(engine, load, Arc::clone(&clock), outbox, stop.clone());
+    let inference = Inference::new(engine, signals, Arc::clone(&clock), outbox, stop.clone());
     let sensing = Sensing::new(source, intake, Arc::clone(&clock), stop.clone(), Arc::clone(&sensed));
     // windows are overtaken only where the source cannot wait
     let overtaken = (!lossless).then(|| incoming.clone());
@@ -133,7 +133,7 @@ pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
     let (decided, failed) = join(engine_thread, "engine")?;
     let mut published = join(publish_thread, "publish")?;
     drop(running);
-    join(load_thread, "load")?;
+    join(signals_thread, "signals")?;
 
     let mut summary = published.summary();
     summary.seconds = clock.now().saturating_sub(started).as_secs_f64();

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::control::{Candidate, Choice, Load, Policy, PolicyError, PolicySpec, Situation, Terms};
+use crate::control::{
+    Candidate, Choice, Demand, Outlook, Policy, PolicyError, PolicySpec, Reason, Signals, Situation, Terms,
+};
 use crate::ladder::{InferenceError, Ladder, Profile};
 use crate::sense::Clock;
 use crate::window::Window;
@@ -27,8 +29,8 @@ pub struct Decision {
     pub choice: Choice,
     /// The policy's estimate of the slowdown when it picked.
     pub slowdown: Option<f64>,
-    /// The load reading that the policy saw.
-    pub load: Option<Load>,
+    /// The signals that the policy saw.
+    pub signals: Signals,
     /// From the arrival of the last sample to the published decision.
     pub budget: Duration,
     /// Clock time at which the window's last sample arrived.
@@ -55,14 +57,9 @@ impl Decision {
             time_s: None,
             activity: 0,
             probabilities: vec![0.0; labels],
-            choice: Choice {
-                rung: 0,
-                reason: crate::control::Reason::Start,
-                predicted: Duration::ZERO,
-                miss_probability: None,
-            },
+            choice: Choice { rung: 0, reason: Reason::Start, predicted: Duration::ZERO, miss_probability: None },
             slowdown: None,
-            load: None,
+            signals: Signals::NONE,
             budget: Duration::ZERO,
             arrived: Duration::ZERO,
             condition: Duration::ZERO,
@@ -97,7 +94,8 @@ impl PublishReserve {
 pub struct Engine {
     ladder: Ladder,
     policy: Box<dyn Policy>,
-    budget: Duration,
+    demand: Demand,
+    outlook: Vec<Outlook>,
     reserve: PublishReserve,
     logits: Vec<f32>,
 }
@@ -111,8 +109,7 @@ impl Engine {
         ladder: Ladder,
         profile: &Profile,
         spec: &PolicySpec,
-        budget: Duration,
-        miss_target: f64,
+        demand: Demand,
         reserve: PublishReserve,
     ) -> Result<Self, PolicyError> {
         let (ids, candidates): (Vec<String>, Vec<Candidate>) = ladder
@@ -121,14 +118,15 @@ impl Engine {
             .map(|rung| {
                 let configuration = rung.configuration();
                 // a configuration without a profile would be a guess: expect the worst of it
-                let latency = profile.expected(&configuration.id).unwrap_or(budget);
+                let latency = profile.expected(&configuration.id).unwrap_or(demand.budget);
                 (configuration.id.clone(), Candidate { accuracy: configuration.accuracy.validation, latency })
             })
             .unzip();
-        let terms = Terms { budget, miss_target, guess_accuracy: ladder.manifest().guess_accuracy() };
+        let terms = Terms { budget: demand.budget, guess_accuracy: ladder.manifest().guess_accuracy() };
         let policy = spec.make(&candidates, &ids, &terms)?;
+        let outlook = candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
         let logits = vec![0.0; ladder.manifest().task.labels.len()];
-        Ok(Self { ladder, policy, budget, reserve, logits })
+        Ok(Self { ladder, policy, demand, outlook, reserve, logits })
     }
 
     /// The ladder that this engine runs.
@@ -144,15 +142,21 @@ impl Engine {
     pub fn decide(
         &mut self,
         window: &Window,
-        load: Option<Load>,
+        signals: Signals,
         clock: &dyn Clock,
         decision: &mut Decision,
     ) -> Result<(), InferenceError> {
         let taken = clock.now();
         let spent = taken.saturating_sub(window.arrived) + self.reserve.get();
-        let available = self.budget.saturating_sub(spent);
+        let available = self.demand.budget.saturating_sub(spent);
         let slowdown = self.policy.slowdown();
-        let choice = self.policy.choose(&Situation { budget: self.budget, available, load });
+        let choice = self.policy.choose(&Situation {
+            demand: &self.demand,
+            available,
+            signals,
+            outlook: &self.outlook,
+            cost_limit: Duration::MAX,
+        });
         let rung = &mut self.ladder.rungs_mut()[choice.rung];
         rung.resample(window.samples());
         let prepared = clock.now();
@@ -167,8 +171,8 @@ impl Engine {
         decision.time_s = window.time_s;
         decision.choice = choice;
         decision.slowdown = slowdown;
-        decision.load = load;
-        decision.budget = self.budget;
+        decision.signals = signals;
+        decision.budget = self.demand.budget;
         decision.arrived = window.arrived;
         decision.condition = window.completed.saturating_sub(window.arrived);
         decision.wait = taken.saturating_sub(window.completed);

@@ -203,7 +203,7 @@ impl Serialize for Line<'_> {
         line.serialize_field("predicted_ms", &milliseconds(choice.predicted))?;
         line.serialize_field("miss_probability", &choice.miss_probability)?;
         line.serialize_field("slowdown", &decision.slowdown)?;
-        line.serialize_field("load", &decision.load)?;
+        line.serialize_field("signals", &decision.signals)?;
         line.serialize_field("timings_ms", &Timings(decision))?;
         line.serialize_field("latency_ms", &milliseconds(*latency))?;
         line.serialize_field("budget_ms", &milliseconds(decision.budget))?;

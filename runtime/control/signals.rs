@@ -1,0 +1,39 @@
+//! What the system tells of the load, as values; who measures them stands behind [`SignalProbe`].
+
+use serde::{Deserialize, Serialize};
+
+/// One reading of what the system tells of its load. Every signal can be missing, stale or wrong; a policy that has
+/// fewer of them only gets less sharp.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signals {
+    /// Busy share of the processors that gaitd may use, gaitd's own share taken out; 0 to 1.
+    #[serde(default)]
+    pub cpu: Option<f64>,
+    /// Share of the time in which a task waited for a processor (the kernel's pressure stall information); 0 to 1.
+    #[serde(default)]
+    pub pressure: Option<f64>,
+    /// Clock of the processors that gaitd may use, as a share of the highest one; above 0, at most 1.
+    #[serde(default)]
+    pub frequency: Option<f64>,
+    /// The hottest thermal zone, degrees Celsius.
+    #[serde(default)]
+    pub temperature_c: Option<f64>,
+}
+
+impl Signals {
+    /// A reading that tells nothing.
+    pub const NONE: Self = Self { cpu: None, pressure: None, frequency: None, temperature_c: None };
+
+    /// A reading of the CPU load only.
+    #[must_use]
+    pub fn cpu(share: f64) -> Self {
+        Self { cpu: Some(share), ..Self::NONE }
+    }
+}
+
+/// Reads the signals. Reading may take a while, so nobody on the way from sample to decision calls it.
+pub trait SignalProbe: Send {
+    /// The signals since the last reading; those that the system does not tell are missing.
+    fn read(&mut self) -> Signals;
+}

@@ -1,0 +1,123 @@
+//! Policies as configurations name them: their tunables, their checks, and making them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Alert, Candidate, Fixed, Policy, Step, most_accurate};
+
+/// A policy and its tunables, as they stand in a configuration file under `control.policy`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PolicySpec {
+    /// Always the same configuration.
+    Fixed {
+        /// The configuration, such as `1.00x-128`; the most accurate one where none is given.
+        #[serde(default)]
+        configuration: Option<String>,
+    },
+    /// The paper's stepping policy: see [`Step`].
+    Step {
+        /// The average latency is kept between the budget and the budget less this band. Milliseconds, above 0 and
+        /// at most the budget; two sevenths of the budget (the paper's 20 of 70 ms) where none is given.
+        #[serde(default)]
+        band_ms: Option<f64>,
+        /// Inferences that are averaged, 1 or more.
+        #[serde(default = "Step::default_average")]
+        average: usize,
+    },
+    /// ALERT: see [`Alert`].
+    Alert {},
+}
+
+impl Default for PolicySpec {
+    fn default() -> Self {
+        Self::Alert {}
+    }
+}
+
+/// A policy that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// There is no such configuration.
+    #[error("control.policy: the ladder has no configuration {id}; it has {}", known.join(", "))]
+    UnknownConfiguration {
+        /// What was asked for.
+        id: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A tunable is out of its range.
+    #[error("control.policy: {0}")]
+    OutOfRange(String),
+}
+
+/// The terms that hold for every policy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// The budget with which the daemon starts.
+    pub budget: Duration,
+    /// Accuracy that a missed window counts for: a guess.
+    pub guess_accuracy: f64,
+}
+
+impl PolicySpec {
+    /// The name under which the policy stands in configurations, flags and reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fixed { .. } => "fixed",
+            Self::Step { .. } => "step",
+            Self::Alert {} => "alert",
+        }
+    }
+
+    /// Checks the tunables against a ladder whose configurations are named `ids`, and a budget.
+    ///
+    /// # Errors
+    /// When a configuration is unknown or a tunable out of range.
+    pub fn check(&self, ids: &[String], budget: Duration) -> Result<(), PolicyError> {
+        match self {
+            Self::Fixed { configuration: Some(id) } if !ids.contains(id) => {
+                Err(PolicyError::UnknownConfiguration { id: id.clone(), known: ids.to_vec() })
+            }
+            Self::Step { average: 0, .. } => {
+                Err(PolicyError::OutOfRange("average is 0, and must be 1 or more inferences".to_owned()))
+            }
+            Self::Step { band_ms: Some(band_ms), .. }
+                if !(*band_ms > 0.0 && *band_ms <= budget.as_secs_f64() * 1e3) =>
+            {
+                Err(PolicyError::OutOfRange(format!(
+                    "band_ms is {band_ms}, and must be above 0 and at most the budget of {} ms",
+                    budget.as_secs_f64() * 1e3
+                )))
+            }
+            Self::Fixed { .. } | Self::Step { .. } | Self::Alert {} => Ok(()),
+        }
+    }
+
+    /// Makes the policy for `candidates` (at least one), whose names are `ids`.
+    ///
+    /// # Errors
+    /// See [`PolicySpec::check`].
+    pub fn make(
+        &self,
+        candidates: &[Candidate],
+        ids: &[String],
+        terms: &Terms,
+    ) -> Result<Box<dyn Policy>, PolicyError> {
+        self.check(ids, terms.budget)?;
+        Ok(match self {
+            Self::Fixed { configuration } => {
+                let named = configuration.as_ref().and_then(|id| ids.iter().position(|known| known == id));
+                Box::new(Fixed::new(candidates, named.unwrap_or_else(|| most_accurate(candidates))))
+            }
+            Self::Step { band_ms, average } => {
+                // the paper's band: 20 of 70 ms
+                let band = band_ms.map_or(terms.budget * 2 / 7, |band_ms| Duration::from_secs_f64(band_ms / 1e3));
+                Box::new(Step::new(candidates, band, *average))
+            }
+            Self::Alert {} => Box::new(Alert::new(candidates, terms)),
+        })
+    }
+}
