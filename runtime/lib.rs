@@ -21,4 +21,6 @@ pub mod engine;
 
 pub mod publish;
 
+pub mod simulate;
+
 pub mod daemon;

@@ -1,0 +1,424 @@
+//! `configs/scenarios/*.json`: what a simulation runs on. Every field is documented here.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The schema that this version reads.
+pub const SCHEMA: u32 = 1;
+
+/// One scenario: a ladder, budgets, slowdowns and load signals over time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Version of this format: 1.
+    pub schema: u32,
+    /// Its name in tables; letters, digits, `-` and `_`.
+    pub name: String,
+    /// What it stands for, in a sentence.
+    pub about: String,
+    /// The configurations.
+    pub ladder: LadderSpec,
+    /// The budgets, one after the other and then from the start again; at least one.
+    pub budgets: Vec<BudgetSpan>,
+    /// The allowed miss rate, a share from 0 to 1.
+    #[serde(default = "default_miss_target")]
+    pub miss_target: f64,
+    /// How much slower than profiled the inferences are.
+    pub slowdown: SlowdownSpec,
+    /// The load signal; no signal if left out. A trace brings its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadSpec>,
+    /// Inferences per seed, 1 to 10,000,000.
+    pub inferences: usize,
+    /// Every seed gives other draws; the same seed gives the same ones.
+    pub seeds: Vec<u64>,
+}
+
+fn default_miss_target() -> f64 {
+    0.02
+}
+
+/// Where a scenario's configurations come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LadderSpec {
+    /// They stand in the scenario.
+    Given {
+        /// Activities that the network tells apart; a missed window counts as a guess among them. 2 or more.
+        labels: usize,
+        /// The configurations, at least one.
+        configurations: Vec<GivenConfiguration>,
+    },
+    /// Accuracies and multiply-accumulates from a model's manifest, latencies from its profile on this device (kept by
+    /// `gaitd profile`).
+    Model {
+        /// The model directory; the ladder inside the binary if left out. A relative path starts at the scenario file.
+        #[serde(default)]
+        models: Option<PathBuf>,
+        /// The profiled latencies times this, above 0: a slower device.
+        #[serde(default = "one")]
+        scale: f64,
+    },
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// One configuration of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenConfiguration {
+    /// Its name.
+    pub id: String,
+    /// Profiled latency on an idle device, milliseconds, above 0.
+    pub latency_ms: f64,
+    /// Accuracy, a share from 0 to 1.
+    pub accuracy: f64,
+    /// Multiply-accumulates of one inference.
+    pub macs: u64,
+}
+
+/// A budget and how long it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetSpan {
+    /// The budget, milliseconds, above 0.
+    pub ms: f64,
+    /// It holds for so many inferences, 1 or more.
+    pub inferences: usize,
+}
+
+/// How much slower than profiled the inferences are: observed latency / profiled latency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SlowdownSpec {
+    /// A semi-Markov process: a level for a while, then another; noise and a heavy tail on top.
+    Process(Process),
+    /// What was recorded, over and over, each seed from another place in it.
+    Trace(Trace),
+}
+
+/// A semi-Markov process of slowdowns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// The levels, at least one.
+    pub levels: Vec<Level>,
+    /// Which level follows which.
+    #[serde(default)]
+    pub order: Order,
+    /// How long a level holds.
+    pub dwell: Dwell,
+    /// A change of level takes so many inferences, evenly on a logarithmic scale; 0 changes at once.
+    #[serde(default)]
+    pub ramp: usize,
+    /// Standard deviation of the logarithm of each inference's latency, 0 or more: 0.05 is about 5 %.
+    #[serde(default)]
+    pub noise: f64,
+    /// Inferences that take far longer; none if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
+    /// Standard deviation of the logarithm of true / profiled latency over the configurations, 0 or more: how wrong
+    /// the profile is. Each seed draws its own errors.
+    #[serde(default)]
+    pub profile_error: f64,
+}
+
+/// A level of slowdown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// Observed latency / profiled latency, above 0.
+    pub slowdown: f64,
+    /// The load that an honest signal shows at this level, 0 to 1.
+    pub load: f64,
+    /// How long this level holds, if not as long as the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dwell: Option<Dwell>,
+}
+
+/// Which level follows which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Any of the others, each as likely.
+    #[default]
+    Random,
+    /// The next one in the list, and after the last the first.
+    Cycle,
+}
+
+/// How many inferences a level holds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Dwell {
+    /// Each inference may be the level's last, whatever was before.
+    Geometric {
+        /// Mean length, 1 or more.
+        mean: f64,
+    },
+    /// From `shortest` to `longest`, each length as likely.
+    Uniform {
+        /// Least length, 1 or more.
+        shortest: usize,
+        /// Greatest length, `shortest` or more.
+        longest: usize,
+    },
+}
+
+/// A heavy tail: some inferences take a Pareto-distributed factor longer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tail {
+    /// Share of such inferences, 0 to 1.
+    pub share: f64,
+    /// Least factor, 1 or more.
+    pub scale: f64,
+    /// Exponent of the Pareto distribution, above 0: the smaller, the heavier.
+    pub shape: f64,
+}
+
+/// A load signal.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadSpec {
+    /// What it shows.
+    #[serde(default)]
+    pub kind: LoadKind,
+    /// Standard deviation of its error, 0 or more.
+    #[serde(default)]
+    pub noise: f64,
+    /// It shows what was so many inferences ago.
+    #[serde(default)]
+    pub lag: usize,
+    /// Share of readings that are missing, 0 to 1.
+    #[serde(default)]
+    pub missing: f64,
+}
+
+/// What a load signal shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoadKind {
+    /// The level's load.
+    #[default]
+    Honest,
+    /// The loads of a process of the same kind that has nothing to do with the slowdowns.
+    Unrelated,
+    /// The level's load for the first half, an unrelated one from then on.
+    TurnsUnrelated,
+    /// Always the first level's load.
+    Stuck,
+}
+
+/// Recorded slowdowns and signals, one entry per inference in each list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trace {
+    /// Where and how it was recorded.
+    pub what: String,
+    /// Names of the states that the recorder put the machine into.
+    pub states: Vec<String>,
+    /// Index of the state at each inference.
+    pub state: Vec<usize>,
+    /// Observed latency / profiled latency, above 0.
+    pub slowdown: Vec<f64>,
+    /// [`Signals::cpu`](crate::control::Signals::cpu); empty if not recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpu: Vec<Option<f64>>,
+    /// [`Signals::pressure`](crate::control::Signals::pressure); empty if not recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pressure: Vec<Option<f64>>,
+}
+
+/// A scenario that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The file cannot be read.
+    #[error("cannot read the scenario {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not a scenario.
+    #[error("{}: {at}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The place within it, as a path of keys.
+        at: String,
+        /// What was expected or found.
+        message: String,
+    },
+    /// Everything that is out of range.
+    #[error("{}: {}", path.display(), problems.join(&format!("\n{}: ", path.display())))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// One sentence per problem.
+        problems: Vec<String>,
+    },
+}
+
+impl Scenario {
+    /// Reads and checks the scenario at `path`.
+    ///
+    /// # Errors
+    /// When the file is unreadable, is not JSON of this schema, has unknown keys, or values out of range; all of
+    /// these are named at once.
+    pub fn read(path: &Path) -> Result<Self, ScenarioError> {
+        let bytes = std::fs::read(path).map_err(|source| ScenarioError::Read { path: path.to_path_buf(), source })?;
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let syntax = |at: String, message: String| ScenarioError::Syntax { path: path.to_path_buf(), at, message };
+        let mut scenario: Self = serde_path_to_error::deserialize(&mut deserializer)
+            .map_err(|error| syntax(error.path().to_string(), error.inner().to_string()))?;
+        deserializer.end().map_err(|error| syntax("the end".to_owned(), error.to_string()))?;
+        if let LadderSpec::Model { models: Some(models), .. } = &mut scenario.ladder {
+            *models = path.parent().unwrap_or(Path::new("")).join(&*models);
+        }
+        let problems = scenario.problems();
+        if problems.is_empty() {
+            Ok(scenario)
+        } else {
+            Err(ScenarioError::Invalid { path: path.to_path_buf(), problems })
+        }
+    }
+
+    /// Everything that is out of range, in sentences.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        if self.schema != SCHEMA {
+            return vec![format!("schema is {}, and this gaitd reads schema {SCHEMA}", self.schema)];
+        }
+        let mut problems = Problems::default();
+        let fit = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        problems.unless(
+            !self.name.is_empty() && self.name.chars().all(fit),
+            "name must be made of letters, digits, - and _",
+        );
+        self.ladder.check(&mut problems);
+        problems.unless(!self.budgets.is_empty(), "budgets is empty; at least one is needed");
+        problems.unless(self.budgets.iter().all(|b| positive(b.ms)), "budgets: ms must be above 0");
+        problems.unless(self.budgets.iter().all(|b| b.inferences > 0), "budgets: inferences must be 1 or more");
+        problems.unless(share(self.miss_target), "miss_target must be a share from 0 to 1");
+        match &self.slowdown {
+            SlowdownSpec::Process(process) => process.check(&mut problems),
+            SlowdownSpec::Trace(trace) => trace.check(&mut problems),
+        }
+        if let Some(load) = &self.load {
+            problems.unless(not_negative(load.noise), "load.noise must be 0 or more");
+            problems.unless(share(load.missing), "load.missing must be a share from 0 to 1");
+            problems
+                .unless(matches!(self.slowdown, SlowdownSpec::Process(_)), "load: a trace brings its own load signal");
+        }
+        problems.unless((1..=10_000_000).contains(&self.inferences), "inferences must be from 1 to 10,000,000");
+        problems.unless(!self.seeds.is_empty(), "seeds is empty; at least one is needed");
+        problems.0
+    }
+}
+
+impl LadderSpec {
+    fn check(&self, problems: &mut Problems) {
+        match self {
+            Self::Given { labels, configurations } => {
+                problems.unless(*labels >= 2, "ladder.labels must be 2 or more");
+                problems.unless(!configurations.is_empty(), "ladder.configurations is empty; at least one is needed");
+                for (index, c) in configurations.iter().enumerate() {
+                    let place = format!("ladder.configurations[{index}]");
+                    problems.unless(positive(c.latency_ms), &format!("{place}.latency_ms must be above 0"));
+                    problems.unless(share(c.accuracy), &format!("{place}.accuracy must be a share from 0 to 1"));
+                    let twice = configurations[..index].iter().any(|other| other.id == c.id);
+                    problems.unless(!twice, &format!("{place}.id {:?} stands twice", c.id));
+                }
+            }
+            Self::Model { scale, .. } => problems.unless(positive(*scale), "ladder.scale must be above 0"),
+        }
+    }
+}
+
+impl Process {
+    fn check(&self, problems: &mut Problems) {
+        problems.unless(!self.levels.is_empty(), "slowdown.levels is empty; at least one is needed");
+        self.dwell.check("slowdown.dwell", problems);
+        for (index, level) in self.levels.iter().enumerate() {
+            let place = format!("slowdown.levels[{index}]");
+            problems.unless(positive(level.slowdown), &format!("{place}.slowdown must be above 0"));
+            problems.unless(share(level.load), &format!("{place}.load must be a share from 0 to 1"));
+            if let Some(dwell) = &level.dwell {
+                dwell.check(&format!("{place}.dwell"), problems);
+            }
+        }
+        problems.unless(self.ramp <= 1_000_000, "slowdown.ramp must be at most 1,000,000 inferences");
+        problems.unless(not_negative(self.noise), "slowdown.noise must be 0 or more");
+        problems.unless(not_negative(self.profile_error), "slowdown.profile_error must be 0 or more");
+        if let Some(tail) = &self.tail {
+            problems.unless(share(tail.share), "slowdown.tail.share must be a share from 0 to 1");
+            problems.unless(tail.scale >= 1.0 && tail.scale.is_finite(), "slowdown.tail.scale must be 1 or more");
+            problems.unless(positive(tail.shape), "slowdown.tail.shape must be above 0");
+        }
+    }
+}
+
+impl Dwell {
+    fn check(&self, place: &str, problems: &mut Problems) {
+        match self {
+            Self::Geometric { mean } => {
+                problems.unless(*mean >= 1.0 && mean.is_finite(), &format!("{place}.mean must be 1 or more"));
+            }
+            Self::Uniform { shortest, longest } => {
+                let fit = *shortest >= 1 && shortest <= longest && *longest <= 1_000_000;
+                problems.unless(fit, &format!("{place}: 1 <= shortest <= longest <= 1,000,000 must hold"));
+            }
+        }
+    }
+}
+
+impl Trace {
+    fn check(&self, problems: &mut Problems) {
+        let length = self.slowdown.len();
+        problems.unless(length > 0, "slowdown.slowdown is empty; at least one inference is needed");
+        problems.unless(self.slowdown.iter().copied().all(positive), "slowdown.slowdown must be above 0 throughout");
+        problems.unless(self.state.len() == length, "slowdown.state must be as long as slowdown.slowdown");
+        problems.unless(
+            self.state.iter().all(|state| *state < self.states.len()),
+            "slowdown.state must hold indices into slowdown.states",
+        );
+        for (signal, name) in [(&self.cpu, "cpu"), (&self.pressure, "pressure")] {
+            problems.unless(
+                signal.is_empty() || signal.len() == length,
+                &format!("slowdown.{name} must be empty or as long as slowdown.slowdown"),
+            );
+            problems.unless(
+                signal.iter().flatten().copied().all(share),
+                &format!("slowdown.{name} must hold shares from 0 to 1"),
+            );
+        }
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn unless(&mut self, holds: bool, problem: &str) {
+        if !holds {
+            self.0.push(problem.to_owned());
+        }
+    }
+}
+
+fn positive(x: f64) -> bool {
+    x > 0.0 && x.is_finite()
+}
+
+fn not_negative(x: f64) -> bool {
+    x >= 0.0 && x.is_finite()
+}
+
+fn share(x: f64) -> bool {
+    (0.0..=1.0).contains(&x)
+}
