@@ -64,7 +64,7 @@ impl Policy for Alert {
         for rung in 0..self.candidates.len() {
             self.misses[rung] = self.miss_probability(&self.candidates[rung], situation.available);
         }
-        let (rung, reason) = pick(&self.misses, situation, self.guess_accuracy);
+        let (rung, reason) = pick(&self.misses, situation, situation.demand.miss_target, self.guess_accuracy);
         let predicted = self.candidates[rung].slowed(self.mean);
         Choice { rung, reason, predicted, miss_probability: Some(self.misses[rung]) }
     }

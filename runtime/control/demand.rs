@@ -80,13 +80,14 @@ pub struct Situation<'a> {
 /// Accuracy that is not worth its CPU time where the accuracy floor cannot be reached.
 const INDIFFERENCE: f64 = 0.005;
 
-/// Picks among configurations whose probabilities of a miss are `misses`; `guess_accuracy` is what a missed window
-/// counts for. Returns the rung and why.
+/// Picks among configurations whose probabilities of a miss are `misses`, where a decision may be late with the
+/// probability `allowed`, and a late one is worth `late_worth` (an accuracy; it may be negative). Returns the rung and
+/// why.
 ///
 /// What cannot be had is given up in this order, the last first: being on time, then accuracy, then energy.
 ///
-/// 1. On time: those with a miss probability within the demand's target, or, where hardly any is, within a quarter of
-///    the target of the least that can be had.
+/// 1. On time: those with a miss probability within `allowed`, or, where hardly any is, within a quarter of it of the
+///    least that can be had.
 /// 2. Of these, for [`Objective::Energy`], those whose expected accuracy reaches the floor; where none does, those
 ///    within half a point of the best.
 /// 3. Of these, those within the cost limit; where none is, the cheapest.
@@ -94,18 +95,18 @@ const INDIFFERENCE: f64 = 0.005;
 ///
 /// Of equals the one with the lower miss probability, then the cheaper one wins.
 #[must_use]
-pub fn pick(misses: &[f64], situation: &Situation, guess_accuracy: f64) -> (usize, Reason) {
+pub fn pick(misses: &[f64], situation: &Situation, allowed: f64, late_worth: f64) -> (usize, Reason) {
     let demand = situation.demand;
     if let Some(rung) = demand.pinned {
         return (rung, Reason::Pinned);
     }
     let outlook = situation.outlook;
     let rungs = || 0..misses.len();
-    let expected = |rung: usize| outlook[rung].accuracy * (1.0 - misses[rung]) + guess_accuracy * misses[rung];
+    let expected = |rung: usize| outlook[rung].accuracy * (1.0 - misses[rung]) + late_worth * misses[rung];
 
     let least = misses.iter().copied().fold(f64::INFINITY, f64::min);
-    let allowed = demand.miss_target.max(least + demand.miss_target / 4.0);
-    let on_time = |rung: &usize| misses[*rung] <= allowed;
+    let relaxed = allowed.max(least + allowed / 4.0);
+    let on_time = |rung: &usize| misses[*rung] <= relaxed;
 
     let floor = match demand.objective {
         Objective::Accuracy => f64::NEG_INFINITY,
@@ -129,7 +130,7 @@ pub fn pick(misses: &[f64], situation: &Situation, guess_accuracy: f64) -> (usiz
         }
     };
     let rung = rungs().filter(affordable).min_by(|a, b| better(*a, *b)).unwrap_or(0);
-    let reason = if misses[rung] > demand.miss_target {
+    let reason = if misses[rung] > allowed {
         Reason::LeastLate
     } else if outlook[rung].cost >= cheapest && cheapest > situation.cost_limit {
         Reason::OverCpuBudget

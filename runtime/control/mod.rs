@@ -5,6 +5,7 @@
 //! simulated deterministically.
 
 mod alert;
+mod bayes;
 mod demand;
 mod fixed;
 mod ledger;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use alert::Alert;
+pub use bayes::Bayes;
 pub use demand::{Demand, Objective, Outlook, Situation, pick};
 pub use fixed::Fixed;
 pub use ledger::{Ledger, Phase};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, Candidate, Fixed, Policy, Step, most_accurate};
+use super::{Alert, Bayes, Candidate, Fixed, Policy, Step, most_accurate};
 
 /// A policy and its tunables, as they stand in a configuration file under `control.policy`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,11 +28,13 @@ pub enum PolicySpec {
     },
     /// ALERT: see [`Alert`].
     Alert {},
+    /// gaitd's own: see [`Bayes`].
+    Bayes {},
 }
 
 impl Default for PolicySpec {
     fn default() -> Self {
-        Self::Alert {}
+        Self::Bayes {}
     }
 }
 
@@ -69,6 +71,7 @@ impl PolicySpec {
             Self::Fixed { .. } => "fixed",
             Self::Step { .. } => "step",
             Self::Alert {} => "alert",
+            Self::Bayes {} => "bayes",
         }
     }
 
@@ -92,7 +95,7 @@ impl PolicySpec {
                     budget.as_secs_f64() * 1e3
                 )))
             }
-            Self::Fixed { .. } | Self::Step { .. } | Self::Alert {} => Ok(()),
+            Self::Fixed { .. } | Self::Step { .. } | Self::Alert {} | Self::Bayes {} => Ok(()),
         }
     }
 
@@ -118,6 +121,7 @@ impl PolicySpec {
                 Box::new(Step::new(candidates, band, *average))
             }
             Self::Alert {} => Box::new(Alert::new(candidates, terms)),
+            Self::Bayes {} => Box::new(Bayes::new(candidates, terms)),
         })
     }
 }

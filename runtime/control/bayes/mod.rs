@@ -1,0 +1,205 @@
+//! A Bayes filter over a grid of log-slowdowns; gaitd's own policy, and its default.
+//!
+//! The slowdown is believed to mostly stay, to drift a little and to jump now and then; a latency scatters around it
+//! with a normal core and a heavy tail. All parameters of both are learned while it runs, by online
+//! expectation-maximisation: how often jumps come (by the age of the level), where they lead, how much latencies scatter.
+//!
+//! Signals of load are a second observation, which comes before the inference. How each goes with the slowdown is
+//! learned from the latencies. Two beliefs are kept, one with and one without the signals, and weighed by how well each
+//! has foretold the latencies, so that a signal that lies loses its say.
+//!
+//! Sources: the Bayes filter and expectation-maximisation are textbook methods (Cappé, "Online EM algorithm for hidden
+//! Markov models", 2011); weighing experts that may change is Herbster and Warmuth, "Tracking the best expert", 1998.
+
+mod correction;
+mod dynamics;
+mod grid;
+mod noise;
+mod normal;
+mod relation;
+
+use std::time::Duration;
+
+use correction::Corrections;
+use dynamics::Dynamics;
+use grid::{BINS, Belief, Bins};
+use noise::{Noise, Tails};
+use relation::Relation;
+
+use super::{Candidate, Choice, Policy, Signals, Situation, Terms, pick};
+
+/// Chance per window that the signals become worth listening to, and that they cease to be.
+const TRUST_GAINED: f32 = 0.002;
+const TRUST_LOST: f32 = 0.01;
+
+/// The signals that are listened to.
+const SIGNALS: usize = 3;
+
+/// A late decision is worse than a guess by this much accuracy: somebody has waited for it.
+const CAUTION: f64 = 0.6;
+
+/// How fast restraint grows with misses beyond the target, and how far.
+const RESTRAINT_GAIN: f64 = 0.2;
+const LARGEST_RESTRAINT: f64 = 5.0;
+
+/// The target holds on average; a single decision may be late with a probability of so many times the target.
+const SINGLE_DECISION: f64 = 5.0;
+
+/// The Bayes policy.
+#[derive(Debug)]
+pub struct Bayes {
+    candidates: Vec<Candidate>,
+    guess_accuracy: f64,
+    /// By how much more accuracy than [`CAUTION`] a late decision is worse than a guess, so that the average keeps to
+    /// the miss target.
+    restraint: f64,
+    corrections: Corrections,
+    /// The configuration of the last inference.
+    last: Option<usize>,
+    noise: Noise,
+    dynamics: Dynamics,
+    relations: [Relation; SIGNALS],
+    /// What is believed of the last window from latencies alone, and with the signals.
+    blind: Belief,
+    sighted: Belief,
+    /// What is believed of the next window before its inference, in the same order.
+    blind_next: Belief,
+    sighted_next: Belief,
+    /// How likely it is that the signals are worth listening to, 0 to 1.
+    trust: f32,
+    /// The signals that the last choice saw, and the chance of a jump that it reckoned with.
+    signals: [Option<f64>; SIGNALS],
+    hazard: f32,
+    /// The belief that choices are made from: `blind_next` and `sighted_next`, weighed.
+    mixed: Belief,
+    likelihood: Bins,
+    tails: Tails,
+    limits: Vec<f32>,
+    misses: Vec<f64>,
+}
+
+/// Where the slowdown may be before anything is known: around 1, more likely above than below.
+fn anywhere() -> Bins {
+    let mut bins: Bins = std::array::from_fn(|bin| {
+        let octaves = grid::log_slowdown(bin) / std::f32::consts::LN_2;
+        // halves with each octave below 0.8, and with each second one above 4
+        if octaves < -0.3 { (4.0 * (octaves + 0.3)).exp2() } else { (-0.5 * (octaves - 2.0).max(0.0)).exp2() }
+    });
+    let sum: f32 = bins.iter().sum();
+    bins.iter_mut().for_each(|p| *p /= sum);
+    bins
+}
+
+impl Bayes {
+    /// A filter over `candidates` that knows nothing yet.
+    #[must_use]
+    pub fn new(candidates: &[Candidate], terms: &Terms) -> Self {
+        let start = Belief(anywhere());
+        let mut near_one = Belief([0.0; BINS]);
+        let noise = Noise::new();
+        noise.likelihood(grid::place(0.0), &mut near_one.0);
+        let sum: f32 = near_one.0.iter().sum();
+        near_one.0.iter_mut().for_each(|p| *p /= sum);
+        Self {
+            candidates: candidates.to_vec(),
+            guess_accuracy: terms.guess_accuracy,
+            restraint: 0.0,
+            corrections: Corrections::new(candidates.len()),
+            last: None,
+            noise,
+            dynamics: Dynamics::new(start.0),
+            relations: std::array::from_fn(|_| Relation::new()),
+            blind: near_one.clone(),
+            sighted: near_one.clone(),
+            blind_next: near_one.clone(),
+            sighted_next: near_one.clone(),
+            trust: 0.1,
+            signals: [None; SIGNALS],
+            hazard: 0.0,
+            mixed: near_one,
+            likelihood: [0.0; BINS],
+            tails: Tails::new(),
+            limits: vec![0.0; candidates.len()],
+            misses: vec![0.0; candidates.len()],
+        }
+    }
+
+    /// Foretells the next window.
+    fn predict(&mut self, signals: &Signals) {
+        self.signals = [signals.cpu, signals.pressure, signals.frequency];
+        self.hazard = self.dynamics.hazard();
+        self.dynamics.predict(&self.blind, self.hazard, &mut self.blind_next);
+        self.dynamics.predict(&self.sighted, self.hazard, &mut self.sighted_next);
+        let mut any = false;
+        self.likelihood.fill(1.0);
+        for (relation, signal) in self.relations.iter().zip(self.signals) {
+            if let Some(signal) = signal {
+                relation.weigh(signal, &mut self.likelihood);
+                any = true;
+            }
+        }
+        if any {
+            self.sighted_next.learn(&self.likelihood);
+        }
+        let trust = self.trust;
+        for (mixed, (blind, sighted)) in self.mixed.0.iter_mut().zip(self.blind_next.0.iter().zip(&self.sighted_next.0))
+        {
+            *mixed = blind + trust * (sighted - blind);
+        }
+    }
+}
+
+impl Policy for Bayes {
+    fn choose(&mut self, situation: &Situation) -> Choice {
+        self.predict(&situation.signals);
+        let available = situation.available.as_secs_f32().max(1e-9);
+        for (rung, (limit, candidate)) in self.limits.iter_mut().zip(&self.candidates).enumerate() {
+            let ratio = available / candidate.latency.as_secs_f32().max(1e-9);
+            *limit = grid::place(ratio.ln() - self.corrections.log(rung));
+        }
+        self.noise.exceed(&self.mixed, &self.limits, &mut self.tails, &mut self.misses);
+        let target = situation.demand.miss_target;
+        let late_worth = self.guess_accuracy - CAUTION - self.restraint;
+        let (rung, reason) = pick(&self.misses, situation, SINGLE_DECISION * target, late_worth);
+        // what cannot be helped teaches no restraint
+        let least = self.misses.iter().copied().fold(1.0, f64::min);
+        let excess = self.misses[rung] - target.max(least);
+        self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
+        let slowdown = self.mixed.moments().0 + self.corrections.log(rung);
+        let predicted = self.candidates[rung].slowed(f64::from(slowdown.exp()));
+        Choice { rung, reason, predicted, miss_probability: Some(self.misses[rung]) }
+    }
+
+    fn observe(&mut self, rung: usize, inference: Duration) {
+        let slowdown = self.candidates[rung].slowdown(inference).max(1e-3);
+        let slowdown = slowdown.ln() as f32 - self.corrections.log(rung);
+        let observed = grid::place(slowdown).clamp(-1.0, BINS as f32);
+        let (before, spread) = self.blind.moments();
+        self.noise.likelihood(observed, &mut self.likelihood);
+        self.blind.0 = self.blind_next.0;
+        self.sighted.0 = self.sighted_next.0;
+        let foretold = self.blind.learn(&self.likelihood);
+        let foretold_sighted = self.sighted.learn(&self.likelihood);
+
+        let (with, without) = (self.trust * foretold_sighted, (1.0 - self.trust) * foretold);
+        let trust = if with + without > 0.0 { with / (with + without) } else { self.trust };
+        self.trust = trust * (1.0 - TRUST_LOST) + (1.0 - trust) * TRUST_GAINED;
+
+        let usual = self.noise.learn(observed, &self.blind_next, foretold);
+        let jumped = self.dynamics.learn(&self.blind_next, self.hazard, &self.likelihood, foretold, &self.blind);
+        if let Some(last) = self.last.replace(rung) {
+            let sigma = self.noise.sigma();
+            let scatter = spread * spread + sigma * sigma;
+            self.corrections.learn(last, rung, slowdown - before, scatter, (1.0 - jumped) * usual);
+        }
+        for (relation, signal) in self.relations.iter_mut().zip(self.signals) {
+            if let Some(signal) = signal {
+                relation.learn(signal, &self.blind);
+            }
+        }
+    }
+
+    fn slowdown(&self) -> Option<f64> {
+        Some(f64::from(self.blind.moments().0.exp()))
+    }
+}

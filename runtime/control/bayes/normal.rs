@@ -1,0 +1,41 @@
+//! The standard normal distribution from tables: a policy asks for it thousands of times per window.
+
+use std::sync::LazyLock;
+
+/// Beyond this many standard deviations the density is taken for 0.
+pub(super) const REACH: f32 = 5.0;
+
+/// Table entries per standard deviation; with linear interpolation the error stays below 3e-6.
+const PER_SIGMA: f32 = 128.0;
+
+const ENTRIES: usize = (2.0 * REACH * PER_SIGMA) as usize + 2;
+
+struct Tables {
+    density: [f32; ENTRIES],
+    exceed: [f32; ENTRIES],
+}
+
+static TABLES: LazyLock<Box<Tables>> = LazyLock::new(|| {
+    let z = |entry: usize| f64::from(entry as f32 / PER_SIGMA - REACH);
+    Box::new(Tables {
+        density: std::array::from_fn(|i| ((-0.5 * z(i) * z(i)).exp() / (2.0 * std::f64::consts::PI).sqrt()) as f32),
+        exceed: std::array::from_fn(|i| (0.5 * libm::erfc(z(i) / std::f64::consts::SQRT_2)) as f32),
+    })
+});
+
+fn look_up(table: &[f32; ENTRIES], z: f32) -> f32 {
+    let place = (z.clamp(-REACH, REACH) + REACH) * PER_SIGMA;
+    let entry = place as usize;
+    let (low, high) = (table[entry], table[(entry + 1).min(ENTRIES - 1)]);
+    low + (high - low) * (place - entry as f32)
+}
+
+/// The density at `z`.
+pub(super) fn density(z: f32) -> f32 {
+    look_up(&TABLES.density, z)
+}
+
+/// The probability of more than `z`.
+pub(super) fn exceed(z: f32) -> f32 {
+    look_up(&TABLES.exceed, z)
+}
