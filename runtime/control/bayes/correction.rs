@@ -38,11 +38,11 @@ impl Corrections {
         log - log.clamp(-TOLERANCE, TOLERANCE)
     }
 
-    /// Learns that `rung`, run straight after `before`, seemed to be under a slowdown that differs by `surprise`
+    /// Learns that `rung`, run straight after `before` (another one), seemed to be under a slowdown that differs by `surprise`
     /// (logarithm) with a variance of `scatter`, where nothing else explains the difference with the probability
     /// `sure`.
     pub(super) fn learn(&mut self, before: usize, rung: usize, surprise: f32, scatter: f32, sure: f32) {
-        if before == rung || surprise.abs() > LARGEST_SURPRISE {
+        if surprise.abs() > LARGEST_SURPRISE {
             return;
         }
         let (then, now) = (self.variances[before], self.variances[rung]);

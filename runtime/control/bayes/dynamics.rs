@@ -4,7 +4,7 @@
 //! The chance of a jump depends on how long the present level has lasted (a co-runner that comes and goes by the clock
 //! is foreseen), and a jump mostly leads to where the slowdown has been before (the co-runner that left comes back).
 
-use super::grid::{BINS, Belief, Bins};
+use super::grid::{self, BINS, Belief, Bins};
 
 /// Ages (windows since the last jump) below this have a bin of their own; older ones share bins, eight to an octave.
 const FINE_AGES: usize = 8;
@@ -114,13 +114,10 @@ impl Dynamics {
         if !evidence.recip().is_finite() {
             return 0.0;
         }
-        let (mut jumped, mut drifted) = (0.0, 0.0);
-        for bin in 1..BINS - 1 {
-            jumped += self.landing[bin] * likelihood[bin];
-            drifted += (before.0[bin - 1] + before.0[bin + 1]) * likelihood[bin];
-        }
-        let jumped = (hazard * jumped / evidence).clamp(0.0, 1.0);
-        let drifted = ((1.0 - hazard) * self.drift * drifted / evidence).clamp(0.0, 1.0);
+        let jumped = (hazard * grid::dot(&self.landing, likelihood) / evidence).clamp(0.0, 1.0);
+        let inside = &likelihood[1..BINS - 1];
+        let neighbours = grid::dot(&before.0[..BINS - 2], inside) + grid::dot(&before.0[2..], inside);
+        let drifted = ((1.0 - hazard) * self.drift * neighbours / evidence).clamp(0.0, 1.0);
 
         let bin = age_bin(self.age);
         self.jumps[bin] += jumped;

@@ -35,6 +35,36 @@ pub(super) fn span(low: f32, high: f32) -> std::ops::Range<usize> {
     start..end
 }
 
+/// The numbers of the bins, and their squares.
+const PLACES: Bins = numbered(1);
+const SQUARES: Bins = numbered(2);
+
+const fn numbered(power: u32) -> Bins {
+    let mut bins = [0.0; BINS];
+    let mut bin = 0;
+    while bin < BINS {
+        bins[bin] = bin.pow(power) as f32;
+        bin += 1;
+    }
+    bins
+}
+
+/// Sums are kept in so many parts that a processor can add side by side.
+const LANES: usize = 8;
+
+/// The sum of the products of `a` and `b`, which are equally long.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a.zip(b) {
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
 /// A probability for each bin; they add up to 1.
 #[derive(Clone, Debug)]
 pub(super) struct Belief(pub(super) Bins);
@@ -43,7 +73,7 @@ impl Belief {
     /// Multiplies the belief by `likelihood` and returns the probability of what was observed. A belief that rules
     /// out what was observed stays as it is.
     pub(super) fn learn(&mut self, likelihood: &Bins) -> f32 {
-        let evidence: f32 = self.0.iter().zip(likelihood).map(|(p, l)| p * l).sum();
+        let evidence = dot(&self.0, likelihood);
         if evidence > f32::MIN_POSITIVE && evidence.is_finite() {
             let scale = evidence.recip();
             for (p, l) in self.0.iter_mut().zip(likelihood) {
@@ -55,12 +85,7 @@ impl Belief {
 
     /// Mean and standard deviation of the natural logarithm of the slowdown.
     pub(super) fn moments(&self) -> (f32, f32) {
-        let (mut first, mut second) = (0.0, 0.0);
-        for (bin, p) in self.0.iter().enumerate() {
-            let x = bin as f32;
-            first += p * x;
-            second += p * x * x;
-        }
+        let (first, second) = (dot(&self.0, &PLACES), dot(&self.0, &SQUARES));
         (FIRST + WIDTH * first, WIDTH * (second - first * first).max(0.0).sqrt())
     }
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use correction::Corrections;
 use dynamics::Dynamics;
 use grid::{BINS, Belief, Bins};
-use noise::{Noise, Tails};
+use noise::Noise;
 use relation::Relation;
 
 use super::{Candidate, Choice, Policy, Signals, Situation, Terms, pick};
@@ -73,7 +73,6 @@ pub struct Bayes {
     /// The belief that choices are made from: `blind_next` and `sighted_next`, weighed.
     mixed: Belief,
     likelihood: Bins,
-    tails: Tails,
     limits: Vec<f32>,
     misses: Vec<f64>,
 }
@@ -118,7 +117,6 @@ impl Bayes {
             hazard: 0.0,
             mixed: near_one,
             likelihood: [0.0; BINS],
-            tails: Tails::new(),
             limits: vec![0.0; candidates.len()],
             misses: vec![0.0; candidates.len()],
         }
@@ -130,15 +128,13 @@ impl Bayes {
         self.hazard = self.dynamics.hazard();
         self.dynamics.predict(&self.blind, self.hazard, &mut self.blind_next);
         self.dynamics.predict(&self.sighted, self.hazard, &mut self.sighted_next);
-        let mut any = false;
-        self.likelihood.fill(1.0);
-        for (relation, signal) in self.relations.iter().zip(self.signals) {
-            if let Some(signal) = signal {
-                relation.weigh(signal, &mut self.likelihood);
-                any = true;
+        if self.signals.iter().any(Option::is_some) {
+            self.likelihood.fill(1.0);
+            for (relation, signal) in self.relations.iter().zip(self.signals) {
+                if let Some(signal) = signal {
+                    relation.weigh(signal, &mut self.likelihood);
+                }
             }
-        }
-        if any {
             self.sighted_next.learn(&self.likelihood);
         }
         let trust = self.trust;
@@ -157,7 +153,7 @@ impl Policy for Bayes {
             let ratio = available / candidate.latency.as_secs_f32().max(1e-9);
             *limit = grid::place(ratio.ln() - self.corrections.log(rung));
         }
-        self.noise.exceed(&self.mixed, &self.limits, &mut self.tails, &mut self.misses);
+        self.noise.exceed(&self.mixed, &self.limits, &mut self.misses);
         let target = situation.demand.miss_target;
         let late_worth = self.guess_accuracy - CAUTION - self.restraint;
         let (rung, reason) = pick(&self.misses, situation, SINGLE_DECISION * target, late_worth);
@@ -174,7 +170,8 @@ impl Policy for Bayes {
         let slowdown = self.candidates[rung].slowdown(inference).max(1e-3);
         let slowdown = slowdown.ln() as f32 - self.corrections.log(rung);
         let observed = grid::place(slowdown).clamp(-1.0, BINS as f32);
-        let (before, spread) = self.blind.moments();
+        let switched = self.last.replace(rung).filter(|last| *last != rung);
+        let before = switched.map(|last| (last, self.blind.moments()));
         self.noise.likelihood(observed, &mut self.likelihood);
         self.blind.0 = self.blind_next.0;
         self.sighted.0 = self.sighted_next.0;
@@ -187,10 +184,9 @@ impl Policy for Bayes {
 
         let usual = self.noise.learn(observed, &self.blind_next, foretold);
         let jumped = self.dynamics.learn(&self.blind_next, self.hazard, &self.likelihood, foretold, &self.blind);
-        if let Some(last) = self.last.replace(rung) {
-            let sigma = self.noise.sigma();
-            let scatter = spread * spread + sigma * sigma;
-            self.corrections.learn(last, rung, slowdown - before, scatter, (1.0 - jumped) * usual);
+        if let Some((last, (mean, spread))) = before {
+            let scatter = spread * spread + self.noise.sigma().powi(2);
+            self.corrections.learn(last, rung, slowdown - mean, scatter, (1.0 - jumped) * usual);
         }
         for (relation, signal) in self.relations.iter_mut().zip(self.signals) {
             if let Some(signal) = signal {

@@ -38,19 +38,42 @@ pub(super) struct Noise {
     tail: (f32, f32),
     /// Decayed number of observations.
     observed: f32,
-    /// `exp(-slope * WIDTH)`: how the tail falls from bin to bin.
-    decay: f32,
+    /// Mean of the tail (natural logarithm) that `fall` stands for.
+    mean: f32,
+    /// How far the tail has fallen, so many bins before the last one: `exp(-distance / mean)`.
+    fall: Bins,
 }
+
+/// An observation that came from the tail with less than this probability teaches nothing about it.
+const WORTH_A_LOOP: f32 = 0.001;
+
+/// A mean of the tail that differs by less than this share is not worth a new table.
+const WORTH_A_TABLE: f32 = 0.01;
 
 impl Noise {
     pub(super) fn new() -> Self {
-        let mut noise = Self { core: (0.0, 0.0), tail: (0.0, 0.0), observed: 0.0, decay: 0.0 };
+        let mut noise = Self { core: (0.0, 0.0), tail: (0.0, 0.0), observed: 0.0, mean: 0.0, fall: [0.0; BINS] };
         noise.settle();
         noise
     }
 
     fn settle(&mut self) {
-        self.decay = (-WIDTH / self.tail_mean()).exp();
+        let mean = self.tail_mean();
+        if (mean - self.mean).abs() <= WORTH_A_TABLE * self.mean {
+            return;
+        }
+        self.mean = mean;
+        let decay = (-WIDTH / mean).exp();
+        let mut fall = 1.0;
+        for place in self.fall.iter_mut().rev() {
+            *place = fall;
+            fall *= decay;
+        }
+    }
+
+    /// How far the tail has fallen at the bin `last`, for each bin up to it from which it started.
+    fn fallen(&self, last: usize) -> &[f32] {
+        &self.fall[BINS - 1 - last..]
     }
 
     /// Standard deviation of the core.
@@ -75,12 +98,10 @@ impl Noise {
     pub(super) fn likelihood(&self, observed: f32, likelihood: &mut Bins) {
         let (sigma, share) = (self.sigma(), self.tail_share());
         likelihood.fill(ANYTHING * ANYTHING_DENSITY);
-        let mut density = share / self.tail_mean();
-        let reached = observed.clamp(0.0, (BINS - 1) as f32);
-        density *= ((reached.floor() - observed) * WIDTH / self.tail_mean()).exp();
-        for l in likelihood[..=reached as usize].iter_mut().rev() {
-            *l += density;
-            density *= self.decay;
+        let reached = observed.clamp(0.0, (BINS - 1) as f32) as usize;
+        let density = share / self.mean * ((reached as f32 - observed) * WIDTH / self.mean).exp();
+        for (l, fallen) in likelihood.iter_mut().zip(self.fallen(reached)) {
+            *l += density * fallen;
         }
         let scale = WIDTH / sigma;
         let height = (1.0 - share - ANYTHING) / sigma;
@@ -104,18 +125,20 @@ impl Noise {
             weight += w;
             squares += w * z * z;
         }
-        let (mut tail, mut excess) = (0.0, 0.0);
-        let reached = observed.clamp(0.0, (BINS - 1) as f32);
-        let mut density = share / self.tail_mean();
-        for bin in (0..=reached as usize).rev() {
-            let w = before.0[bin] * density;
-            tail += w;
-            excess += w * (reached - bin as f32);
-            density *= self.decay;
-        }
+        let reached = observed.clamp(0.0, (BINS - 1) as f32) as usize;
+        let fallen = self.fallen(reached);
+        let density = share / self.mean;
+        let tail = density * grid::dot(&before.0[..=reached], fallen);
         let scale = evidence.recip();
         if !scale.is_finite() {
             return 0.0;
+        }
+        // how far the tail reached is worth a loop only where there was one
+        let mut excess = 0.0;
+        if tail * scale > WORTH_A_LOOP {
+            for (bin, (p, fallen)) in before.0.iter().zip(fallen).enumerate() {
+                excess += density * p * fallen * (reached - bin) as f32;
+            }
         }
         let keep = 1.0 - 1.0 / MEMORY;
         self.core.0 = keep * self.core.0 + weight * scale;
@@ -128,49 +151,73 @@ impl Noise {
     }
 
     /// For each of `limits` (places on the grid), the probability that an inference under `belief` exceeds it.
-    pub(super) fn exceed(&self, belief: &Belief, limits: &[f32], tails: &mut Tails, misses: &mut [f64]) {
+    pub(super) fn exceed(&self, belief: &Belief, limits: &[f32], misses: &mut [f64]) {
         let (sigma, share) = (self.sigma(), self.tail_share());
-        let (mut sum, mut tail) = (0.0, 0.0);
-        for (bin, p) in belief.0.iter().enumerate() {
-            // what lies below, and what of it reaches up to here
-            tails.below[bin] = sum;
-            sum += p;
-            tail = tail * self.decay + p;
-            tails.reaching[bin] = tail;
-        }
         let scale = WIDTH / sigma;
         let reach = normal::REACH / scale;
+        let sums = Sums::new(belief, self);
         for (limit, miss) in limits.iter().zip(misses) {
             let near = grid::span(limit - reach, limit + reach);
-            let mut core = sum - tails.below.get(near.end).copied().unwrap_or(sum);
+            let mut core = sums.above(near.end);
             for bin in near {
                 core += belief.0[bin] * normal::exceed((limit - bin as f32) * scale);
             }
-            // of what lies below the limit, the tail's share of it that reaches beyond; what lies above is beyond
-            let place = limit.floor();
-            let beyond = if place < 0.0 {
-                sum
+            // what lies above the limit is beyond it; of what lies below, the share of the tail that reaches there
+            let beyond = if *limit < 0.0 {
+                1.0
             } else {
-                let last = (place as usize).min(BINS - 1);
-                let above = sum - tails.below[last] - belief.0[last];
-                above + tails.reaching[last] * ((last as f32 - limit) * WIDTH / self.tail_mean()).exp()
+                let last = (*limit as usize).min(BINS - 1);
+                let fallen = ((last as f32 - limit) * WIDTH / self.mean).exp();
+                sums.above(last + 1) + sums.reaching(last) * fallen
             };
             let anything = ((BINS as f32 - limit) / BINS as f32).clamp(0.0, 1.0);
             let total = (1.0 - share - ANYTHING) * core + share * beyond + ANYTHING * anything;
-            *miss = f64::from(total / sum).clamp(0.0, 1.0);
+            *miss = f64::from(total).clamp(0.0, 1.0);
         }
     }
 }
 
-/// Scratch space of [`Noise::exceed`].
-#[derive(Clone, Debug)]
-pub(super) struct Tails {
-    below: Bins,
-    reaching: Bins,
+/// Bins per block of [`Sums`].
+const BLOCK: usize = 8;
+const BLOCKS: usize = BINS / BLOCK;
+
+/// Sums over a belief from any bin upwards, and what of the tails reaches any bin from below, block by block: every
+/// configuration asks for both.
+struct Sums<'a> {
+    belief: &'a Bins,
+    noise: &'a Noise,
+    /// Of all blocks from this one on.
+    above: [f32; BLOCKS + 1],
+    /// At the last bin of the block before this one.
+    reaching: [f32; BLOCKS + 1],
 }
 
-impl Tails {
-    pub(super) fn new() -> Self {
-        Self { below: [0.0; BINS], reaching: [0.0; BINS] }
+impl<'a> Sums<'a> {
+    fn new(belief: &'a Belief, noise: &'a Noise) -> Self {
+        let belief = &belief.0;
+        let (mut above, mut reaching) = ([0.0; BLOCKS + 1], [0.0; BLOCKS + 1]);
+        for block in (0..BLOCKS).rev() {
+            above[block] = above[block + 1] + belief[BLOCK * block..BLOCK * (block + 1)].iter().sum::<f32>();
+        }
+        let (within, across) = (noise.fallen(BLOCK - 1), noise.fallen(BLOCK)[0]);
+        for block in 0..BLOCKS {
+            let inside: f32 = belief[BLOCK * block..BLOCK * (block + 1)].iter().zip(within).map(|(p, f)| p * f).sum();
+            reaching[block + 1] = reaching[block] * across + inside;
+        }
+        Self { belief, noise, above, reaching }
+    }
+
+    /// The probability of `bin` and all bins above it.
+    fn above(&self, bin: usize) -> f32 {
+        let block = bin.div_ceil(BLOCK);
+        self.above[block] + self.belief[bin..BLOCK * block].iter().sum::<f32>()
+    }
+
+    /// What of the tails that start at `bin` or below reaches it.
+    fn reaching(&self, bin: usize) -> f32 {
+        let (block, inside) = (bin / BLOCK, bin % BLOCK);
+        let below = self.reaching[block] * self.noise.fallen(inside + 1)[0];
+        let near = self.belief[BLOCK * block..=bin].iter().zip(self.noise.fallen(inside));
+        below + near.map(|(p, fallen)| p * fallen).sum::<f32>()
     }
 }

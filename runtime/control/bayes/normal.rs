@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 /// Beyond this many standard deviations the density is taken for 0.
-pub(super) const REACH: f32 = 5.0;
+pub(super) const REACH: f32 = 4.0;
 
 /// Table entries per standard deviation; with linear interpolation the error stays below 3e-6.
 const PER_SIGMA: f32 = 128.0;
