@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, select};
 
 use super::faults::Repeated;
-use super::probe::LatestSignals;
 use super::publishing::Outbox;
+use super::signals::LatestSignals;
 use super::stop::Stop;
 use crate::engine::{Decision, Engine};
 use crate::sense::Clock;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, select};
 
 use super::inference::Inference;
-use super::probe::LatestSignals;
 use super::publishing::{Outbox, Publishing};
 use super::sensing::{Sensed, Sensing};
+use super::signals::LatestSignals;
 use super::stop::Stop;
 use crate::control::SignalProbe;
 use crate::engine::{Decision, Engine, PublishReserve};
