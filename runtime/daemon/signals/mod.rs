@@ -1,12 +1,15 @@
 //! What the system tells of its load, read in a thread of its own, so that no inference ever waits for it.
 //!
 //! Every signal stands for itself: a file that is missing, unreadable or full of nonsense makes that one signal
-//! missing, and is told once, at debug level.
+//! missing, and is told once, at debug level. Where the kernel permits, a rise in pressure brings the next reading
+//! forward.
 
 mod cpu;
 mod latest;
 mod pressure;
+mod sampling;
 mod sysfs;
+mod trigger;
 
 use std::fs::File;
 use std::io::Read;
@@ -22,6 +25,7 @@ use crate::sense::{Clock, MonotonicClock};
 
 pub use self::cpu::cpu_name;
 pub(super) use self::latest::LatestSignals;
+pub(super) use self::sampling::Sampling;
 
 /// More than any of the files holds; what follows is not read.
 const LONGEST: u64 = 4096;
