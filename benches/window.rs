@@ -2,13 +2,14 @@
 //!
 //! `cargo bench --bench window` prints criterion's figures, and then ratios that were measured in turns, which hold on
 //! a noisy machine: one inference through gaitd's ladder against a bare loop over tract, and everything else that a
-//! window costs against the inference of `1.00x-128`.
+//! window costs against the inference of `1.00x-128`. Signals of load are read at their own pace, apart from each other,
+//! for that is what a reading costs in a daemon.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use gaitd::control::{Demand, PolicySpec, SignalProbe, Signals};
+use gaitd::control::{self, Demand, PolicySpec, SignalProbe, Signals};
 use gaitd::daemon::SystemProbe;
 use gaitd::engine::{Decision, Engine, PublishReserve};
 use gaitd::ladder::{Effort, Ladder, Manifest, ModelStore, ProfileKey, measure};
@@ -17,10 +18,19 @@ use gaitd::sense::{Clock, MonotonicClock, Reading, Sample};
 use gaitd::window::{Intake, Window};
 use tract_onnx::prelude::*;
 
+/// The room between the signals' thread and the engine, which the library keeps to itself.
+#[path = "../runtime/daemon/signals/latest.rs"]
+#[allow(unused_imports, reason = "its tests run with the library's")]
+mod latest;
+
 /// Turns that a ratio is taken over.
 const ROUNDS: usize = 200;
 /// Inferences per turn.
 const BURST: usize = 20;
+/// Readings of the signals that a median is taken over.
+const READINGS: usize = 40;
+/// From one of them to the next; less, and the load would not be read each time.
+const READING_INTERVAL: Duration = Duration::from_millis(250);
 
 fn ladder() -> Ladder {
     Ladder::load(&ModelStore::Embedded).expect("the shipped ladder")
@@ -133,7 +143,29 @@ fn windows(criterion: &mut Criterion) {
         b.iter_custom(|windows| (0..windows).map(|_| rest.hop()).sum());
     });
     let mut probe = SystemProbe::new(&[]);
-    criterion.bench_function("signals/one reading", |b| b.iter(|| probe.read()));
+    criterion.bench_function("signals/a reading brought forward", |b| b.iter(|| probe.read()));
+    let mut latest = latest::LatestSignals::default();
+    latest.set(Signals::cpu(0.5), Duration::ZERO);
+    criterion.bench_function("signals/the latest reading", |b| b.iter(|| latest.get(black_box(Duration::ZERO))));
+}
+
+/// What whole readings of the signals cost, each after a pause.
+fn readings() {
+    let mut probe = SystemProbe::new(&[]);
+    let mut times: Vec<f64> = (0..READINGS)
+        .map(|_| {
+            std::thread::sleep(READING_INTERVAL);
+            let start = Instant::now();
+            black_box(probe.read());
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    let median = median(&mut times);
+    println!(
+        "\none reading of the signals: {median:.0} us, at most {:.0} us; the last one: {:?}",
+        times[times.len() - 1],
+        probe.read()
+    );
 }
 
 fn median(times: &mut [f64]) -> f64 {
@@ -189,6 +221,7 @@ fn main() {
     criterion.final_summary();
     // `cargo test` runs benches with this flag, to see that they start
     if !std::env::args().any(|argument| argument == "--test") {
+        readings();
         ratios();
     }
 }

@@ -44,6 +44,10 @@ fn the_embedded_default_recognises_its_simulated_wearer() {
         assert!((number(budget) - number(latency) - number(slack)).abs() < 1e-9);
         assert_eq!(decision["miss"], number(slack) < 0.0);
         assert!(number("predicted_ms") > 0.0 && decision["reason"].is_string());
+        for share in ["cpu", "pressure", "frequency"] {
+            let share = &decision["signals"].as_object().unwrap()[share];
+            assert!(share.is_null() || (0.0..=1.0).contains(&share.as_f64().unwrap()), "{decision}");
+        }
     }
     let summary = summary(stdout);
     assert_eq!(summary["windows"]["produced"], summary["windows"]["published"]);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, select};
 
 use super::faults::Repeated;
-use super::probe::LatestSignals;
 use super::publishing::Outbox;
+use super::signals::LatestSignals;
 use super::stop::Stop;
 use crate::engine::{Decision, Engine};
 use crate::sense::Clock;
@@ -61,7 +61,8 @@ impl Inference {
     /// Decides one window; false when nobody is left to publish it.
     fn decide(&mut self, window: &Window, recycled: &Receiver<Box<Decision>>) -> bool {
         let Ok(mut decision) = recycled.recv() else { return false };
-        match self.engine.decide(window, self.signals.get(), self.clock.as_ref(), &mut decision) {
+        let signals = self.signals.get(self.clock.now());
+        match self.engine.decide(window, signals, self.clock.as_ref(), &mut decision) {
             Ok(()) => {
                 self.decided += 1;
                 self.outbox.send(decision)

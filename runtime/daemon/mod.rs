@@ -1,22 +1,22 @@
 //! The daemon: threads, bounded channels, signals and a clean end around one engine.
 //!
-//! One thread reads and conditions samples, one runs the engine, one writes. All channels are bounded, and buffers
-//! travel back to where they are filled, so that the steady state allocates nothing. When the engine falls behind a
-//! live stream, the newest window wins and the older one is counted as dropped; a source that can wait (a recording
-//! read as fast as possible) waits instead.
+//! One thread reads and conditions samples, one runs the engine, one writes, and one reads the signals of load, for
+//! which nobody waits. All channels are bounded, and buffers travel back to where they are filled, so that the steady
+//! state allocates nothing. When the engine falls behind a live stream, the newest window wins and the older one is
+//! counted as dropped; a source that can wait (a recording read as fast as possible) waits instead.
 
 mod config;
 mod faults;
 mod inference;
-mod probe;
 mod publishing;
 mod run;
 mod sensing;
+mod signals;
 mod source;
 mod stop;
 
 pub use config::{Config, ConfigError, Control, Output, SourceSpec};
-pub use probe::{SystemProbe, cpu_name};
 pub use run::{DaemonError, Ending, Plan, run};
+pub use signals::{SystemProbe, cpu_name};
 pub use source::{OpenError, Opened};
 pub use stop::Stop;

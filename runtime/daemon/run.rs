@@ -8,9 +8,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, select};
 
 use super::inference::Inference;
-use super::probe::LatestSignals;
 use super::publishing::{Outbox, Publishing};
 use super::sensing::{Sensed, Sensing};
+use super::signals::{LatestSignals, Sampling};
 use super::stop::Stop;
 use crate::control::SignalProbe;
 use crate::engine::{Decision, Engine, PublishReserve};
@@ -62,6 +62,9 @@ pub enum DaemonError {
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    /// A pipe between threads could not be made.
+    #[error("cannot make a pipe between threads: {0}")]
+    Pipe(std::io::Error),
     /// A thread ended in a way that it never should.
     #[error("internal error: the {0} thread panicked; please report this with the log")]
     Panicked(&'static str),
@@ -81,7 +84,7 @@ pub struct Ending {
 /// Runs `plan` until its source ends or `stop` is asked.
 ///
 /// # Errors
-/// When a thread cannot be started, or panicked. A failing source or output is told in the [`Ending`], with the
+/// When a thread or a pipe between threads cannot be made, or a thread panicked. A failing source or output is told in the [`Ending`], with the
 /// account of what was done before.
 pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
     let Plan { source, lossless, truth, intake, engine, reserve, probe, context, text, output, cpus, clock } = plan;
@@ -102,14 +105,13 @@ pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
     let (decisions, outgoing) = bounded(OUTPUT_QUEUE);
     let (sensing_goes_on, sensing_over) = bounded(0);
     let (halt_engine, engine_halted) = bounded(0);
-    let (running, run_over) = bounded(0);
+    // a pipe, for the signals' thread waits for the kernel too
+    let (run_over, running) = std::io::pipe().map_err(DaemonError::Pipe)?;
     let signals = LatestSignals::default();
     let sensed = Arc::default();
 
-    let signals_thread = {
-        let signals = signals.clone();
-        spawn("signals", other_cpu, move || signals.follow(probe, &run_over))?
-    };
+    let sampling = Sampling::new(probe, signals.clone(), Arc::clone(&clock));
+    let signals_thread = spawn("signals", other_cpu, move || sampling.follow(&run_over))?;
     let publishing = Publishing::new(context, text, output, truth, reserve, Arc::clone(&clock), stop.clone());
     let outbox = Outbox::new(decisions, (!lossless).then(|| outgoing.clone()), spare_decisions.clone());
     let publish_thread = spawn("publish", other_cpu, move || publishing.follow(&outgoing, &spare_decisions))?;
