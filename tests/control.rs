@@ -310,7 +310,7 @@ proptest! {
             outlook,
             cost_limit: *cost_limit,
         };
-        let (rung, reason) = pick(misses, &situation, 1.0 / 6.0);
+        let (rung, reason) = pick(misses, &situation, demand.miss_target, 1.0 / 6.0);
         let expected = |rung: usize| outlook[rung].accuracy * (1.0 - misses[rung]) + misses[rung] / 6.0;
         let least = misses.iter().copied().fold(1.0, f64::min);
         let on_time: Vec<usize> =
@@ -339,6 +339,6 @@ proptest! {
         }
         let pinned = Demand { pinned: Some(misses.len() - 1), ..*demand };
         let situation = Situation { demand: &pinned, ..situation };
-        prop_assert_eq!(pick(misses, &situation, 1.0 / 6.0), (misses.len() - 1, Reason::Pinned));
+        prop_assert_eq!(pick(misses, &situation, demand.miss_target, 1.0 / 6.0), (misses.len() - 1, Reason::Pinned));
     }
 }
