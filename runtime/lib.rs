@@ -21,6 +21,8 @@ pub mod engine;
 
 pub mod publish;
 
+pub mod figure;
+
 pub mod simulate;
 
 pub mod daemon;
