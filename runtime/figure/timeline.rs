@@ -15,7 +15,8 @@ pub struct Timeline {
     pub x_label: String,
     /// The value axis, with its unit.
     pub y_label: String,
-    /// What the points' colours stand for, in an order that means something: the first is drawn darkest.
+    /// What the points' colours stand for, in an order that means something: those that occur are drawn from dark to
+    /// light.
     pub colours: Vec<String>,
     /// Named parts of the time axis.
     pub spans: Vec<Span>,

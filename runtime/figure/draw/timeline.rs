@@ -11,7 +11,7 @@ const WIDTH: i32 = 1200;
 /// Left and right edge of the panels.
 const LEFT: i32 = 84;
 const RIGHT: i32 = WIDTH - 24;
-/// A panel and the line of text above it.
+/// Least height of a panel, and the line of text above it; what a short legend leaves is shared among the panels.
 const PANEL: i32 = 148;
 const PANEL_TITLE: i32 = 26;
 /// The names of the spans, and the time axis.
@@ -33,14 +33,16 @@ impl Figure for Timeline {
         root.fill(&WHITE).map_err(|error| error.to_string())?;
         let pen = Pen { root, scale };
         let mut y = pen.heading(&self.title, self.caveat.as_deref())?;
-        let axes = Axes::of(self);
+        let mut axes = Axes::of(self);
         y += self.draw_legend(&pen, y, &axes)? + SPAN_NAMES;
         let first = y;
+        let rest = self.size().1 as i32 - y - TIME_AXIS;
+        axes.height = (rest / self.panels.len().max(1) as i32 - PANEL_TITLE).max(PANEL);
         for panel in &self.panels {
             pen.text(&panel.title, 17, INK, HPos::Left, (LEFT, y + PANEL_TITLE / 2))?;
             let top = y + PANEL_TITLE;
             self.draw_panel(&pen, panel, &axes, top)?;
-            y = top + PANEL;
+            y = top + axes.height;
         }
         for span in &self.spans {
             let middle = (axes.x(span.start) + axes.x(span.end)) / 2;
@@ -58,10 +60,7 @@ impl Figure for Timeline {
 
 impl Timeline {
     fn draw_legend<DB: DrawingBackend>(&self, pen: &Pen<'_, DB>, y: i32, axes: &Axes) -> Result<i32, String> {
-        // only what occurs: a ladder can have many configurations that nobody picked
-        let used: Vec<usize> = (0..self.colours.len())
-            .filter(|colour| self.panels.iter().flat_map(|panel| &panel.points).any(|point| point.colour == *colour))
-            .collect();
+        let used = &axes.used;
         let lines = self.panels.first().map_or(&[][..], |panel| &panel.lines);
         let mut names: Vec<&str> = used.iter().map(|&colour| self.colours[colour].as_str()).collect();
         names.extend(lines.iter().map(|line| line.label.as_str()));
@@ -70,7 +69,7 @@ impl Timeline {
         }
         pen.legend(&names, (24, y), RIGHT, |index, (x, y)| {
             if let Some(&colour) = used.get(index) {
-                pen.disc((x, y), 6, self.shade(colour))
+                pen.disc((x, y), 6, axes.shade(colour))
             } else if let Some(line) = lines.get(index - used.len()) {
                 pen.line((x - 12, y), (x + 12, y), line.dashed, 2, INK)
             } else {
@@ -86,7 +85,7 @@ impl Timeline {
         axes: &Axes,
         top: i32,
     ) -> Result<(), String> {
-        let bottom = top + PANEL;
+        let bottom = top + axes.height;
         for span in self.spans.iter().skip(1).step_by(2) {
             pen.rectangle((axes.x(span.start), top), (axes.x(span.end), bottom), RGBColor(244, 244, 244))?;
         }
@@ -97,7 +96,7 @@ impl Timeline {
             pen.text(&format!("{value:.decimals$}"), 15, INK, HPos::Right, (LEFT - 8, y))?;
         }
         for point in &panel.points {
-            let (x, colour) = (axes.x(point.x), self.shade(point.colour));
+            let (x, colour) = (axes.x(point.x), axes.shade(point.colour));
             if point.y > axes.largest {
                 pen.beyond((x, top + 5), colour)?;
             } else {
@@ -118,12 +117,6 @@ impl Timeline {
         }
         pen.line((LEFT, top), (LEFT, bottom), false, 1, INK)?;
         pen.line((LEFT, bottom), (RIGHT, bottom), false, 1, INK)
-    }
-
-    /// The colour of index `colour`: evenly along a scale that grows lighter in every kind of colour vision.
-    fn shade(&self, colour: usize) -> RGBColor {
-        let last = self.colours.len().saturating_sub(1).max(1);
-        along(colour as f64 / last as f64)
     }
 }
 
@@ -146,6 +139,10 @@ struct Axes {
     largest: f64,
     /// Some points lie above the axis.
     beyond: bool,
+    /// Height of a panel.
+    height: i32,
+    /// The colours that occur: a ladder can have many configurations that nobody picked.
+    used: Vec<usize>,
 }
 
 impl Axes {
@@ -168,7 +165,14 @@ impl Axes {
         let lines = steps().map(|step| step.1).fold(0.0, f64::max);
         let largest = (most * 1.05).max(lines * 1.15);
         let largest = if largest > 0.0 && largest.is_finite() { largest } else { 1.0 };
-        Self { time, largest, beyond: values.last().is_some_and(|value| *value > largest) }
+        let used = (0..timeline.colours.len()).filter(|colour| points().any(|point| point.colour == *colour)).collect();
+        Self { time, largest, beyond: values.last().is_some_and(|value| *value > largest), height: PANEL, used }
+    }
+
+    /// The colour of index `colour`: evenly along a scale that grows lighter in every kind of colour vision.
+    fn shade(&self, colour: usize) -> RGBColor {
+        let place = self.used.iter().position(|used| *used == colour).unwrap_or(0);
+        along(place as f64 / self.used.len().saturating_sub(1).max(1) as f64)
     }
 
     fn x(&self, time: f64) -> i32 {
@@ -177,6 +181,6 @@ impl Axes {
     }
 
     fn y(&self, value: f64, bottom: i32) -> i32 {
-        bottom - ((value / self.largest).clamp(0.0, 1.0) * f64::from(PANEL)).round() as i32
+        bottom - ((value / self.largest).clamp(0.0, 1.0) * f64::from(self.height)).round() as i32
     }
 }
