@@ -253,3 +253,11 @@ fn a_lost_co_runner_ends_the_rehearsal_and_is_told() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("the co-runner ended by itself"), "{stderr}");
 }
+
+#[test]
+fn the_shipped_recordings_are_scenarios() {
+    for name in ["recorded-cpu", "recorded-bursts"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/scenarios/{name}.json"));
+        assert_eq!(Scenario::read(&path).unwrap().name, name);
+    }
+}

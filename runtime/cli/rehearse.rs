@@ -270,9 +270,9 @@ fn text(outcome: &Outcome, report: &Report) -> String {
         text.push('\n');
         text += &policies(course);
     }
-    text += "\nslowdown: median latency / latency on the quiet machine\n\
+    text += "\nslowdown: latency / the same configuration's on the quiet machine; best: the most accurate that meets the budget at p50\n\
              late at first: windows late after a harder phase began, until five in a row were on time\n\
-             until best: windows after an easier phase began, until the best configuration that fits was in use again\n\
+             until best: windows after an easier phase began, until the best configuration was in use again\n\
              accuracy: on held-out subjects; a late window counts as a guess\n";
     for warning in &report.warnings {
         text += &format!("warning: {warning}\n");
@@ -290,13 +290,14 @@ fn heading(report: &Report, course: &CourseReport) -> String {
 }
 
 fn phases(course: &CourseReport) -> String {
-    let header = ["phase", "budget ms", "co-runner %", "slowdown", "best that fits"];
+    let header = ["phase", "budget ms", "co-runner %", "slowdown p50", "p95", "best at p50"];
     let rows = course.phases.iter().map(|phase| {
         vec![
             phase.name.clone(),
             phase.budget_ms.to_string(),
             format!("{:.0}", 100.0 * phase.load),
             number(phase.slowdown, 2),
+            number(phase.slowdown_p95, 2),
             phase.best.clone().unwrap_or_else(|| "none".to_owned()),
         ]
     });

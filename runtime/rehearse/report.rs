@@ -81,7 +81,9 @@ pub struct PhaseReport {
     pub load: f64,
     /// Median slowdown of all inferences; 1 is the quiet machine.
     pub slowdown: Option<f64>,
-    /// The most accurate configuration that meets the budget at that slowdown; none if none does.
+    /// Its 95th percentile: how bad it was at times.
+    pub slowdown_p95: Option<f64>,
+    /// The most accurate configuration that meets the budget at the median slowdown; none if none does.
     pub best: Option<String>,
 }
 
@@ -146,12 +148,18 @@ pub struct AfterFall {
     pub until_best: Option<usize>,
 }
 
-/// Median slowdown of the inferences in the phase `phase` of `course`.
-pub(super) fn median_slowdown(outcome: &Outcome, course: &Course, phase: usize) -> Option<f64> {
+/// The slowdown that the share `quantile` of the inferences in the phase `phase` of `course` did not exceed.
+pub(super) fn slowdown_quantile(outcome: &Outcome, course: &Course, phase: usize, quantile: f64) -> Option<f64> {
     let inferences = course.inferences.iter().filter(|inference| inference.phase == phase);
     let mut slowdowns: Vec<f64> = inferences.map(|inference| outcome.slowdown(inference)).collect();
     slowdowns.sort_unstable_by(f64::total_cmp);
-    slowdowns.get(slowdowns.len() / 2).copied()
+    rank(&slowdowns, quantile)
+}
+
+/// The value that the share `quantile` of the sorted `values` does not exceed (nearest rank).
+fn rank(values: &[f64], quantile: f64) -> Option<f64> {
+    let place = (quantile * values.len() as f64).ceil() as usize;
+    values.get(place.max(1) - 1).copied()
 }
 
 impl Outcome {
@@ -194,7 +202,8 @@ impl Outcome {
             name: phase.name.clone(),
             budget_ms: milliseconds(phase.budget),
             load: phase.load,
-            slowdown: median_slowdown(self, course, index),
+            slowdown: slowdown_quantile(self, course, index, 0.5),
+            slowdown_p95: slowdown_quantile(self, course, index, 0.95),
             best: best[index].map(|rung| self.configurations[rung].id.clone()),
         });
         let policies = self.policies.iter().enumerate().map(|(policy, name)| {
@@ -228,7 +237,7 @@ impl Outcome {
 
     /// The most accurate configuration that meets the phase's budget at its median slowdown.
     fn best(&self, course: &Course, phase: usize) -> Option<usize> {
-        let slowdown = median_slowdown(self, course, phase)?;
+        let slowdown = slowdown_quantile(self, course, phase, 0.5)?;
         let budget = course.phases[phase].budget.as_secs_f64();
         (0..self.configurations.len())
             .filter(|&rung| self.configurations[rung].latency.as_secs_f64() * slowdown <= budget)
@@ -260,7 +269,7 @@ impl Outcome {
             late,
             late_share: mean(late as f64),
             mean_ms: mean(latencies.iter().sum()),
-            p95_ms: latencies.get(((0.95 * count as f64).ceil() as usize).max(1) - 1).copied(),
+            p95_ms: rank(&latencies, 0.95),
             accuracy: self.accuracy(course, inferences.iter().copied()),
             switches: inferences.windows(2).filter(|pair| pair[0].rung != pair[1].rung).count(),
             used,

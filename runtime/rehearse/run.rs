@@ -399,7 +399,7 @@ fn weak_loads(outcome: &Outcome) -> Vec<String> {
     for course in &outcome.courses {
         for (index, phase) in course.phases.iter().enumerate().filter(|(_, phase)| phase.load > 0.0) {
             let expected = 1.0 / (1.0 - phase.load);
-            let Some(median) = super::report::median_slowdown(outcome, course, index) else { continue };
+            let Some(median) = super::report::slowdown_quantile(outcome, course, index, 0.5) else { continue };
             if median - 1.0 < 0.5 * (expected - 1.0) {
                 warnings.push(format!(
                     "{}: inferences became slower by a factor of {median:.2} where {expected:.2} was to be expected; \

@@ -156,12 +156,14 @@ impl Axes {
         let (from, to) = times
             .filter(|time| time.is_finite())
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), time| (from.min(time), to.max(time)));
+        // an axis that all but starts at 0 starts there
+        let from = if from > 0.0 && from < 0.02 * to { 0.0 } else { from };
         let time = if from < to { (from, to) } else { (0.0, 1.0) };
 
         // a few points far above must not press all others to the bottom
         let mut values: Vec<f64> = points().map(|point| point.y).filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
-        let most = values.get((values.len() as f64 * 0.98) as usize).copied().unwrap_or(0.0);
+        let most = values.get((values.len() as f64 * 0.995) as usize).copied().unwrap_or(0.0);
         let lines = steps().map(|step| step.1).fold(0.0, f64::max);
         let largest = (most * 1.05).max(lines * 1.15);
         let largest = if largest > 0.0 && largest.is_finite() { largest } else { 1.0 };
