@@ -8,10 +8,13 @@ use gaitd::figure::FigureError;
 use gaitd::ladder::{LoadError, ProfileError};
 use gaitd::rehearse::RehearsalError;
 use gaitd::sense::SenseError;
+use gaitd::simulate::{ScenarioError, UnprofiledError};
 
+/// Everything worked, but what was checked does not hold.
+const FAILED: u8 = 1;
 /// The command line is wrong (`EX_USAGE`).
 pub(super) const USAGE: u8 = 64;
-/// A model, a recording or a stream is wrong (`EX_DATAERR`).
+/// A model, a recording, a stream or a scenario is wrong (`EX_DATAERR`).
 const DATA: u8 = 65;
 /// A file is missing or unreadable (`EX_NOINPUT`).
 const NO_INPUT: u8 = 66;
@@ -61,6 +64,15 @@ fn code(error: &anyhow::Error) -> u8 {
                 SenseError::Read { .. } => IO,
                 _ => DATA,
             };
+        }
+        if let Some(error) = cause.downcast_ref::<ScenarioError>() {
+            return if matches!(error, ScenarioError::Read { .. }) { NO_INPUT } else { DATA };
+        }
+        if cause.is::<super::simulate::NoProfile>() || cause.is::<UnprofiledError>() {
+            return NO_INPUT;
+        }
+        if cause.is::<super::simulate::GoalsMissed>() {
+            return FAILED;
         }
         if cause.is::<PolicyError>() {
             return CONFIG;

@@ -9,6 +9,7 @@ mod profile;
 mod rehearse;
 mod replay;
 mod run;
+mod simulate;
 mod table;
 
 use std::io::Write;
@@ -35,6 +36,7 @@ enum Command {
     Replay(replay::Arguments),
     Ladder(ladder::Arguments),
     Profile(profile::Arguments),
+    Simulate(simulate::Arguments),
     Check(check::Arguments),
     Rehearse(rehearse::Arguments),
     #[command(hide = true)]
@@ -64,6 +66,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Replay(arguments)) => replay::execute(&arguments),
         Some(Command::Ladder(arguments)) => ladder::execute(&arguments),
         Some(Command::Profile(arguments)) => profile::execute(&arguments),
+        Some(Command::Simulate(arguments)) => simulate::execute(&arguments),
         Some(Command::Check(arguments)) => check::execute(&arguments),
         Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
         Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),

@@ -50,15 +50,15 @@ impl<'a> Bound<'a> {
     /// Foretells the next inference and picks the configuration with the highest expected accuracy.
     pub(super) fn choose(&mut self, budget: Duration) -> usize {
         self.predict();
-        // hypotheses of the same slowdown share the work
-        let mut slowdowns: Vec<(f64, f64)> = Vec::new();
+        // hypotheses of a held level share its slowdown, and so the work
+        let mut slowdowns: Vec<(f64, f64)> = self.process.levels.iter().map(|level| (level.slowdown, 0.0)).collect();
         for hypothesis in &self.hypotheses {
-            let slowdown = self.slowdown(hypothesis);
-            match slowdowns.iter_mut().find(|(known, _)| *known == slowdown) {
-                Some((_, probability)) => *probability += hypothesis.probability,
-                None => slowdowns.push((slowdown, hypothesis.probability)),
+            match hypothesis.phase {
+                Phase::Held { .. } => slowdowns[hypothesis.level].1 += hypothesis.probability,
+                Phase::Changing { .. } => slowdowns.push((self.slowdown(hypothesis), hypothesis.probability)),
             }
         }
+        slowdowns.retain(|(_, probability)| *probability > 0.0);
         let expected = |&(latency, accuracy): &(f64, f64)| {
             let limit = (budget.as_secs_f64() / latency).ln();
             let miss: f64 = slowdowns.iter().map(|(s, p)| p * self.process.exceed(limit - s.ln())).sum();
@@ -96,40 +96,50 @@ impl<'a> Bound<'a> {
     }
 
     fn predict(&mut self) {
-        let mut next: Vec<Hypothesis> = Vec::with_capacity(2 * self.hypotheses.len());
-        let mut add = |level: usize, phase: Phase, probability: f64| {
+        let mut next: Vec<Hypothesis> = Vec::with_capacity(self.hypotheses.len() + self.process.levels.len());
+        // several ways lead to the start of a change or of a level; whatever goes on has come one way only
+        let mut starts: Vec<Hypothesis> = Vec::new();
+        let mut start = |level: usize, phase: Phase, probability: f64| {
             if probability <= 0.0 {
                 return;
             }
-            match next.iter_mut().find(|known| known.level == level && known.phase == phase) {
+            match starts.iter_mut().find(|known| known.level == level && known.phase == phase) {
                 Some(known) => known.probability += probability,
-                None => next.push(Hypothesis { level, phase, probability }),
+                None => starts.push(Hypothesis { level, phase, probability }),
             }
         };
-        for Hypothesis { level, phase, probability } in &self.hypotheses {
-            match *phase {
+        for Hypothesis { level, phase, probability } in self.hypotheses.iter().copied() {
+            match phase {
                 Phase::Changing { from, step } if step < self.process.ramp => {
-                    add(*level, Phase::Changing { from, step: step + 1 }, *probability);
+                    next.push(Hypothesis { level, phase: Phase::Changing { from, step: step + 1 }, probability });
                 }
-                Phase::Changing { .. } => add(*level, Phase::Held { age: 1 }, *probability),
+                Phase::Changing { .. } => start(level, Phase::Held { age: 1 }, probability),
                 Phase::Held { age } => {
-                    let dwell = self.process.dwell(*level);
+                    let dwell = self.process.dwell(level);
                     let leave = dwell.hazard(age);
-                    let age = if matches!(dwell, Dwell::Geometric { .. }) { 1 } else { age + 1 };
-                    add(*level, Phase::Held { age }, probability * (1.0 - leave));
-                    let nexts = self.process.nexts(*level);
+                    let stay = probability * (1.0 - leave);
+                    match dwell {
+                        // its age does not matter
+                        Dwell::Geometric { .. } => start(level, Phase::Held { age: 1 }, stay),
+                        Dwell::Uniform { .. } if stay > 0.0 => {
+                            next.push(Hypothesis { level, phase: Phase::Held { age: age + 1 }, probability: stay });
+                        }
+                        Dwell::Uniform { .. } => {}
+                    }
+                    let nexts = self.process.nexts(level);
                     let each = probability * leave / nexts.len() as f64;
                     for next in nexts {
                         let phase = if self.process.ramp > 0 {
-                            Phase::Changing { from: *level, step: 1 }
+                            Phase::Changing { from: level, step: 1 }
                         } else {
                             Phase::Held { age: 1 }
                         };
-                        add(next, phase, each);
+                        start(next, phase, each);
                     }
                 }
             }
         }
+        next.append(&mut starts);
         self.hypotheses = next;
     }
 }
@@ -151,11 +161,7 @@ impl Process {
         let sigma = self.noise.max(1e-4);
         let core = (-0.5 * (log / sigma).powi(2)).exp() / (sigma * (2.0 * std::f64::consts::PI).sqrt());
         let Some(tail) = &self.tail else { return core };
-        // an exponential variable plus a normal one
-        let x = log - tail.scale.ln();
-        let rate = tail.shape;
-        let exponent = rate * (0.5 * rate * sigma * sigma - x);
-        let tailed = rate * exponent.min(700.0).exp() * upper((rate * sigma * sigma - x) / sigma);
+        let tailed = tail.shape * tilted_upper(tail.shape, sigma, log - tail.scale.ln());
         (1.0 - tail.share) * core + tail.share * tailed
     }
 
@@ -165,9 +171,7 @@ impl Process {
         let core = upper(log / sigma);
         let Some(tail) = &self.tail else { return core };
         let x = log - tail.scale.ln();
-        let rate = tail.shape;
-        let exponent = rate * (0.5 * rate * sigma * sigma - x);
-        let tailed = upper(x / sigma) + exponent.min(700.0).exp() * upper((rate * sigma * sigma - x) / sigma);
+        let tailed = upper(x / sigma) + tilted_upper(tail.shape, sigma, x);
         (1.0 - tail.share) * core + tail.share * tailed.min(1.0)
     }
 }
@@ -182,6 +186,19 @@ impl Dwell {
             Self::Uniform { shortest, .. } if age < shortest => 0.0,
             Self::Uniform { longest, .. } => 1.0 / (longest.saturating_sub(age) + 1) as f64,
         }
+    }
+}
+
+/// For the sum of an exponential variable (`rate`) and a normal one (mean 0, `sigma`), the logarithm of a Pareto factor
+/// with its noise: the density at `x` / `rate`, and what the exponential part adds to the probability of exceeding `x`.
+fn tilted_upper(rate: f64, sigma: f64, x: f64) -> f64 {
+    let exponent = rate * (0.5 * rate * sigma * sigma - x);
+    let z = rate * sigma - x / sigma;
+    if z < 25.0 {
+        exponent.exp() * upper(z)
+    } else {
+        // the factors leave the range of numbers, though their product does not
+        (-0.5 * (x / sigma).powi(2)).exp() / (z * (2.0 * std::f64::consts::PI).sqrt())
     }
 }
 

@@ -149,7 +149,7 @@ impl Dwell {
             Self::Geometric { mean } if mean <= 1.0 => 1,
             Self::Geometric { mean } => {
                 let u: f64 = rng.random();
-                1 + ((1.0 - u).ln() / (1.0 - 1.0 / mean).ln()) as usize
+                1 + ((-u).ln_1p() / (-1.0 / mean).ln_1p()) as usize
             }
             Self::Uniform { shortest, longest } => rng.random_range(shortest..=longest),
         }

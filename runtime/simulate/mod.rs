@@ -5,13 +5,22 @@
 //! that is given the true model of the slowdowns; and `best-fixed`, the best single configuration in hindsight.
 
 mod bound;
+mod contender;
 mod draws;
+mod goals;
+mod ladder;
+mod player;
 mod run;
 mod scenario;
+mod score;
 
+pub use contender::Contender;
 pub use draws::{Draw, Draws};
-pub use run::{Contender, ScenarioReport, Score, SimulatedLadder, simulate};
+pub use goals::missed_goals;
+pub use ladder::{SimulatedLadder, UnprofiledError};
+pub use run::{ScenarioReport, simulate};
 pub use scenario::{
     BudgetSpan, Dwell, GivenConfiguration, LadderSpec, Level, LoadKind, LoadSpec, Order, Process, SCHEMA, Scenario,
     ScenarioError, SlowdownSpec, Tail, Trace,
 };
+pub use score::Score;

@@ -1,11 +1,17 @@
 //! `configs/scenarios/*.json`: what a simulation runs on. Every field is documented here.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 /// The schema that this version reads.
 pub const SCHEMA: u32 = 1;
+
+/// Budgets and latencies, milliseconds.
+const MILLISECONDS: RangeInclusive<f64> = 0.001..=60_000.0;
+/// Standard deviations.
+const SCATTER: RangeInclusive<f64> = 0.0..=2.0;
 
 /// One scenario: a ladder, budgets, slowdowns and load signals over time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +62,7 @@ pub enum LadderSpec {
         /// The model directory; the ladder inside the binary if left out. A relative path starts at the scenario file.
         #[serde(default)]
         models: Option<PathBuf>,
-        /// The profiled latencies times this, above 0: a slower device.
+        /// The profiled latencies times this, 0.001 to 1,000,000: a slower device.
         #[serde(default = "one")]
         scale: f64,
     },
@@ -72,7 +78,7 @@ fn one() -> f64 {
 pub struct GivenConfiguration {
     /// Its name.
     pub id: String,
-    /// Profiled latency on an idle device, milliseconds, above 0.
+    /// Profiled latency on an idle device, milliseconds, 0.001 to 60,000.
     pub latency_ms: f64,
     /// Accuracy, a share from 0 to 1.
     pub accuracy: f64,
@@ -84,7 +90,7 @@ pub struct GivenConfiguration {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetSpan {
-    /// The budget, milliseconds, above 0.
+    /// The budget, milliseconds, 0.001 to 60,000.
     pub ms: f64,
     /// It holds for so many inferences, 1 or more.
     pub inferences: usize,
@@ -111,16 +117,16 @@ pub struct Process {
     pub order: Order,
     /// How long a level holds.
     pub dwell: Dwell,
-    /// A change of level takes so many inferences, evenly on a logarithmic scale; 0 changes at once.
+    /// A change of level takes so many inferences, evenly on a logarithmic scale; 0 changes at once, 1,000,000 at most.
     #[serde(default)]
     pub ramp: usize,
-    /// Standard deviation of the logarithm of each inference's latency, 0 or more: 0.05 is about 5 %.
+    /// Standard deviation of the logarithm of each inference's latency, 0 to 2: 0.05 is about 5 %.
     #[serde(default)]
     pub noise: f64,
     /// Inferences that take far longer; none if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail: Option<Tail>,
-    /// Standard deviation of the logarithm of true / profiled latency over the configurations, 0 or more: how wrong
+    /// Standard deviation of the logarithm of true / profiled latency over the configurations, 0 to 2: how wrong
     /// the profile is. Each seed draws its own errors.
     #[serde(default)]
     pub profile_error: f64,
@@ -130,7 +136,7 @@ pub struct Process {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
-    /// Observed latency / profiled latency, above 0.
+    /// Observed latency / profiled latency, 0.001 to 1000.
     pub slowdown: f64,
     /// The load that an honest signal shows at this level, 0 to 1.
     pub load: f64,
@@ -156,14 +162,14 @@ pub enum Order {
 pub enum Dwell {
     /// Each inference may be the level's last, whatever was before.
     Geometric {
-        /// Mean length, 1 or more.
+        /// Mean length, 1 to 1,000,000.
         mean: f64,
     },
     /// From `shortest` to `longest`, each length as likely.
     Uniform {
         /// Least length, 1 or more.
         shortest: usize,
-        /// Greatest length, `shortest` or more.
+        /// Greatest length, `shortest` to 1,000,000.
         longest: usize,
     },
 }
@@ -174,9 +180,9 @@ pub enum Dwell {
 pub struct Tail {
     /// Share of such inferences, 0 to 1.
     pub share: f64,
-    /// Least factor, 1 or more.
+    /// Least factor, 1 to 1000.
     pub scale: f64,
-    /// Exponent of the Pareto distribution, above 0: the smaller, the heavier.
+    /// Exponent of the Pareto distribution, 0.1 to 100: the smaller, the heavier.
     pub shape: f64,
 }
 
@@ -187,7 +193,7 @@ pub struct LoadSpec {
     /// What it shows.
     #[serde(default)]
     pub kind: LoadKind,
-    /// Standard deviation of its error, 0 or more.
+    /// Standard deviation of its error, 0 to 2.
     #[serde(default)]
     pub noise: f64,
     /// It shows what was so many inferences ago.
@@ -211,6 +217,19 @@ pub enum LoadKind {
     TurnsUnrelated,
     /// Always the first level's load.
     Stuck,
+}
+
+impl LoadKind {
+    /// The name under which it stands in scenarios and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Honest => "honest",
+            Self::Unrelated => "unrelated",
+            Self::TurnsUnrelated => "turns-unrelated",
+            Self::Stuck => "stuck",
+        }
+    }
 }
 
 /// Recorded slowdowns and signals, one entry per inference in each list.
@@ -288,6 +307,18 @@ impl Scenario {
         }
     }
 
+    /// What the load signal is: the name of its kind, or `recorded` in a trace; `None` where there is none.
+    #[must_use]
+    pub fn load_signal(&self) -> Option<&'static str> {
+        match &self.slowdown {
+            SlowdownSpec::Process(_) => self.load.map(|load| load.kind.name()),
+            SlowdownSpec::Trace(trace) => {
+                let told = |signal: &[Option<f64>]| signal.iter().any(Option::is_some);
+                (told(&trace.cpu) || told(&trace.pressure)).then_some("recorded")
+            }
+        }
+    }
+
     /// Everything that is out of range, in sentences.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
@@ -302,15 +333,18 @@ impl Scenario {
         );
         self.ladder.check(&mut problems);
         problems.unless(!self.budgets.is_empty(), "budgets is empty; at least one is needed");
-        problems.unless(self.budgets.iter().all(|b| positive(b.ms)), "budgets: ms must be above 0");
-        problems.unless(self.budgets.iter().all(|b| b.inferences > 0), "budgets: inferences must be 1 or more");
+        for (index, budget) in self.budgets.iter().enumerate() {
+            let place = format!("budgets[{index}]");
+            problems.range(&format!("{place}.ms"), budget.ms, MILLISECONDS);
+            problems.unless(budget.inferences > 0, &format!("{place}.inferences must be 1 or more"));
+        }
         problems.unless(share(self.miss_target), "miss_target must be a share from 0 to 1");
         match &self.slowdown {
             SlowdownSpec::Process(process) => process.check(&mut problems),
             SlowdownSpec::Trace(trace) => trace.check(&mut problems),
         }
         if let Some(load) = &self.load {
-            problems.unless(not_negative(load.noise), "load.noise must be 0 or more");
+            problems.range("load.noise", load.noise, SCATTER);
             problems.unless(share(load.missing), "load.missing must be a share from 0 to 1");
             problems
                 .unless(matches!(self.slowdown, SlowdownSpec::Process(_)), "load: a trace brings its own load signal");
@@ -329,13 +363,13 @@ impl LadderSpec {
                 problems.unless(!configurations.is_empty(), "ladder.configurations is empty; at least one is needed");
                 for (index, c) in configurations.iter().enumerate() {
                     let place = format!("ladder.configurations[{index}]");
-                    problems.unless(positive(c.latency_ms), &format!("{place}.latency_ms must be above 0"));
+                    problems.range(&format!("{place}.latency_ms"), c.latency_ms, MILLISECONDS);
                     problems.unless(share(c.accuracy), &format!("{place}.accuracy must be a share from 0 to 1"));
                     let twice = configurations[..index].iter().any(|other| other.id == c.id);
                     problems.unless(!twice, &format!("{place}.id {:?} stands twice", c.id));
                 }
             }
-            Self::Model { scale, .. } => problems.unless(positive(*scale), "ladder.scale must be above 0"),
+            Self::Model { scale, .. } => problems.range("ladder.scale", *scale, 0.001..=1e6),
         }
     }
 }
@@ -346,19 +380,19 @@ impl Process {
         self.dwell.check("slowdown.dwell", problems);
         for (index, level) in self.levels.iter().enumerate() {
             let place = format!("slowdown.levels[{index}]");
-            problems.unless(positive(level.slowdown), &format!("{place}.slowdown must be above 0"));
+            problems.range(&format!("{place}.slowdown"), level.slowdown, 0.001..=1000.0);
             problems.unless(share(level.load), &format!("{place}.load must be a share from 0 to 1"));
             if let Some(dwell) = &level.dwell {
                 dwell.check(&format!("{place}.dwell"), problems);
             }
         }
         problems.unless(self.ramp <= 1_000_000, "slowdown.ramp must be at most 1,000,000 inferences");
-        problems.unless(not_negative(self.noise), "slowdown.noise must be 0 or more");
-        problems.unless(not_negative(self.profile_error), "slowdown.profile_error must be 0 or more");
+        problems.range("slowdown.noise", self.noise, SCATTER);
+        problems.range("slowdown.profile_error", self.profile_error, SCATTER);
         if let Some(tail) = &self.tail {
             problems.unless(share(tail.share), "slowdown.tail.share must be a share from 0 to 1");
-            problems.unless(tail.scale >= 1.0 && tail.scale.is_finite(), "slowdown.tail.scale must be 1 or more");
-            problems.unless(positive(tail.shape), "slowdown.tail.shape must be above 0");
+            problems.range("slowdown.tail.scale", tail.scale, 1.0..=1000.0);
+            problems.range("slowdown.tail.shape", tail.shape, 0.1..=100.0);
         }
     }
 }
@@ -366,9 +400,7 @@ impl Process {
 impl Dwell {
     fn check(&self, place: &str, problems: &mut Problems) {
         match self {
-            Self::Geometric { mean } => {
-                problems.unless(*mean >= 1.0 && mean.is_finite(), &format!("{place}.mean must be 1 or more"));
-            }
+            Self::Geometric { mean } => problems.range(&format!("{place}.mean"), *mean, 1.0..=1e6),
             Self::Uniform { shortest, longest } => {
                 let fit = *shortest >= 1 && shortest <= longest && *longest <= 1_000_000;
                 problems.unless(fit, &format!("{place}: 1 <= shortest <= longest <= 1,000,000 must hold"));
@@ -409,14 +441,15 @@ impl Problems {
             self.0.push(problem.to_owned());
         }
     }
+
+    fn range(&mut self, place: &str, value: f64, range: RangeInclusive<f64>) {
+        let (least, greatest) = (range.start(), range.end());
+        self.unless(range.contains(&value), &format!("{place} is {value}, and must be from {least} to {greatest}"));
+    }
 }
 
 fn positive(x: f64) -> bool {
     x > 0.0 && x.is_finite()
-}
-
-fn not_negative(x: f64) -> bool {
-    x >= 0.0 && x.is_finite()
 }
 
 fn share(x: f64) -> bool {
