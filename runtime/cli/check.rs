@@ -1,21 +1,22 @@
-//! `gaitd check`: says what is wrong with a configuration or a model, and where, before it is used.
+//! `gaitd check`: says what is wrong with a configuration, a model or a scenario, and where, before it is used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use gaitd::daemon::Config;
 use gaitd::ladder::ModelStore;
+use gaitd::simulate::{LadderSpec, Scenario, SlowdownSpec};
 use serde::Serialize;
 
-/// Check configuration files and model directories without running them
+/// Check configuration files, model directories and scenarios without running them
 #[derive(clap::Args)]
 #[command(
     after_help = "A model is checked whole: its manifest, every file's SHA-256, and every configuration against \
                         the golden vectors.\n\nExample: gaitd check configs/default.json models/uci-har-cnn"
 )]
 pub(super) struct Arguments {
-    /// Configuration files (JSON) and model directories
-    #[arg(required = true, value_name = "CONFIG|MODEL_DIR")]
+    /// Configuration files (JSON), model directories and scenarios (JSON)
+    #[arg(required = true, value_name = "CONFIG|MODEL_DIR|SCENARIO")]
     paths: Vec<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
@@ -40,8 +41,13 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let mut first_error = None;
     let mut checked = Vec::new();
     for path in &arguments.paths {
-        let (kind, outcome) =
-            if path.is_dir() { ("model", check_model(path)) } else { ("configuration", check_config(path)) };
+        let (kind, outcome) = if path.is_dir() {
+            ("model", check_model(path))
+        } else if is_scenario(path) {
+            ("scenario", check_scenario(path))
+        } else {
+            ("configuration", check_config(path))
+        };
         let valid = outcome.is_ok();
         let message = outcome.unwrap_or_else(|error| {
             let message = format!("{error:#}");
@@ -59,7 +65,34 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     first_error.map_or(Ok(()), |error| Err(error.context("not everything is valid")))
 }
 
-fn check_config(path: &std::path::Path) -> anyhow::Result<String> {
+/// Whether the file is a scenario rather than a configuration: only scenarios have slowdowns.
+fn is_scenario(path: &Path) -> bool {
+    let value = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    value.is_some_and(|value| value.get("slowdown").is_some())
+}
+
+fn check_scenario(path: &Path) -> anyhow::Result<String> {
+    let scenario = Scenario::read(path)?;
+    let configurations = match &scenario.ladder {
+        LadderSpec::Given { configurations, .. } => configurations.len(),
+        LadderSpec::Model { models, .. } => {
+            let store = super::model::store(models.as_deref());
+            super::model::load(&store).context(path.display().to_string())?.rungs().len()
+        }
+    };
+    let slowdowns = match &scenario.slowdown {
+        SlowdownSpec::Process(process) => format!("slowdown levels: {}", process.levels.len()),
+        SlowdownSpec::Trace(trace) => format!("recorded slowdowns: {}", trace.slowdown.len()),
+    };
+    Ok(format!(
+        "scenario {}; configurations: {configurations}, {slowdowns}, inferences: {} x {} seeds",
+        scenario.name,
+        scenario.inferences,
+        scenario.seeds.len()
+    ))
+}
+
+fn check_config(path: &Path) -> anyhow::Result<String> {
     let config = Config::read(path)?;
     config.check()?;
     // the policy may name a configuration, so the model decides whether it is valid
@@ -75,7 +108,7 @@ fn check_config(path: &std::path::Path) -> anyhow::Result<String> {
     ))
 }
 
-fn check_model(path: &std::path::Path) -> anyhow::Result<String> {
+fn check_model(path: &Path) -> anyhow::Result<String> {
     let ladder = super::model::load(&ModelStore::directory(path))?;
     let manifest = ladder.manifest();
     Ok(format!(

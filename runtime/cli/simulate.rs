@@ -7,7 +7,9 @@ use anyhow::{Context, bail};
 use gaitd::daemon::{Config, cpu_name};
 use gaitd::figure::{self, Bars, FigureError, Series};
 use gaitd::ladder::{Profile, ProfileKey};
-use gaitd::simulate::{Contender, LadderSpec, Scenario, ScenarioReport, Score, SimulatedLadder, missed_goals, simulate};
+use gaitd::simulate::{
+    Contender, LadderSpec, Scenario, ScenarioReport, Score, SimulatedLadder, missed_goals, simulate,
+};
 use serde::Serialize;
 
 use super::table::{percent, table};
@@ -35,7 +37,7 @@ pub(super) struct Arguments {
     /// Use the seeds from 0 to N - 1 [default: as the scenario says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: Option<u32>,
-    /// Draw each policy's gap to the oracle (.svg or .png)
+    /// Draw each policy's gap to the oracle (.svg or .png); fixed and step only where --policies names them
     #[arg(long, value_name = "FILE", value_parser = figure_name)]
     figure: Option<PathBuf>,
     /// Fail where bayes misses one of its goals
@@ -134,7 +136,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         super::print(&text(&report.scenarios))?;
     }
     if let Some(path) = &arguments.figure {
-        bars(&report.scenarios).save(path)?;
+        bars(&report.scenarios, &arguments.policies).save(path)?;
     }
     if missed.is_empty() { Ok(()) } else { Err(GoalsMissed(missed).into()) }
 }
@@ -145,11 +147,7 @@ fn contenders(flags: &[ContenderFlag]) -> Vec<Contender> {
     contenders
 }
 
-fn prepare(
-    path: &Path,
-    arguments: &Arguments,
-    ladders: &mut Ladders,
-) -> anyhow::Result<(Scenario, SimulatedLadder)> {
+fn prepare(path: &Path, arguments: &Arguments, ladders: &mut Ladders) -> anyhow::Result<(Scenario, SimulatedLadder)> {
     let mut scenario = Scenario::read(path)?;
     if let Some(inferences) = arguments.inferences {
         scenario.inferences = inferences as usize;
@@ -272,17 +270,37 @@ fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
-fn bars(reports: &[ScenarioReport]) -> Bars {
-    let gap = |report: &ScenarioReport, name: &str| report.score(name).map(|score| score.gap_to_oracle);
-    let series = policies(reports).filter(|score| score.name != "oracle").map(|score| Series {
-        name: if score.reference { format!("{} (reference)", score.name) } else { score.name.clone() },
-        values: reports.iter().map(|report| gap(report, &score.name)).collect(),
-    });
+/// Policies that lose so much more than all others that beside them nothing could be told apart.
+const FAR_BEHIND: [ContenderFlag; 2] = [ContenderFlag::Fixed, ContenderFlag::Step];
+
+/// Each policy's gap to the oracle; those far behind only where `asked` names them.
+fn bars(reports: &[ScenarioReport], asked: &[ContenderFlag]) -> Bars {
+    let gaps = |score: &Score| -> Vec<Option<f64>> {
+        reports.iter().map(|report| report.score(&score.name).map(|score| score.gap_to_oracle)).collect()
+    };
+    let behind = |score: &Score| {
+        FAR_BEHIND.iter().any(|flag| flag.name() == score.name && !asked.contains(flag)).then(|| {
+            let gaps = || gaps(score).into_iter().flatten();
+            let (least, most) = (gaps().fold(f64::INFINITY, f64::min), gaps().fold(0.0, f64::max));
+            format!("{} ({least:.1} to {most:.1})", score.name)
+        })
+    };
+    let left_out: Vec<String> = policies(reports).filter_map(behind).collect();
+    let mut caveat = "simulated; a late inference counts as a guess".to_owned();
+    if !left_out.is_empty() {
+        caveat += &format!("; not drawn: {}", left_out.join(", "));
+    }
+    let drawn = policies(reports).filter(|score| score.name != "oracle" && behind(score).is_none());
     Bars {
         title: "Accuracy lost against an oracle that knows each latency beforehand".to_owned(),
-        caveat: Some("simulated; a late inference counts as a guess".to_owned()),
+        caveat: Some(caveat),
         y_label: "gap to the oracle, percentage points".to_owned(),
         groups: reports.iter().map(|report| report.name.clone()).collect(),
-        series: series.collect(),
+        series: drawn
+            .map(|score| Series {
+                name: if score.reference { format!("{} (reference)", score.name) } else { score.name.clone() },
+                values: gaps(score),
+            })
+            .collect(),
     }
 }

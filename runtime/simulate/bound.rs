@@ -154,55 +154,112 @@ impl Process {
             Order::Random => (0..levels).filter(|next| *next != level).collect(),
         }
     }
-
-    /// Density of the logarithm of one inference's scatter.
-    fn density(&self, log: f64) -> f64 {
-        // without any noise a density does not exist; a narrow one takes its place
-        let sigma = self.noise.max(1e-4);
-        let core = (-0.5 * (log / sigma).powi(2)).exp() / (sigma * (2.0 * std::f64::consts::PI).sqrt());
-        let Some(tail) = &self.tail else { return core };
-        let tailed = tail.shape * tilted_upper(tail.shape, sigma, log - tail.scale.ln());
-        (1.0 - tail.share) * core + tail.share * tailed
-    }
-
-    /// Probability that the logarithm of one inference's scatter exceeds `log`.
-    fn exceed(&self, log: f64) -> f64 {
-        let sigma = self.noise.max(1e-4);
-        let core = upper(log / sigma);
-        let Some(tail) = &self.tail else { return core };
-        let x = log - tail.scale.ln();
-        let tailed = upper(x / sigma) + tilted_upper(tail.shape, sigma, x);
-        (1.0 - tail.share) * core + tail.share * tailed.min(1.0)
-    }
 }
 
-impl Dwell {
-    /// Chance that an inference is the level's last, when it is its `age`th.
-    fn hazard(&self, age: usize) -> f64 {
-        match *self {
-            // age 0 stands before the first inference of all
-            _ if age == 0 => 0.0,
-            Self::Geometric { mean } => 1.0 / mean,
-            Self::Uniform { shortest, .. } if age < shortest => 0.0,
-            Self::Uniform { longest, .. } => 1.0 / (longest.saturating_sub(age) + 1) as f64,
+#[cfg(test)]
+mod tests {
+    use super::super::draws::Draws;
+    use super::super::scenario::{Scenario, SlowdownSpec};
+    use super::*;
+
+    const GUESS: f64 = 1.0 / 6.0;
+    const RUNGS: [(f64, f64); 3] = [(0.0065, 0.9258), (0.0189, 0.965), (0.0424, 0.982)];
+    const SLOWDOWNS: [f64; 2] = [1.0, 1.75];
+    const NOISE: f64 = 0.2;
+
+    /// A forward filter over (level, age) by the textbook: a dense matrix, made from the probabilities of the lengths.
+    struct Dense {
+        /// Probability of a state before the next inference, `[level][age - 1]`.
+        states: Vec<Vec<f64>>,
+        /// Probability that a level that has held for age inferences ends with this one, `[level][age - 1]`.
+        leaves: [Vec<f64>; 2],
+    }
+
+    impl Dense {
+        /// `lengths`: probability that a level holds for age inferences, `[level][age - 1]`.
+        fn new(lengths: [Vec<f64>; 2]) -> Self {
+            let mut states: Vec<Vec<f64>> = lengths.iter().map(|lengths| vec![0.0; lengths.len()]).collect();
+            states[0][0] = 1.0;
+            let leaves = lengths.map(|lengths| {
+                let survived = |age: usize| lengths[age..].iter().sum::<f64>();
+                (0..lengths.len()).map(|age| lengths[age] / survived(age).max(f64::MIN_POSITIVE)).collect()
+            });
+            Self { states, leaves }
+        }
+
+        fn choose(&self, budget: f64) -> usize {
+            let expected = |(latency, accuracy): (f64, f64)| {
+                let on_time: f64 = (0..2)
+                    .map(|level| {
+                        let z = (budget / (latency * SLOWDOWNS[level])).ln() / NOISE;
+                        self.states[level].iter().sum::<f64>() * 0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
+                    })
+                    .sum();
+                accuracy * on_time + GUESS * (1.0 - on_time)
+            };
+            let expected = RUNGS.map(expected);
+            (0..3).max_by(|a, b| expected[*a].total_cmp(&expected[*b])).unwrap()
+        }
+
+        fn observe(&mut self, slowdown: f64) {
+            let likelihood = SLOWDOWNS.map(|level| (-0.5 * ((slowdown / level).ln() / NOISE).powi(2)).exp());
+            let mut next: Vec<Vec<f64>> = self.states.iter().map(|ages| vec![0.0; ages.len()]).collect();
+            for level in 0..2 {
+                for age in 0..self.states[level].len() {
+                    let posterior = self.states[level][age] * likelihood[level];
+                    let leave = self.leaves[level][age];
+                    next[1 - level][0] += posterior * leave;
+                    if age + 1 < self.states[level].len() {
+                        next[level][age + 1] += posterior * (1.0 - leave);
+                    }
+                }
+            }
+            let sum: f64 = next.iter().flatten().sum();
+            next.iter_mut().flatten().for_each(|p| *p /= sum);
+            self.states = next;
         }
     }
-}
 
-/// For the sum of an exponential variable (`rate`) and a normal one (mean 0, `sigma`), the logarithm of a Pareto factor
-/// with its noise: the density at `x` / `rate`, and what the exponential part adds to the probability of exceeding `x`.
-fn tilted_upper(rate: f64, sigma: f64, x: f64) -> f64 {
-    let exponent = rate * (0.5 * rate * sigma * sigma - x);
-    let z = rate * sigma - x / sigma;
-    if z < 25.0 {
-        exponent.exp() * upper(z)
-    } else {
-        // the factors leave the range of numbers, though their product does not
-        (-0.5 * (x / sigma).powi(2)).exp() / (z * (2.0 * std::f64::consts::PI).sqrt())
+    /// Follows the bound and the dense filter through the same draws, and returns how often each rung was picked.
+    fn follow(dwells: [serde_json::Value; 2], mut dense: Dense) -> [usize; 3] {
+        let level = |i: usize| serde_json::json!({"slowdown": SLOWDOWNS[i], "load": 0, "dwell": dwells[i]});
+        let scenario: Scenario = serde_json::from_value(serde_json::json!({
+            "schema": 1, "name": "two", "about": "", "ladder": {"kind": "model"},
+            "budgets": [{"ms": 70, "inferences": 50}, {"ms": 45, "inferences": 50}],
+            "slowdown": {"kind": "process", "levels": [level(0), level(1)], "dwell": dwells[0], "noise": NOISE},
+            "inferences": 4000, "seeds": [0]
+        }))
+        .unwrap();
+        let SlowdownSpec::Process(process) = &scenario.slowdown else { panic!("a process") };
+        let mut bound = Bound::new(process, RUNGS.to_vec(), GUESS);
+        let mut picked = [0; 3];
+        for (place, draw) in Draws::new(&scenario, 3, 5).draws.iter().enumerate() {
+            let expected = dense.choose(draw.budget.as_secs_f64());
+            assert_eq!(bound.choose(draw.budget), expected, "inference {place}");
+            picked[expected] += 1;
+            bound.observe(draw.slowdown);
+            dense.observe(draw.slowdown);
+        }
+        picked
     }
-}
 
-/// Probability that a standard normal variable exceeds `z`.
-fn upper(z: f64) -> f64 {
-    0.5 * libm::erfc(z / std::f64::consts::SQRT_2)
+    #[test]
+    fn the_bound_is_the_forward_filter_of_a_geometric_process() {
+        let geometric = |mean: f64| -> Vec<f64> { (0..1000).map(|age| (1.0 - 1.0 / mean).powi(age) / mean).collect() };
+        let dwells = [12.0, 5.0].map(|mean| serde_json::json!({"kind": "geometric", "mean": mean}));
+        let picked = follow(dwells, Dense::new([geometric(12.0), geometric(5.0)]));
+        assert!(picked.iter().filter(|times| **times > 100).count() >= 2, "too easy: {picked:?}");
+    }
+
+    #[test]
+    fn the_bound_is_the_forward_filter_of_a_process_with_a_clock() {
+        let uniform = |shortest: usize, longest: usize| -> Vec<f64> {
+            let length = 1.0 / (longest - shortest + 1) as f64;
+            (1..=longest).map(|age| if age < shortest { 0.0 } else { length }).collect()
+        };
+        let dwells =
+            [(8, 10), (3, 6)].map(|(a, b)| serde_json::json!({"kind": "uniform", "shortest": a, "longest": b}));
+        let picked = follow(dwells, Dense::new([uniform(8, 10), uniform(3, 6)]));
+        assert!(picked.iter().filter(|times| **times > 100).count() >= 2, "too easy: {picked:?}");
+    }
 }

@@ -27,12 +27,8 @@ impl Contender {
     /// and so reaches a higher effective accuracy than with one.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let contender = |name: &str, spec, sees_load, miss_target| Self {
-            name: name.to_owned(),
-            spec,
-            sees_load,
-            miss_target,
-        };
+        let contender =
+            |name: &str, spec, sees_load, miss_target| Self { name: name.to_owned(), spec, sees_load, miss_target };
         vec![
             contender("fixed", PolicySpec::Fixed { configuration: None }, true, None),
             contender("step", PolicySpec::Step { band_ms: None, average: Step::default_average() }, true, None),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution, StandardNormal};
 
+use super::scatter::normal;
 use super::scenario::{Dwell, LoadKind, LoadSpec, Order, Process, Scenario, SlowdownSpec, Trace};
 use crate::control::Signals;
 
@@ -82,10 +82,6 @@ impl Draws {
     }
 }
 
-fn normal(rng: &mut Xoshiro256PlusPlus) -> f64 {
-    StandardNormal.sample(rng)
-}
-
 impl Process {
     /// The dwell of `level`.
     pub(super) fn dwell(&self, level: usize) -> Dwell {
@@ -128,30 +124,6 @@ impl Process {
             _ if levels == 1 => 0,
             Order::Cycle => (level + 1) % levels,
             Order::Random => (level + rng.random_range(1..levels)) % levels,
-        }
-    }
-
-    fn scatter(&self, rng: &mut Xoshiro256PlusPlus) -> f64 {
-        let core = (self.noise * normal(rng)).exp();
-        match &self.tail {
-            Some(tail) if rng.random::<f64>() < tail.share => {
-                // 1 - u lies in (0, 1]
-                core * tail.scale * (1.0 - rng.random::<f64>()).powf(-1.0 / tail.shape)
-            }
-            _ => core,
-        }
-    }
-}
-
-impl Dwell {
-    fn draw(&self, rng: &mut Xoshiro256PlusPlus) -> usize {
-        match *self {
-            Self::Geometric { mean } if mean <= 1.0 => 1,
-            Self::Geometric { mean } => {
-                let u: f64 = rng.random();
-                1 + ((-u).ln_1p() / (-1.0 / mean).ln_1p()) as usize
-            }
-            Self::Uniform { shortest, longest } => rng.random_range(shortest..=longest),
         }
     }
 }

@@ -23,9 +23,9 @@ const ROUNDING: f64 = 1e-9;
 ///
 /// Without load signals, `bayes` leaves at most half of ALERT's gap to the causal bound, misses at most 0.3 points more
 /// than ALERT, and keeps the miss target wherever the bound keeps it. A signal that lies costs at most 10 % of the gap to
-/// the oracle. In the scenarios `steps` and `bursty` an honest signal beats the bound, which sees none; in `steps` the
-/// first late inference after a rise is the last one, and the best configuration is back within 3 inferences after a
-/// fall (medians). A goal whose policies or references did not take part is not judged.
+/// the oracle. In the scenarios `steps` and `bursty` an honest signal beats the bound, which sees none; the first late
+/// inference after a rise is the last one, and the best configuration is back within 3 inferences after a fall (medians,
+/// with and without signal). A goal whose policies or references did not take part is not judged.
 #[must_use]
 pub fn missed_goals(scenario: &Scenario, report: &ScenarioReport) -> Vec<String> {
     let mut missed = Vec::new();
@@ -69,16 +69,15 @@ pub fn missed_goals(scenario: &Scenario, report: &ScenarioReport) -> Vec<String>
         let (without, with) = (blind.gap_to_oracle, sighted.gap_to_oracle);
         unless(
             !kind.is_some_and(lies) || with <= COST_OF_A_LIE * without + ROUNDING,
-            format!("a lying signal: gap to the oracle {with:.3} points, more than 10 % beyond {without:.3} without it"),
+            format!(
+                "a lying signal: gap to the oracle {with:.3} points, more than 10 % beyond {without:.3} without it"
+            ),
         );
     }
-    if matches!(scenario.name.as_str(), "steps" | "bursty")
-        && kind == Some(LoadKind::Honest)
-        && let Some(gap) = sighted.and_then(|sighted| sighted.gap_to_bound)
-    {
-        unless(gap < 0.0, format!("an honest signal: {gap:.3} points behind the bound, which sees none"));
-    }
-    if scenario.name == "steps" {
+    if matches!(scenario.name.as_str(), "steps" | "bursty") {
+        if let Some(gap) = sighted.and_then(|sighted| sighted.gap_to_bound).filter(|_| kind == Some(LoadKind::Honest)) {
+            unless(gap < 0.0, format!("an honest signal: {gap:.3} points behind the bound, which sees none"));
+        }
         for score in [blind, sighted].into_iter().flatten() {
             reaction(score, &mut unless);
         }
@@ -106,5 +105,118 @@ fn reaction(score: &Score, unless: &mut impl FnMut(bool, String)) {
                 score.name
             ),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(name: &str, kind: &str) -> Scenario {
+        serde_json::from_value(serde_json::json!({
+            "schema": 1, "name": name, "about": "", "ladder": {"kind": "model"},
+            "budgets": [{"ms": 70, "inferences": 1}],
+            "slowdown": {"kind": "process", "levels": [], "dwell": {"kind": "geometric", "mean": 9}},
+            "load": {"kind": kind}, "inferences": 1, "seeds": [0]
+        }))
+        .unwrap()
+    }
+
+    fn score(name: &str, miss_rate: f64, gap_to_bound: f64) -> Score {
+        Score {
+            name: name.to_owned(),
+            reference: false,
+            miss_rate,
+            effective_accuracy: 0.9,
+            effective_accuracy_deviation: 0.0,
+            gap_to_oracle: gap_to_bound + 1.0,
+            gap_to_bound: Some(gap_to_bound),
+            mean_mmacs: 1.0,
+            switches: 1.0,
+            late_after_rise: Some(1.0),
+            recovery_after_fall: Some(3.0),
+            decision_ns: None,
+        }
+    }
+
+    /// Just within every goal of `steps` with an honest signal.
+    fn report() -> ScenarioReport {
+        let policies = vec![
+            score(Contender::ALERT, 0.017, 0.4),
+            score(Contender::BAYES_NO_LOAD, 0.02, 0.2),
+            score(Contender::BAYES, 0.5, -0.01),
+            score("bound", 0.02, 0.0),
+        ];
+        ScenarioReport {
+            name: "steps".to_owned(),
+            about: String::new(),
+            inferences: 1,
+            seeds: 1,
+            miss_target: 0.02,
+            load: Some("honest"),
+            best_fixed: String::new(),
+            policies,
+        }
+    }
+
+    /// What is missed after `spoil` has had the scores of ALERT, bayes without and with signals, and the bound.
+    fn missed(name: &str, kind: &str, spoil: impl FnOnce(&mut [Score])) -> Vec<String> {
+        let mut report = report();
+        spoil(&mut report.policies);
+        missed_goals(&scenario(name, kind), &report)
+    }
+
+    #[test]
+    fn goals_that_are_just_reached_are_reached() {
+        assert_eq!(missed("steps", "honest", |_| ()), Vec::<String>::new());
+        assert_eq!(missed("bursty", "honest", |_| ()), Vec::<String>::new());
+        assert_eq!(missed("other", "unrelated", |scores| scores[2].gap_to_oracle = 1.32), Vec::<String>::new());
+        // the bound does not keep the target either
+        assert_eq!(
+            missed("steps", "honest", |scores| {
+                scores[0].miss_rate = 0.03;
+                scores[1].miss_rate = 0.033;
+                scores[3].miss_rate = 0.0201;
+            }),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn each_goal_that_is_missed_is_named() {
+        let one = |name: &str, kind: &str, spoil: fn(&mut [Score]), words: &str| {
+            let missed = missed(name, kind, spoil);
+            assert!(missed.len() == 1 && missed[0].contains(words), "{words}: {missed:?}");
+        };
+        one("other", "honest", |scores| scores[1].gap_to_bound = Some(0.201), "half of ALERT's 0.400");
+        one("other", "honest", |scores| scores[0].miss_rate = 0.0169, "0.3 points");
+        one(
+            "other",
+            "honest",
+            |scores| {
+                scores[0].miss_rate = 0.02;
+                scores[1].miss_rate = 0.0201;
+            },
+            "beyond the target",
+        );
+        for kind in ["unrelated", "turns-unrelated", "stuck"] {
+            one("other", kind, |scores| scores[2].gap_to_oracle = 1.33, "a lying signal");
+        }
+        for name in ["steps", "bursty"] {
+            one(name, "honest", |scores| scores[2].gap_to_bound = Some(0.0), "behind the bound");
+            one(name, "honest", |scores| scores[1].late_after_rise = Some(2.0), "after a rise: bayes-no-load");
+            one(name, "honest", |scores| scores[2].recovery_after_fall = Some(4.0), "after a fall: bayes ");
+        }
+    }
+
+    #[test]
+    fn a_trace_without_a_bound_is_held_to_alerts_misses_only() {
+        let spoil = |scores: &mut [Score]| {
+            scores.iter_mut().for_each(|score| score.gap_to_bound = None);
+            "nobody".clone_into(&mut scores[3].name);
+            scores[1].miss_rate = 0.021;
+        };
+        let missed = missed("recorded", "honest", spoil);
+        assert!(missed.len() == 1 && missed[0].contains("0.3 points"), "{missed:?}");
     }
 }

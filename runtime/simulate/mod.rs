@@ -7,10 +7,12 @@
 mod bound;
 mod contender;
 mod draws;
+mod dwell;
 mod goals;
 mod ladder;
 mod player;
 mod run;
+mod scatter;
 mod scenario;
 mod score;
 
