@@ -22,12 +22,10 @@ impl World<'_> {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// The most accurate configuration that is on time.
-    fn oracle(&self, draw: &Draw) -> Option<usize> {
-        let accuracy = |rung: &usize| self.ladder.candidates[*rung].accuracy;
-        (0..self.ladder.candidates.len())
-            .filter(|rung| self.latency(*rung, draw) <= draw.budget)
-            .max_by(|a, b| accuracy(a).total_cmp(&accuracy(b)))
+    /// What the configuration `rung` is worth at `draw`: its accuracy, or a guess where it is late.
+    fn worth(&self, rung: usize, draw: &Draw) -> f64 {
+        let on_time = self.latency(rung, draw) <= draw.budget;
+        if on_time { self.ladder.candidates[rung].accuracy } else { self.ladder.guess_accuracy }
     }
 }
 
@@ -70,8 +68,10 @@ pub(super) struct OraclePlayer<'a>(pub(super) &'a World<'a>);
 
 impl Player for OraclePlayer<'_> {
     fn choose(&mut self, draw: &Draw) -> usize {
-        // where nothing is on time, it does not matter
-        self.0.oracle(draw).unwrap_or(0)
+        let worth = |rung: &usize| self.0.worth(*rung, draw);
+        // of equals the first, such as where nothing is on time
+        let rungs = (0..self.0.ladder.candidates.len()).rev();
+        rungs.max_by(|a, b| worth(a).total_cmp(&worth(b))).unwrap_or(0)
     }
 
     fn observe(&mut self, _: usize, _: &Draw, _: Duration) {}
