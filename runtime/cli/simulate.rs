@@ -198,13 +198,17 @@ impl Ladders {
 fn text(reports: &[ScenarioReport]) -> String {
     let mut text: String = reports.iter().map(|report| scenario_table(report) + "\n").collect();
     text += "[...]: references, which know more than a policy can\n\
-             accuracy: a late inference counts as a guess; gaps in percentage points of it\n\
+             effective accuracy: a late inference counts as a guess; gaps in percentage points of it\n\
              late after rise: of the first 10 inferences after the load has risen (median)\n\
              back after fall: inferences until the best configuration is picked again (median)\n\
              ns per decision: on this machine, and never twice the same\n";
     if reports.len() > 1 {
+        let beside = |score: &Score| format!("{} / {:.3}", percent(score.miss_rate), score.gap_to_oracle);
+        text += "\nmiss % / gap to the oracle, points\n";
+        text += &summary(reports, |score| score.name != "oracle", |score| score.map_or_else(dash, beside));
         text += "\ngap to the bound, points\n";
-        text += &summary(reports);
+        text +=
+            &summary(reports, |score| !score.reference, |score| number(score.and_then(|score| score.gap_to_bound), 3));
     }
     text
 }
@@ -212,8 +216,8 @@ fn text(reports: &[ScenarioReport]) -> String {
 fn scenario_table(report: &ScenarioReport) -> String {
     let header = [
         "policy",
-        "late %",
-        "accuracy %",
+        "miss %",
+        "effective accuracy %",
         "gap to oracle",
         "gap to bound",
         "MMACs",
@@ -223,9 +227,8 @@ fn scenario_table(report: &ScenarioReport) -> String {
         "ns per decision",
     ];
     let rows = report.policies.iter().map(|score| {
-        let name = if score.reference { format!("[{}]", score.name) } else { score.name.clone() };
         vec![
-            name,
+            label(score),
             percent(score.miss_rate),
             percent(score.effective_accuracy),
             format!("{:.3}", score.gap_to_oracle),
@@ -250,15 +253,25 @@ fn scenario_table(report: &ScenarioReport) -> String {
     )
 }
 
-/// One row per scenario, one column per policy.
-fn summary(reports: &[ScenarioReport]) -> String {
-    let policies = || policies(reports).filter(|score| !score.reference);
-    let header: Vec<&str> = std::iter::once("scenario").chain(policies().map(|score| score.name.as_str())).collect();
+/// One row per scenario; one column per policy or reference that is `shown`, each with the `cell` of its score.
+fn summary(
+    reports: &[ScenarioReport],
+    shown: impl Fn(&Score) -> bool,
+    cell: impl Fn(Option<&Score>) -> String,
+) -> String {
+    let shown: Vec<&Score> = policies(reports).filter(|score| shown(score)).collect();
+    let header: Vec<String> = std::iter::once("scenario".to_owned()).chain(shown.iter().map(|s| label(s))).collect();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let rows = reports.iter().map(|report| {
-        let gaps = policies().map(|score| report.score(&score.name).and_then(|score| score.gap_to_bound));
-        std::iter::once(report.name.clone()).chain(gaps.map(|gap| number(gap, 3))).collect()
+        let cells = shown.iter().map(|score| cell(report.score(&score.name)));
+        std::iter::once(report.name.clone()).chain(cells).collect()
     });
     table(&header, rows)
+}
+
+/// A score's name; a reference's stands in brackets.
+fn label(score: &Score) -> String {
+    if score.reference { format!("[{}]", score.name) } else { score.name.clone() }
 }
 
 /// Whoever took part; the same in every scenario but for the bound, which traces do not have.
@@ -267,7 +280,12 @@ fn policies(reports: &[ScenarioReport]) -> impl Iterator<Item = &Score> {
 }
 
 fn number(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+    value.map_or_else(dash, |value| format!("{value:.decimals$}"))
+}
+
+/// What stands where there is nothing to say.
+fn dash() -> String {
+    "-".to_owned()
 }
 
 /// Policies that lose so much more than all others that beside them nothing could be told apart.
