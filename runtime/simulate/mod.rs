@@ -11,6 +11,7 @@ mod dwell;
 mod goals;
 mod ladder;
 mod player;
+mod ranges;
 mod run;
 mod scatter;
 mod scenario;
