@@ -1,6 +1,7 @@
 //! The command line: one file per command; each turns flags and a configuration file into one library call.
 
 mod check;
+mod control;
 mod exit;
 mod ladder;
 mod model;

@@ -13,8 +13,8 @@ use gaitd::sense::{Clock, MonotonicClock, Pace, Recording, TextSource};
 use gaitd::window::Window;
 use serde::Serialize;
 
+use super::control::ControlArguments;
 use super::model::ModelArguments;
-use super::run::PolicyFlag;
 use super::table::{percent, table};
 
 /// Run labelled data through every configuration, or through the controller, and compare with the labels
@@ -38,12 +38,8 @@ pub(super) struct Arguments {
     /// Only the first windows
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Let the controller pick, by this policy
-    #[arg(short, long, value_enum)]
-    policy: Option<PolicyFlag>,
-    /// The controller's budget, milliseconds [default: 50]
-    #[arg(short, long, value_name = "MS", requires = "policy", allow_negative_numbers = true)]
-    budget_ms: Option<f64>,
+    #[command(flatten)]
+    control: ControlArguments,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -161,9 +157,10 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         data.windows.truncate(limit);
         data.truth.truncate(limit);
     }
-    let report = match arguments.policy {
-        None => every_configuration(arguments, ladder, &data, clock.as_ref())?,
-        Some(policy) => controlled(arguments, policy, ladder, &data, &clock)?,
+    let report = if arguments.control.given() {
+        controlled(arguments, ladder, &data, &clock)?
+    } else {
+        every_configuration(arguments, ladder, &data, clock.as_ref())?
     };
     if arguments.json { super::print_json(&report) } else { super::print(&report.text()) }
 }
@@ -203,14 +200,13 @@ fn every_configuration(
 /// Runs all windows through the engine, whose policy picks.
 fn controlled(
     arguments: &Arguments,
-    policy: PolicyFlag,
     mut ladder: Ladder,
     data: &Labelled,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Report> {
     let mut report = Report::new(arguments, ladder.manifest(), data);
-    let mut control = Control { policy: policy.spec(), ..Control::default() };
-    control.budget_ms = arguments.budget_ms.unwrap_or(control.budget_ms);
+    let mut control = Control::default();
+    arguments.control.apply(&mut control);
     let config = Config { control, ..Config::default() };
     config.check()?;
     let profile = super::model::profile(&mut ladder, &config.state_directory(), clock)?;
@@ -218,7 +214,7 @@ fn controlled(
     let (task, labels) = (ladder.manifest().task.clone(), report.labels.len());
     let configurations: Vec<_> = ladder.rungs().iter().map(|rung| rung.configuration().clone()).collect();
     let reserve = PublishReserve::default();
-    let mut engine = Engine::new(ladder, &profile, &control.policy, control.demand(), reserve)?;
+    let mut engine = Engine::new(ladder, &profile, control.settings(), reserve)?;
     let mut window = Window::new(task.channels.len(), task.window);
     let mut decision = Decision::empty(labels);
     let (mut total, mut scores, mut misses) = (Score::new(labels), vec![Score::new(labels); configurations.len()], 0);
