@@ -1,7 +1,7 @@
 //! The flags that say how configurations are picked; `run` and `replay` share them.
 
 use gaitd::control::{Objective, PolicySpec, Step};
-use gaitd::daemon::Control;
+use gaitd::daemon::{ConfigError, Control};
 
 /// How configurations are picked.
 #[derive(clap::Args, Default)]
@@ -79,8 +79,16 @@ impl ControlArguments {
             || *activity_blind
     }
 
+    /// Whether a budget was given.
+    pub(super) fn sets_budget(&self) -> bool {
+        self.budget_ms.is_some()
+    }
+
     /// Gives the flags the last word over `control`.
-    pub(super) fn apply(&self, control: &mut Control) {
+    ///
+    /// # Errors
+    /// When they contradict each other.
+    pub(super) fn apply(&self, control: &mut Control) -> Result<(), ConfigError> {
         control.budget_ms = self.budget_ms.unwrap_or(control.budget_ms);
         control.miss_target = self.miss_target.unwrap_or(control.miss_target);
         control.cpu_budget_percent = self.cpu_budget_percent.or(control.cpu_budget_percent);
@@ -94,9 +102,14 @@ impl ControlArguments {
         };
         let energy = Objective::Energy { accuracy_floor: self.accuracy_floor.unwrap_or(floor) };
         match (self.objective, self.accuracy_floor) {
-            (Some(ObjectiveFlag::Accuracy), _) => control.objective = Objective::Accuracy,
+            (Some(ObjectiveFlag::Accuracy), None) => control.objective = Objective::Accuracy,
+            (Some(ObjectiveFlag::Accuracy), Some(_)) => {
+                let problem = "--accuracy-floor is for --objective energy; the objective is accuracy";
+                return Err(ConfigError::OutOfRange(vec![problem.to_owned()]));
+            }
             (Some(ObjectiveFlag::Energy), _) | (None, Some(_)) => control.objective = energy,
             (None, None) => {}
         }
+        Ok(())
     }
 }

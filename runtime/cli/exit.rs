@@ -6,6 +6,7 @@ use gaitd::control::PolicyError;
 use gaitd::daemon::{ConfigError, OpenError};
 use gaitd::ladder::{LoadError, ProfileError};
 use gaitd::sense::SenseError;
+use gaitd::simulate::ScenarioError;
 
 /// The command line is wrong (`EX_USAGE`).
 pub(super) const USAGE: u8 = 64;
@@ -48,6 +49,9 @@ fn code(error: &anyhow::Error) -> u8 {
                 SenseError::Read { .. } => IO,
                 _ => DATA,
             };
+        }
+        if let Some(error) = cause.downcast_ref::<ScenarioError>() {
+            return if matches!(error, ScenarioError::Read { .. }) { NO_INPUT } else { DATA };
         }
         if cause.is::<PolicyError>() {
             return CONFIG;

@@ -91,7 +91,7 @@ impl Arguments {
         if let Some(cpus) = cpus {
             config.cpus.clone_from(cpus);
         }
-        self.control.apply(&mut config.control);
+        self.control.apply(&mut config.control)?;
         if let Some(id) = &self.configuration {
             config.control.policy = PolicySpec::Fixed { configuration: Some(id.clone()) };
         }
