@@ -29,7 +29,7 @@ impl ActivityBelief {
         let labels = self.shares.len() as f64;
         let mut sum = 0.0;
         for (share, probability) in self.shares.iter_mut().zip(probabilities) {
-            *share *= (1.0 - DOUBT) * f64::from(*probability) + DOUBT / labels;
+            *share *= (1.0 - DOUBT) * f64::from(*probability).clamp(0.0, 1.0) + DOUBT / labels;
             sum += *share;
         }
         let known = sum > 0.0 && sum.is_finite();

@@ -28,7 +28,7 @@ use super::model::ModelArguments;
 #[command(after_help = "DATA is a recording (CSV or NDJSON with a `label` column) or a NumPy archive of conditioned \
                         windows as `gaitd-train prepare` makes it.\nOf a recording, windows that lie wholly inside one \
                         activity are compared.\n\nExamples:\n  gaitd replay uci_har.npz --split test\n  \
-                        gaitd replay walk.csv --policy alert --budget-ms 2")]
+                        gaitd replay walk.csv --budget-ms 2")]
 pub(super) struct Arguments {
     /// A labelled recording or a prepared .npz
     #[arg(value_name = "DATA")]
