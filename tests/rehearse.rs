@@ -200,14 +200,17 @@ fn no_co_runner_is_left_behind() {
     }
 }
 
-/// A rehearsal that would go on for ten minutes, once its co-runner is at work.
+/// A rehearsal that would go on for ten minutes, once its co-runner is at work; a process group of its own, as a shell
+/// would make it.
 #[cfg(target_os = "linux")]
 fn long_rehearsal(directory: &TempDir) -> std::process::Child {
+    use std::os::unix::process::CommandExt;
     let child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gaitd"))
         .args(["rehearse", "--experiment", "varying", "--loads", "50", "--seconds-per-phase", "600", "--json"])
         .args(["--policies", "alert", "--out"])
         .arg(directory.path().join("out"))
         .env("XDG_STATE_HOME", directory.path())
+        .process_group(0)
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
@@ -231,7 +234,8 @@ fn a_killed_rehearsal_takes_its_co_runner_with_it() {
 fn an_interrupted_rehearsal_reports_what_it_has_and_leaves_no_co_runner() {
     let directory = TempDir::new().unwrap();
     let child = long_rehearsal(&directory);
-    let sent = std::process::Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
+    // as a terminal does, to the whole group
+    let sent = std::process::Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]).status().unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());

@@ -1,5 +1,8 @@
 //! `gaitd co-runner`: what `gaitd rehearse` starts beside itself; not for people.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use anyhow::Context;
 use gaitd::rehearse::{Load, LoadKind, carry};
 
@@ -30,6 +33,9 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
+    // A terminal interrupts us together with the rehearsal, which must not find us gone before it knows why; it ends us.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted).context("cannot watch for signals")?;
     let kind: LoadKind = arguments.kind.into();
     let load = Load { kind, share: arguments.share, cpu: arguments.cpu, seed: arguments.seed };
     carry(&load, std::io::stdin().lock(), std::io::stdout().lock()).context("the co-runner failed")

@@ -2,6 +2,7 @@
 
 mod check;
 mod co_runner;
+mod control;
 mod exit;
 mod ladder;
 mod model;

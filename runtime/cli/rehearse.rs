@@ -14,8 +14,8 @@ use gaitd::rehearse::{
     compact_json,
 };
 
+use super::control::PolicyFlag;
 use super::model::ModelArguments;
-use super::run::PolicyFlag;
 use super::table::{percent, table};
 
 /// Rehearse the policies on this machine: with ever smaller budgets, and beside a load that changes
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     /// What to rehearse
     #[arg(short, long, value_enum, default_value = "both")]
     experiment: ExperimentFlag,
-    /// Repeat each inference so often; `auto`: until the slowest configuration takes about 59 ms, as in the paper
+    /// Repeat each inference so often; `auto`: until the most accurate configuration takes about 59 ms, as in the paper
     #[arg(long, value_name = "N|auto", default_value = "1", value_parser = repeats, allow_negative_numbers = true)]
     slowdown: Repeats,
     /// Budgets of the static experiment, milliseconds

@@ -2,8 +2,9 @@
 //! shows to the policies.
 
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::load::{Load, READY};
 
@@ -18,6 +19,9 @@ pub enum CoRunnerError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It was interrupted while it started, as a terminal does to it and to gaitd at once.
+    #[error("the co-runner was interrupted while it started")]
+    Interrupted,
     /// It ended before it was told to.
     #[error("the co-runner ended by itself ({0}); what was measured beside it is worth nothing")]
     Ended(String),
@@ -45,7 +49,7 @@ impl CoRunner {
         let output = co_runner.child.stdout.as_mut();
         match output.map(|output| output.read_exact(&mut answer)) {
             Some(Ok(())) if answer == READY => Ok(co_runner),
-            _ => Err(CoRunnerError::Ended(co_runner.end())),
+            _ => Err(ended(co_runner.end())),
         }
     }
 
@@ -53,21 +57,30 @@ impl CoRunner {
     pub(super) fn check(&mut self) -> Result<(), CoRunnerError> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(CoRunnerError::Ended(status.to_string())),
-            Err(error) => Err(CoRunnerError::Ended(error.to_string())),
+            Ok(Some(status)) => Err(ended(Ok(status))),
+            Err(error) => Err(ended(Err(error))),
         }
     }
 
     /// Ends it, and says how it ended.
-    fn end(&mut self) -> String {
+    fn end(&mut self) -> std::io::Result<ExitStatus> {
         // fails only if it has ended already
         let _ = self.child.kill();
-        self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
+        self.child.wait()
+    }
+}
+
+fn ended(how: std::io::Result<ExitStatus>) -> CoRunnerError {
+    match how {
+        Ok(status) if status.signal() == Some(signal_hook::consts::SIGINT) => CoRunnerError::Interrupted,
+        Ok(status) => CoRunnerError::Ended(status.to_string()),
+        Err(error) => CoRunnerError::Ended(error.to_string()),
     }
 }
 
 impl Drop for CoRunner {
     fn drop(&mut self) {
-        self.end();
+        // it is gone in either case
+        let _ = self.end();
     }
 }

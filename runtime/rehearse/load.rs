@@ -78,7 +78,7 @@ impl Load {
 }
 
 /// Takes `load` until `held` ends, as it does when whoever holds its other end is gone, however that came about.
-/// Writes [`READY`] to `ready` when the work has begun.
+/// Writes the line `ready` to `ready` when the work has begun.
 ///
 /// The threads that do the work are left to the end of the process.
 ///
@@ -100,8 +100,14 @@ pub fn carry(load: &Load, mut held: impl Read, mut ready: impl Write) -> std::io
     ready.write_all(READY)?;
     ready.flush()?;
     let mut nothing = [0; 64];
-    while held.read(&mut nothing)? > 0 {}
-    Ok(())
+    loop {
+        match held.read(&mut nothing) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// One of the threads that take a share together.

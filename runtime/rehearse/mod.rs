@@ -9,7 +9,10 @@
 //! machine and in the same way. Where the machine is faster than the device that is meant, each inference is repeated;
 //! every table and figure says how often.
 
+mod bench;
 mod co_runner;
+mod doubts;
+mod layout;
 mod load;
 mod machine;
 mod outcome;
@@ -21,9 +24,9 @@ mod signals;
 mod trace;
 
 pub use co_runner::CoRunnerError;
+pub use layout::compact_json;
 pub use load::{Load, LoadKind, carry};
 pub use outcome::{Course, Inference, Measured, Outcome, Phase};
 pub use report::{AfterFall, AfterRise, CourseReport, MeasuredReport, PhaseReport, PolicyReport, Report, Share, Used};
 pub use run::{Rehearsal, RehearsalError};
 pub use settings::{Experiment, Repeats, Settings};
-pub use trace::compact_json;

@@ -3,8 +3,10 @@
 use std::thread::Builder;
 use std::time::Duration;
 
+use super::bench::{Bench, quantile};
 use super::co_runner::{CoRunner, CoRunnerError};
-use super::load::{Load, LoadKind};
+use super::doubts;
+use super::load::Load;
 use super::machine;
 use super::outcome::{Course, Inference, Measured, Outcome, Phase};
 use super::settings::{Experiment, PhasePlan, Repeats, Settings};
@@ -12,19 +14,14 @@ use super::signals::SignalWatch;
 use crate::control::{Candidate, Demand, Outlook, Policy, PolicyError, Situation, Terms};
 use crate::daemon::{ConfigError, Stop, cpu_name};
 use crate::ladder::{InferenceError, Ladder};
-use crate::sense::{Clock, MonotonicClock};
+use crate::sense::Clock;
 
-/// How long the slowest configuration takes where the repeats are to be found: the paper's largest one on its device.
+/// How long the most accurate configuration takes where the repeats are to be found: the paper's largest one on its device.
 const PAPERS_LARGEST: Duration = Duration::from_millis(59);
 
 /// A tick (a turn of every policy) starts no sooner than this after the one before: a machine that is much faster than
 /// its budgets then rests in between, as it would with a sensor.
 const PACE: Duration = Duration::from_millis(50);
-
-/// A first idea of the latencies: the configurations take turns of a few inferences for so long, so that a short
-/// disturbance does not spoil it.
-const PILOT: Duration = Duration::from_millis(500);
-const PILOT_BURST: usize = 5;
 
 /// Turns of every configuration on the quiet machine, and fewer once these have taken too long.
 const QUIET_TURNS: usize = 20;
@@ -33,9 +30,6 @@ const QUIET_LONGEST: Duration = Duration::from_secs(30);
 
 /// A repeated inference that takes longer is refused: nothing could be ended in time.
 const LONGEST_INFERENCE: Duration = Duration::from_secs(2);
-
-/// Above this ratio of the 90th percentile to the median, the machine is said not to be quiet.
-const NOISY: f64 = 1.3;
 
 /// A rehearsal that failed.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +76,13 @@ impl Rehearsal {
         let longest = pilot.get(slowest).copied().unwrap_or_default().max(Duration::from_nanos(1));
         bench.repeats = match settings.repeats {
             Repeats::Times(times) => times,
-            Repeats::Auto => (PAPERS_LARGEST.as_secs_f64() / longest.as_secs_f64()).round().clamp(1.0, 1e6) as u32,
+            Repeats::Auto => {
+                // the one that `fixed` always runs, so that the budgets press as they do in the paper
+                let accuracy = |rung: &usize| bench.ladder.rungs()[*rung].configuration().accuracy.validation;
+                let best = (0..pilot.len()).max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))).unwrap_or(0);
+                let latency = pilot.get(best).copied().unwrap_or_default().max(Duration::from_nanos(1));
+                (PAPERS_LARGEST.as_secs_f64() / latency.as_secs_f64()).round().clamp(1.0, 1e6) as u32
+            }
         };
         let repeated = longest.saturating_mul(bench.repeats);
         if repeated > LONGEST_INFERENCE {
@@ -141,54 +141,6 @@ impl Rehearsal {
     }
 }
 
-/// Inferences, each repeated.
-struct Bench {
-    ladder: Ladder,
-    repeats: u32,
-    /// The work does not depend on the values, so they are zeros.
-    window: Vec<f32>,
-    logits: Vec<f32>,
-    clock: MonotonicClock,
-}
-
-impl Bench {
-    fn new(ladder: Ladder) -> Self {
-        let task = &ladder.manifest().task;
-        let window = vec![0.0; task.channels.len() * task.window];
-        let logits = vec![0.0; task.labels.len()];
-        Self { ladder, repeats: 1, window, logits, clock: MonotonicClock::start() }
-    }
-
-    /// How long resampling and inference take, as often as they are repeated.
-    fn infer(&mut self, rung: usize) -> Result<Duration, InferenceError> {
-        let rung = &mut self.ladder.rungs_mut()[rung];
-        let start = self.clock.now();
-        for _ in 0..self.repeats {
-            rung.resample(&self.window);
-            rung.infer(&mut self.logits)?;
-        }
-        Ok(self.clock.now().saturating_sub(start))
-    }
-}
-
-impl Bench {
-    /// The median latency of every configuration, not repeated.
-    fn pilot(&mut self) -> Result<Vec<Duration>, InferenceError> {
-        let mut latencies = vec![Vec::new(); self.ladder.rungs().len()];
-        let end = self.clock.now() + PILOT;
-        loop {
-            for (rung, latencies) in latencies.iter_mut().enumerate() {
-                for _ in 0..PILOT_BURST {
-                    latencies.push(self.infer(rung)?);
-                }
-            }
-            if self.clock.now() >= end {
-                return Ok(latencies.iter_mut().map(|latencies| quantile(latencies, 0.5)).collect());
-            }
-        }
-    }
-}
-
 /// Everything that the engine's thread needs.
 struct Stage<'a, Progress> {
     settings: Settings,
@@ -204,17 +156,6 @@ struct Stage<'a, Progress> {
 impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
     fn play(mut self, quiet_time: Duration) -> Result<Option<Outcome>, RehearsalError> {
         let Some(configurations) = self.measure_quiet(quiet_time)? else { return Ok(None) };
-        let mut warnings = Vec::new();
-        if self.cpu.is_none() {
-            warnings.push("the engine cannot be pinned to a processor; loads meet it only by chance".to_owned());
-        }
-        let noisy = |measured: &Measured| measured.p90.as_secs_f64() > NOISY * measured.latency.as_secs_f64();
-        if configurations.iter().any(noisy) {
-            warnings.push(format!(
-                "the machine was not quiet while the configurations were measured (a 90th percentile above {NOISY} \
-                 times the median); what follows is relative to that"
-            ));
-        }
         let mut courses = Vec::new();
         for experiment in self.settings.experiments.clone() {
             if self.stop.asked() {
@@ -232,11 +173,10 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
             configurations,
             policies: self.settings.policies.iter().map(|policy| policy.name().to_owned()).collect(),
             courses,
-            warnings,
+            warnings: Vec::new(),
             settings: self.settings,
         };
-        outcome.warnings.extend(weak_loads(&outcome));
-        outcome.warnings.extend(easy_budgets(&outcome));
+        outcome.warnings = doubts::of(&outcome);
         Ok(Some(outcome))
     }
 
@@ -315,7 +255,11 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
         let clock = self.bench.clock;
         let index = course.phases.len();
         let mut co_runner = match self.co_runner(plan, index as u64) {
-            // it was stopped together with us
+            // we are being interrupted as well, even if we have not heard of it yet
+            Err(CoRunnerError::Interrupted) => {
+                self.stop.ask();
+                return Ok(());
+            }
             Err(_) if self.stop.asked() => return Ok(()),
             co_runner => co_runner?,
         };
@@ -381,46 +325,4 @@ struct Players {
     policies: Vec<Box<dyn Policy>>,
     outlook: Vec<Outlook>,
     turn: usize,
-}
-
-/// The latency that the share `share` of `latencies` did not exceed (nearest rank); 0 if there are none.
-fn quantile(latencies: &mut [Duration], share: f64) -> Duration {
-    latencies.sort_unstable();
-    let place = (share * latencies.len() as f64).ceil() as usize;
-    latencies.get(place.max(1) - 1).copied().unwrap_or_default()
-}
-
-/// Phases whose co-runner slowed the inferences far less than it should have.
-fn weak_loads(outcome: &Outcome) -> Vec<String> {
-    if outcome.settings.load_kind != LoadKind::Cpu {
-        return Vec::new();
-    }
-    let mut warnings = Vec::new();
-    for course in &outcome.courses {
-        for (index, phase) in course.phases.iter().enumerate().filter(|(_, phase)| phase.load > 0.0) {
-            let expected = 1.0 / (1.0 - phase.load);
-            let Some(median) = super::report::slowdown_quantile(outcome, course, index, 0.5) else { continue };
-            if median - 1.0 < 0.5 * (expected - 1.0) {
-                warnings.push(format!(
-                    "{}: inferences became slower by a factor of {median:.2} where {expected:.2} was to be expected; \
-                     short inferences slip between the co-runner's turns",
-                    phase.name
-                ));
-            }
-        }
-    }
-    warnings
-}
-
-/// Budgets that no configuration comes near.
-fn easy_budgets(outcome: &Outcome) -> Option<String> {
-    let slowest = outcome.configurations.iter().map(|c| c.latency).max()?;
-    let tightest = outcome.courses.iter().flat_map(|course| &course.phases).map(|phase| phase.budget).min()?;
-    (slowest * 4 < tightest).then(|| {
-        format!(
-            "the slowest configuration takes {:.2} ms here, so every policy can meet these budgets; `--slowdown auto` \
-             stands for a slower device",
-            slowest.as_secs_f64() * 1e3
-        )
-    })
 }

@@ -33,7 +33,7 @@ impl Experiment {
 /// How often each inference is repeated, so that the machine stands for a slower one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeats {
-    /// So often that the slowest configuration takes about 59 ms, as the paper's largest one did.
+    /// So often that the most accurate configuration takes about 59 ms, as the paper's largest one did.
     Auto,
     /// So often; 1 is the machine as it is.
     Times(u32),

@@ -16,6 +16,7 @@ mod run;
 mod scatter;
 mod scenario;
 mod score;
+mod virtual_time;
 
 pub use contender::Contender;
 pub use draws::{Draw, Draws};
@@ -27,3 +28,4 @@ pub use scenario::{
     ScenarioError, SlowdownSpec, Tail, Trace,
 };
 pub use score::Score;
+pub use virtual_time::{VirtualClock, slow_down};
