@@ -4,6 +4,8 @@
 //! longer latencies (a Pareto tail of the latency itself), and a little of anything, so that no observation is
 //! impossible. Width of the core, share and slope of the tail are learned by online expectation-maximisation.
 
+use serde::{Deserialize, Serialize};
+
 use super::grid::{self, BINS, Belief, Bins, WIDTH};
 use super::normal;
 
@@ -29,15 +31,47 @@ mod prior {
 /// Least standard deviation of the core: below this the grid is coarser than the noise.
 const LEAST_SIGMA: f32 = WIDTH / 3.0;
 
+/// Observations that count after a restart at most, so that new ones soon have their say.
+const MOST_RESUMED: f32 = MEMORY / 2.0;
+
+/// What the observations said of the noise; old ones fade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Evidence {
+    /// Weight of the core and its sum of squares.
+    core: (f32, f32),
+    /// Weight of the tail and its sum.
+    tail: (f32, f32),
+    /// Number of observations.
+    observed: f32,
+}
+
+impl Evidence {
+    /// Whether this can have been observed; what is wrong where it cannot.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Self { core, tail, observed } = self;
+        // no deviation squared is greater than the grid is long
+        let far = (BINS as f32 * WIDTH).powi(2);
+        let plausible = [(*observed, MEMORY), (core.0, MEMORY), (tail.0, MEMORY)]
+            .into_iter()
+            .chain([(core.1, MEMORY * far), (tail.1, MEMORY * far)])
+            // a little more, for roundings
+            .all(|(value, most)| (0.0..=1.01 * most).contains(&value));
+        if plausible { Ok(()) } else { Err(format!("the noise cannot be {self:?}")) }
+    }
+
+    /// The same opinion, from fewer observations if there are many.
+    fn resumed(&self) -> Self {
+        let share = (MOST_RESUMED / self.observed.max(MOST_RESUMED)).min(1.0);
+        let scale = |(weight, sum): (f32, f32)| (share * weight, share * sum);
+        Self { core: scale(self.core), tail: scale(self.tail), observed: share * self.observed }
+    }
+}
+
 /// The learned noise.
 #[derive(Clone, Debug)]
 pub(super) struct Noise {
-    /// Decayed weight of the core and its sum of squares.
-    core: (f32, f32),
-    /// Decayed weight of the tail and its sum.
-    tail: (f32, f32),
-    /// Decayed number of observations.
-    observed: f32,
+    evidence: Evidence,
     /// Mean of the tail (natural logarithm) that `fall` stands for.
     mean: f32,
     /// How far the tail has fallen, so many bins before the last one: `exp(-distance / mean)`.
@@ -52,9 +86,23 @@ const WORTH_A_TABLE: f32 = 0.01;
 
 impl Noise {
     pub(super) fn new() -> Self {
-        let mut noise = Self { core: (0.0, 0.0), tail: (0.0, 0.0), observed: 0.0, mean: 0.0, fall: [0.0; BINS] };
+        Self::with(Evidence::default())
+    }
+
+    fn with(evidence: Evidence) -> Self {
+        let mut noise = Self { evidence, mean: 0.0, fall: [0.0; BINS] };
         noise.settle();
         noise
+    }
+
+    /// Goes on from what was kept.
+    pub(super) fn resume(evidence: &Evidence) -> Self {
+        Self::with(evidence.resumed())
+    }
+
+    /// What has been observed so far.
+    pub(super) fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     fn settle(&mut self) {
@@ -79,19 +127,21 @@ impl Noise {
     /// Standard deviation of the core.
     pub(super) fn sigma(&self) -> f32 {
         let (sigma, weight) = prior::CORE;
-        ((self.core.1 + weight * sigma * sigma) / (self.core.0 + weight)).sqrt().clamp(LEAST_SIGMA, 1.0)
+        let core = self.evidence.core;
+        ((core.1 + weight * sigma * sigma) / (core.0 + weight)).sqrt().clamp(LEAST_SIGMA, 1.0)
     }
 
     /// Share of inferences in the tail.
     fn tail_share(&self) -> f32 {
         let (share, weight) = prior::TAIL_SHARE;
-        ((self.tail.0 + weight * share) / (self.observed + weight)).clamp(1e-4, 0.5)
+        ((self.evidence.tail.0 + weight * share) / (self.evidence.observed + weight)).clamp(1e-4, 0.5)
     }
 
     /// Mean of the tail, natural logarithm.
     fn tail_mean(&self) -> f32 {
         let (mean, weight) = prior::TAIL_MEAN;
-        ((self.tail.1 + weight * mean) / (self.tail.0 + weight)).clamp(0.1, 3.0)
+        let tail = self.evidence.tail;
+        ((tail.1 + weight * mean) / (tail.0 + weight)).clamp(0.1, 3.0)
     }
 
     /// Writes the likelihood of an observation at the place `observed` on the grid, for each bin.
@@ -141,11 +191,12 @@ impl Noise {
             }
         }
         let keep = 1.0 - 1.0 / MEMORY;
-        self.core.0 = keep * self.core.0 + weight * scale;
-        self.core.1 = keep * self.core.1 + squares * scale * sigma * sigma;
-        self.tail.0 = keep * self.tail.0 + tail * scale;
-        self.tail.1 = keep * self.tail.1 + excess * scale * WIDTH;
-        self.observed = keep * self.observed + 1.0;
+        let evidence = &mut self.evidence;
+        evidence.core.0 = keep * evidence.core.0 + weight * scale;
+        evidence.core.1 = keep * evidence.core.1 + squares * scale * sigma * sigma;
+        evidence.tail.0 = keep * evidence.tail.0 + tail * scale;
+        evidence.tail.1 = keep * evidence.tail.1 + excess * scale * WIDTH;
+        evidence.observed = keep * evidence.observed + 1.0;
         self.settle();
         (weight * scale).min(1.0)
     }

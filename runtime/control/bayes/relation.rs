@@ -1,5 +1,7 @@
 //! How one signal of load goes with the slowdown on this device, learned while it runs.
 
+use serde::{Deserialize, Serialize};
+
 use super::grid::{BINS, Belief, Bins};
 
 /// Steps into which a signal (0 to 1) is divided.
@@ -14,6 +16,32 @@ const MEMORY: f32 = 3000.0;
 
 /// Readings at a slowdown that are needed before they say more than all readings together.
 const OWN_OPINION: f32 = 1.0;
+
+/// Readings that count after a restart at most, so that new ones soon have their say.
+const MOST_RESUMED: f32 = MEMORY / 2.0;
+
+/// What is kept of one relation: how often each step of the signal was read (in readings; old ones have faded) at each
+/// class of slowdowns, step by step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Readings(pub(super) Vec<f32>);
+
+impl Readings {
+    /// Whether these can have been read; what is wrong where they cannot.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let counts = &self.0;
+        if counts.len() != STEPS * CLASSES {
+            return Err(format!("a signal has {} counts, and needs {}", counts.len(), STEPS * CLASSES));
+        }
+        // a little more than can be remembered, for roundings
+        let plausible = |count: f32| (0.0..=1.01 * MEMORY).contains(&count);
+        if let Some(count) = counts.iter().copied().find(|count| !plausible(*count)) {
+            return Err(format!("a signal was read {count} times at one slowdown, and cannot have been"));
+        }
+        let all: f32 = counts.iter().sum();
+        if plausible(all) { Ok(()) } else { Err(format!("a signal was read {all} times, and cannot have been")) }
+    }
+}
 
 /// The learned relation of one signal.
 #[derive(Clone, Debug)]
@@ -42,6 +70,29 @@ impl Relation {
             all: 0.0,
             unit: 1.0,
         }
+    }
+
+    /// Goes on from what was kept.
+    pub(super) fn resume(readings: &Readings) -> Self {
+        let mut relation = Self::new();
+        let all: f32 = readings.0.iter().sum();
+        let share = MOST_RESUMED / all.max(MOST_RESUMED);
+        for (step, counts) in readings.0.chunks_exact(CLASSES).enumerate().take(STEPS) {
+            for (class, count) in counts.iter().enumerate() {
+                let count = share * count;
+                relation.counts[step][class] = count;
+                relation.classes[class] += count;
+                relation.steps[step] += count;
+                relation.all += count;
+            }
+        }
+        relation
+    }
+
+    /// Writes what is to be kept; allocates only where `readings` has held nothing yet.
+    pub(super) fn keep(&self, readings: &mut Readings) {
+        readings.0.clear();
+        readings.0.extend(self.counts.iter().flatten().map(|count| count / self.unit));
     }
 
     /// Multiplies `likelihood` by that of reading `signal`.
