@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::control::{
-    Candidate, Choice, Demand, Outlook, Policy, PolicyError, PolicySpec, Reason, Signals, Situation, Terms,
+    Candidate, Choice, Demand, Learned, LearnedError, Outlook, Policy, PolicyError, PolicySpec, Reason, Resumed,
+    Signals, Situation, Terms,
 };
 use crate::ladder::{InferenceError, Ladder, Profile};
 use crate::sense::Clock;
@@ -133,6 +134,19 @@ impl Engine {
     #[must_use]
     pub fn ladder(&self) -> &Ladder {
         &self.ladder
+    }
+
+    /// Writes what the policy has learned of this device into `into`; see [`Policy::learned`].
+    pub fn learned(&self, into: &mut Option<Learned>) {
+        self.policy.learned(into);
+    }
+
+    /// Goes on from what was learned in an earlier run; see [`Policy::resume`].
+    ///
+    /// # Errors
+    /// When it is nothing that can have been learned; the policy is then as it was before.
+    pub fn resume(&mut self, learned: &Learned) -> Result<Resumed, LearnedError> {
+        self.policy.resume(learned)
     }
 
     /// Decides one window; fills `decision`.
