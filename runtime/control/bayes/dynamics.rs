@@ -185,14 +185,34 @@ impl Dynamics {
 
     /// The chance that the next window sees a jump.
     pub(super) fn hazard(&self) -> f32 {
+        self.hazard_at(self.age)
+    }
+
+    /// The same on average over all ages.
+    pub(super) fn usual_hazard(&self) -> f32 {
         let (jumps, windows) = PRIOR_JUMPS;
-        let usual = (self.all.0 + jumps) / (self.all.1 + windows);
-        let Some(age) = self.age else {
+        (self.all.0 + jumps) / (self.all.1 + windows)
+    }
+
+    /// The same if the last jump was `age` windows ago.
+    pub(super) fn hazard_at(&self, age: Option<u32>) -> f32 {
+        let usual = self.usual_hazard();
+        let Some(age) = age else {
             return usual.clamp(LEAST_HAZARD, GREATEST_HAZARD);
         };
         let bin = age_bin(age);
         let borrowed = OWN_OPINION / usual;
         ((self.jumps[bin] + OWN_OPINION) / (self.windows[bin] + borrowed)).clamp(LEAST_HAZARD, GREATEST_HAZARD)
+    }
+
+    #[cfg(test)]
+    pub(super) fn drift(&self) -> f32 {
+        self.drift
+    }
+
+    #[cfg(test)]
+    pub(super) fn landing(&self) -> &Bins {
+        &self.landing
     }
 
     /// What `belief` becomes after one window.

@@ -17,7 +17,11 @@ mod grid;
 mod learned;
 mod noise;
 mod normal;
+#[cfg(test)]
+mod reference;
 mod relation;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

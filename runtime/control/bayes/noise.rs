@@ -144,6 +144,12 @@ impl Noise {
         ((tail.1 + weight * mean) / (tail.0 + weight)).clamp(0.1, 3.0)
     }
 
+    /// Standard deviation of the core, share and mean of the tail, share of anything.
+    #[cfg(test)]
+    pub(super) fn parameters(&self) -> [f32; 4] {
+        [self.sigma(), self.tail_share(), self.mean, ANYTHING]
+    }
+
     /// Writes the likelihood of an observation at the place `observed` on the grid, for each bin.
     pub(super) fn likelihood(&self, observed: f32, likelihood: &mut Bins) {
         let (sigma, share) = (self.sigma(), self.tail_share());
@@ -270,5 +276,36 @@ impl<'a> Sums<'a> {
         let below = self.reaching[block] * self.noise.fallen(inside + 1)[0];
         let near = self.belief[BLOCK * block..=bin].iter().zip(self.noise.fallen(inside));
         below + near.map(|(p, fallen)| p * fallen).sum::<f32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Sums by blocks are the sums over all bins.
+        #[test]
+        fn sums_by_blocks_are_sums_over_bins(
+            weights in prop::collection::vec(0.0..1.0f32, BINS),
+            tail in (0.0..50.0f32, 0.0..50.0f32),
+        ) {
+            let all: f32 = weights.iter().sum::<f32>().max(1e-3);
+            let belief = Belief(std::array::from_fn(|bin| weights[bin] / all));
+            let noise = Noise::with(Evidence { tail, observed: 100.0, ..Evidence::default() });
+            let sums = Sums::new(&belief, &noise);
+            let decay = f64::from(WIDTH) / f64::from(noise.mean);
+            for bin in 0..=BINS {
+                let above: f64 = belief.0[bin..].iter().map(|p| f64::from(*p)).sum();
+                prop_assert!((f64::from(sums.above(bin)) - above).abs() < 1e-5, "above {bin}");
+            }
+            for bin in 0..BINS {
+                let fallen = |from: usize| f64::from(belief.0[from]) * (-decay * (bin - from) as f64).exp();
+                let reaching: f64 = (0..=bin).map(fallen).sum();
+                prop_assert!((f64::from(sums.reaching(bin)) - reaching).abs() < 1e-5, "reaching {bin}");
+            }
+        }
     }
 }

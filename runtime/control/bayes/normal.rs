@@ -39,3 +39,26 @@ pub(super) fn density(z: f32) -> f32 {
 pub(super) fn exceed(z: f32) -> f32 {
     look_up(&TABLES.exceed, z)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_the_normal_distribution() {
+        for step in -4500..=4500 {
+            let z = f64::from(step) / 1000.0;
+            let expected = 0.5 * libm::erfc(z / std::f64::consts::SQRT_2);
+            // what lies beyond the reach is 3.2e-5
+            let tolerance = if z.abs() < f64::from(REACH) { 3e-6 } else { 4e-5 };
+            assert!((f64::from(exceed(z as f32)) - expected).abs() < tolerance, "P(more than {z})");
+            if z.abs() < f64::from(REACH) {
+                let expected = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+                assert!((f64::from(density(z as f32)) - expected).abs() < 3e-6 + 1e-6, "density at {z}");
+            }
+        }
+        for far in [f32::INFINITY, f32::MAX] {
+            assert!(exceed(far) < 4e-5 && exceed(-far) > 1.0 - 4e-5);
+        }
+    }
+}
