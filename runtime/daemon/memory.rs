@@ -135,7 +135,7 @@ impl Keeping {
         let Some(windows) = learned.as_ref().map(Learned::windows).filter(|windows| *windows != self.written) else {
             return;
         };
-        let bytes = keep::json(&*learned);
+        let bytes = serde_json::to_vec(&*learned).map_err(std::io::Error::from);
         // whatever the disk takes its time for, the engine may copy meanwhile
         drop(learned);
         match bytes.and_then(|bytes| keep::replace(&self.memory.path, &bytes)) {

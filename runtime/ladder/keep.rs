@@ -1,10 +1,8 @@
-//! Files of what gaitd found out about this device: JSON, of which a reader never sees half.
+//! Files of what gaitd found out about this device, of which a reader never sees half.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Write};
 use std::path::Path;
-
-use serde::Serialize;
 
 /// The bytes of the file at `path`; `None` if there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
@@ -26,9 +24,4 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     // a wearable loses power at any time, and a rename may reach the disk before what it renames
     file.sync_all()?;
     std::fs::rename(&half, path)
-}
-
-/// `value` as people may want to read it.
-pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    Ok(serde_json::to_vec_pretty(value)?)
 }

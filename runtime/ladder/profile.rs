@@ -180,7 +180,8 @@ impl Profile {
     /// When the directory or the file cannot be written.
     pub fn save(&self, directory: &Path) -> Result<PathBuf, ProfileError> {
         let path = ProfileKey { model: self.model.clone(), cpu: self.cpu.clone() }.path(directory);
-        keep::json(self).and_then(|bytes| keep::replace(&path, &bytes)).map_err(|error| ProfileError {
+        let write = || keep::replace(&path, &serde_json::to_vec_pretty(self)?);
+        write().map_err(|error: std::io::Error| ProfileError {
             path: path.clone(),
             message: format!("the profile cannot be kept: {error}"),
         })?;
