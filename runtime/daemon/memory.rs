@@ -148,3 +148,81 @@ impl Keeping {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{Candidate, Demand, Outlook, Policy, PolicySpec, Signals, Situation, Terms};
+
+    /// A place in which lies what a policy has learned, the policy, and the side that writes.
+    fn keeping(directory: &Path) -> (Shared, Box<dyn Policy>, Keeping) {
+        let key = ProfileKey { model: "0123456789abcdef".to_owned(), cpu: "A CPU".to_owned() };
+        let candidates = [Candidate { accuracy: 0.9, latency: Duration::from_millis(1) }];
+        let terms = Terms { budget: Duration::from_millis(50), guess_accuracy: 0.2 };
+        let policy = PolicySpec::Bayes {}.make(&candidates, &["a".to_owned()], &terms).unwrap();
+        let shared = Shared::default();
+        policy.learned(&mut shared.lock().unwrap());
+        let keeping =
+            Keeping { memory: Memory::new(&key, directory), shared: Arc::clone(&shared), written: 0, told: Vec::new() };
+        (shared, policy, keeping)
+    }
+
+    fn one_window(policy: &mut dyn Policy) {
+        let demand = Demand::new(Duration::from_millis(50), 0.02);
+        policy.choose(&Situation {
+            demand: &demand,
+            available: demand.budget,
+            signals: Signals::NONE,
+            outlook: &[Outlook { accuracy: 0.9, cost: Duration::from_millis(1) }],
+            cost_limit: Duration::MAX,
+        });
+        policy.observe(0, Duration::from_millis(2));
+    }
+
+    #[test]
+    fn only_what_the_file_does_not_know_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let (shared, mut policy, mut keeping) = keeping(directory.path());
+        let memory = keeping.memory.clone();
+        assert_eq!(memory.path, directory.path().join("learned/0123456789abcdef-a-cpu.json"));
+        keeping.write();
+        assert_eq!(memory.read().unwrap(), None);
+        one_window(policy.as_mut());
+        policy.learned(&mut shared.lock().unwrap());
+        keeping.write();
+        let read = memory.read().unwrap();
+        assert_eq!(read, *shared.lock().unwrap());
+        assert_eq!(read.map(|learned| learned.windows()), Some(1));
+        std::fs::remove_file(&memory.path).unwrap();
+        keeping.write();
+        assert_eq!(memory.read().unwrap(), None);
+        one_window(policy.as_mut());
+        policy.learned(&mut shared.lock().unwrap());
+        keeping.write();
+        assert_eq!(memory.read().unwrap().map(|learned| learned.windows()), Some(2));
+        // nothing else is left lying about
+        assert_eq!(std::fs::read_dir(directory.path().join("learned")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn each_kind_of_failure_is_told_once_and_ends_with_its_cause() {
+        let directory = tempfile::tempdir().unwrap();
+        let (shared, mut policy, mut keeping) = keeping(directory.path());
+        one_window(policy.as_mut());
+        policy.learned(&mut shared.lock().unwrap());
+        let obstacle = directory.path().join("learned");
+        std::fs::write(&obstacle, "").unwrap();
+        keeping.write();
+        keeping.write();
+        assert_eq!(keeping.told.len(), 1);
+        assert!(keeping.memory.read().is_err());
+        std::fs::remove_file(&obstacle).unwrap();
+        std::fs::create_dir_all(&keeping.memory.path).unwrap();
+        keeping.write();
+        keeping.write();
+        assert_eq!(keeping.told.len(), 2);
+        std::fs::remove_dir(&keeping.memory.path).unwrap();
+        keeping.write();
+        assert_eq!(keeping.memory.read().unwrap().map(|learned| learned.windows()), Some(1));
+    }
+}

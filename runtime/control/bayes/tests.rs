@@ -72,6 +72,12 @@ fn doubles(bins: &[f32]) -> reference::Values {
     bins.iter().map(|value| f64::from(*value)).collect()
 }
 
+fn assert_close(belief: &Belief, expected: &[f64], tolerance: f64) {
+    for (bin, (found, expected)) in belief.0.iter().zip(expected).enumerate() {
+        assert!((f64::from(*found) - expected).abs() < tolerance, "bin {bin}: {found}, not {expected}");
+    }
+}
+
 #[test]
 fn one_window_is_what_the_reference_makes_of_it() {
     // parameters away from those that it starts with, and a belief with two humps
@@ -93,10 +99,7 @@ fn one_window_is_what_the_reference_makes_of_it() {
         let (hazard, drift) = (f64::from(bayes.hazard), f64::from(bayes.dynamics.drift()));
         let landing = doubles(bayes.dynamics.landing());
         let predicted = reference::predict(&doubles(&bayes.blind.0), hazard, drift, &landing);
-        for bin in 0..BINS {
-            let found = f64::from(bayes.blind_next.0[bin]);
-            assert!((found - predicted[bin]).abs() < 1e-6, "bin {bin}: {found}, {}", predicted[bin]);
-        }
+        assert_close(&bayes.blind_next, &predicted, 1e-6);
 
         let limits: Vec<f32> = [-2.0f32, -0.5, 0.1, 0.3, 0.62, 0.9, 2.0, 5.0, 7.0].map(grid::place).to_vec();
         let mut misses = vec![0.0; limits.len()];
@@ -114,10 +117,7 @@ fn one_window_is_what_the_reference_makes_of_it() {
         let (expected, density) = reference::learn(&predicted, &mixture, f64::from(observed));
         assert!((evidence / density - 1.0).abs() < 1e-3, "{evidence}, {density}");
         // the core ends at 4 standard deviations, where it has fallen to 3e-4 of its height
-        for bin in 0..BINS {
-            let found = f64::from(after.0[bin]);
-            assert!((found - expected[bin]).abs() < 1e-3, "bin {bin}: {found}, {}", expected[bin]);
-        }
+        assert_close(&after, &expected, 1e-3);
     }
 }
 
