@@ -70,15 +70,17 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 pub(super) struct Belief(pub(super) Bins);
 
 impl Belief {
-    /// Multiplies the belief by `likelihood` and returns the probability of what was observed. A belief that rules
-    /// out what was observed stays as it is.
-    pub(super) fn learn(&mut self, likelihood: &Bins) -> f32 {
-        let evidence = dot(&self.0, likelihood);
+    /// Becomes `before` multiplied by `likelihood`, and returns the probability of what was observed. A belief that
+    /// rules out what was observed stays as it is.
+    pub(super) fn learn_from(&mut self, before: &Self, likelihood: &Bins) -> f32 {
+        let evidence = dot(&before.0, likelihood);
         if evidence > f32::MIN_POSITIVE && evidence.is_finite() {
             let scale = evidence.recip();
-            for (p, l) in self.0.iter_mut().zip(likelihood) {
-                *p *= l * scale;
+            for (after, (p, l)) in self.0.iter_mut().zip(before.0.iter().zip(likelihood)) {
+                *after = p * (l * scale);
             }
+        } else {
+            self.0 = before.0;
         }
         evidence
     }

@@ -154,13 +154,13 @@ impl Bayes {
         self.dynamics.predict(&self.blind, self.hazard, &mut self.blind_next);
         self.dynamics.predict(&self.sighted, self.hazard, &mut self.sighted_next);
         if self.signals.iter().any(Option::is_some) {
-            self.likelihood.fill(1.0);
+            let mut likelihood = relation::EVEN;
             for (relation, signal) in self.relations.iter().zip(self.signals) {
                 if let Some(signal) = signal {
-                    relation.weigh(signal, &mut self.likelihood);
+                    relation.weigh(signal, &mut likelihood);
                 }
             }
-            self.sighted_next.learn(&self.likelihood);
+            relation::weigh_in(&mut self.sighted_next, &likelihood);
         }
         let trust = self.trust;
         for (mixed, (blind, sighted)) in self.mixed.0.iter_mut().zip(self.blind_next.0.iter().zip(&self.sighted_next.0))
@@ -199,10 +199,8 @@ impl Policy for Bayes {
         let switched = self.last.replace(rung).filter(|last| *last != rung);
         let before = switched.map(|last| (last, self.blind.moments()));
         self.noise.likelihood(observed, &mut self.likelihood);
-        self.blind.0 = self.blind_next.0;
-        self.sighted.0 = self.sighted_next.0;
-        let foretold = self.blind.learn(&self.likelihood);
-        let foretold_sighted = self.sighted.learn(&self.likelihood);
+        let foretold = self.blind.learn_from(&self.blind_next, &self.likelihood);
+        let foretold_sighted = self.sighted.learn_from(&self.sighted_next, &self.likelihood);
 
         let (with, without) = (self.trust * foretold_sighted, (1.0 - self.trust) * foretold);
         let trust = if with + without > 0.0 { with / (with + without) } else { self.trust };

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::grid::{self, BINS, Belief, Bins, WIDTH};
-use super::normal;
+use super::normal::{self, Normal};
 
 /// Share of observations that may be anything.
 const ANYTHING: f32 = 0.001;
@@ -162,8 +162,10 @@ impl Noise {
         let scale = WIDTH / sigma;
         let height = (1.0 - share - ANYTHING) / sigma;
         let reach = normal::REACH / scale;
-        for bin in grid::span(observed - reach, observed + reach) {
-            likelihood[bin] += height * normal::density((observed - bin as f32) * scale);
+        let normal = Normal::tables();
+        let near = grid::span(observed - reach, observed + reach);
+        for (bin, l) in near.clone().zip(&mut likelihood[near]) {
+            *l += height * normal.density((observed - bin as f32) * scale);
         }
     }
 
@@ -175,9 +177,11 @@ impl Noise {
         let height = (1.0 - share - ANYTHING) / sigma;
         let reach = normal::REACH / scale;
         let (mut weight, mut squares) = (0.0, 0.0);
-        for bin in grid::span(observed - reach, observed + reach) {
+        let normal = Normal::tables();
+        let near = grid::span(observed - reach, observed + reach);
+        for (bin, p) in near.clone().zip(&before.0[near]) {
             let z = (observed - bin as f32) * scale;
-            let w = before.0[bin] * height * normal::density(z);
+            let w = p * height * normal.density(z);
             weight += w;
             squares += w * z * z;
         }
@@ -213,11 +217,12 @@ impl Noise {
         let scale = WIDTH / sigma;
         let reach = normal::REACH / scale;
         let sums = Sums::new(belief, self);
+        let normal = Normal::tables();
         for (limit, miss) in limits.iter().zip(misses) {
             let near = grid::span(limit - reach, limit + reach);
             let mut core = sums.above(near.end);
-            for bin in near {
-                core += belief.0[bin] * normal::exceed((limit - bin as f32) * scale);
+            for (bin, p) in near.clone().zip(&belief.0[near]) {
+                core += p * normal.exceed((limit - bin as f32) * scale);
             }
             // what lies above the limit is beyond it; of what lies below, the share of the tail that reaches there
             let beyond = if *limit < 0.0 {

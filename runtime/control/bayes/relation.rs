@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{BINS, Belief, Bins};
+use super::grid::{BINS, Belief};
 
 /// Steps into which a signal (0 to 1) is divided.
 const STEPS: usize = 12;
@@ -10,6 +10,25 @@ const STEPS: usize = 12;
 /// Bins of the slowdown that share their counts.
 const COARSE: usize = 4;
 const CLASSES: usize = BINS / COARSE;
+
+/// One value per class.
+pub(super) type Classes = [f32; CLASSES];
+
+/// The likelihood of what was read where it would have been read anywhere.
+pub(super) const EVEN: Classes = [1.0; CLASSES];
+
+/// Multiplies `belief` by the likelihood of its classes, where it does not rule that out.
+pub(super) fn weigh_in(belief: &mut Belief, likelihood: &Classes) {
+    let classes = belief.0.chunks_exact(COARSE).zip(likelihood);
+    let evidence: f32 = classes.map(|(bins, l)| l * bins.iter().sum::<f32>()).sum();
+    if evidence > f32::MIN_POSITIVE && evidence.is_finite() {
+        let scale = evidence.recip();
+        for (bins, l) in belief.0.chunks_exact_mut(COARSE).zip(likelihood) {
+            let factor = l * scale;
+            bins.iter_mut().for_each(|p| *p *= factor);
+        }
+    }
+}
 
 /// Readings after which an old one has faded to a third.
 const MEMORY: f32 = 3000.0;
@@ -95,18 +114,15 @@ impl Relation {
         readings.0.extend(self.counts.iter().flatten().map(|count| count / self.unit));
     }
 
-    /// Multiplies `likelihood` by that of reading `signal`.
-    pub(super) fn weigh(&self, signal: f64, likelihood: &mut Bins) {
+    /// Multiplies `likelihood` (one value per class) by that of reading `signal`.
+    pub(super) fn weigh(&self, signal: f64, likelihood: &mut Classes) {
         let step = step(signal);
         let opinion = OWN_OPINION * self.unit;
         let usual = (self.steps[step] + opinion / STEPS as f32) / (self.all + opinion);
-        for (class, bins) in likelihood.chunks_exact_mut(COARSE).enumerate() {
-            let share = (self.counts[step][class] + opinion * usual) / (self.classes[class] + opinion);
+        let counts = self.counts[step].iter().zip(&self.classes);
+        for (l, (count, all)) in likelihood.iter_mut().zip(counts) {
             // relative to what is usual, so that a signal that says nothing changes nothing
-            let ratio = share / usual;
-            for l in bins {
-                *l *= ratio;
-            }
+            *l *= (count + opinion * usual) / ((all + opinion) * usual);
         }
     }
 

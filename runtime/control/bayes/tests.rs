@@ -113,7 +113,7 @@ fn one_window_is_what_the_reference_makes_of_it() {
         let mut likelihood = [0.0; BINS];
         bayes.noise.likelihood(grid::place(observed), &mut likelihood);
         let mut after = bayes.blind_next.clone();
-        let evidence = f64::from(after.learn(&likelihood));
+        let evidence = f64::from(after.learn_from(&bayes.blind_next, &likelihood));
         let (expected, density) = reference::learn(&predicted, &mixture, f64::from(observed));
         assert!((evidence / density - 1.0).abs() < 1e-3, "{evidence}, {density}");
         // the core ends at 4 standard deviations, where it has fallen to 3e-4 of its height
