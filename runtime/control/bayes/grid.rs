@@ -50,7 +50,7 @@ const fn numbered(power: u32) -> Bins {
 }
 
 /// Sums are kept in so many parts that a processor can add side by side.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// The sum of the products of `a` and `b`, which are equally long.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {

@@ -212,9 +212,12 @@ impl Policy for Bayes {
             let scatter = spread * spread + self.noise.sigma().powi(2);
             self.corrections.learn(last, rung, slowdown - mean, scatter, (1.0 - jumped) * usual);
         }
-        for (relation, signal) in self.relations.iter_mut().zip(self.signals) {
-            if let Some(signal) = signal {
-                relation.learn(signal, &self.blind);
+        if self.signals.iter().any(Option::is_some) {
+            let classes = relation::classes(&self.blind);
+            for (relation, signal) in self.relations.iter_mut().zip(self.signals) {
+                if let Some(signal) = signal {
+                    relation.learn(signal, &classes);
+                }
             }
         }
     }

@@ -220,10 +220,8 @@ impl Noise {
         let normal = Normal::tables();
         for (limit, miss) in limits.iter().zip(misses) {
             let near = grid::span(limit - reach, limit + reach);
-            let mut core = sums.above(near.end);
-            for (bin, p) in near.clone().zip(&belief.0[near]) {
-                core += p * normal.exceed((limit - bin as f32) * scale);
-            }
+            let first = (limit - near.start as f32) * scale;
+            let core = sums.above(near.end) + normal.exceed_sum(&belief.0[near], first, scale);
             // what lies above the limit is beyond it; of what lies below, the share of the tail that reaches there
             let beyond = if *limit < 0.0 {
                 1.0

@@ -62,6 +62,25 @@ impl Normal {
     pub(super) fn exceed(self, z: f32) -> f32 {
         look_up(&self.0.exceed, z)
     }
+
+    /// The sum of `weights`, each multiplied by the probability of more than its `z`: the first one's is `first`, and each
+    /// further one's is less by `step`.
+    pub(super) fn exceed_sum(self, weights: &[f32], first: f32, step: f32) -> f32 {
+        let z = |place: usize| first - step * place as f32;
+        // side by side, for one addition would wait for the other
+        let mut lanes = [0.0f32; 4];
+        let chunks = weights.chunks_exact(lanes.len());
+        let rest = weights.len() - chunks.remainder().len();
+        let remainder = chunks.remainder().iter().enumerate().map(|(i, weight)| weight * self.exceed(z(rest + i)));
+        let remainder: f32 = remainder.sum();
+        for (chunk, weights) in chunks.enumerate() {
+            let shares: [f32; 4] = std::array::from_fn(|lane| self.exceed(z(4 * chunk + lane)));
+            for (sum, (weight, share)) in lanes.iter_mut().zip(weights.iter().zip(shares)) {
+                *sum += weight * share;
+            }
+        }
+        lanes.iter().sum::<f32>() + remainder
+    }
 }
 
 #[cfg(test)]

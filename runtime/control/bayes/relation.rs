@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{BINS, Belief};
+use super::grid::{self, BINS, Belief};
 
 /// Steps into which a signal (0 to 1) is divided.
 const STEPS: usize = 12;
@@ -14,13 +14,17 @@ const CLASSES: usize = BINS / COARSE;
 /// One value per class.
 pub(super) type Classes = [f32; CLASSES];
 
+/// The probability of each class.
+pub(super) fn classes(belief: &Belief) -> Classes {
+    std::array::from_fn(|class| belief.0[COARSE * class..COARSE * (class + 1)].iter().sum())
+}
+
 /// The likelihood of what was read where it would have been read anywhere.
 pub(super) const EVEN: Classes = [1.0; CLASSES];
 
 /// Multiplies `belief` by the likelihood of its classes, where it does not rule that out.
 pub(super) fn weigh_in(belief: &mut Belief, likelihood: &Classes) {
-    let classes = belief.0.chunks_exact(COARSE).zip(likelihood);
-    let evidence: f32 = classes.map(|(bins, l)| l * bins.iter().sum::<f32>()).sum();
+    let evidence = grid::dot(&classes(belief), likelihood);
     if evidence > f32::MIN_POSITIVE && evidence.is_finite() {
         let scale = evidence.recip();
         for (bins, l) in belief.0.chunks_exact_mut(COARSE).zip(likelihood) {
@@ -126,13 +130,14 @@ impl Relation {
         }
     }
 
-    /// Learns that `signal` was read where `belief` is believed.
-    pub(super) fn learn(&mut self, signal: f64, belief: &Belief) {
+    /// Learns that `signal` was read where `belief` (one probability per class) is believed.
+    pub(super) fn learn(&mut self, signal: f64, belief: &Classes) {
         let step = step(signal);
-        for (class, bins) in belief.0.chunks_exact(COARSE).enumerate() {
-            let weight = self.unit * bins.iter().sum::<f32>();
-            self.counts[step][class] += weight;
-            self.classes[class] += weight;
+        let counts = self.counts[step].iter_mut().zip(&mut self.classes);
+        for ((count, all), p) in counts.zip(belief) {
+            let weight = self.unit * p;
+            *count += weight;
+            *all += weight;
         }
         self.steps[step] += self.unit;
         self.all += self.unit;
