@@ -85,6 +85,11 @@ impl Belief {
         evidence
     }
 
+    /// Mean of the natural logarithm of the slowdown.
+    pub(super) fn mean(&self) -> f32 {
+        FIRST + WIDTH * dot(&self.0, &PLACES)
+    }
+
     /// Mean and standard deviation of the natural logarithm of the slowdown.
     pub(super) fn moments(&self) -> (f32, f32) {
         let (first, second) = (dot(&self.0, &PLACES), dot(&self.0, &SQUARES));

@@ -186,7 +186,7 @@ impl Policy for Bayes {
         let least = self.misses.iter().copied().fold(1.0, f64::min);
         let excess = self.misses[rung] - target.max(least);
         self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
-        let slowdown = self.mixed.moments().0 + self.corrections.log(rung);
+        let slowdown = self.mixed.mean() + self.corrections.log(rung);
         let predicted = self.candidates[rung].slowed(f64::from(slowdown.exp()));
         Choice { rung, reason, predicted, miss_probability: Some(self.misses[rung]) }
     }
@@ -223,7 +223,7 @@ impl Policy for Bayes {
     }
 
     fn slowdown(&self) -> Option<f64> {
-        Some(f64::from(self.blind.moments().0.exp()))
+        Some(f64::from(self.blind.mean().exp()))
     }
 
     fn learned(&self, into: &mut Option<Learned>) {
