@@ -9,9 +9,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use gaitd::control::{self, Demand, PolicySpec, SignalProbe, Signals};
+use gaitd::control::{self, PolicySpec, SignalProbe, Signals};
 use gaitd::daemon::SystemProbe;
-use gaitd::engine::{Decision, Engine, PublishReserve};
+use gaitd::engine::{Decision, Engine, PublishReserve, Settings};
 use gaitd::ladder::{Effort, Ladder, Manifest, ModelStore, ProfileKey, measure};
 use gaitd::publish::{Context, LineWriter, Sink};
 use gaitd::sense::{Clock, MonotonicClock, Reading, Sample};
@@ -85,8 +85,12 @@ impl Rest {
         let key = ProfileKey::new(&ladder, "bench");
         let profile = measure(&mut ladder, &key, Effort::QUICK, &clock, |_| ()).expect("a measurement");
         let budget = Duration::from_millis(50);
-        let engine =
-            Engine::new(ladder, &profile, &PolicySpec::default(), Demand::new(budget, 0.02), PublishReserve::default());
+        let engine = Engine::new(
+            ladder,
+            &profile,
+            Settings::new(budget, 0.02, PolicySpec::default()),
+            PublishReserve::default(),
+        );
         let context = Context::new(&manifest, "bench".to_owned(), false, "alert".to_owned(), budget);
         Self {
             intake: manifest.intake().expect("the shipped conditioning"),

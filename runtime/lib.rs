@@ -3,8 +3,8 @@
 //! those that will be on time.
 //!
 //! The rooms stand in the order in which data flows. A room knows the rooms before it, never those behind it; only
-//! [`daemon`] and the binary's commands know them all. Everything up to [`publish`] is free of threads, and
-//! [`control`] and [`engine`] take time and load as arguments, so that each policy can be tested and simulated
+//! [`daemon`], [`rehearse`] and the binary's commands know them all. Everything up to [`publish`] is free of threads,
+//! and [`control`] and [`engine`] take time and load as arguments, so that each policy can be tested and simulated
 //! without sleeping.
 
 pub mod sense;
@@ -21,6 +21,10 @@ pub mod engine;
 
 pub mod publish;
 
+pub mod figure;
+
 pub mod simulate;
 
 pub mod daemon;
+
+pub mod rehearse;

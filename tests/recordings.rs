@@ -203,3 +203,61 @@ fn what_cannot_be_replayed_is_refused_with_what_to_do() {
         assert!(stderr.contains(expected), "{expected:?} should be named in: {stderr}");
     }
 }
+
+/// The raw recordings one after the other as one labelled stream, a minute without samples between two.
+fn labelled_stream(recordings: &[Recording], names: &[&str]) -> String {
+    let mut text = "t,label,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n".to_owned();
+    let mut start = 0.0;
+    for recording in recordings {
+        for (row, (values, label)) in recording.csv.lines().skip(1).zip(&recording.labels).enumerate() {
+            let name = usize::try_from(label - 1).ok().and_then(|label| names.get(label)).unwrap_or(&"");
+            writeln!(text, "{:.2},{name},{values}", start + row as f64 / 50.0).unwrap();
+        }
+        start += recording.labels.len() as f64 / 50.0 + 60.0;
+    }
+    text
+}
+
+/// What activity-aware accuracy saves and gains: real answers, latencies and load of a scenario.
+#[test]
+fn raw_recordings_under_load_gain_by_what_the_wearer_is_doing() {
+    let Some(recordings) = test_recordings() else { return };
+    let manifest = manifest();
+    let names: Vec<&str> = manifest["task"]["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+    let state = TempDir::new().unwrap();
+    let file = fresh(&state, "csv");
+    std::fs::write(&file, labelled_stream(&recordings, &names)).unwrap();
+    let scenario = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenarios/uci-har-steps.json");
+    eprintln!("budget  objective  activity  accuracy %  late as guess %  late  MMACs  CPU ms");
+    let run = |budget: &str, objective: &str, blind: bool| {
+        let mut command = gaitd(state.path());
+        command.arg("replay").arg(&file).arg("--scenario").arg(&scenario);
+        command.args(["--budget-ms", budget, "--objective", objective, "--json"]);
+        if blind {
+            command.arg("--activity-blind");
+        }
+        let output = command.assert().success();
+        let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+        let controller = &report["controller"];
+        let number = |name: &str| controller[name].as_f64().unwrap();
+        let (effective, macs) = (100.0 * number("effective_accuracy"), number("mean_macs") / 1e6);
+        eprintln!(
+            "{budget:>6}  {objective:<9}  {:<8}  {:>10.2}  {effective:>15.2}  {:>4}  {macs:>5.2}  {:>6.2}",
+            if blind { "blind" } else { "aware" },
+            100.0 * number("accuracy"),
+            number("misses"),
+            number("mean_cpu_us") / 1e3,
+        );
+        assert!(number("misses") / number("decided") <= 0.02, "{controller}");
+        (effective, macs)
+    };
+    for budget in ["70", "25"] {
+        let (blind, blind_macs) = run(budget, "accuracy", true);
+        let (aware, _) = run(budget, "accuracy", false);
+        assert!(aware > blind - 0.3, "{aware} against {blind}");
+        run(budget, "energy", true);
+        let (saving, saving_macs) = run(budget, "energy", false);
+        assert!(saving > blind - 0.5, "{saving} against {blind}");
+        assert!(saving_macs < 0.8 * blind_macs, "{saving_macs} against {blind_macs}");
+    }
+}

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use std::time::Duration;
 
-use gaitd::control::{Demand, PolicySpec, Signals};
-use gaitd::engine::{Decision, Engine, PublishReserve};
+use gaitd::control::{PolicySpec, Signals};
+use gaitd::engine::{Decision, Engine, PublishReserve, Settings};
 use gaitd::ladder::{Effort, Ladder, ModelStore, ProfileKey, measure};
 use gaitd::publish::{Context, LineWriter, Sink};
 use gaitd::sense::{Clock, MonotonicClock, Reading, Sample};
@@ -37,7 +37,8 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
             let ladder = Ladder::load(&ModelStore::Embedded).unwrap();
             let budget = Duration::from_secs(10);
             let mut engine =
-                Engine::new(ladder, &profile, &policy, Demand::new(budget, 0.02), PublishReserve::default()).unwrap();
+                Engine::new(ladder, &profile, Settings::new(budget, 0.02, policy.clone()), PublishReserve::default())
+                    .unwrap();
             let mut intake = manifest.intake().unwrap();
             let context = Context::new(&manifest, "test".to_owned(), true, policy.name().to_owned(), budget);
             let mut lines = LineWriter::new(context, text);

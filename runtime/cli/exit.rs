@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use gaitd::control::PolicyError;
 use gaitd::daemon::{ConfigError, OpenError};
+use gaitd::figure::FigureError;
 use gaitd::ladder::{LoadError, ProfileError};
+use gaitd::rehearse::RehearsalError;
 use gaitd::sense::SenseError;
+use gaitd::simulate::ScenarioError;
 
 /// The command line is wrong (`EX_USAGE`).
 pub(super) const USAGE: u8 = 64;
@@ -15,6 +18,8 @@ const DATA: u8 = 65;
 const NO_INPUT: u8 = 66;
 /// Something that should never happen (`EX_SOFTWARE`).
 const SOFTWARE: u8 = 70;
+/// The system refused something, such as another process (`EX_OSERR`).
+const OS: u8 = 71;
 /// Reading or writing failed (`EX_IOERR`).
 const IO: u8 = 74;
 /// A configuration is wrong (`EX_CONFIG`).
@@ -30,6 +35,15 @@ fn code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if let Some(error) = cause.downcast_ref::<ConfigError>() {
             return if matches!(error, ConfigError::Read { .. }) { NO_INPUT } else { CONFIG };
+        }
+        match cause.downcast_ref::<RehearsalError>() {
+            // a transparent wrapper hides its inside from the chain
+            Some(RehearsalError::Settings(_) | RehearsalError::Policy(_)) => return CONFIG,
+            Some(RehearsalError::CoRunner(_)) => return OS,
+            _ => {}
+        }
+        if let Some(error) = cause.downcast_ref::<FigureError>() {
+            return if matches!(error, FigureError::Write { .. }) { IO } else { SOFTWARE };
         }
         if let Some(error) = cause.downcast_ref::<LoadError>() {
             return if matches!(error, LoadError::Store(_)) { NO_INPUT } else { DATA };
@@ -48,6 +62,9 @@ fn code(error: &anyhow::Error) -> u8 {
                 SenseError::Read { .. } => IO,
                 _ => DATA,
             };
+        }
+        if let Some(error) = cause.downcast_ref::<ScenarioError>() {
+            return if matches!(error, ScenarioError::Read { .. }) { NO_INPUT } else { DATA };
         }
         if cause.is::<PolicyError>() {
             return CONFIG;

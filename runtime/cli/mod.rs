@@ -1,10 +1,13 @@
 //! The command line: one file per command; each turns flags and a configuration file into one library call.
 
 mod check;
+mod co_runner;
+mod control;
 mod exit;
 mod ladder;
 mod model;
 mod profile;
+mod rehearse;
 mod replay;
 mod run;
 mod table;
@@ -34,6 +37,9 @@ enum Command {
     Ladder(ladder::Arguments),
     Profile(profile::Arguments),
     Check(check::Arguments),
+    Rehearse(rehearse::Arguments),
+    #[command(hide = true)]
+    CoRunner(co_runner::Arguments),
 }
 
 /// Runs the command in the process's arguments.
@@ -60,6 +66,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Ladder(arguments)) => ladder::execute(&arguments),
         Some(Command::Profile(arguments)) => profile::execute(&arguments),
         Some(Command::Check(arguments)) => check::execute(&arguments),
+        Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
+        Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use gaitd::control::{PolicySpec, Step};
+use gaitd::control::PolicySpec;
 use gaitd::daemon::{Config, Memory, Plan, SourceSpec, Stop, SystemProbe, cpu_name, run};
 use gaitd::engine::{Engine, PublishReserve};
 use gaitd::ladder::ProfileKey;
 use gaitd::publish::{Context, Format};
 use gaitd::sense::{Clock, MonotonicClock, Pace};
+
+use super::control::ControlArguments;
 
 /// Recognise activities in a stream, each window within its budget
 #[derive(clap::Args, Default)]
@@ -37,15 +39,8 @@ pub(super) struct Arguments {
     /// Seed of the simulated wearer
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// From the arrival of a window's last sample to its published decision, milliseconds [default: 50]
-    #[arg(short, long, value_name = "MS", allow_negative_numbers = true)]
-    budget_ms: Option<f64>,
-    /// Allowed share of late decisions, 0 to 1 [default: 0.02]
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
-    miss_target: Option<f64>,
-    /// What picks the configuration [default: alert]
-    #[arg(short, long, value_enum)]
-    policy: Option<PolicyFlag>,
+    #[command(flatten)]
+    control: ControlArguments,
     /// Always use this configuration, such as 1.00x-128 (implies --policy fixed)
     #[arg(long, value_name = "ID", conflicts_with = "policy")]
     configuration: Option<String>,
@@ -74,26 +69,6 @@ pub(super) enum PaceFlag {
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub(super) enum PolicyFlag {
-    /// Always the most accurate configuration
-    Fixed,
-    /// The stepping policy of the paper
-    Step,
-    /// ALERT
-    Alert,
-}
-
-impl PolicyFlag {
-    pub(super) fn spec(self) -> PolicySpec {
-        match self {
-            Self::Fixed => PolicySpec::Fixed { configuration: None },
-            Self::Step => PolicySpec::Step { band_ms: None, average: Step::default_average() },
-            Self::Alert => PolicySpec::Alert {},
-        }
-    }
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
 enum FormatFlag {
     /// Readable on a terminal, NDJSON elsewhere
     Auto,
@@ -110,21 +85,16 @@ impl Arguments {
             Some(path) => Config::read(path)?,
             None => Config::default(),
         };
-        let Self { models, budget_ms, miss_target, cpus, output, state, .. } = self;
+        let Self { models, cpus, output, state, .. } = self;
         config.models = models.clone().or(config.models);
         config.state = state.clone().or(config.state);
         config.output.path = output.clone().or(config.output.path);
         if let Some(cpus) = cpus {
             config.cpus.clone_from(cpus);
         }
-        let control = &mut config.control;
-        control.budget_ms = budget_ms.unwrap_or(control.budget_ms);
-        control.miss_target = miss_target.unwrap_or(control.miss_target);
-        if let Some(policy) = self.policy {
-            control.policy = policy.spec();
-        }
+        self.control.apply(&mut config.control)?;
         if let Some(id) = &self.configuration {
-            control.policy = PolicySpec::Fixed { configuration: Some(id.clone()) };
+            config.control.policy = PolicySpec::Fixed { configuration: Some(id.clone()) };
         }
         if let Some(format) = self.format {
             config.output.format = match format {
@@ -183,7 +153,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let memory = Memory::new(&ProfileKey::new(&ladder, &cpu_name()), &config.state_directory());
     let control = &config.control;
     let reserve = PublishReserve::default();
-    let engine = Engine::new(ladder, &profile, &control.policy, control.demand(), reserve.clone())?;
+    let engine = Engine::new(ladder, &profile, control.settings(), reserve.clone())?;
     let context = Context::new(
         &manifest,
         opened.name,

@@ -4,7 +4,9 @@
 //! ([`Policy::observe`]). Time comes in as durations and load as [`Signals`], so that every policy can be tested and
 //! simulated deterministically.
 
+mod activity;
 mod alert;
+mod allowance;
 mod bayes;
 mod demand;
 mod fixed;
@@ -17,7 +19,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use activity::{ActivityBelief, pool};
 pub use alert::Alert;
+pub use allowance::Allowance;
 pub use bayes::{Bayes, Learned, LearnedError};
 pub use demand::{Demand, Objective, Outlook, Situation, pick};
 pub use fixed::Fixed;

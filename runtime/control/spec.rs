@@ -42,7 +42,7 @@ impl Default for PolicySpec {
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// There is no such configuration.
-    #[error("control.policy: the ladder has no configuration {id}; it has {}", known.join(", "))]
+    #[error("control: the ladder has no configuration {id}; it has {}", known.join(", "))]
     UnknownConfiguration {
         /// What was asked for.
         id: String,
@@ -50,7 +50,7 @@ pub enum PolicyError {
         known: Vec<String>,
     },
     /// A tunable is out of its range.
-    #[error("control.policy: {0}")]
+    #[error("control: {0}")]
     OutOfRange(String),
 }
 
@@ -85,13 +85,13 @@ impl PolicySpec {
                 Err(PolicyError::UnknownConfiguration { id: id.clone(), known: ids.to_vec() })
             }
             Self::Step { average: 0, .. } => {
-                Err(PolicyError::OutOfRange("average is 0, and must be 1 or more inferences".to_owned()))
+                Err(PolicyError::OutOfRange("policy.average is 0, and must be 1 or more inferences".to_owned()))
             }
             Self::Step { band_ms: Some(band_ms), .. }
                 if !(*band_ms > 0.0 && *band_ms <= budget.as_secs_f64() * 1e3) =>
             {
                 Err(PolicyError::OutOfRange(format!(
-                    "band_ms is {band_ms}, and must be above 0 and at most the budget of {} ms",
+                    "policy.band_ms is {band_ms}, and must be above 0 and at most the budget of {} ms",
                     budget.as_secs_f64() * 1e3
                 )))
             }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::{Demand, PolicySpec};
+use crate::control::{Objective, PolicySpec};
+use crate::engine::{LONGEST_BUDGET, Settings};
 use crate::publish::Format;
 use crate::sense::Pace;
 
@@ -98,13 +99,28 @@ pub struct Control {
     pub budget_ms: f64,
     /// The allowed share of decisions later than that: from 0 to 1; 0.02 by default.
     pub miss_target: f64,
-    /// The policy and its tunables; `alert` by default.
+    /// The policy and its tunables; `bayes` by default.
     pub policy: PolicySpec,
+    /// What is wanted most; `accuracy` by default.
+    pub objective: Objective,
+    /// The average share of one processor that inferences may take, percent, above 0 and at most 100; no cap where
+    /// none is given.
+    pub cpu_budget_percent: Option<f64>,
+    /// Whether a configuration's accuracy is that for the wearer's present activity rather than that for all; true by
+    /// default.
+    pub activity_aware: bool,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Self { budget_ms: 50.0, miss_target: 0.02, policy: PolicySpec::default() }
+        Self {
+            budget_ms: 50.0,
+            miss_target: 0.02,
+            policy: PolicySpec::default(),
+            objective: Objective::default(),
+            cpu_budget_percent: None,
+            activity_aware: true,
+        }
     }
 }
 
@@ -115,10 +131,25 @@ impl Control {
         Duration::from_secs_f64(self.budget_ms / 1e3)
     }
 
-    /// What is demanded when the daemon starts.
+    /// The settings with which the daemon starts; [`Config::check`] comes first.
     #[must_use]
-    pub fn demand(&self) -> Demand {
-        Demand::new(self.budget(), self.miss_target)
+    pub fn settings(&self) -> Settings {
+        Settings {
+            objective: self.objective,
+            cpu_share: self.cpu_budget_percent.map(|percent| percent / 100.0),
+            activity_aware: self.activity_aware,
+            ..Settings::new(self.budget(), self.miss_target, self.policy.clone())
+        }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let longest = LONGEST_BUDGET.as_millis();
+        if !(self.budget_ms > 0.0 && self.budget_ms <= longest as f64) {
+            // there is no such duration, and so there are no settings
+            let found = self.budget_ms;
+            return vec![format!("budget_ms is {found}, and must be above 0 and at most {longest} milliseconds")];
+        }
+        self.settings().problems()
     }
 }
 
@@ -194,16 +225,7 @@ impl Config {
     /// Everything that is out of range, at once.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut problems = Vec::new();
-        let control = &self.control;
-        if !(control.budget_ms > 0.0 && control.budget_ms <= 60_000.0) {
-            problems.push(format!(
-                "control.budget_ms is {}, and must be above 0 and at most 60000 milliseconds",
-                control.budget_ms
-            ));
-        }
-        if !(0.0..=1.0).contains(&control.miss_target) {
-            problems.push(format!("control.miss_target is {}, and must be a share from 0 to 1", control.miss_target));
-        }
+        problems.extend(self.control.problems().into_iter().map(|problem| format!("control.{problem}")));
         if let SourceSpec::Wearer { seconds: Some(seconds), .. } = self.source
             && !(seconds > 0.0 && seconds.is_finite())
         {

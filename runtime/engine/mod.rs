@@ -1,139 +1,97 @@
 //! The engine: choose, resample, infer, observe, for one stream. No threads and no I/O; time and load come in as
 //! arguments.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod decision;
+mod handle;
+mod prospects;
+mod reserve;
+
 use std::time::Duration;
 
+pub use decision::Decision;
+pub use handle::{ControlHandle, LONGEST_BUDGET, Settings};
+pub use reserve::PublishReserve;
+
 use crate::control::{
-    Candidate, Choice, Demand, Learned, LearnedError, Outlook, Policy, PolicyError, PolicySpec, Reason, Resumed,
-    Signals, Situation, Terms,
+    Allowance, Candidate, Demand, Learned, LearnedError, Policy, PolicyError, Resumed, Signals, Situation, Terms,
 };
 use crate::ladder::{InferenceError, Ladder, Profile};
 use crate::sense::Clock;
 use crate::window::Window;
-
-/// The answer for one window.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
-    /// Number of the window in its stream, from 0; dropped windows count.
-    pub window: u64,
-    /// First and last sample of the window, counted from 0 since the stream began.
-    pub samples: (u64, u64),
-    /// Stream time of the raw sample that completed the window, seconds, where the stream has timestamps.
-    pub time_s: Option<f64>,
-    /// Index of the recognised activity among the labels.
-    pub activity: usize,
-    /// Probability of each label.
-    pub probabilities: Vec<f32>,
-    /// The configuration and why it was picked.
-    pub choice: Choice,
-    /// The policy's estimate of the slowdown when it picked.
-    pub slowdown: Option<f64>,
-    /// The signals that the policy saw.
-    pub signals: Signals,
-    /// From the arrival of the last sample to the published decision.
-    pub budget: Duration,
-    /// Clock time at which the window's last sample arrived.
-    pub arrived: Duration,
-    /// From there to a complete, conditioned window.
-    pub condition: Duration,
-    /// From there until the engine took it.
-    pub wait: Duration,
-    /// Picking the configuration and resampling.
-    pub prepare: Duration,
-    /// The inference.
-    pub infer: Duration,
-    /// Clock time at which the decision was there.
-    pub decided: Duration,
-}
-
-impl Decision {
-    /// A decision for `labels` activities, to be filled.
-    #[must_use]
-    pub fn empty(labels: usize) -> Self {
-        Self {
-            window: 0,
-            samples: (0, 0),
-            time_s: None,
-            activity: 0,
-            probabilities: vec![0.0; labels],
-            choice: Choice { rung: 0, reason: Reason::Start, predicted: Duration::ZERO, miss_probability: None },
-            slowdown: None,
-            signals: Signals::NONE,
-            budget: Duration::ZERO,
-            arrived: Duration::ZERO,
-            condition: Duration::ZERO,
-            wait: Duration::ZERO,
-            prepare: Duration::ZERO,
-            infer: Duration::ZERO,
-            decided: Duration::ZERO,
-        }
-    }
-}
-
-/// How long publishing is expected to take, told by whoever publishes and set aside by the engine.
-#[derive(Clone, Debug, Default)]
-pub struct PublishReserve(Arc<AtomicU64>);
-
-impl PublishReserve {
-    /// Learns that publishing one decision took `latency`. The reserve follows a rise at once and forgets it slowly.
-    pub fn observe(&self, latency: Duration) {
-        let latest = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
-        let faded = self.0.load(Ordering::Relaxed);
-        self.0.store(latest.max(faded - faded / 32), Ordering::Relaxed);
-    }
-
-    /// The time to set aside.
-    #[must_use]
-    pub fn get(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
-    }
-}
+use prospects::Prospects;
 
 /// Runs one ladder under one policy for one stream.
 pub struct Engine {
     ladder: Ladder,
+    candidates: Vec<Candidate>,
+    handle: ControlHandle,
+    /// The settings in force, and the handle's version of them.
+    settings: Settings,
+    version: u64,
     policy: Box<dyn Policy>,
+    /// What an earlier policy has learned, for the next one that can use it.
+    learned: Option<Learned>,
     demand: Demand,
-    outlook: Vec<Outlook>,
+    allowance: Option<Allowance>,
+    prospects: Prospects,
+    /// Last sample of the window before, where there was one.
+    last_sample: Option<u64>,
     reserve: PublishReserve,
     logits: Vec<f32>,
 }
 
 impl Engine {
-    /// An engine that runs `ladder`, whose latencies on this device are `profile`'s, under the policy of `spec`.
+    /// An engine that runs `ladder`, whose latencies on this device are `profile`'s, as `settings` demand.
     ///
     /// # Errors
-    /// When the policy cannot be made for this ladder.
+    /// When a setting is out of range, or the policy cannot be made for this ladder.
     pub fn new(
         ladder: Ladder,
         profile: &Profile,
-        spec: &PolicySpec,
-        demand: Demand,
+        settings: Settings,
         reserve: PublishReserve,
     ) -> Result<Self, PolicyError> {
-        let (ids, candidates): (Vec<String>, Vec<Candidate>) = ladder
-            .rungs()
+        let ids: Vec<String> = ladder.manifest().configurations.iter().map(|c| c.id.clone()).collect();
+        // a configuration without a profile would be a guess: expect the worst of it
+        let latency = |id: &str| profile.expected(id).unwrap_or(settings.budget);
+        let prospects = Prospects::new(ladder.manifest(), ids.iter().map(|id| latency(id)));
+        let candidates: Vec<Candidate> = ids
             .iter()
-            .map(|rung| {
-                let configuration = rung.configuration();
-                // a configuration without a profile would be a guess: expect the worst of it
-                let latency = profile.expected(&configuration.id).unwrap_or(demand.budget);
-                (configuration.id.clone(), Candidate { accuracy: configuration.accuracy.validation, latency })
-            })
-            .unzip();
-        let terms = Terms { budget: demand.budget, guess_accuracy: ladder.manifest().guess_accuracy() };
-        let policy = spec.make(&candidates, &ids, &terms)?;
-        let outlook = candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
+            .zip(prospects.usual())
+            .map(|(id, accuracy)| Candidate { accuracy: *accuracy, latency: latency(id) })
+            .collect();
+        let handle = ControlHandle::new(ids, settings.clone())?;
+        let policy = make_policy(&settings, &candidates, &handle, &ladder)?;
         let logits = vec![0.0; ladder.manifest().task.labels.len()];
-        Ok(Self { ladder, policy, demand, outlook, reserve, logits })
+        let mut engine = Self {
+            ladder,
+            candidates,
+            version: handle.version(),
+            handle,
+            demand: Demand::new(settings.budget, settings.miss_target),
+            settings,
+            policy,
+            learned: None,
+            allowance: None,
+            prospects,
+            last_sample: None,
+            reserve,
+            logits,
+        };
+        engine.settle();
+        Ok(engine)
     }
 
     /// The ladder that this engine runs.
     #[must_use]
     pub fn ladder(&self) -> &Ladder {
         &self.ladder
+    }
+
+    /// Changes what is demanded while the engine runs.
+    #[must_use]
+    pub fn handle(&self) -> ControlHandle {
+        self.handle.clone()
     }
 
     /// Writes what the policy has learned of this device into `into`; see [`Policy::learned`].
@@ -146,7 +104,9 @@ impl Engine {
     /// # Errors
     /// When it is nothing that can have been learned; the policy is then as it was before.
     pub fn resume(&mut self, learned: &Learned) -> Result<Resumed, LearnedError> {
-        self.policy.resume(learned)
+        let resumed = self.policy.resume(learned)?;
+        self.learned = Some(learned.clone());
+        Ok(resumed)
     }
 
     /// Decides one window; fills `decision`.
@@ -161,29 +121,39 @@ impl Engine {
         decision: &mut Decision,
     ) -> Result<(), InferenceError> {
         let taken = clock.now();
+        self.follow_settings();
+        self.pass_time(window);
         let spent = taken.saturating_sub(window.arrived) + self.reserve.get();
         let available = self.demand.budget.saturating_sub(spent);
         let slowdown = self.policy.slowdown();
+        let outlook = self.prospects.outlook(self.settings.activity_aware);
         let choice = self.policy.choose(&Situation {
             demand: &self.demand,
             available,
             signals,
-            outlook: &self.outlook,
-            cost_limit: Duration::MAX,
+            outlook,
+            cost_limit: self.allowance.map_or(Duration::MAX, |allowance| allowance.limit()),
         });
+        let expected_accuracy = outlook[choice.rung].accuracy;
         let rung = &mut self.ladder.rungs_mut()[choice.rung];
         rung.resample(window.samples());
-        let prepared = clock.now();
+        let (prepared, cpu_before) = (clock.now(), clock.thread_time());
         rung.infer(&mut self.logits)?;
-        let inferred = clock.now();
+        let (inferred, cpu_after) = (clock.now(), clock.thread_time());
         let infer = inferred.saturating_sub(prepared);
+        let cpu = cpu_after.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
         self.policy.observe(choice.rung, infer);
+        if let Some(allowance) = &mut self.allowance {
+            allowance.draw(cpu.unwrap_or(infer));
+        }
 
         decision.activity = softmax(&self.logits, &mut decision.probabilities);
+        self.prospects.learn(choice.rung, cpu.unwrap_or(infer), &decision.probabilities);
         decision.window = window.index;
         decision.samples = (window.first_sample, window.last_sample);
         decision.time_s = window.time_s;
         decision.choice = choice;
+        decision.expected_accuracy = expected_accuracy;
         decision.slowdown = slowdown;
         decision.signals = signals;
         decision.budget = self.demand.budget;
@@ -192,9 +162,80 @@ impl Engine {
         decision.wait = taken.saturating_sub(window.completed);
         decision.prepare = prepared.saturating_sub(taken);
         decision.infer = infer;
+        decision.cpu = cpu;
         decision.decided = clock.now();
         Ok(())
     }
+
+    /// Takes over settings that were changed since the last window.
+    fn follow_settings(&mut self) {
+        let version = self.handle.version();
+        if version == self.version {
+            return;
+        }
+        // somebody is changing them just now: they hold from the window after this one on
+        let Some(settings) = self.handle.try_settings().map(|settings| settings.clone()) else { return };
+        if settings.policy != self.settings.policy {
+            match make_policy(&settings, &self.candidates, &self.handle, &self.ladder) {
+                Ok(policy) => self.exchange(policy),
+                // the handle has checked it for this ladder
+                Err(error) => log::error!("internal error: {error}; the policy stays as it was"),
+            }
+        }
+        self.version = version;
+        self.settings = settings;
+        self.settle();
+    }
+
+    /// Lets `policy` go on from what the one before has learned, or one before that.
+    fn exchange(&mut self, policy: Box<dyn Policy>) {
+        self.policy.learned(&mut self.learned);
+        self.policy = policy;
+        if let Some(learned) = &self.learned
+            && let Err(error) = self.policy.resume(learned)
+        {
+            log::error!("internal error: {error}; the policy starts afresh");
+        }
+    }
+
+    /// Derives what is demanded from the settings.
+    fn settle(&mut self) {
+        let settings = &self.settings;
+        let pinned = settings.pinned.as_ref();
+        self.demand = Demand {
+            budget: settings.budget,
+            miss_target: settings.miss_target,
+            objective: settings.objective,
+            pinned: pinned.and_then(|id| self.handle.configurations().iter().position(|known| known == id)),
+        };
+        self.allowance = settings.cpu_share.map(|share| {
+            // what was saved or overdrawn stays, unless the cap itself has changed
+            self.allowance.filter(|allowance| allowance.share() == share).unwrap_or_else(|| Allowance::new(share))
+        });
+    }
+
+    /// Accounts for the stream's time since the window before.
+    fn pass_time(&mut self, window: &Window) {
+        let task = &self.ladder.manifest().task;
+        let before = self.last_sample.replace(window.last_sample);
+        let passed = before.map_or(task.hop as u64, |before| window.last_sample.saturating_sub(before));
+        if let Some(allowance) = &mut self.allowance {
+            allowance.pay_in(Duration::from_secs_f64(passed as f64 / task.sample_rate_hz));
+        }
+        if passed > task.window as u64 {
+            self.prospects.forget();
+        }
+    }
+}
+
+fn make_policy(
+    settings: &Settings,
+    candidates: &[Candidate],
+    handle: &ControlHandle,
+    ladder: &Ladder,
+) -> Result<Box<dyn Policy>, PolicyError> {
+    let terms = Terms { budget: settings.budget, guess_accuracy: ladder.manifest().guess_accuracy() };
+    settings.policy.make(candidates, handle.configurations(), &terms)
 }
 
 /// The index of the largest of `logits`; of equal ones the first.

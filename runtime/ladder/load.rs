@@ -163,6 +163,12 @@ impl Rung {
         &self.configuration
     }
 
+    /// Puts `wrapper` around what executes this configuration, to watch it or to change how long it takes.
+    pub fn wrap(&mut self, wrapper: impl FnOnce(Box<dyn Executor>) -> Box<dyn Executor>) {
+        let inner = std::mem::replace(&mut self.executor, Box::new(Absent));
+        self.executor = wrapper(inner);
+    }
+
     /// Bytes of its weights and of all intermediate values of one inference.
     #[must_use]
     pub fn memory(&self) -> u64 {
@@ -180,6 +186,19 @@ impl Rung {
     /// When the execution fails or the logits are not finite.
     pub fn infer(&mut self, logits: &mut [f32]) -> Result<(), InferenceError> {
         self.executor.infer(&self.input, logits)
+    }
+}
+
+/// Stands in for an executor that is being wrapped.
+struct Absent;
+
+impl Executor for Absent {
+    fn infer(&mut self, _: &[f32], _: &mut [f32]) -> Result<(), InferenceError> {
+        Err(InferenceError::Failed("the configuration is being changed".to_owned()))
+    }
+
+    fn memory(&self) -> u64 {
+        0
     }
 }
 

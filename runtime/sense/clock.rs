@@ -8,6 +8,10 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Duration;
     /// Returns when [`Clock::now`] has reached `until`.
     fn wait_until(&self, until: Duration);
+    /// CPU time that the calling thread has used, where the clock tells it.
+    fn thread_time(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The operating system's monotonic clock.
@@ -34,6 +38,12 @@ impl Clock for MonotonicClock {
         while let Some(rest) = until.checked_sub(self.now()).filter(|rest| !rest.is_zero()) {
             std::thread::sleep(rest);
         }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn thread_time(&self) -> Option<Duration> {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
     }
 }
 

@@ -8,6 +8,7 @@ mod bound;
 mod draws;
 mod run;
 mod scenario;
+mod virtual_time;
 
 pub use draws::{Draw, Draws};
 pub use run::{Contender, ScenarioReport, Score, SimulatedLadder, simulate};
@@ -15,3 +16,4 @@ pub use scenario::{
     BudgetSpan, Dwell, GivenConfiguration, LadderSpec, Level, LoadKind, LoadSpec, Order, Process, SCHEMA, Scenario,
     ScenarioError, SlowdownSpec, Tail, Trace,
 };
+pub use virtual_time::{VirtualClock, slow_down};
