@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use gaitd::control::{
-    Candidate, Choice, Demand, Ledger, Objective, Outlook, Phase, Policy, PolicySpec, Reason, Signals, Situation, Step,
-    Terms, pick,
+    Candidate, Choice, Demand, Learned, Ledger, Objective, Outlook, Phase, Policy, PolicySpec, Reason, Resumed,
+    Signals, Situation, Step, Terms, pick,
 };
 use proptest::prelude::*;
+use serde_json::Value;
 
 fn ms(milliseconds: f64) -> Duration {
     Duration::from_secs_f64(milliseconds / 1e3)
@@ -42,13 +43,30 @@ fn subject(spec: &PolicySpec, candidates: &[Candidate], budget: f64, miss_target
 
 impl Subject {
     fn choose_within(&mut self, budget: Duration, available: Duration) -> Choice {
+        self.choose_seeing(Signals::NONE, budget, available)
+    }
+
+    fn choose_seeing(&mut self, signals: Signals, budget: Duration, available: Duration) -> Choice {
         self.policy.choose(&Situation {
             demand: &Demand::new(budget, self.miss_target),
             available,
-            signals: Signals::NONE,
+            signals,
             outlook: &self.outlook,
             cost_limit: Duration::MAX,
         })
+    }
+
+    /// What is expected of the configuration `rung`.
+    fn predicted(&mut self, rung: usize) -> Duration {
+        let demand = Demand { pinned: Some(rung), ..Demand::new(ms(70.0), self.miss_target) };
+        let situation = Situation {
+            demand: &demand,
+            available: ms(70.0),
+            signals: Signals::NONE,
+            outlook: &self.outlook,
+            cost_limit: Duration::MAX,
+        };
+        self.policy.choose(&situation).predicted
     }
 
     /// Chooses with the whole budget left.
@@ -210,28 +228,101 @@ fn any_ladder() -> impl Strategy<Value = Vec<Candidate>> {
     )
 }
 
+/// Any reading that a broken system can give.
+fn any_signals() -> impl Strategy<Value = Signals> {
+    let signal = || prop::option::of(prop_oneof![0.0..=1.0f64, any::<f64>(), Just(f64::NAN), Just(f64::INFINITY)]);
+    (signal(), signal(), signal(), signal()).prop_map(|(cpu, pressure, frequency, temperature_c)| Signals {
+        cpu,
+        pressure,
+        frequency,
+        temperature_c,
+    })
+}
+
+/// That `choice` is one of `rungs` configurations, and what it says of it makes sense.
+fn check(choice: &Choice, rungs: usize) -> Result<(), TestCaseError> {
+    prop_assert!(choice.rung < rungs);
+    if let Some(miss) = choice.miss_probability {
+        prop_assert!((0.0..=1.0).contains(&miss), "{miss}");
+    }
+    Ok(())
+}
+
 proptest! {
-    /// No history of latencies makes a policy panic, leave the ladder or predict nonsense.
+    /// No history of latencies and signals makes a policy panic, leave the ladder or predict nonsense.
     #[test]
     fn policies_survive_any_history(
         candidates in any_ladder(),
-        history in prop::collection::vec((any_latency(), any_latency()), 0..60),
+        history in prop::collection::vec((any_latency(), any_latency(), any_signals()), 0..60),
         miss_target in 0.0..=1.0f64,
     ) {
         for spec in [
             PolicySpec::Fixed { configuration: None },
             PolicySpec::Step { band_ms: None, average: 2 },
             PolicySpec::Alert {},
+            PolicySpec::Bayes {},
         ] {
             let mut subject = subject(&spec, &candidates, 50.0, miss_target);
-            for (available, inference) in &history {
-                let choice = subject.choose_within(ms(50.0), *available);
-                prop_assert!(choice.rung < candidates.len());
-                if let Some(miss) = choice.miss_probability {
-                    prop_assert!((0.0..=1.0).contains(&miss), "{miss}");
-                }
+            for (available, inference, signals) in &history {
+                let choice = subject.choose_seeing(*signals, ms(50.0), *available);
+                check(&choice, candidates.len())?;
                 subject.policy.observe(choice.rung, *inference);
+                prop_assert!(subject.policy.slowdown().is_none_or(|slowdown| slowdown.is_finite() && slowdown >= 0.0));
             }
+        }
+    }
+
+    /// What is no share of anything counts as missing.
+    #[test]
+    fn a_signal_out_of_range_is_none(
+        nonsense in prop_oneof![Just(f64::NAN), Just(f64::INFINITY), 1.000_001..1e300f64, -1e300..-1e-9f64],
+        slowdowns in prop::collection::vec(0.5..3.0f64, 1..40),
+    ) {
+        let candidates = paper();
+        let [mut told, mut untold] = [(); 2].map(|()| subject(&PolicySpec::Bayes {}, &candidates, 70.0, 0.02));
+        let signals =
+            Signals { cpu: Some(nonsense), pressure: Some(nonsense), frequency: Some(nonsense), temperature_c: None };
+        for slowdown in slowdowns {
+            let choice = told.choose_seeing(signals, ms(70.0), ms(70.0));
+            prop_assert_eq!(choice, untold.choose(70.0));
+            for subject in [&mut told, &mut untold] {
+                subject.policy.observe(choice.rung, candidates[choice.rung].latency.mul_f64(slowdown));
+            }
+        }
+    }
+
+    /// Bytes are never more than refused.
+    #[test]
+    fn no_bytes_make_reading_what_was_learned_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..100),
+        damage in (any::<prop::sample::Index>(), any::<u8>()),
+    ) {
+        prop_assert!(Learned::from_json(&bytes).is_err());
+        let whole = serde_json::to_vec(&learned(&mut taught(50))).unwrap();
+        let place = damage.0.index(whole.len());
+        prop_assert!(Learned::from_json(&whole[..place]).is_err());
+        let mut damaged = whole;
+        damaged[place] = damage.1;
+        if let Ok(learned) = Learned::from_json(&damaged) {
+            survives(&learned)?;
+        }
+    }
+
+    /// Whatever numbers stand in what was learned, it is refused with a reason, or a policy can go on from it.
+    #[test]
+    fn no_numbers_in_what_was_learned_make_a_policy_leave_the_ladder(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any_number()), 1..20),
+    ) {
+        let mut value = serde_json::to_value(learned(&mut taught(50))).unwrap();
+        for (place, number) in changes {
+            let mut numbers = Vec::new();
+            leaves(&mut value, &mut numbers);
+            let chosen = place.index(numbers.len());
+            *numbers.swap_remove(chosen) = number;
+        }
+        match Learned::from_json(&serde_json::to_vec(&value).unwrap()) {
+            Ok(learned) => survives(&learned)?,
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
         }
     }
 
@@ -340,5 +431,162 @@ proptest! {
         let pinned = Demand { pinned: Some(misses.len() - 1), ..*demand };
         let situation = Situation { demand: &pinned, ..situation };
         prop_assert_eq!(pick(misses, &situation, demand.miss_target, 1.0 / 6.0), (misses.len() - 1, Reason::Pinned));
+    }
+}
+
+/// A Bayes policy on the paper's ladder after `windows` windows that alternate between two levels and show their load.
+fn taught(windows: usize) -> Subject {
+    let candidates = paper();
+    let mut subject = subject(&PolicySpec::Bayes {}, &candidates, 70.0, 0.02);
+    for window in 0..windows {
+        let (slowdown, load) = if window / 25 % 2 == 0 { (1.02, 0.1) } else { (1.7, 0.8) };
+        let signals = Signals { pressure: Some(load / 2.0), ..Signals::cpu(load) };
+        let rung = subject.choose_seeing(signals, ms(70.0), ms(70.0)).rung;
+        // the profile is wrong about the last configuration
+        let error = if rung == 3 { 1.25 } else { 1.0 };
+        let ripple = 1.0 + 0.02 * (window as f64).sin();
+        subject.policy.observe(rung, candidates[rung].latency.mul_f64(slowdown * error * ripple));
+    }
+    subject
+}
+
+fn learned(subject: &mut Subject) -> Learned {
+    let mut learned = None;
+    subject.policy.learned(&mut learned);
+    learned.unwrap()
+}
+
+/// A number in JSON that may stand where another one is expected, or no number.
+fn any_number() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<f64>().prop_map(|number| serde_json::json!(number)),
+        any::<f32>().prop_map(|number| serde_json::json!(number)),
+        any::<i64>().prop_map(|number| serde_json::json!(number)),
+        (-1.0..3000.0f64).prop_map(|number| serde_json::json!(number)),
+        Just(Value::Null),
+        Just(serde_json::json!(0)),
+    ]
+}
+
+/// All numbers within `value`.
+fn leaves<'a>(value: &'a mut Value, numbers: &mut Vec<&'a mut Value>) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| leaves(value, numbers)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| leaves(value, numbers)),
+        Value::Number(_) | Value::Null => numbers.push(value),
+        Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// That a policy that goes on from `learned` stays on the ladder.
+fn survives(learned: &Learned) -> Result<(), TestCaseError> {
+    let candidates = paper();
+    let mut subject = subject(&PolicySpec::Bayes {}, &candidates, 70.0, 0.02);
+    subject.policy.resume(learned).unwrap();
+    for window in 0..30 {
+        let choice = subject.choose_seeing(Signals::cpu(f64::from(window % 10) / 10.0), ms(70.0), ms(70.0));
+        check(&choice, candidates.len())?;
+        subject.policy.observe(choice.rung, candidates[choice.rung].latency.mul_f64(1.0 + f64::from(window % 3)));
+        prop_assert!(subject.policy.slowdown().unwrap().is_finite());
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_learned_comes_back_whole() {
+    let mut before = taught(3000);
+    let kept = learned(&mut before);
+    assert_eq!((kept.policy(), kept.windows()), ("bayes", 3000));
+    let copy = Learned::from_json(&serde_json::to_vec(&kept).unwrap()).unwrap();
+    assert_eq!(copy, kept);
+
+    let mut resumed = subject(&PolicySpec::Bayes {}, &paper(), 70.0, 0.02);
+    let fresh = resumed.policy.slowdown().unwrap();
+    assert_eq!(resumed.policy.resume(&copy).unwrap(), Resumed::Whole);
+    // it believes to be where it has been: at 1.02 or 1.7, not at 1
+    let slowdown = resumed.policy.slowdown().unwrap();
+    assert!((fresh - 1.0).abs() < 0.1 && (1.15..1.5).contains(&slowdown), "{fresh}, {slowdown}");
+    // where the present is the same, it foretells what the other one does, corrections included
+    for _ in 0..20 {
+        for subject in [&mut before, &mut resumed] {
+            subject.choose(70.0);
+            subject.policy.observe(1, ms(18.89 * 1.02));
+        }
+    }
+    for rung in 0..4 {
+        let [known, found] = [&mut before, &mut resumed].map(|subject| subject.predicted(rung).as_secs_f64());
+        assert!((known / found - 1.0).abs() < 0.03, "rung {rung}: {known}, {found}");
+    }
+    assert_eq!(learned(&mut resumed).windows(), 3020);
+}
+
+#[test]
+fn corrections_follow_their_configurations_and_end_with_their_profile() {
+    let mut taught = taught(3000);
+    let kept = learned(&mut taught);
+    let latency = |rung: usize| paper()[rung].latency;
+    let correction = kept.correction("rung 3", latency(3)).unwrap() / kept.correction("rung 2", latency(2)).unwrap();
+    assert!((correction - 1.25).abs() < 0.08, "{correction}");
+    assert_eq!(kept.correction("rung 3", latency(3) * 2), None);
+    assert_eq!(kept.correction("rung 7", latency(3)), None);
+    let terms = Terms { budget: ms(70.0), guess_accuracy: 1.0 / 6.0 };
+
+    // another order, one configuration less and a new one
+    let mut candidates = vec![paper().remove(3), paper().remove(1), paper().remove(2)];
+    candidates.push(Candidate { accuracy: 0.9, latency: ms(3.0) });
+    let ids = ["rung 3", "rung 1", "rung 2", "new"].map(str::to_owned);
+    let mut other = PolicySpec::Bayes {}.make(&candidates, &ids, &terms).unwrap();
+    assert_eq!(other.resume(&kept).unwrap(), Resumed::Whole);
+    let mut again = None;
+    other.learned(&mut again);
+    let again = again.unwrap();
+    for rung in 1..4 {
+        let id = format!("rung {rung}");
+        assert_eq!(again.correction(&id, latency(rung)), kept.correction(&id, latency(rung)), "{id}");
+    }
+    assert_eq!(again.correction("new", ms(3.0)), None);
+
+    // one latency was measured anew: all slowdowns mean something else now
+    candidates[2].latency = latency(2).mul_f64(1.01);
+    let mut other = PolicySpec::Bayes {}.make(&candidates, &ids, &terms).unwrap();
+    assert_eq!(other.resume(&kept).unwrap(), Resumed::WithoutProfile);
+    let mut again = None;
+    other.learned(&mut again);
+    assert_eq!(again.unwrap().correction("rung 3", latency(3)), None);
+    assert!((other.slowdown().unwrap() - 1.0).abs() < 0.1);
+
+    // policies that learn nothing of the kind
+    for spec in [PolicySpec::Alert {}, PolicySpec::Fixed { configuration: None }] {
+        let mut other = subject(&spec, &paper(), 70.0, 0.02);
+        assert_eq!(other.policy.resume(&kept).unwrap(), Resumed::Nothing);
+        let mut nothing = None;
+        other.policy.learned(&mut nothing);
+        assert_eq!(nothing, None);
+    }
+}
+
+#[test]
+fn what_cannot_have_been_learned_is_refused_with_the_reason() {
+    let whole = serde_json::to_value(learned(&mut taught(200))).unwrap();
+    for (place, value, expected) in [
+        ("/schema", serde_json::json!(99), "schema is 99"),
+        ("/trust", serde_json::json!(1.5), "trust is 1.5"),
+        ("/trust", serde_json::json!(null), "f32"),
+        ("/configurations/0/log", serde_json::json!(3.0), "rung 0 cannot be corrected"),
+        ("/configurations/0/variance", serde_json::json!(-1.0), "rung 0 cannot be corrected"),
+        ("/noise/observed", serde_json::json!(1e9), "the noise cannot be"),
+        ("/dynamics/jumps", serde_json::json!([1.0]), "jumps has 1 entries"),
+        ("/dynamics/all", serde_json::json!([5.0, 3.0]), "5 jumps in 3 windows"),
+        ("/dynamics/drift", serde_json::json!(0.9), "the drift is 0.9"),
+        ("/dynamics/levels/0", serde_json::json!(0.5), "the levels are no shares of 200 windows"),
+        ("/relations/0", serde_json::json!([]), "a signal has 0 counts"),
+        ("/relations/1/3", serde_json::json!(-1), "read -1 times"),
+        ("/relations", serde_json::json!([]), "array of length 3"),
+        ("/noise", serde_json::json!({"else": 1}), "else"),
+    ] {
+        let mut damaged = whole.clone();
+        *damaged.pointer_mut(place).unwrap() = value;
+        let error = Learned::from_json(&serde_json::to_vec(&damaged).unwrap()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{place}: {expected:?} should be named in: {error}");
     }
 }

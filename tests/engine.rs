@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd::control::{Objective, PolicySpec, Reason, Signals};
+use gaitd::control::{Objective, PolicySpec, Reason, Resumed, Signals};
 use gaitd::engine::{ControlHandle, Decision, Engine, PublishReserve, Settings};
 use gaitd::ladder::{Ladder, ModelStore, Percentiles, Profile, ProfileKey, Profiled};
 use gaitd::sense::Clock;
@@ -67,7 +67,12 @@ impl World {
 
     /// The rung after `windows` windows on an idle device.
     fn settled(&mut self, windows: usize) -> usize {
-        (0..windows).map(|_| self.decide(1.0).choice.rung).last().unwrap()
+        self.settled_at(1.0, windows)
+    }
+
+    /// The same on a device that is slower by `slowdown`.
+    fn settled_at(&mut self, slowdown: f64, windows: usize) -> usize {
+        (0..windows).map(|_| self.decide(slowdown).choice.rung).last().unwrap()
     }
 }
 
@@ -95,6 +100,34 @@ fn a_new_budget_a_pin_and_a_new_policy_hold_from_the_next_window_on() {
     let decision = world.decide(1.0);
     assert_eq!((decision.choice.rung, decision.choice.reason), (4, Reason::Fixed));
     assert_eq!(world.handle.settings().policy.name(), "fixed");
+}
+
+#[test]
+fn a_policy_that_comes_back_goes_on_from_what_it_had_learned() {
+    let windows = |world: &World| {
+        let mut learned = None;
+        world.engine.learned(&mut learned);
+        learned.map(|learned| learned.windows())
+    };
+    let mut before = world(settings(100.0));
+    before.settled_at(3.0, 60);
+    let mut kept = None;
+    before.engine.learned(&mut kept);
+
+    // in a later run, though another policy comes first
+    let mut world = world(Settings { policy: PolicySpec::Alert {}, ..settings(100.0) });
+    assert_eq!(world.engine.resume(&kept.unwrap()).unwrap(), Resumed::Nothing);
+    world.decide(3.0);
+    assert_eq!(windows(&world), None);
+    for known in [60, 70] {
+        world.handle.set_policy(PolicySpec::Bayes {}).unwrap();
+        let slowdown = world.decide(3.0).slowdown.unwrap();
+        assert!((slowdown - 3.0).abs() < 0.7, "{slowdown}");
+        world.settled_at(3.0, 9);
+        assert_eq!(windows(&world), Some(known + 10));
+        world.handle.set_policy(PolicySpec::Alert {}).unwrap();
+        world.decide(3.0);
+    }
 }
 
 #[test]

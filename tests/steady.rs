@@ -31,6 +31,7 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
         PolicySpec::Fixed { configuration: Some("1.00x-128".to_owned()) },
         PolicySpec::Alert {},
         PolicySpec::Step { band_ms: None, average: 3 },
+        PolicySpec::Bayes {},
     ] {
         for text in [false, true] {
             let ladder = Ladder::load(&ModelStore::Embedded).unwrap();
@@ -45,6 +46,7 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
             let mut window = Window::new(task.channels.len(), task.window);
             let mut decision = Decision::empty(task.labels.len());
             let mut sample = Sample { time_s: Some(0.0), values: vec![0.0; task.input.channels.len()] };
+            let mut learned = None;
             // how many windows there were, and what the library allocated for them
             let mut one_hop = |start: u32| {
                 let (mut windows, mut expected) = (0, 0);
@@ -54,7 +56,15 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
                     intake.push(&Reading::Sample, &sample, clock.now(), |ready| {
                         ready.fill(&mut window);
                         window.completed = clock.now();
-                        engine.decide(&window, Signals::NONE, &clock, &mut decision).unwrap();
+                        let signals = Signals {
+                            cpu: Some(f64::from(i % 5) / 5.0),
+                            pressure: Some(0.1),
+                            frequency: Some(0.9),
+                            temperature_c: Some(50.0),
+                        };
+                        engine.decide(&window, signals, &clock, &mut decision).unwrap();
+                        // the daemon takes a copy every now and then
+                        engine.learned(&mut learned);
                         sink.write(lines.decision(&decision, clock.now()).unwrap()).unwrap();
                         windows += 1;
                         expected += library[decision.choice.rung];

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gaitd::daemon::{Config, cpu_name};
+use gaitd::daemon::{Config, Memory, cpu_name};
 use gaitd::ladder::{ModelStore, Percentiles, Profile, ProfileKey};
 use serde::Serialize;
 
@@ -12,8 +12,9 @@ use super::table::{percent, table};
 /// Show the configurations of a model: cost, accuracy, profiled latency and memory on this device
 #[derive(clap::Args)]
 #[command(
-    after_help = "Latencies are shown once `gaitd profile` has measured them on this processor. Memory is that of \
-                        a configuration's weights and intermediate values.\n\n\
+    after_help = "Latencies are shown once `gaitd profile` has measured them on this processor. The correction is how \
+                        many times the paced latency `gaitd run` has found. Memory is that of a configuration's weights \
+                        and intermediate values.\n\n\
                         Example: gaitd ladder --models models/uci-har-cnn"
 )]
 pub(super) struct Arguments {
@@ -45,6 +46,9 @@ struct Row {
     accuracy: gaitd::ladder::Accuracy,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_us: Option<Latency>,
+    /// Latency as learned / paced median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correction: Option<f64>,
     memory_kb: u64,
 }
 
@@ -59,14 +63,24 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let ladder = super::model::load(&store)?;
     let state = Config { state: arguments.state.clone(), ..Config::default() }.state_directory();
     let cpu = cpu_name();
-    let profile = Profile::find(&ProfileKey::new(&ladder, &cpu), &state).unwrap_or_else(|error| {
+    let key = ProfileKey::new(&ladder, &cpu);
+    let profile = Profile::find(&key, &state).unwrap_or_else(|error| {
         log::warn!("{error}");
+        None
+    });
+    let learned = Memory::new(&key, &state).read().unwrap_or_else(|error| {
+        log::warn!("{error}; what was learned is not shown");
         None
     });
     let rows = ladder.rungs().iter().map(|rung| {
         let configuration = rung.configuration().clone();
         let profiled = profile.as_ref().and_then(|p| p.configurations.iter().find(|p| p.id == configuration.id));
+        let correction = profile.as_ref().and_then(|profile| {
+            let id = &configuration.id;
+            learned.as_ref()?.correction(id, profile.expected(id)?)
+        });
         Row {
+            correction,
             latency_us: profiled.map(|profiled| Latency { hot: profiled.hot, paced: profiled.paced }),
             id: configuration.id,
             width: configuration.width,
@@ -99,6 +113,7 @@ impl Report {
             "hot p50 us",
             "paced p50 us",
             "p99 us",
+            "correction",
             "memory kB",
         ];
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
@@ -114,6 +129,7 @@ impl Report {
                 or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.hot.p50))),
                 or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.paced.p50))),
                 or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.paced.p99))),
+                or_dash(row.correction.map(|correction| format!("x{correction:.2}"))),
                 row.memory_kb.to_string(),
             ]
         });

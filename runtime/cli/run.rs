@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use gaitd::control::PolicySpec;
-use gaitd::daemon::{Config, Plan, SourceSpec, Stop, SystemProbe, run};
+use gaitd::daemon::{Config, Memory, Plan, SourceSpec, Stop, SystemProbe, cpu_name, run};
 use gaitd::engine::{Engine, PublishReserve};
+use gaitd::ladder::ProfileKey;
 use gaitd::publish::{Context, Format};
 use gaitd::sense::{Clock, MonotonicClock, Pace};
 
@@ -148,6 +149,8 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let opened = config.source.open(&manifest.stream_format(), &clock)?;
     let (output, terminal) = open_output(&config)?;
     let profile = super::model::profile(&mut ladder, &config.state_directory(), &clock)?;
+    let lossless = config.source.pace() == Pace::Fast;
+    let memory = Memory::new(&ProfileKey::new(&ladder, &cpu_name()), &config.state_directory());
     let control = &config.control;
     let reserve = PublishReserve::default();
     let engine = Engine::new(ladder, &profile, control.settings(), reserve.clone())?;
@@ -160,10 +163,12 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     );
     let plan = Plan {
         source: opened.source,
-        lossless: config.source.pace() == Pace::Fast,
+        lossless,
         truth: opened.truth,
         intake: manifest.intake()?,
         engine,
+        // inferences straight after each other teach nothing about a sensor's
+        memory: (!lossless).then_some(memory),
         reserve,
         probe: Box::new(SystemProbe::new(&config.cpus)),
         context,

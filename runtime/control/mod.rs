@@ -22,7 +22,7 @@ use serde::Serialize;
 pub use activity::{ActivityBelief, pool};
 pub use alert::Alert;
 pub use allowance::Allowance;
-pub use bayes::Bayes;
+pub use bayes::{Bayes, Learned, LearnedError};
 pub use demand::{Demand, Objective, Outlook, Situation, pick};
 pub use fixed::Fixed;
 pub use ledger::{Ledger, Phase};
@@ -111,6 +111,30 @@ pub trait Policy: Send {
     /// The current estimate of the slowdown (observed latency / profiled latency; 1 on an idle device), where the
     /// policy keeps one.
     fn slowdown(&self) -> Option<f64>;
+
+    /// Writes what has been learned of the device into `into`, for a later [`Policy::resume`]. Allocates only where
+    /// `into` has held nothing of this policy's yet. A policy that learns nothing worth keeping leaves it as it is.
+    fn learned(&self, _into: &mut Option<Learned>) {}
+
+    /// Goes on from what was learned in an earlier run; to be called before the first window. Returns how much of it
+    /// could be used.
+    ///
+    /// # Errors
+    /// When it is nothing that can have been learned; the policy is then as it was before.
+    fn resume(&mut self, _learned: &Learned) -> Result<Resumed, LearnedError> {
+        Ok(Resumed::Nothing)
+    }
+}
+
+/// How much of what was learned in an earlier run a policy goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// All of it.
+    Whole,
+    /// What does not depend on the profile, which is another one by now.
+    WithoutProfile,
+    /// Nothing: another policy learned it, or this one learns nothing.
+    Nothing,
 }
 
 /// An observed slowdown above this is taken for this: a suspended machine must not poison an estimate for hours.

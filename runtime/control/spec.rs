@@ -121,7 +121,7 @@ impl PolicySpec {
                 Box::new(Step::new(candidates, band, *average))
             }
             Self::Alert {} => Box::new(Alert::new(candidates, terms)),
-            Self::Bayes {} => Box::new(Bayes::new(candidates, terms)),
+            Self::Bayes {} => Box::new(Bayes::new(candidates, ids, terms)),
         })
     }
 }

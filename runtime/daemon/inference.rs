@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, select};
 
 use super::faults::Repeated;
+use super::memory::Copying;
 use super::publishing::Outbox;
 use super::signals::LatestSignals;
 use super::stop::Stop;
@@ -17,6 +18,8 @@ pub(super) struct Inference {
     signals: LatestSignals,
     clock: Arc<dyn Clock>,
     outbox: Outbox,
+    /// Where what is learned is kept.
+    copying: Option<Copying>,
     decided: u64,
     failed: u64,
     faults: Repeated,
@@ -29,9 +32,10 @@ impl Inference {
         signals: LatestSignals,
         clock: Arc<dyn Clock>,
         outbox: Outbox,
+        copying: Option<Copying>,
         stop: Stop,
     ) -> Self {
-        Self { engine, signals, clock, outbox, decided: 0, failed: 0, faults: Repeated::default(), stop }
+        Self { engine, signals, clock, outbox, copying, decided: 0, failed: 0, faults: Repeated::default(), stop }
     }
 
     /// Decides windows until their sender is gone, or, once `halted` is disconnected, until none waits. Returns how
@@ -55,6 +59,9 @@ impl Inference {
             // full or gone only when the run is over
             let _ = spare.try_send(window);
         }
+        if let Some(copying) = &self.copying {
+            copying.ended(&self.engine);
+        }
         (self.decided, self.failed)
     }
 
@@ -65,7 +72,12 @@ impl Inference {
         match self.engine.decide(window, signals, self.clock.as_ref(), &mut decision) {
             Ok(()) => {
                 self.decided += 1;
-                self.outbox.send(decision)
+                let wanted = self.outbox.send(decision);
+                // after the decision is on its way
+                if let Some(copying) = &mut self.copying {
+                    copying.decided(&self.engine);
+                }
+                wanted
             }
             Err(error) => {
                 self.failed += 1;

@@ -8,6 +8,7 @@
 mod config;
 mod faults;
 mod inference;
+mod memory;
 mod publishing;
 mod run;
 mod sensing;
@@ -16,6 +17,7 @@ mod source;
 mod stop;
 
 pub use config::{Config, ConfigError, Control, Output, SourceSpec};
+pub use memory::{Memory, MemoryError};
 pub use run::{DaemonError, Ending, Plan, run};
 pub use signals::{SystemProbe, cpu_name};
 pub use source::{OpenError, Opened};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded, select};
+use crossbeam_channel::{Receiver, bounded, select, tick};
 
 use super::inference::Inference;
+use super::memory::{self, Keeping, Memory};
 use super::publishing::{Outbox, Publishing};
 use super::sensing::{Sensed, Sensing};
 use super::signals::{LatestSignals, Sampling};
@@ -40,6 +41,9 @@ pub struct Plan {
     pub intake: Intake,
     /// From windows to decisions.
     pub engine: Engine,
+    /// Where what the policy learns of this device is kept, if anywhere: it must come from windows that were paced as a
+    /// sensor paces them, for inferences straight after each other take another time.
+    pub memory: Option<Memory>,
     /// The reserve that `engine` sets aside for publishing.
     pub reserve: PublishReserve,
     /// Reads the signals of load.
@@ -87,7 +91,22 @@ pub struct Ending {
 /// When a thread or a pipe between threads cannot be made, or a thread panicked. A failing source or output is told in the [`Ending`], with the
 /// account of what was done before.
 pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
-    let Plan { source, lossless, truth, intake, engine, reserve, probe, context, text, output, cpus, clock } = plan;
+    let Plan {
+        source,
+        lossless,
+        truth,
+        intake,
+        mut engine,
+        memory,
+        reserve,
+        probe,
+        context,
+        text,
+        output,
+        cpus,
+        clock,
+    } = plan;
+    let (copying, mut keeping) = memory.map(|memory| memory::recall(memory, &mut engine)).unzip();
     let started = clock.now();
     let task = &engine.ladder().manifest().task;
     let (engine_cpu, other_cpu) = (cpus.first().copied(), cpus.last().copied());
@@ -115,7 +134,7 @@ pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
     let publishing = Publishing::new(context, text, output, truth, reserve, Arc::clone(&clock), stop.clone());
     let outbox = Outbox::new(decisions, (!lossless).then(|| outgoing.clone()), spare_decisions.clone());
     let publish_thread = spawn("publish", other_cpu, move || publishing.follow(&outgoing, &spare_decisions))?;
-    let inference = Inference::new(engine, signals, Arc::clone(&clock), outbox, stop.clone());
+    let inference = Inference::new(engine, signals, Arc::clone(&clock), outbox, copying, stop.clone());
     let sensing = Sensing::new(source, intake, Arc::clone(&clock), stop.clone(), Arc::clone(&sensed));
     // windows are overtaken only where the source cannot wait
     let overtaken = (!lossless).then(|| incoming.clone());
@@ -128,12 +147,15 @@ pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
         sensing.follow(&windows, overtaken.as_ref(), &recycled_windows)
     })?;
 
-    let ended = wait_for_source(&sensing_over, stop);
+    let ended = wait_for_source(&sensing_over, stop, keeping.as_mut());
     drop(halt_engine);
     // a source that still waits for a sample is left alone: the process ends without it
     let source = if ended { join(sense_thread, "sense")? } else { None };
     let (decided, failed) = join(engine_thread, "engine")?;
     let mut published = join(publish_thread, "publish")?;
+    if let Some(keeping) = &mut keeping {
+        keeping.write();
+    }
     drop(running);
     join(signals_thread, "signals")?;
 
@@ -149,11 +171,19 @@ pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
 }
 
 /// Returns when the source has ended (true) or is still waiting for a sample although it was asked to stop (false).
-fn wait_for_source(sensing_over: &Receiver<()>, stop: &Stop) -> bool {
-    select! {
-        recv(sensing_over) -> _ => true,
-        recv(stop.woken()) -> _ => {
-            sensing_over.recv_timeout(SOURCE_PATIENCE) == Err(crossbeam_channel::RecvTimeoutError::Disconnected)
+/// Until then, keeps what is learned.
+fn wait_for_source(sensing_over: &Receiver<()>, stop: &Stop, mut keeping: Option<&mut Keeping>) -> bool {
+    let due = tick(memory::INTERVAL);
+    loop {
+        select! {
+            recv(sensing_over) -> _ => return true,
+            recv(stop.woken()) -> _ => {
+                let gone = sensing_over.recv_timeout(SOURCE_PATIENCE);
+                return gone == Err(crossbeam_channel::RecvTimeoutError::Disconnected);
+            }
+            recv(due) -> _ => if let Some(keeping) = &mut keeping {
+                keeping.write();
+            }
         }
     }
 }

@@ -12,7 +12,9 @@ pub use decision::Decision;
 pub use handle::{ControlHandle, LONGEST_BUDGET, Settings};
 pub use reserve::PublishReserve;
 
-use crate::control::{Allowance, Candidate, Demand, Policy, PolicyError, Signals, Situation, Terms};
+use crate::control::{
+    Allowance, Candidate, Demand, Learned, LearnedError, Policy, PolicyError, Resumed, Signals, Situation, Terms,
+};
 use crate::ladder::{InferenceError, Ladder, Profile};
 use crate::sense::Clock;
 use crate::window::Window;
@@ -27,6 +29,8 @@ pub struct Engine {
     settings: Settings,
     version: u64,
     policy: Box<dyn Policy>,
+    /// What an earlier policy has learned, for the next one that can use it.
+    learned: Option<Learned>,
     demand: Demand,
     allowance: Option<Allowance>,
     prospects: Prospects,
@@ -67,6 +71,7 @@ impl Engine {
             demand: Demand::new(settings.budget, settings.miss_target),
             settings,
             policy,
+            learned: None,
             allowance: None,
             prospects,
             last_sample: None,
@@ -87,6 +92,21 @@ impl Engine {
     #[must_use]
     pub fn handle(&self) -> ControlHandle {
         self.handle.clone()
+    }
+
+    /// Writes what the policy has learned of this device into `into`; see [`Policy::learned`].
+    pub fn learned(&self, into: &mut Option<Learned>) {
+        self.policy.learned(into);
+    }
+
+    /// Goes on from what was learned in an earlier run; see [`Policy::resume`].
+    ///
+    /// # Errors
+    /// When it is nothing that can have been learned; the policy is then as it was before.
+    pub fn resume(&mut self, learned: &Learned) -> Result<Resumed, LearnedError> {
+        let resumed = self.policy.resume(learned)?;
+        self.learned = Some(learned.clone());
+        Ok(resumed)
     }
 
     /// Decides one window; fills `decision`.
@@ -157,7 +177,7 @@ impl Engine {
         let Some(settings) = self.handle.try_settings().map(|settings| settings.clone()) else { return };
         if settings.policy != self.settings.policy {
             match make_policy(&settings, &self.candidates, &self.handle, &self.ladder) {
-                Ok(policy) => self.policy = policy,
+                Ok(policy) => self.exchange(policy),
                 // the handle has checked it for this ladder
                 Err(error) => log::error!("internal error: {error}; the policy stays as it was"),
             }
@@ -165,6 +185,17 @@ impl Engine {
         self.version = version;
         self.settings = settings;
         self.settle();
+    }
+
+    /// Lets `policy` go on from what the one before has learned, or one before that.
+    fn exchange(&mut self, policy: Box<dyn Policy>) {
+        self.policy.learned(&mut self.learned);
+        self.policy = policy;
+        if let Some(learned) = &self.learned
+            && let Err(error) = self.policy.resume(learned)
+        {
+            log::error!("internal error: {error}; the policy starts afresh");
+        }
     }
 
     /// Derives what is demanded from the settings.

@@ -5,6 +5,7 @@
 
 mod executor;
 mod golden;
+pub(crate) mod keep;
 mod load;
 mod manifest;
 mod measure;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::keep;
 use super::load::Ladder;
 
 const SCHEMA: u32 = 1;
@@ -38,9 +39,15 @@ impl ProfileKey {
     /// The file within `directory` in which this key's profile is kept.
     #[must_use]
     pub fn path(&self, directory: &Path) -> PathBuf {
+        self.file(&directory.join("profiles"))
+    }
+
+    /// The file within `directory` in which this key's file of any kind is kept.
+    #[must_use]
+    pub fn file(&self, directory: &Path) -> PathBuf {
         let cpu: String =
             self.cpu.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-        directory.join("profiles").join(format!("{}-{cpu}.json", &self.model[..16]))
+        directory.join(format!("{}-{cpu}.json", &self.model[..16]))
     }
 }
 
@@ -144,9 +151,8 @@ impl Profile {
     /// When the file is unreadable, damaged or belongs to another ladder or processor.
     pub fn find(key: &ProfileKey, directory: &Path) -> Result<Option<Self>, ProfileError> {
         let path = key.path(directory);
-        match std::fs::read(&path) {
-            Ok(bytes) => Self::parse(&bytes, &path, key).map(Some),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        match keep::read(&path) {
+            Ok(bytes) => bytes.map(|bytes| Self::parse(&bytes, &path, key)).transpose(),
             Err(error) => Err(ProfileError { path, message: error.to_string() }),
         }
     }
@@ -174,14 +180,7 @@ impl Profile {
     /// When the directory or the file cannot be written.
     pub fn save(&self, directory: &Path) -> Result<PathBuf, ProfileError> {
         let path = ProfileKey { model: self.model.clone(), cpu: self.cpu.clone() }.path(directory);
-        let write = || {
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent)?;
-            }
-            let half = path.with_extension("json.new");
-            std::fs::write(&half, serde_json::to_vec_pretty(self)?)?;
-            std::fs::rename(&half, &path)
-        };
+        let write = || keep::replace(&path, &serde_json::to_vec_pretty(self)?);
         write().map_err(|error: std::io::Error| ProfileError {
             path: path.clone(),
             message: format!("the profile cannot be kept: {error}"),

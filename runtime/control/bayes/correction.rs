@@ -19,6 +19,10 @@ const LARGEST: f32 = std::f32::consts::LN_2;
 /// What is let pass (logarithm): a policy switches for a reason, and what it then sees is not quite fair.
 const TOLERANCE: f32 = 0.03;
 
+/// How much less sure a correction is after a restart (standard deviation of the logarithm): the clock's limits, the
+/// kernel or the case may be others.
+const RESTARTED: f32 = 0.05;
+
 /// The learned corrections.
 #[derive(Clone, Debug)]
 pub(super) struct Corrections {
@@ -36,6 +40,27 @@ impl Corrections {
     pub(super) fn log(&self, rung: usize) -> f32 {
         let log = self.logs[rung];
         log - log.clamp(-TOLERANCE, TOLERANCE)
+    }
+
+    /// Natural logarithm of true / profiled latency of the configuration `rung` as believed, and its variance.
+    pub(super) fn kept(&self, rung: usize) -> (f32, f32) {
+        (self.logs[rung], self.variances[rung])
+    }
+
+    /// Goes on from what was kept of the configuration `rung`, less surely.
+    pub(super) fn resume(&mut self, rung: usize, log: f32, variance: f32) {
+        self.logs[rung] = log;
+        self.variances[rung] = (variance + RESTARTED * RESTARTED).min(PRIOR_VARIANCE);
+    }
+
+    /// Whether a correction and its variance are such as can have been learned.
+    pub(super) fn plausible(log: f32, variance: f32) -> bool {
+        log.abs() <= LARGEST && (0.0..=PRIOR_VARIANCE).contains(&variance)
+    }
+
+    /// Whether more is known of a correction with this variance than before anything was.
+    pub(super) fn known(variance: f32) -> bool {
+        variance < 0.9 * PRIOR_VARIANCE
     }
 
     /// Learns that `rung`, run straight after `before` (another one), seemed to be under a slowdown that differs by `surprise`

@@ -50,7 +50,7 @@ const fn numbered(power: u32) -> Bins {
 }
 
 /// Sums are kept in so many parts that a processor can add side by side.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// The sum of the products of `a` and `b`, which are equally long.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -70,17 +70,24 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 pub(super) struct Belief(pub(super) Bins);
 
 impl Belief {
-    /// Multiplies the belief by `likelihood` and returns the probability of what was observed. A belief that rules
-    /// out what was observed stays as it is.
-    pub(super) fn learn(&mut self, likelihood: &Bins) -> f32 {
-        let evidence = dot(&self.0, likelihood);
+    /// Becomes `before` multiplied by `likelihood`, and returns the probability of what was observed. A belief that
+    /// rules out what was observed stays as it is.
+    pub(super) fn learn_from(&mut self, before: &Self, likelihood: &Bins) -> f32 {
+        let evidence = dot(&before.0, likelihood);
         if evidence > f32::MIN_POSITIVE && evidence.is_finite() {
             let scale = evidence.recip();
-            for (p, l) in self.0.iter_mut().zip(likelihood) {
-                *p *= l * scale;
+            for (after, (p, l)) in self.0.iter_mut().zip(before.0.iter().zip(likelihood)) {
+                *after = p * (l * scale);
             }
+        } else {
+            self.0 = before.0;
         }
         evidence
+    }
+
+    /// Mean of the natural logarithm of the slowdown.
+    pub(super) fn mean(&self) -> f32 {
+        FIRST + WIDTH * dot(&self.0, &PLACES)
     }
 
     /// Mean and standard deviation of the natural logarithm of the slowdown.

@@ -14,9 +14,14 @@
 mod correction;
 mod dynamics;
 mod grid;
+mod learned;
 mod noise;
 mod normal;
+#[cfg(test)]
+mod reference;
 mod relation;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -26,11 +31,16 @@ use grid::{BINS, Belief, Bins};
 use noise::Noise;
 use relation::Relation;
 
-use super::{Candidate, Choice, Policy, Signals, Situation, Terms, pick};
+pub use learned::{Learned, LearnedError};
+
+use super::{Candidate, Choice, Policy, Resumed, Signals, Situation, Terms, pick};
 
 /// Chance per window that the signals become worth listening to, and that they cease to be.
 const TRUST_GAINED: f32 = 0.002;
 const TRUST_LOST: f32 = 0.01;
+
+/// Trust before anything is known. After a restart it is halfway there: the signals may come from elsewhere.
+const FIRST_TRUST: f32 = 0.1;
 
 /// The signals that are listened to.
 const SIGNALS: usize = 3;
@@ -45,10 +55,16 @@ const LARGEST_RESTRAINT: f64 = 5.0;
 /// The target holds on average; a single decision may be late with a probability of so many times the target.
 const SINGLE_DECISION: f64 = 5.0;
 
+/// The name under which what it learned is kept.
+const NAME: &str = "bayes";
+
 /// The Bayes policy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bayes {
     candidates: Vec<Candidate>,
+    ids: Vec<String>,
+    /// Windows that it learned from, before restarts too.
+    windows: u64,
     guess_accuracy: f64,
     /// By how much more accuracy than [`CAUTION`] a late decision is worse than a guess, so that the average keeps to
     /// the miss target.
@@ -89,30 +105,37 @@ fn anywhere() -> Bins {
     bins
 }
 
+/// The slowdown is believed to be as an idle device's, give or take `noise`.
+fn near_one(noise: &Noise) -> Belief {
+    let mut belief = Belief([0.0; BINS]);
+    noise.likelihood(grid::place(0.0), &mut belief.0);
+    let sum: f32 = belief.0.iter().sum();
+    belief.0.iter_mut().for_each(|p| *p /= sum);
+    belief
+}
+
 impl Bayes {
-    /// A filter over `candidates` that knows nothing yet.
+    /// A filter over `candidates`, whose names are `ids`, that knows nothing yet.
     #[must_use]
-    pub fn new(candidates: &[Candidate], terms: &Terms) -> Self {
-        let start = Belief(anywhere());
-        let mut near_one = Belief([0.0; BINS]);
+    pub fn new(candidates: &[Candidate], ids: &[String], terms: &Terms) -> Self {
         let noise = Noise::new();
-        noise.likelihood(grid::place(0.0), &mut near_one.0);
-        let sum: f32 = near_one.0.iter().sum();
-        near_one.0.iter_mut().for_each(|p| *p /= sum);
+        let near_one = near_one(&noise);
         Self {
             candidates: candidates.to_vec(),
+            ids: ids.to_vec(),
+            windows: 0,
             guess_accuracy: terms.guess_accuracy,
             restraint: 0.0,
             corrections: Corrections::new(candidates.len()),
             last: None,
             noise,
-            dynamics: Dynamics::new(start.0),
+            dynamics: Dynamics::new(anywhere()),
             relations: std::array::from_fn(|_| Relation::new()),
             blind: near_one.clone(),
             sighted: near_one.clone(),
             blind_next: near_one.clone(),
             sighted_next: near_one.clone(),
-            trust: 0.1,
+            trust: FIRST_TRUST,
             signals: [None; SIGNALS],
             hazard: 0.0,
             mixed: near_one,
@@ -124,18 +147,20 @@ impl Bayes {
 
     /// Foretells the next window.
     fn predict(&mut self, signals: &Signals) {
-        self.signals = [signals.cpu, signals.pressure, signals.frequency];
+        // what is no share is no reading
+        let share = |signal: Option<f64>| signal.filter(|share| (0.0..=1.0).contains(share));
+        self.signals = [signals.cpu, signals.pressure, signals.frequency].map(share);
         self.hazard = self.dynamics.hazard();
         self.dynamics.predict(&self.blind, self.hazard, &mut self.blind_next);
         self.dynamics.predict(&self.sighted, self.hazard, &mut self.sighted_next);
         if self.signals.iter().any(Option::is_some) {
-            self.likelihood.fill(1.0);
+            let mut likelihood = relation::EVEN;
             for (relation, signal) in self.relations.iter().zip(self.signals) {
                 if let Some(signal) = signal {
-                    relation.weigh(signal, &mut self.likelihood);
+                    relation.weigh(signal, &mut likelihood);
                 }
             }
-            self.sighted_next.learn(&self.likelihood);
+            relation::weigh_in(&mut self.sighted_next, &likelihood);
         }
         let trust = self.trust;
         for (mixed, (blind, sighted)) in self.mixed.0.iter_mut().zip(self.blind_next.0.iter().zip(&self.sighted_next.0))
@@ -161,22 +186,21 @@ impl Policy for Bayes {
         let least = self.misses.iter().copied().fold(1.0, f64::min);
         let excess = self.misses[rung] - target.max(least);
         self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
-        let slowdown = self.mixed.moments().0 + self.corrections.log(rung);
+        let slowdown = self.mixed.mean() + self.corrections.log(rung);
         let predicted = self.candidates[rung].slowed(f64::from(slowdown.exp()));
         Choice { rung, reason, predicted, miss_probability: Some(self.misses[rung]) }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {
+        self.windows = self.windows.saturating_add(1);
         let slowdown = self.candidates[rung].slowdown(inference).max(1e-3);
         let slowdown = slowdown.ln() as f32 - self.corrections.log(rung);
         let observed = grid::place(slowdown).clamp(-1.0, BINS as f32);
         let switched = self.last.replace(rung).filter(|last| *last != rung);
         let before = switched.map(|last| (last, self.blind.moments()));
         self.noise.likelihood(observed, &mut self.likelihood);
-        self.blind.0 = self.blind_next.0;
-        self.sighted.0 = self.sighted_next.0;
-        let foretold = self.blind.learn(&self.likelihood);
-        let foretold_sighted = self.sighted.learn(&self.likelihood);
+        let foretold = self.blind.learn_from(&self.blind_next, &self.likelihood);
+        let foretold_sighted = self.sighted.learn_from(&self.sighted_next, &self.likelihood);
 
         let (with, without) = (self.trust * foretold_sighted, (1.0 - self.trust) * foretold);
         let trust = if with + without > 0.0 { with / (with + without) } else { self.trust };
@@ -188,14 +212,64 @@ impl Policy for Bayes {
             let scatter = spread * spread + self.noise.sigma().powi(2);
             self.corrections.learn(last, rung, slowdown - mean, scatter, (1.0 - jumped) * usual);
         }
-        for (relation, signal) in self.relations.iter_mut().zip(self.signals) {
-            if let Some(signal) = signal {
-                relation.learn(signal, &self.blind);
+        if self.signals.iter().any(Option::is_some) {
+            let classes = relation::classes(&self.blind);
+            for (relation, signal) in self.relations.iter_mut().zip(self.signals) {
+                if let Some(signal) = signal {
+                    relation.learn(signal, &classes);
+                }
             }
         }
     }
 
     fn slowdown(&self) -> Option<f64> {
-        Some(f64::from(self.blind.moments().0.exp()))
+        Some(f64::from(self.blind.mean().exp()))
+    }
+
+    fn learned(&self, into: &mut Option<Learned>) {
+        let learned = into.get_or_insert_with(|| Learned::blank(NAME));
+        learned.windows = self.windows;
+        learned.configurations.resize_with(self.ids.len(), Default::default);
+        for (rung, kept) in learned.configurations.iter_mut().enumerate() {
+            kept.set(&self.ids[rung], &self.candidates[rung], self.corrections.kept(rung));
+        }
+        learned.noise.clone_from(self.noise.evidence());
+        self.dynamics.keep(&mut learned.dynamics);
+        for (relation, readings) in self.relations.iter().zip(&mut learned.relations) {
+            relation.keep(readings);
+        }
+        learned.trust = self.trust;
+    }
+
+    fn resume(&mut self, learned: &Learned) -> Result<Resumed, LearnedError> {
+        if learned.policy() != NAME {
+            return Ok(Resumed::Nothing);
+        }
+        learned.check()?;
+        let whole = learned.fits(&self.ids, &self.candidates);
+        self.windows = learned.windows();
+        self.noise = Noise::resume(&learned.noise);
+        // slowdowns and corrections are relative to a profile: of those under another one nothing is known any more
+        if whole {
+            self.dynamics = Dynamics::resume(&learned.dynamics, anywhere());
+            for (rung, id) in self.ids.iter().enumerate() {
+                if let Some(kept) = learned.kept(id) {
+                    self.corrections.resume(rung, kept.log, kept.variance);
+                }
+            }
+            for (relation, readings) in self.relations.iter_mut().zip(&learned.relations) {
+                *relation = Relation::resume(readings);
+            }
+            self.trust = FIRST_TRUST + 0.5 * (learned.trust - FIRST_TRUST);
+        } else {
+            self.dynamics = Dynamics::resume(&learned.dynamics.without_levels(), anywhere());
+        }
+        let belief = self.dynamics.restarted(&near_one(&self.noise));
+        for before in [&mut self.blind, &mut self.sighted, &mut self.blind_next, &mut self.sighted_next] {
+            before.0 = belief.0;
+        }
+        self.mixed = belief;
+        self.last = None;
+        Ok(if whole { Resumed::Whole } else { Resumed::WithoutProfile })
     }
 }

@@ -4,8 +4,10 @@
 //! longer latencies (a Pareto tail of the latency itself), and a little of anything, so that no observation is
 //! impossible. Width of the core, share and slope of the tail are learned by online expectation-maximisation.
 
+use serde::{Deserialize, Serialize};
+
 use super::grid::{self, BINS, Belief, Bins, WIDTH};
-use super::normal;
+use super::normal::{self, Normal};
 
 /// Share of observations that may be anything.
 const ANYTHING: f32 = 0.001;
@@ -29,15 +31,47 @@ mod prior {
 /// Least standard deviation of the core: below this the grid is coarser than the noise.
 const LEAST_SIGMA: f32 = WIDTH / 3.0;
 
+/// Observations that count after a restart at most, so that new ones soon have their say.
+const MOST_RESUMED: f32 = MEMORY / 2.0;
+
+/// What the observations said of the noise; old ones fade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Evidence {
+    /// Weight of the core and its sum of squares.
+    core: (f32, f32),
+    /// Weight of the tail and its sum.
+    tail: (f32, f32),
+    /// Number of observations.
+    observed: f32,
+}
+
+impl Evidence {
+    /// Whether this can have been observed; what is wrong where it cannot.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Self { core, tail, observed } = self;
+        // no deviation squared is greater than the grid is long
+        let far = (BINS as f32 * WIDTH).powi(2);
+        let plausible = [(*observed, MEMORY), (core.0, MEMORY), (tail.0, MEMORY)]
+            .into_iter()
+            .chain([(core.1, MEMORY * far), (tail.1, MEMORY * far)])
+            // a little more, for roundings
+            .all(|(value, most)| (0.0..=1.01 * most).contains(&value));
+        if plausible { Ok(()) } else { Err(format!("the noise cannot be {self:?}")) }
+    }
+
+    /// The same opinion, from fewer observations if there are many.
+    fn resumed(&self) -> Self {
+        let share = (MOST_RESUMED / self.observed.max(MOST_RESUMED)).min(1.0);
+        let scale = |(weight, sum): (f32, f32)| (share * weight, share * sum);
+        Self { core: scale(self.core), tail: scale(self.tail), observed: share * self.observed }
+    }
+}
+
 /// The learned noise.
 #[derive(Clone, Debug)]
 pub(super) struct Noise {
-    /// Decayed weight of the core and its sum of squares.
-    core: (f32, f32),
-    /// Decayed weight of the tail and its sum.
-    tail: (f32, f32),
-    /// Decayed number of observations.
-    observed: f32,
+    evidence: Evidence,
     /// Mean of the tail (natural logarithm) that `fall` stands for.
     mean: f32,
     /// How far the tail has fallen, so many bins before the last one: `exp(-distance / mean)`.
@@ -52,9 +86,23 @@ const WORTH_A_TABLE: f32 = 0.01;
 
 impl Noise {
     pub(super) fn new() -> Self {
-        let mut noise = Self { core: (0.0, 0.0), tail: (0.0, 0.0), observed: 0.0, mean: 0.0, fall: [0.0; BINS] };
+        Self::with(Evidence::default())
+    }
+
+    fn with(evidence: Evidence) -> Self {
+        let mut noise = Self { evidence, mean: 0.0, fall: [0.0; BINS] };
         noise.settle();
         noise
+    }
+
+    /// Goes on from what was kept.
+    pub(super) fn resume(evidence: &Evidence) -> Self {
+        Self::with(evidence.resumed())
+    }
+
+    /// What has been observed so far.
+    pub(super) fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     fn settle(&mut self) {
@@ -79,19 +127,27 @@ impl Noise {
     /// Standard deviation of the core.
     pub(super) fn sigma(&self) -> f32 {
         let (sigma, weight) = prior::CORE;
-        ((self.core.1 + weight * sigma * sigma) / (self.core.0 + weight)).sqrt().clamp(LEAST_SIGMA, 1.0)
+        let core = self.evidence.core;
+        ((core.1 + weight * sigma * sigma) / (core.0 + weight)).sqrt().clamp(LEAST_SIGMA, 1.0)
     }
 
     /// Share of inferences in the tail.
     fn tail_share(&self) -> f32 {
         let (share, weight) = prior::TAIL_SHARE;
-        ((self.tail.0 + weight * share) / (self.observed + weight)).clamp(1e-4, 0.5)
+        ((self.evidence.tail.0 + weight * share) / (self.evidence.observed + weight)).clamp(1e-4, 0.5)
     }
 
     /// Mean of the tail, natural logarithm.
     fn tail_mean(&self) -> f32 {
         let (mean, weight) = prior::TAIL_MEAN;
-        ((self.tail.1 + weight * mean) / (self.tail.0 + weight)).clamp(0.1, 3.0)
+        let tail = self.evidence.tail;
+        ((tail.1 + weight * mean) / (tail.0 + weight)).clamp(0.1, 3.0)
+    }
+
+    /// Standard deviation of the core, share and mean of the tail, share of anything.
+    #[cfg(test)]
+    pub(super) fn parameters(&self) -> [f32; 4] {
+        [self.sigma(), self.tail_share(), self.mean, ANYTHING]
     }
 
     /// Writes the likelihood of an observation at the place `observed` on the grid, for each bin.
@@ -106,8 +162,10 @@ impl Noise {
         let scale = WIDTH / sigma;
         let height = (1.0 - share - ANYTHING) / sigma;
         let reach = normal::REACH / scale;
-        for bin in grid::span(observed - reach, observed + reach) {
-            likelihood[bin] += height * normal::density((observed - bin as f32) * scale);
+        let normal = Normal::tables();
+        let near = grid::span(observed - reach, observed + reach);
+        for (bin, l) in near.clone().zip(&mut likelihood[near]) {
+            *l += height * normal.density((observed - bin as f32) * scale);
         }
     }
 
@@ -119,9 +177,11 @@ impl Noise {
         let height = (1.0 - share - ANYTHING) / sigma;
         let reach = normal::REACH / scale;
         let (mut weight, mut squares) = (0.0, 0.0);
-        for bin in grid::span(observed - reach, observed + reach) {
+        let normal = Normal::tables();
+        let near = grid::span(observed - reach, observed + reach);
+        for (bin, p) in near.clone().zip(&before.0[near]) {
             let z = (observed - bin as f32) * scale;
-            let w = before.0[bin] * height * normal::density(z);
+            let w = p * height * normal.density(z);
             weight += w;
             squares += w * z * z;
         }
@@ -141,11 +201,12 @@ impl Noise {
             }
         }
         let keep = 1.0 - 1.0 / MEMORY;
-        self.core.0 = keep * self.core.0 + weight * scale;
-        self.core.1 = keep * self.core.1 + squares * scale * sigma * sigma;
-        self.tail.0 = keep * self.tail.0 + tail * scale;
-        self.tail.1 = keep * self.tail.1 + excess * scale * WIDTH;
-        self.observed = keep * self.observed + 1.0;
+        let evidence = &mut self.evidence;
+        evidence.core.0 = keep * evidence.core.0 + weight * scale;
+        evidence.core.1 = keep * evidence.core.1 + squares * scale * sigma * sigma;
+        evidence.tail.0 = keep * evidence.tail.0 + tail * scale;
+        evidence.tail.1 = keep * evidence.tail.1 + excess * scale * WIDTH;
+        evidence.observed = keep * evidence.observed + 1.0;
         self.settle();
         (weight * scale).min(1.0)
     }
@@ -156,12 +217,11 @@ impl Noise {
         let scale = WIDTH / sigma;
         let reach = normal::REACH / scale;
         let sums = Sums::new(belief, self);
+        let normal = Normal::tables();
         for (limit, miss) in limits.iter().zip(misses) {
             let near = grid::span(limit - reach, limit + reach);
-            let mut core = sums.above(near.end);
-            for bin in near {
-                core += belief.0[bin] * normal::exceed((limit - bin as f32) * scale);
-            }
+            let first = (limit - near.start as f32) * scale;
+            let core = sums.above(near.end) + normal.exceed_sum(&belief.0[near], first, scale);
             // what lies above the limit is beyond it; of what lies below, the share of the tail that reaches there
             let beyond = if *limit < 0.0 {
                 1.0
@@ -219,5 +279,36 @@ impl<'a> Sums<'a> {
         let below = self.reaching[block] * self.noise.fallen(inside + 1)[0];
         let near = self.belief[BLOCK * block..=bin].iter().zip(self.noise.fallen(inside));
         below + near.map(|(p, fallen)| p * fallen).sum::<f32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Sums by blocks are the sums over all bins.
+        #[test]
+        fn sums_by_blocks_are_sums_over_bins(
+            weights in prop::collection::vec(0.0..1.0f32, BINS),
+            tail in (0.0..50.0f32, 0.0..50.0f32),
+        ) {
+            let all: f32 = weights.iter().sum::<f32>().max(1e-3);
+            let belief = Belief(std::array::from_fn(|bin| weights[bin] / all));
+            let noise = Noise::with(Evidence { tail, observed: 100.0, ..Evidence::default() });
+            let sums = Sums::new(&belief, &noise);
+            let decay = f64::from(WIDTH) / f64::from(noise.mean);
+            for bin in 0..=BINS {
+                let above: f64 = belief.0[bin..].iter().map(|p| f64::from(*p)).sum();
+                prop_assert!((f64::from(sums.above(bin)) - above).abs() < 1e-5, "above {bin}");
+            }
+            for bin in 0..BINS {
+                let fallen = |from: usize| f64::from(belief.0[from]) * (-decay * (bin - from) as f64).exp();
+                let reaching: f64 = (0..=bin).map(fallen).sum();
+                prop_assert!((f64::from(sums.reaching(bin)) - reaching).abs() < 1e-5, "reaching {bin}");
+            }
+        }
     }
 }

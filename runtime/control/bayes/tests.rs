@@ -1,0 +1,309 @@
+//! The filter against a reference, what it learns against what was drawn, and how it behaves.
+
+use proptest::prelude::*;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Distribution, Exp1, StandardNormal};
+
+use super::reference::{self, Mixture};
+use super::*;
+use crate::control::{Demand, Outlook, Reason};
+
+/// The paper's Raspberry Pi latencies.
+const PAPER: [(f64, f64); 4] = [(0.9258, 6.53), (0.965, 18.89), (0.982, 42.39), (0.9855, 59.16)];
+const BUDGET: Duration = Duration::from_millis(70);
+const MISS_TARGET: f64 = 0.02;
+const GUESS: f64 = 1.0 / 6.0;
+
+fn candidates() -> Vec<Candidate> {
+    let candidate = |(accuracy, ms): (f64, f64)| Candidate { accuracy, latency: Duration::from_secs_f64(ms / 1e3) };
+    PAPER.into_iter().map(candidate).collect()
+}
+
+fn policy() -> Bayes {
+    let ids: Vec<String> = (0..PAPER.len()).map(|rung| format!("rung {rung}")).collect();
+    Bayes::new(&candidates(), &ids, &Terms { budget: BUDGET, guess_accuracy: GUESS })
+}
+
+fn choose_within(bayes: &mut Bayes, available: Duration, signals: Signals, pinned: Option<usize>) -> Choice {
+    let outlook: Vec<Outlook> =
+        bayes.candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
+    bayes.choose(&Situation {
+        demand: &Demand { pinned, ..Demand::new(BUDGET, MISS_TARGET) },
+        available,
+        signals,
+        outlook: &outlook,
+        cost_limit: Duration::MAX,
+    })
+}
+
+/// One window whose inference takes `slowdown` times its profiled latency.
+fn go_on(bayes: &mut Bayes, slowdown: f64, signals: Signals, pinned: Option<usize>) -> Choice {
+    let choice = choose_within(bayes, BUDGET, signals, pinned);
+    bayes.observe(choice.rung, bayes.candidates[choice.rung].latency.mul_f64(slowdown));
+    choice
+}
+
+/// What latencies are made of.
+struct World {
+    rng: Xoshiro256PlusPlus,
+    sigma: f64,
+    tail: (f64, f64),
+}
+
+impl World {
+    fn new(sigma: f64, tail: (f64, f64)) -> Self {
+        Self { rng: Xoshiro256PlusPlus::seed_from_u64(5), sigma, tail }
+    }
+
+    fn scatter(&mut self) -> f64 {
+        let normal: f64 = StandardNormal.sample(&mut self.rng);
+        let (share, mean) = self.tail;
+        let beyond: f64 = if self.rng.random::<f64>() < share { Exp1.sample(&mut self.rng) } else { 0.0 };
+        (self.sigma * normal + mean * beyond).exp()
+    }
+}
+
+fn sum(belief: &Belief) -> f64 {
+    belief.0.iter().map(|p| f64::from(*p)).sum()
+}
+
+fn doubles(bins: &[f32]) -> reference::Values {
+    bins.iter().map(|value| f64::from(*value)).collect()
+}
+
+fn assert_close(belief: &Belief, expected: &[f64], tolerance: f64) {
+    for (bin, (found, expected)) in belief.0.iter().zip(expected).enumerate() {
+        assert!((f64::from(*found) - expected).abs() < tolerance, "bin {bin}: {found}, not {expected}");
+    }
+}
+
+#[test]
+fn one_window_is_what_the_reference_makes_of_it() {
+    // parameters away from those that it starts with, and a belief with two humps
+    let mut bayes = policy();
+    let mut world = World::new(0.05, (0.04, 0.4));
+    for window in 0..700 {
+        let slowdown = if window / 90 % 2 == 0 { 1.1 } else { 1.9 };
+        go_on(&mut bayes, slowdown * world.scatter(), Signals::NONE, None);
+    }
+    let mixture = Mixture::of(&bayes.noise);
+    for (log, observed) in [(0.095, 0.13), (0.64, 0.13), (0.3, 0.61), (-0.9, 1.7), (6.0, 6.2)] {
+        let before: Bins = std::array::from_fn(|bin| {
+            let z = |center: f32| (grid::log_slowdown(bin) - center) / 0.06;
+            (-0.5 * z(log).powi(2)).exp() + 0.3 * (-0.5 * z(0.64).powi(2)).exp() + 1e-4
+        });
+        let scale = before.iter().sum::<f32>().recip();
+        bayes.blind = Belief(before.map(|p| scale * p));
+        bayes.predict(&Signals::NONE);
+        let (hazard, drift) = (f64::from(bayes.hazard), f64::from(bayes.dynamics.drift()));
+        let landing = doubles(bayes.dynamics.landing());
+        let predicted = reference::predict(&doubles(&bayes.blind.0), hazard, drift, &landing);
+        assert_close(&bayes.blind_next, &predicted, 1e-6);
+
+        let limits: Vec<f32> = [-2.0f32, -0.5, 0.1, 0.3, 0.62, 0.9, 2.0, 5.0, 7.0].map(grid::place).to_vec();
+        let mut misses = vec![0.0; limits.len()];
+        bayes.noise.exceed(&bayes.blind_next, &limits, &mut misses);
+        for (limit, found) in limits.iter().zip(misses) {
+            let limit = f64::from(grid::log_slowdown(0)) + f64::from(*limit) * f64::from(grid::WIDTH);
+            let expected = mixture.exceed(&predicted, limit);
+            assert!((found - expected).abs() < 1e-4, "P(more than {limit}) is {found}, not {expected}");
+        }
+
+        let mut likelihood = [0.0; BINS];
+        bayes.noise.likelihood(grid::place(observed), &mut likelihood);
+        let mut after = bayes.blind_next.clone();
+        let evidence = f64::from(after.learn_from(&bayes.blind_next, &likelihood));
+        let (expected, density) = reference::learn(&predicted, &mixture, f64::from(observed));
+        assert!((evidence / density - 1.0).abs() < 1e-3, "{evidence}, {density}");
+        // the core ends at 4 standard deviations, where it has fallen to 3e-4 of its height
+        assert_close(&after, &expected, 1e-3);
+    }
+}
+
+#[test]
+fn noise_is_learned() {
+    let mut bayes = policy();
+    let mut world = World::new(0.06, (0.04, 0.5));
+    let mut slowdowns: Vec<f64> = (0..8000)
+        .map(|_| {
+            // one configuration only: a slowdown and corrections of all profiles are the same thing
+            go_on(&mut bayes, 1.3 * world.scatter(), Signals::NONE, Some(1));
+            bayes.slowdown().unwrap()
+        })
+        .skip(7800)
+        .collect();
+    slowdowns.sort_unstable_by(f64::total_cmp);
+    assert!((slowdowns[100] / 1.3 - 1.0).abs() < 0.03, "{}", slowdowns[100]);
+    let [sigma, share, mean, _] = bayes.noise.parameters();
+    assert!((sigma - 0.06).abs() < 0.006, "sigma {sigma}");
+    assert!((share - 0.04).abs() < 0.015, "share {share}");
+    assert!((mean - 0.5).abs() < 0.15, "mean {mean}");
+}
+
+#[test]
+fn the_rate_of_jumps_is_learned() {
+    for rate in [0.005, 0.02, 0.06] {
+        let mut bayes = policy();
+        // no tail: when it happens, a late inference may as well be the first of a higher level, and counts in part
+        let mut world = World::new(0.05, (0.0, 0.0));
+        let (mut high, mut jumps) = (false, 0);
+        let windows = 12_000;
+        for _ in 0..windows {
+            if world.rng.random::<f64>() < rate {
+                high = !high;
+                jumps += 1;
+            }
+            go_on(&mut bayes, if high { 2.0 } else { 1.0 } * world.scatter(), Signals::NONE, None);
+        }
+        // a jump that leads to where the slowdown is already is none that anybody sees
+        let place = |slowdown: f32| grid::place(slowdown.ln()).round() as usize;
+        let here: f32 = bayes.dynamics.landing()[place(1.0) - 8..place(1.0) + 8].iter().sum();
+        let there: f32 = bayes.dynamics.landing()[place(2.0) - 8..place(2.0) + 8].iter().sum();
+        let elsewhere = 1.0 - f64::from(here + there) / 2.0;
+        let found = f64::from(bayes.dynamics.usual_hazard()) * elsewhere;
+        let truth = f64::from(jumps) / f64::from(windows);
+        assert!((found / truth - 1.0).abs() < 0.25, "{found}, {truth}");
+    }
+}
+
+#[test]
+fn what_comes_by_the_clock_is_foreseen() {
+    let mut bayes = policy();
+    let mut world = World::new(0.05, (0.005, 0.5));
+    for window in 0..8000 {
+        let slowdown = if window / 40 % 2 == 0 { 1.0 } else { 2.0 };
+        go_on(&mut bayes, slowdown * world.scatter(), Signals::NONE, None);
+    }
+    let hazard = |age: u32| bayes.dynamics.hazard_at(Some(age));
+    let (amid, due) = (hazard(20), hazard(40));
+    assert!(due > 0.1 && due > 10.0 * amid, "{amid} amid the level, {due} at its end");
+}
+
+#[test]
+fn a_wrong_profile_is_corrected() {
+    let mut bayes = policy();
+    let mut world = World::new(0.05, (0.005, 0.5));
+    let errors = [1.25, 0.85, 1.0, 1.0];
+    for _ in 0..6000 {
+        let rung = world.rng.random_range(0..4);
+        go_on(&mut bayes, errors[rung] * world.scatter(), Signals::NONE, Some(rung));
+    }
+    // only how they differ from each other can be seen
+    for (a, b) in [(0, 1), (0, 2), (1, 3), (2, 3)] {
+        let found = bayes.corrections.log(a) - bayes.corrections.log(b);
+        let truth = (errors[a] / errors[b]).ln() as f32;
+        assert!((found - truth).abs() < 0.04, "{a}, {b}: {found}, {truth}");
+    }
+}
+
+/// The mean trust in signals towards the end of each half of a run in which they tell the truth, or nothing of it.
+fn trust(honest: [bool; 2]) -> [f32; 2] {
+    let mut bayes = policy();
+    let mut world = World::new(0.05, (0.005, 0.5));
+    let (mut high, mut unrelated) = (false, false);
+    honest.map(|honest| {
+        let mut mean = 0.0;
+        for window in 0..4000 {
+            high ^= world.rng.random::<f64>() < 0.02;
+            unrelated ^= world.rng.random::<f64>() < 0.02;
+            let share = if (honest && high) || (!honest && unrelated) { 0.8 } else { 0.2 };
+            go_on(&mut bayes, if high { 2.0 } else { 1.0 } * world.scatter(), Signals::cpu(share), None);
+            mean += if window < 3000 { 0.0 } else { bayes.trust / 1000.0 };
+        }
+        mean
+    })
+}
+
+#[test]
+fn signals_are_trusted_as_far_as_they_have_told_the_truth() {
+    let [half, whole] = trust([true, true]);
+    assert!(half > 0.5 && whole > 0.5, "{half}, {whole}");
+    let [honest, lying] = trust([true, false]);
+    assert!(honest > 0.5 && lying < 0.25, "{honest}, {lying}");
+    let [lying, honest] = trust([false, true]);
+    assert!(lying < 0.25 && honest > 0.5, "{lying}, {honest}");
+}
+
+#[test]
+fn a_suspended_machine_is_forgotten_within_three_windows() {
+    let mut bayes = policy();
+    let mut world = World::new(0.03, (0.005, 0.5));
+    let mut best = 0;
+    for _ in 0..500 {
+        best = go_on(&mut bayes, world.scatter(), Signals::NONE, None).rung;
+    }
+    assert_eq!(best, 3);
+    go_on(&mut bayes, 1000.0, Signals::NONE, None);
+    for _ in 0..3 {
+        go_on(&mut bayes, world.scatter(), Signals::NONE, None);
+    }
+    assert_eq!(choose_within(&mut bayes, BUDGET, Signals::NONE, None).rung, best);
+}
+
+/// A history that a test may start from: slowdown and signals of each window.
+fn history() -> impl Strategy<Value = Vec<(f64, Option<f64>)>> {
+    prop::collection::vec((0.2..8.0f64, prop::option::of(0.0..=1.0f64)), 0..60)
+}
+
+proptest! {
+    /// Of a fixed state: more time never makes a miss more likely, nor what is expected of the pick worse.
+    #[test]
+    fn more_time_is_never_worse(history in history(), budgets in prop::collection::vec(0.1..300.0f64, 2..20)) {
+        let mut bayes = policy();
+        for (slowdown, cpu) in history {
+            go_on(&mut bayes, slowdown, Signals { cpu, ..Signals::NONE }, None);
+        }
+        let mut budgets = budgets;
+        budgets.sort_unstable_by(f64::total_cmp);
+        let late_worth = GUESS - CAUTION - bayes.restraint;
+        let mut before = f64::NEG_INFINITY;
+        let mut misses = [1.0; PAPER.len()];
+        for budget in budgets {
+            let available = Duration::from_secs_f64(budget / 1e3);
+            for (rung, miss) in misses.iter_mut().enumerate() {
+                let choice = choose_within(&mut bayes.clone(), available, Signals::NONE, Some(rung));
+                prop_assert_eq!((choice.rung, choice.reason), (rung, Reason::Pinned));
+                let less = choice.miss_probability.unwrap();
+                prop_assert!(less <= *miss + 1e-5, "rung {rung}: {miss}, and {less} with more time");
+                *miss = less;
+            }
+            let choice = choose_within(&mut bayes.clone(), available, Signals::NONE, None);
+            if choice.reason == Reason::MostAccurateInTime {
+                let miss = choice.miss_probability.unwrap();
+                let worth = PAPER[choice.rung].0 * (1.0 - miss) + late_worth * miss;
+                prop_assert!(worth >= before - 1e-4, "{before}, and {worth} with more time");
+                before = worth;
+            }
+        }
+    }
+
+    /// Whatever happens, a belief stays one.
+    #[test]
+    fn a_belief_always_adds_up_to_one(
+        history in prop::collection::vec(
+            (
+                prop_oneof![Just(0u64), any::<u64>(), 0..1_000_000_000u64],
+                prop::array::uniform3(prop::option::of(prop_oneof![0.0..=1.0f64, any::<f64>()])),
+                0..PAPER.len(),
+            ),
+            0..200,
+        )
+    ) {
+        let mut bayes = policy();
+        for (nanoseconds, [cpu, pressure, frequency], rung) in history {
+            let signals = Signals { cpu, pressure, frequency, ..Signals::NONE };
+            choose_within(&mut bayes, BUDGET, signals, Some(rung));
+            bayes.observe(rung, Duration::from_nanos(nanoseconds));
+            for belief in [&bayes.blind, &bayes.sighted, &bayes.blind_next, &bayes.sighted_next, &bayes.mixed] {
+                prop_assert!((sum(belief) - 1.0).abs() < 1e-3, "{}", sum(belief));
+                prop_assert!(belief.0.iter().all(|p| *p >= 0.0));
+            }
+            prop_assert!((0.0..=1.0).contains(&bayes.trust));
+            bayes.noise.evidence().check().unwrap();
+        }
+        let mut learned = None;
+        bayes.learned(&mut learned);
+        prop_assert_eq!(learned.unwrap().check(), Ok(()));
+    }
+}
