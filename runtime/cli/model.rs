@@ -32,8 +32,9 @@ pub(super) fn load(store: &ModelStore) -> anyhow::Result<Ladder> {
     Ok(Ladder::load(store)?)
 }
 
-/// The profile kept for `ladder` on this processor, or one measured quickly now. A damaged one is told and replaced
-/// by a measurement, since nothing is lost with it.
+/// The profile kept for `ladder` on this processor, or one measured quickly now and kept, so that what is learned of
+/// its errors stays true at the next start. A damaged one is told and replaced by a measurement, since nothing is lost
+/// with it.
 pub(super) fn profile(ladder: &mut Ladder, state: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Profile> {
     let key = ProfileKey::new(ladder, &cpu_name());
     match Profile::find(&key, state) {
@@ -43,7 +44,13 @@ pub(super) fn profile(ladder: &mut Ladder, state: &Path, clock: &Arc<dyn Clock>)
         }
         Err(error) => log::warn!("{error}; measuring briefly"),
     }
-    measure(ladder, &key, Effort::QUICK, clock.as_ref(), |_| ()).context("the ladder cannot be measured")
+    let mut profile =
+        measure(ladder, &key, Effort::QUICK, clock.as_ref(), |_| ()).context("the ladder cannot be measured")?;
+    profile.warnings.push("measured briefly at a start; `gaitd profile` measures well".to_owned());
+    if let Err(error) = profile.save(state) {
+        log::info!("{error}");
+    }
+    Ok(profile)
 }
 
 /// A progress bar on standard error, or nothing where that is not a terminal.

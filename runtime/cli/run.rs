@@ -53,7 +53,7 @@ pub(super) struct Arguments {
     /// Append the decisions to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where profiles are kept [default: the state directory]
+    /// Where profiles and what was learned are kept [default: the state directory]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }
