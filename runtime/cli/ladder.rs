@@ -33,6 +33,8 @@ struct Report {
     model: String,
     cpu: String,
     profiled: bool,
+    /// What spoils the profile's figures.
+    warnings: Vec<String>,
     configurations: Vec<Row>,
 }
 
@@ -95,6 +97,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         model: ladder.manifest().name.clone(),
         cpu,
         profiled: profile.is_some(),
+        warnings: profile.as_ref().map(|profile| profile.warnings.clone()).unwrap_or_default(),
         configurations: rows.collect(),
     };
     if arguments.json { super::print_json(&report) } else { super::print(&report.text(&store)) }
@@ -136,6 +139,9 @@ impl Report {
         let mut text = format!("{} in {store}, on {}\n{}", self.model, self.cpu, table(&header, rows));
         if !self.profiled {
             text += "not profiled on this processor yet: run `gaitd profile`\n";
+        }
+        for warning in &self.warnings {
+            text += &format!("warning: {warning}\n");
         }
         text
     }
