@@ -17,7 +17,7 @@ const AGE_BINS: usize = 96;
 const AGE_MEMORY: f32 = 3000.0;
 
 /// The belief in jumps before any was seen: so many in so many windows.
-const PRIOR_JUMPS: (f32, f32) = (2.0, 150.0);
+const PRIOR_JUMPS: (f32, f32) = (1.0, 200.0);
 
 /// Jumps that an age needs before it stands for itself rather than for all ages.
 const OWN_OPINION: f32 = 3.0;

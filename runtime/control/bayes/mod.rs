@@ -45,8 +45,10 @@ const FIRST_TRUST: f32 = 0.1;
 /// The signals that are listened to.
 const SIGNALS: usize = 3;
 
-/// A late decision is worse than a guess by this much accuracy: somebody has waited for it.
-const CAUTION: f64 = 0.6;
+/// A late decision is worse than a guess by so many times what the ladder's best configuration has over its worst, and
+/// by this accuracy at most: somebody has waited for it. Where little can be gained, little caution is enough.
+const CAUTION: f64 = 12.0;
+const LARGEST_CAUTION: f64 = 0.6;
 
 /// How fast restraint grows with misses beyond the target, and how far.
 const RESTRAINT_GAIN: f64 = 0.2;
@@ -66,8 +68,9 @@ pub struct Bayes {
     /// Windows that it learned from, before restarts too.
     windows: u64,
     guess_accuracy: f64,
-    /// By how much more accuracy than [`CAUTION`] a late decision is worse than a guess, so that the average keeps to
-    /// the miss target.
+    /// By how much accuracy a late decision is worse than a guess, whatever the miss target.
+    caution: f64,
+    /// By how much more, so that the average keeps to the miss target.
     restraint: f64,
     corrections: Corrections,
     /// The configuration of the last inference.
@@ -114,6 +117,13 @@ fn near_one(noise: &Noise) -> Belief {
     belief
 }
 
+/// See [`CAUTION`].
+fn caution(candidates: &[Candidate]) -> f64 {
+    let accuracies = || candidates.iter().map(|candidate| candidate.accuracy);
+    let stakes = accuracies().fold(0.0, f64::max) - accuracies().fold(1.0, f64::min);
+    (CAUTION * stakes).clamp(0.0, LARGEST_CAUTION)
+}
+
 impl Bayes {
     /// A filter over `candidates`, whose names are `ids`, that knows nothing yet.
     #[must_use]
@@ -125,6 +135,7 @@ impl Bayes {
             ids: ids.to_vec(),
             windows: 0,
             guess_accuracy: terms.guess_accuracy,
+            caution: caution(candidates),
             restraint: 0.0,
             corrections: Corrections::new(candidates.len()),
             last: None,
@@ -180,7 +191,7 @@ impl Policy for Bayes {
         }
         self.noise.exceed(&self.mixed, &self.limits, &mut self.misses);
         let target = situation.demand.miss_target;
-        let late_worth = self.guess_accuracy - CAUTION - self.restraint;
+        let late_worth = self.guess_accuracy - self.caution - self.restraint;
         let (rung, reason) = pick(&self.misses, situation, SINGLE_DECISION * target, late_worth);
         // what cannot be helped teaches no restraint
         let least = self.misses.iter().copied().fold(1.0, f64::min);

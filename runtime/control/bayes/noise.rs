@@ -23,7 +23,7 @@ mod prior {
     /// Standard deviation of the core and its weight.
     pub(super) const CORE: (f32, f32) = (0.08, 8.0);
     /// Share of the tail and the weight of that.
-    pub(super) const TAIL_SHARE: (f32, f32) = (0.01, 100.0);
+    pub(super) const TAIL_SHARE: (f32, f32) = (0.005, 100.0);
     /// Mean of the tail (natural logarithm) and the weight of that.
     pub(super) const TAIL_MEAN: (f32, f32) = (0.6, 3.0);
 }

@@ -256,7 +256,7 @@ proptest! {
         }
         let mut budgets = budgets;
         budgets.sort_unstable_by(f64::total_cmp);
-        let late_worth = GUESS - CAUTION - bayes.restraint;
+        let late_worth = GUESS - bayes.caution - bayes.restraint;
         let mut before = f64::NEG_INFINITY;
         let mut misses = [1.0; PAPER.len()];
         for budget in budgets {
