@@ -333,3 +333,47 @@ fn readable_lines_are_labelled_as_simulated() {
     assert_eq!(decisions.len() as u64, windows_in(500), "{text}");
     assert!(decisions.iter().all(|line| line.contains("simulated")), "{text}");
 }
+
+#[test]
+fn what_is_demanded_is_checked_and_told() {
+    let state = TempDir::new().unwrap();
+    for (flags, expected) in [
+        (&["--accuracy-floor", "1.5"][..], "control.objective.accuracy_floor is 1.5"),
+        (&["--objective", "accuracy", "--accuracy-floor", "0.9"], "--accuracy-floor is for --objective energy"),
+        (&["--cpu-budget-percent", "0"], "control.cpu_budget_percent is 0"),
+        (&["--cpu-budget-percent", "101"], "control.cpu_budget_percent is 101"),
+    ] {
+        let assert = gaitd(state.path()).arg("run").args(flags).assert().code(78);
+        assert!(stderr(&assert).contains(expected), "{}", stderr(&assert));
+    }
+    let config = fresh(&state, "json");
+    std::fs::write(&config, r#"{"control": {"objective": {"kind": "energy", "floor": 0.9}}}"#).unwrap();
+    let assert = gaitd(state.path()).arg("run").arg(&config).assert().code(78);
+    assert!(stderr(&assert).contains("control.objective"), "{}", stderr(&assert));
+}
+
+#[test]
+fn energy_is_saved_and_every_decision_says_why() {
+    let state = TempDir::new().unwrap();
+    let run = |flags: &[&str]| {
+        let output =
+            gaitd(state.path()).args(["run", "--pace", "fast", "--seconds", "30"]).args(flags).assert().success();
+        lines(&output.get_output().stdout, "decision")
+    };
+    let cheap = run(&["--accuracy-floor", "0.5"]);
+    assert!(!cheap.is_empty());
+    for decision in &cheap {
+        assert_eq!(decision["configuration"], "0.10x-96");
+        assert_eq!(decision["reason"], "cheapest-accurate-enough");
+        assert!((0.5..=1.0).contains(&decision["expected_accuracy"].as_f64().unwrap()));
+        if cfg!(target_os = "linux") {
+            assert!(decision["timings_ms"]["cpu"].as_f64().unwrap() > 0.0);
+        }
+    }
+    // a processor in a thousand cannot pay for the best configuration throughout
+    let capped = run(&["--cpu-budget-percent", "0.001"]);
+    assert!(
+        capped.iter().any(|d| d["reason"] == "over-cpu-budget" || d["reason"] == "within-cpu-budget"),
+        "{capped:?}"
+    );
+}

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::{Objective, PolicySpec};
 use crate::engine::{LONGEST_BUDGET, Settings};
+use crate::ladder::{Misplaced, parse_json};
 use crate::publish::Format;
 use crate::sense::Pace;
 
@@ -198,11 +199,11 @@ impl Config {
     /// When the file is unreadable, is not JSON, or has unknown keys.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let syntax = |at: String, message: String| ConfigError::Syntax { path: path.to_path_buf(), at, message };
-        let mut config: Self = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| syntax(error.path().to_string(), error.inner().to_string()))?;
-        deserializer.end().map_err(|error| syntax("the end".to_owned(), error.to_string()))?;
+        let mut config: Self = parse_json(&bytes).map_err(|Misplaced { at, message }| ConfigError::Syntax {
+            path: path.to_path_buf(),
+            at,
+            message,
+        })?;
         config.start_paths_at(path.parent().unwrap_or(Path::new("")));
         Ok(config)
     }

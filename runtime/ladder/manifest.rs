@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::json::{Misplaced, parse_json};
 use crate::condition::{Conditioner, OpSpec};
 use crate::sense::continuity::DEFAULT_BRIDGE_S;
 use crate::sense::{Channel, Continuity, StreamFormat};
@@ -122,13 +123,11 @@ impl Manifest {
     /// When the text is not JSON of this schema, has unknown or missing keys, or contradicts itself; all
     /// contradictions are named at once.
     pub fn parse(bytes: &[u8], path: &str) -> Result<Self, ManifestError> {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let manifest: Self =
-            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ManifestError::Syntax {
-                path: path.to_owned(),
-                at: error.path().to_string(),
-                message: error.inner().to_string(),
-            })?;
+        let manifest: Self = parse_json(bytes).map_err(|Misplaced { at, message }| ManifestError::Syntax {
+            path: path.to_owned(),
+            at,
+            message,
+        })?;
         let problems = manifest.problems();
         if problems.is_empty() { Ok(manifest) } else { Err(ManifestError::Invalid { path: path.to_owned(), problems }) }
     }

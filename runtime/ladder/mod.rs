@@ -5,6 +5,7 @@
 
 mod executor;
 mod golden;
+mod json;
 pub(crate) mod keep;
 mod load;
 mod manifest;
@@ -14,6 +15,7 @@ mod store;
 
 pub use executor::{Executor, InferenceError};
 pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError};
+pub(crate) use json::{Misplaced, parse_json};
 pub use load::{Ladder, LoadError, Rung};
 pub use manifest::{Accuracy, Configuration, InputSpec, Manifest, ManifestError, Task};
 pub use measure::{Effort, measure};

@@ -190,7 +190,7 @@ impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { decision, context, latency } = self;
         let choice = &decision.choice;
-        let mut line = serializer.serialize_struct("decision", 15)?;
+        let mut line = serializer.serialize_struct("decision", 19)?;
         line.serialize_field("class", "decision")?;
         line.serialize_field("window", &decision.window)?;
         line.serialize_field("samples", &decision.samples)?;
@@ -202,6 +202,7 @@ impl Serialize for Line<'_> {
         line.serialize_field("reason", &choice.reason)?;
         line.serialize_field("predicted_ms", &milliseconds(choice.predicted))?;
         line.serialize_field("miss_probability", &choice.miss_probability)?;
+        line.serialize_field("expected_accuracy", &decision.expected_accuracy)?;
         line.serialize_field("slowdown", &decision.slowdown)?;
         line.serialize_field("signals", &decision.signals)?;
         line.serialize_field("timings_ms", &Timings(decision))?;
@@ -232,11 +233,12 @@ struct Timings<'a>(&'a Decision);
 
 impl Serialize for Timings<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut timings = serializer.serialize_struct("timings", 4)?;
+        let mut timings = serializer.serialize_struct("timings", 5)?;
         timings.serialize_field("condition", &milliseconds(self.0.condition))?;
         timings.serialize_field("wait", &milliseconds(self.0.wait))?;
         timings.serialize_field("prepare", &milliseconds(self.0.prepare))?;
         timings.serialize_field("infer", &milliseconds(self.0.infer))?;
+        timings.serialize_field("cpu", &self.0.cpu.map(milliseconds))?;
         timings.end()
     }
 }

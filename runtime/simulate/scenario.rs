@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ladder::{Misplaced, parse_json};
+
 /// The schema that this version reads.
 pub const SCHEMA: u32 = 1;
 
@@ -285,11 +287,11 @@ impl Scenario {
     /// these are named at once.
     pub fn read(path: &Path) -> Result<Self, ScenarioError> {
         let bytes = std::fs::read(path).map_err(|source| ScenarioError::Read { path: path.to_path_buf(), source })?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let syntax = |at: String, message: String| ScenarioError::Syntax { path: path.to_path_buf(), at, message };
-        let mut scenario: Self = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| syntax(error.path().to_string(), error.inner().to_string()))?;
-        deserializer.end().map_err(|error| syntax("the end".to_owned(), error.to_string()))?;
+        let mut scenario: Self = parse_json(&bytes).map_err(|Misplaced { at, message }| ScenarioError::Syntax {
+            path: path.to_path_buf(),
+            at,
+            message,
+        })?;
         if let LadderSpec::Model { models: Some(models), .. } = &mut scenario.ladder {
             *models = path.parent().unwrap_or(Path::new("")).join(&*models);
         }

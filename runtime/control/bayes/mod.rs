@@ -193,10 +193,12 @@ impl Policy for Bayes {
         let target = situation.demand.miss_target;
         let late_worth = self.guess_accuracy - self.caution - self.restraint;
         let (rung, reason) = pick(&self.misses, situation, SINGLE_DECISION * target, late_worth);
-        // what cannot be helped teaches no restraint
-        let least = self.misses.iter().copied().fold(1.0, f64::min);
-        let excess = self.misses[rung] - target.max(least);
-        self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
+        // neither what cannot be helped nor what the user has pinned teaches restraint
+        if situation.demand.pinned.is_none() {
+            let least = self.misses.iter().copied().fold(1.0, f64::min);
+            let excess = self.misses[rung] - target.max(least);
+            self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
+        }
         let slowdown = self.mixed.mean() + self.corrections.log(rung);
         let predicted = self.candidates[rung].slowed(f64::from(slowdown.exp()));
         Choice { rung, reason, predicted, miss_probability: Some(self.misses[rung]) }
