@@ -19,6 +19,7 @@ mod stop;
 pub use config::{Config, ConfigError, Control, Output, SourceSpec};
 pub use memory::{Memory, MemoryError};
 pub use run::{DaemonError, Ending, Plan, run};
+pub(crate) use signals::{LatestSignals, Sampling};
 pub use signals::{SystemProbe, cpu_name};
 pub use source::{OpenError, Opened};
 pub use stop::Stop;

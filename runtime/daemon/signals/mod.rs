@@ -24,8 +24,8 @@ use crate::control::{SignalProbe, Signals};
 use crate::sense::{Clock, MonotonicClock};
 
 pub use self::cpu::cpu_name;
-pub(super) use self::latest::LatestSignals;
-pub(super) use self::sampling::Sampling;
+pub(crate) use self::latest::LatestSignals;
+pub(crate) use self::sampling::Sampling;
 
 /// More than any of the files holds; what follows is not read.
 const LONGEST: u64 = 4096;
