@@ -5,7 +5,6 @@ use gaitd::daemon::{ConfigError, Control};
 
 /// How configurations are picked.
 #[derive(clap::Args, Default)]
-#[command(next_help_heading = "Control")]
 pub(super) struct ControlArguments {
     /// From the arrival of a window's last sample to its published decision, milliseconds [default: 50]
     #[arg(short, long, value_name = "MS", allow_negative_numbers = true)]

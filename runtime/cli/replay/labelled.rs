@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use gaitd::ladder::Manifest;
 use gaitd::sense::{Clock, Pace, Recording, TextSource};
 use gaitd::window::Window;
@@ -109,6 +108,7 @@ impl Labelled {
     /// Reads conditioned windows `X_*` `[windows, channels, time]` and labels `y_*` from 1 in the model's order.
     #[cfg(feature = "npz")]
     fn archive(path: &Path, split: Split, manifest: &Manifest) -> anyhow::Result<Self> {
+        use anyhow::Context;
         use ndarray::{Array1, Array3};
 
         let (x, y) = match split {
