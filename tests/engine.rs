@@ -183,7 +183,7 @@ fn where_all_configurations_are_equally_good_the_cheapest_is_taken() {
     let activity = world.decision.activity;
     let manifest = Ladder::load(&ModelStore::Embedded).unwrap().manifest().clone();
     let mut recall: Vec<f64> = manifest.configurations.iter().map(|c| c.recall[activity]).collect();
-    gaitd::control::pool(&mut recall);
+    gaitd::control::isotonic(&mut recall);
     // what is left of the doubt about the activity may cost a rung, so the accuracy is compared and not the rung
     let last = *rungs.last().unwrap();
     let best = recall.iter().copied().fold(0.0, f64::max);

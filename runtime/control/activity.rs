@@ -61,7 +61,7 @@ impl ActivityBelief {
 /// Makes `values` non-decreasing by pooling neighbours that are not (isotonic regression with equal weights, by the
 /// pool-adjacent-violators algorithm of Ayer et al., 1955). Accuracies are measured on some hundreds of windows: where
 /// a costlier configuration seems worse, that is mostly chance, and not worth a switch.
-pub fn pool(values: &mut [f64]) {
+pub fn isotonic(values: &mut [f64]) {
     // blocks of equal values, as (sum, length), from left to right
     let mut blocks: Vec<(f64, usize)> = Vec::with_capacity(values.len());
     for value in values.iter() {
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn pooling_follows_an_example_worked_by_hand() {
         let mut values = [1.0, 3.0, 2.0, 4.0, 3.0, 2.0, 5.0];
-        pool(&mut values);
+        isotonic(&mut values);
         assert_eq!(values, [1.0, 2.5, 2.5, 3.0, 3.0, 3.0, 5.0]);
     }
 
@@ -126,7 +126,7 @@ mod tests {
         #[test]
         fn pooling_is_the_nearest_non_decreasing_sequence(values in prop::collection::vec(0.0..1.0f64, 1..12)) {
             let mut pooled = values.clone();
-            pool(&mut pooled);
+            isotonic(&mut pooled);
             prop_assert!(pooled.windows(2).all(|pair| pair[0] <= pair[1] + 1e-12));
             let residual = |from: usize| -> f64 {
                 values[from..].iter().zip(&pooled[from..]).map(|(value, pooled)| value - pooled).sum()

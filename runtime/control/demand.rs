@@ -15,7 +15,8 @@ pub enum Objective {
     Accuracy,
     /// The least expected CPU time.
     Energy {
-        /// Expected accuracy (misses count as guesses) below which nothing is saved; a share from 0 to 1.
+        /// Expected accuracy, less what a likely miss costs by the policy's reckoning, below which nothing is saved; a
+        /// share from 0 to 1.
         accuracy_floor: f64,
     },
 }

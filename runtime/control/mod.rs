@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use activity::{ActivityBelief, pool};
+pub use activity::{ActivityBelief, isotonic};
 pub use alert::Alert;
 pub use allowance::Allowance;
 pub use bayes::{Bayes, Learned, LearnedError};

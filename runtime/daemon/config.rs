@@ -28,7 +28,8 @@ pub struct Config {
     pub cpus: Vec<usize>,
     /// Where the decisions go.
     pub output: Output,
-    /// Where profiles, and what was learned of them, are kept; the user's or the service's state directory where none is given.
+    /// Where profiles, and what was learned of them, are kept; the user's or the service's state directory where none is
+    /// given.
     pub state: Option<PathBuf>,
 }
 

@@ -88,8 +88,8 @@ pub struct Ending {
 /// Runs `plan` until its source ends or `stop` is asked.
 ///
 /// # Errors
-/// When a thread or a pipe between threads cannot be made, or a thread panicked. A failing source or output is told in the [`Ending`], with the
-/// account of what was done before.
+/// When a thread or a pipe between threads cannot be made, or a thread panicked. A failing source or output is told in
+/// the [`Ending`], with the account of what was done before.
 pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
     let Plan {
         source,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::control::{ActivityBelief, Outlook, pool};
+use crate::control::{ActivityBelief, Outlook, isotonic};
 use crate::ladder::Manifest;
 
 /// Inferences after which a configuration's measured CPU time has faded to a third.
@@ -28,7 +28,7 @@ impl Prospects {
         order.sort_by_key(|rung| configurations[*rung].macs);
         let pooled = |of: &dyn Fn(usize) -> f64| {
             let mut values: Vec<f64> = order.iter().map(|rung| of(*rung)).collect();
-            pool(&mut values);
+            isotonic(&mut values);
             let mut by_rung = vec![0.0; values.len()];
             order.iter().zip(values).for_each(|(rung, value)| by_rung[*rung] = value);
             by_rung

@@ -19,5 +19,6 @@ pub(crate) use json::{Misplaced, parse_json};
 pub use load::{Ladder, LoadError, Rung};
 pub use manifest::{Accuracy, Configuration, InputSpec, Manifest, ManifestError, Task};
 pub use measure::{Effort, measure};
+pub(crate) use profile::nearest_rank;
 pub use profile::{Percentiles, Profile, ProfileError, ProfileKey, Profiled, Regime};
 pub use store::{ModelStore, StoreError};

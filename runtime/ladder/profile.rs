@@ -77,12 +77,15 @@ impl Percentiles {
     #[must_use]
     pub fn of(latencies: &mut [Duration]) -> Option<Self> {
         latencies.sort_unstable();
-        let rank = |share: f64| {
-            let place = (share * latencies.len() as f64).ceil() as usize;
-            latencies.get(place.max(1) - 1).map(|latency| latency.as_secs_f64() * 1e6)
-        };
+        let rank = |share: f64| nearest_rank(latencies, share).map(|latency| latency.as_secs_f64() * 1e6);
         Some(Self { p50: rank(0.5)?, p90: rank(0.9)?, p99: rank(0.99)? })
     }
+}
+
+/// The value that the share `share` of the sorted `values` does not exceed; `None` if there are none.
+pub(crate) fn nearest_rank<T: Copy>(values: &[T], share: f64) -> Option<T> {
+    let place = (share * values.len() as f64).ceil() as usize;
+    values.get(place.max(1) - 1).copied()
 }
 
 /// The measured latencies of one configuration.

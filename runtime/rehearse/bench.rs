@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ladder::{InferenceError, Ladder};
+use crate::ladder::{InferenceError, Ladder, nearest_rank};
 use crate::sense::{Clock, MonotonicClock};
 
 /// A first idea of the latencies: the configurations take turns of a few inferences for so long, so that a short
@@ -59,6 +59,5 @@ impl Bench {
 /// The latency that the share `share` of `latencies` did not exceed (nearest rank); 0 if there are none.
 pub(super) fn quantile(latencies: &mut [Duration], share: f64) -> Duration {
     latencies.sort_unstable();
-    let place = (share * latencies.len() as f64).ceil() as usize;
-    latencies.get(place.max(1) - 1).copied().unwrap_or_default()
+    nearest_rank(latencies, share).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::load::LoadKind;
 use super::outcome::{Course, Inference, Outcome};
 use super::settings::Experiment;
+use crate::ladder::nearest_rank;
 
 /// So many windows in a row must be on time before a policy has settled.
 const SETTLED: usize = 5;
@@ -153,13 +154,7 @@ pub(super) fn slowdown_quantile(outcome: &Outcome, course: &Course, phase: usize
     let inferences = course.inferences.iter().filter(|inference| inference.phase == phase);
     let mut slowdowns: Vec<f64> = inferences.map(|inference| outcome.slowdown(inference)).collect();
     slowdowns.sort_unstable_by(f64::total_cmp);
-    rank(&slowdowns, quantile)
-}
-
-/// The value that the share `quantile` of the sorted `values` does not exceed (nearest rank).
-fn rank(values: &[f64], quantile: f64) -> Option<f64> {
-    let place = (quantile * values.len() as f64).ceil() as usize;
-    values.get(place.max(1) - 1).copied()
+    nearest_rank(&slowdowns, quantile)
 }
 
 impl Outcome {
@@ -269,7 +264,7 @@ impl Outcome {
             late,
             late_share: mean(late as f64),
             mean_ms: mean(latencies.iter().sum()),
-            p95_ms: rank(&latencies, 0.95),
+            p95_ms: nearest_rank(&latencies, 0.95),
             accuracy: self.accuracy(course, inferences.iter().copied()),
             switches: inferences.windows(2).filter(|pair| pair[0].rung != pair[1].rung).count(),
             used,

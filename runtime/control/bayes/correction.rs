@@ -16,7 +16,9 @@ const LARGEST_SURPRISE: f32 = 0.5;
 /// Greatest correction either way (logarithm): a factor of 2.
 const LARGEST: f32 = std::f32::consts::LN_2;
 
-/// What is let pass (logarithm): a policy switches for a reason, and what it then sees is not quite fair.
+/// A dead band (logarithm): a policy switches for a reason, and what it then sees is not quite fair, so evidence must
+/// add up to this before anything is corrected. What is seen after a correction counts on, so a lasting error is
+/// corrected whole in the end.
 const TOLERANCE: f32 = 0.03;
 
 /// How much less sure a correction is after a restart (standard deviation of the logarithm): the clock's limits, the
@@ -26,7 +28,7 @@ const RESTARTED: f32 = 0.05;
 /// The learned corrections.
 #[derive(Clone, Debug)]
 pub(super) struct Corrections {
-    /// Natural logarithm of true / profiled latency.
+    /// What the evidence adds up to: natural logarithm of true / profiled latency.
     logs: Vec<f32>,
     variances: Vec<f32>,
 }
@@ -36,13 +38,17 @@ impl Corrections {
         Self { logs: vec![0.0; rungs], variances: vec![PRIOR_VARIANCE; rungs] }
     }
 
-    /// Natural logarithm of true / profiled latency of the configuration `rung`.
+    /// Natural logarithm of true / profiled latency of the configuration `rung`, as it is reckoned with.
     pub(super) fn log(&self, rung: usize) -> f32 {
-        let log = self.logs[rung];
+        Self::applied(self.logs[rung])
+    }
+
+    /// What is reckoned with where the evidence adds up to `log`.
+    pub(super) fn applied(log: f32) -> f32 {
         log - log.clamp(-TOLERANCE, TOLERANCE)
     }
 
-    /// Natural logarithm of true / profiled latency of the configuration `rung` as believed, and its variance.
+    /// What the evidence for the configuration `rung` adds up to (logarithm), and its variance.
     pub(super) fn kept(&self, rung: usize) -> (f32, f32) {
         (self.logs[rung], self.variances[rung])
     }
@@ -63,9 +69,9 @@ impl Corrections {
         variance < 0.9 * PRIOR_VARIANCE
     }
 
-    /// Learns that `rung`, run straight after `before` (another one), seemed to be under a slowdown that differs by `surprise`
-    /// (logarithm) with a variance of `scatter`, where nothing else explains the difference with the probability
-    /// `sure`.
+    /// Learns that `rung`, run straight after `before` (another one), seemed to be under a slowdown that differs by
+    /// `surprise` (logarithm) with a variance of `scatter`, where nothing else explains the difference with the
+    /// probability `sure`.
     pub(super) fn learn(&mut self, before: usize, rung: usize, surprise: f32, scatter: f32, sure: f32) {
         if surprise.abs() > LARGEST_SURPRISE {
             return;

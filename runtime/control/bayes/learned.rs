@@ -48,7 +48,7 @@ pub(super) struct Correction {
     pub(super) id: String,
     /// The latency that the correction is about, nanoseconds.
     pub(super) profiled_ns: u64,
-    /// Natural logarithm of true / profiled latency.
+    /// What the evidence adds up to: natural logarithm of true / profiled latency.
     pub(super) log: f32,
     pub(super) variance: f32,
 }
@@ -133,13 +133,13 @@ impl Learned {
         self.windows
     }
 
-    /// True / profiled latency of the configuration `id`, whose profiled latency is `profiled`; `None` where nothing is
-    /// known of that, or the profile was another.
+    /// True / profiled latency of the configuration `id` as the policy reckons with it, where the profiled latency is
+    /// `profiled`; `None` where nothing is known of that, or the profile was another.
     #[must_use]
     pub fn correction(&self, id: &str, profiled: Duration) -> Option<f64> {
         let kept = self.kept(id)?;
         (kept.profiled_ns == nanoseconds(profiled) && Corrections::known(kept.variance))
-            .then(|| f64::from(kept.log).exp())
+            .then(|| f64::from(Corrections::applied(kept.log)).exp())
     }
 
     pub(super) fn kept(&self, id: &str) -> Option<&Correction> {

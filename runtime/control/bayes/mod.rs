@@ -2,7 +2,7 @@
 //!
 //! The slowdown is believed to mostly stay, to drift a little and to jump now and then; a latency scatters around it
 //! with a normal core and a heavy tail. All parameters of both are learned while it runs, by online
-//! expectation-maximisation: how often jumps come (by the age of the level), where they lead, how much latencies scatter.
+//! expectation-maximisation: how often jumps come (by the age of the level), where they lead, how latencies scatter.
 //!
 //! Signals of load are a second observation, which comes before the inference. How each goes with the slowdown is
 //! learned from the latencies. Two beliefs are kept, one with and one without the signals, and weighed by how well each
