@@ -16,9 +16,8 @@ const LARGEST_SURPRISE: f32 = 0.5;
 /// Greatest correction either way (logarithm): a factor of 2.
 const LARGEST: f32 = std::f32::consts::LN_2;
 
-/// A dead band (logarithm): a policy switches for a reason, and what it then sees is not quite fair, so evidence must
-/// add up to this before anything is corrected. What is seen after a correction counts on, so a lasting error is
-/// corrected whole in the end.
+/// What of the evidence is let pass (logarithm): a policy switches for a reason, and what it then sees is not quite
+/// fair.
 const TOLERANCE: f32 = 0.03;
 
 /// How much less sure a correction is after a restart (standard deviation of the logarithm): the clock's limits, the
@@ -40,11 +39,7 @@ impl Corrections {
 
     /// Natural logarithm of true / profiled latency of the configuration `rung`, as it is reckoned with.
     pub(super) fn log(&self, rung: usize) -> f32 {
-        Self::applied(self.logs[rung])
-    }
-
-    /// What is reckoned with where the evidence adds up to `log`.
-    pub(super) fn applied(log: f32) -> f32 {
+        let log = self.logs[rung];
         log - log.clamp(-TOLERANCE, TOLERANCE)
     }
 

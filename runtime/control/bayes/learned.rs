@@ -133,13 +133,13 @@ impl Learned {
         self.windows
     }
 
-    /// True / profiled latency of the configuration `id` as the policy reckons with it, where the profiled latency is
-    /// `profiled`; `None` where nothing is known of that, or the profile was another.
+    /// True / profiled latency of the configuration `id`, whose profiled latency is `profiled`, as the evidence stands;
+    /// the policy lets 3 % of it pass. `None` where nothing is known of that, or the profile was another.
     #[must_use]
     pub fn correction(&self, id: &str, profiled: Duration) -> Option<f64> {
         let kept = self.kept(id)?;
         (kept.profiled_ns == nanoseconds(profiled) && Corrections::known(kept.variance))
-            .then(|| f64::from(Corrections::applied(kept.log)).exp())
+            .then(|| f64::from(kept.log).exp())
     }
 
     pub(super) fn kept(&self, id: &str) -> Option<&Correction> {
