@@ -117,7 +117,7 @@ impl Publishing {
         let (first, last) = decision.samples;
         if let Some(activity) = self.truth.as_mut().and_then(|truth| truth.steady(first, last)) {
             self.steady.windows += 1;
-            self.steady.right += u64::from(activity.name() == self.context.labels[decision.activity]);
+            self.steady.right += u64::from(activity.name() == decision.label());
         }
         if self.closed {
             return;
