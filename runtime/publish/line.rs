@@ -25,6 +25,8 @@ pub enum Format {
     Text,
     /// One JSON object per line, each with a `class`.
     Ndjson,
+    /// Not at all.
+    None,
 }
 
 /// What every line of one run has in common.
