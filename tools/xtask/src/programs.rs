@@ -38,7 +38,7 @@ enum Source {
     Package(&'static str),
     /// Taken out of this Debian package, which would bring a running daemon if it was installed.
     Unpacked(&'static str),
-    /// Made by this command, by hand: no test needs it.
+    /// Made by this command, by hand, or by `cargo xtask fuzz --install`: no test needs it.
     Command(&'static str),
 }
 
@@ -75,20 +75,22 @@ pub(crate) const PROGRAMS: [Program; 4] = [
 ];
 
 impl Program {
-    /// The program on this machine: the one that its variable names, one that was unpacked here, or one on the path.
+    /// The program on this machine: the one that its variable names, one below the target directory, or one on
+    /// the path.
     fn find(&self, tree: &Tree) -> Option<PathBuf> {
         if let Some(named) = self.variable.and_then(env::var_os) {
             // somebody who names one does not want another
             return runs(tree, Path::new(&named)).then(|| named.into());
         }
-        let unpacked = match self.source {
+        let own = match self.source {
             Source::Unpacked(_) => Some(unpacked(tree).join("usr/bin").join(self.name)),
-            Source::Package(_) | Source::Command(_) => None,
+            Source::Command(_) => Some(tree.target("fuzz/cargo-fuzz/bin").join(self.name)),
+            Source::Package(_) => None,
         };
         let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<_> = env::split_paths(&path).collect();
         let named = self.names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-        unpacked.into_iter().chain(named).find(|path| path.is_file() && runs(tree, path))
+        own.into_iter().chain(named).find(|path| path.is_file() && runs(tree, path))
     }
 
     /// How to get it.
@@ -98,7 +100,7 @@ impl Program {
             Source::Unpacked(package) => {
                 format!("Debian: apt-get download {package}, and `dpkg -x` it (the package starts a daemon)")
             }
-            Source::Command(command) => command.to_owned(),
+            Source::Command(command) => format!("cargo xtask fuzz --install, or {command}"),
         }
     }
 
