@@ -3,6 +3,7 @@
 mod arm;
 mod compare;
 mod process;
+mod programs;
 mod python;
 mod steps;
 mod test;
@@ -38,6 +39,8 @@ enum Command {
     },
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
+    /// List the programs that some tests need beside Rust and Python, and install what is missing
+    Programs(programs::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +60,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Arm(args) => arm::run(&tree, &args)?,
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Compare(args) => compare::run(&tree, &args)?,
+        Command::Programs(args) => programs::run(&tree, &args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
