@@ -3,7 +3,7 @@
 // SVG, so that colours, dark mode and zoom are the style sheet's business. The marks of one configuration are one path
 // (a dot is a stroke of no length with round ends): 300 windows make a dozen elements, not hundreds.
 
-import { milliseconds, number, percent, spoken } from "./words.js";
+import { milliseconds, number, percent, plain, spoken } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Windows kept: as many as the daemon sends to who comes late. */
@@ -12,7 +12,7 @@ const KEPT = 300;
 const ROWS = 30;
 /** The chart is never narrower in time than this, in seconds. */
 const SHORTEST = 60;
-const MARGIN = { left: 64, right: 14, top: 20, bottom: 22 };
+const MARGIN = { right: 14, top: 22, bottom: 22 };
 const GAP = 26;
 
 export class LatencyChart {
@@ -113,6 +113,8 @@ export class LatencyChart {
     const last = points.at(-1).at;
     const span = Math.max(last - points[0].at, SHORTEST);
     const right = width - MARGIN.right;
+    // wide enough for the names of the configurations, in a font that is not known here
+    const left = Math.max(40, ...[...this.#rungs.keys()].map((id) => 10 + 7 * Math.min(id.length, 14)));
     const rowsHeight = Math.min(Math.max(this.#rungs.size, 1) * 9, height * 0.36);
     const floor = height - MARGIN.bottom - rowsHeight - GAP;
     let low = Infinity;
@@ -125,29 +127,31 @@ export class LatencyChart {
     high = niceAbove(Math.max(high, low * 10));
     const scale = (floor - MARGIN.top) / Math.log(high / low);
     return {
-      width, height, right, floor, span, last, low, high,
+      width, height, left, right, floor, span, last, low, high,
       rowsTop: floor + GAP,
       rowsHeight,
-      x: (at) => right - ((last - at) / span) * (right - MARGIN.left),
+      x: (at) => right - ((last - at) / span) * (right - left),
       y: (ms) => floor - Math.log(Math.max(ms, low) / low) * scale,
       row: (rung) => floor + GAP + rowsHeight * (1 - (rung + 0.5) / Math.max(this.#rungs.size, 1)),
     };
   }
 
-  #drawAxes({ width, right, floor, span, last, low, high, x, y, rowsTop, rowsHeight, height }) {
-    const wide = high / low > 200;
-    for (const tick of ticks(low, high, wide)) {
-      this.#line("grid", MARGIN.left, y(tick), right, y(tick));
-      this.#text("tick end", MARGIN.left - 6, y(tick) + 4, number(tick));
+  #drawAxes({ width, left, right, floor, span, last, low, high, x, y, rowsTop, rowsHeight, height }) {
+    const budget = this.#points.at(-1).budget;
+    for (const tick of ticks(low, high, y(low) - y(low * 10) < 70)) {
+      this.#line("grid", left, y(tick), right, y(tick));
+      // the budget is a tick of its own, and the more important one
+      if (Math.abs(y(tick) - y(budget)) > 13) this.#text("tick end", left - 6, y(tick) + 4, plain(tick));
     }
-    this.#text("tick title", 2, 11, "latency, ms (logarithmic)");
-    this.#text("tick title", 2, floor + GAP - 9, "configuration");
+    this.#text("budget-label end", left - 6, y(budget) + 4, plain(budget));
+    this.#text("title", 0, 11, "latency, ms (logarithmic)");
+    this.#text("title", 0, floor + GAP - 9, "configuration");
     const step = [5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400].find((s) => span / s <= width / 90);
     for (let ago = 0; ago <= span && step; ago += step) {
       const at = x(last - ago);
       this.#line("grid", at, MARGIN.top, at, floor);
       this.#line("grid", at, rowsTop, at, rowsTop + rowsHeight);
-      const words = ago === 0 ? "now" : step < 60 ? `−${ago} s` : `−${number(ago / 60)} min`;
+      const words = ago === 0 ? "now" : step < 60 ? `−${ago} s` : `−${plain(ago / 60)} min`;
       this.#text(ago === 0 ? "tick end" : "tick middle", ago === 0 ? right + MARGIN.right - 2 : at, height - 6, words);
     }
   }
@@ -168,14 +172,12 @@ export class LatencyChart {
     }
     this.#path("stems", stems);
     this.#path("budget", `${budget}H${right}`);
-    const present = this.#points.at(-1).budget;
-    this.#text("tick budget-label end", right, y(present) - 5, `budget ${milliseconds(present)}`);
     for (const [id, path] of dots) this.#rung(this.#path("dots", path), id);
     this.#path("misses-halo", misses);
     this.#path("misses", misses);
   }
 
-  #drawRungs({ x, row, right }) {
+  #drawRungs({ x, row, left, right }) {
     let steps = "";
     const dots = new Map();
     for (const point of this.#points) {
@@ -188,7 +190,7 @@ export class LatencyChart {
     }
     const ids = [...this.#rungs.keys()];
     for (const rung of new Set([0, ids.length - 1])) {
-      if (rung >= 0) this.#text("tick end", MARGIN.left - 6, row(rung) + 4, ids[rung]);
+      if (rung >= 0) this.#text("tick end", left - 6, row(rung) + 4, ids[rung]);
     }
     if (steps !== "") this.#path("steps", `${steps}H${right}`);
     for (const [id, path] of dots) this.#rung(this.#path("dots small", path), id);
@@ -224,7 +226,7 @@ export class LatencyChart {
     const ago = this.#points.at(-1).at - point.at;
     words.textContent =
       `${ago < 0.5 ? "Latest" : `${number(ago)} s before`}: ${point.id}, ${milliseconds(point.latency)}` +
-      ` (inference ${milliseconds(point.infer)}) of ${milliseconds(point.budget)}` +
+      ` (inference ${milliseconds(point.infer)}) of ${plain(point.budget)} ms` +
       `${point.miss ? ", a miss" : ""}; ${spoken(point.activity)}; ${spoken(point.reason)}`;
     const swatch = document.createElement("span");
     swatch.className = "swatch";
@@ -255,7 +257,7 @@ export class LatencyChart {
     const rows = this.#points.slice(-ROWS).reverse().map((point) => {
       const row = document.createElement("tr");
       const cells = [
-        point.window, spoken(point.activity), point.id, number(point.infer), number(point.latency), number(point.budget),
+        point.window, spoken(point.activity), point.id, number(point.infer), number(point.latency), plain(point.budget),
         point.miss ? "miss" : "in time",
       ];
       for (const cell of cells) row.insertCell().textContent = cell;

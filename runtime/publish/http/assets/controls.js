@@ -2,7 +2,7 @@
 // decides, and says in its own words what it refuses.
 
 import { complaint } from "./stream.js";
-import { milliseconds } from "./words.js";
+import { plain } from "./words.js";
 
 /** This tab's storage: the token is gone with the tab, and no other page's script gets at it. */
 const STORED = "gaitd.token";
@@ -108,7 +108,7 @@ export class Controls {
     if (settings) {
       this.#shown = field.value;
       this.setSettings(settings);
-      this.#say(`The budget is ${milliseconds(settings.budget_ms)}.`, "good");
+      this.#say(`The budget is ${plain(settings.budget_ms)} ms.`, "good");
     }
   }
 

@@ -5,7 +5,7 @@ import { LatencyChart, paint } from "./chart.js";
 import { Controls } from "./controls.js";
 import { Stream } from "./stream.js";
 import { Traces } from "./traces.js";
-import { UNKNOWN, count, duration, isNumber, megabytes, mflops, milliseconds, number, percent, picture, spoken } from "./words.js";
+import { UNKNOWN, count, duration, isNumber, megabytes, mflops, milliseconds, number, percent, picture, plain, spoken } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** A change of activity is announced when it has lasted, and no more often than this, in milliseconds. */
@@ -134,10 +134,10 @@ function showSettings(settings) {
   controls.setSettings(settings);
   const { policy, objective } = settings;
   show("policy", policy.kind + (policy.configuration ? ` (${policy.configuration})` : ""));
-  show("objective", objective.kind === "energy" ? `energy, accuracy ≥ ${percent(objective.accuracy_floor, 0)}` : objective.kind);
-  show("miss-target", `≤ ${percent(settings.miss_target)}`);
-  show("cpu-budget", settings.cpu_budget_percent === null ? "no cap" : `≤ ${number(settings.cpu_budget_percent)} %`);
-  show("budget-now", milliseconds(settings.budget_ms));
+  show("objective", objective.kind === "energy" ? `energy, accuracy ≥ ${plain(objective.accuracy_floor * 100)} %` : objective.kind);
+  show("miss-target", `≤ ${plain(settings.miss_target * 100)} %`);
+  show("cpu-budget", settings.cpu_budget_percent === null ? "no cap" : `≤ ${plain(settings.cpu_budget_percent)} %`);
+  show("budget-now", `${plain(settings.budget_ms)} ms`);
 }
 
 /** A number that grows with every look-up, so that an old answer does not overwrite a newer one. */
@@ -156,7 +156,7 @@ async function fetchLadder() {
       chart.setLadder(configurations.map((one) => one.id), ladder.hop / ladder.sample_rate_hz);
       traces.setChannels(ladder.channels, ladder.sample_rate_hz);
       controls.setLadder(configurations);
-      show("sensors-note", `the last 10 s as they arrive, ${number(ladder.sample_rate_hz)} samples a second`);
+      show("sensors-note", `the last 10 s as they arrive, ${plain(ladder.sample_rate_hz)} samples a second`);
       showLadder();
       showConfiguration();
       if (latest !== null) showActivities(latest);
@@ -206,7 +206,7 @@ function showSignals({ cpu, pressure, frequency, temperature_c: temperature }) {
   show("pressure", percent(pressure));
   at("cpu-bar").style.transform = `scaleX(${cpu ?? 0})`;
   at("pressure-bar").style.transform = `scaleX(${pressure ?? 0})`;
-  show("frequency", isNumber(frequency) ? `${percent(frequency, 0)} of the highest` : UNKNOWN);
+  show("frequency", isNumber(frequency) ? `${percent(frequency, 0)} of max.` : UNKNOWN);
   show("temperature", isNumber(temperature) ? `${number(temperature)} °C` : UNKNOWN);
 }
 
@@ -249,7 +249,7 @@ const handlers = {
     const predicted = isNumber(decision.predicted_ms) ? `; predicted ${milliseconds(decision.predicted_ms)}` : "";
     show("reason", `Picked as: ${spoken(decision.reason)}${predicted}`);
     show("latency", `${milliseconds(decision.latency_ms)}${decision.miss ? " (miss)" : ""}`);
-    show("budget-now", milliseconds(decision.budget_ms));
+    show("budget-now", `${plain(decision.budget_ms)} ms`);
     showSignals(decision.signals);
   },
   samples(samples) {

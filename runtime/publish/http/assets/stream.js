@@ -105,12 +105,12 @@ export class Stream {
       if (attempt.signal.reason === "silence") reason = "the daemon has fallen silent";
       else if (error instanceof TypeError) reason = "the daemon cannot be reached";
       else reason = error.message ?? String(error);
+      attempt.abort(); // after a fault of ours the connection may still be open
     } finally {
       clearTimeout(silence);
     }
     if (this.#attempt !== attempt) return; // replaced, or put down because nobody looks
     this.#attempt = null;
-    attempt.abort(); // after an error of ours the response may still be open
     this.#onState("reconnecting", reason);
     this.#timer = setTimeout(() => this.#connect(), this.#pause);
     this.#pause = Math.min(this.#pause * 2, PAUSE_MS[1]);

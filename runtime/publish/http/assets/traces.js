@@ -1,7 +1,7 @@
 // The last seconds of the raw sensor channels: one picture for each unit, drawn on a canvas because it changes ten times
 // a second.
 
-import { number, UNKNOWN } from "./words.js";
+import { UNKNOWN, plain } from "./words.js";
 
 /** Seconds shown. */
 const SECONDS = 10;
@@ -153,10 +153,10 @@ export class Traces {
       pen.moveTo(left, line);
       pen.lineTo(width, line);
       pen.stroke();
-      pen.fillText(number(value).replace("-", "−"), left - 6, Math.min(Math.max(line + 4, 10), bottom + 4));
+      pen.fillText(plain(value), left - 6, Math.min(Math.max(line + 4, 10), bottom + 4));
     }
     pen.textAlign = "left";
-    pen.fillText(`−${number((this.#kept - 1) / this.#rate, 2)} s`, left, height - 2);
+    pen.fillText(`−${Math.round((this.#kept - 1) / this.#rate)} s`, left, height - 2);
     pen.textAlign = "right";
     pen.fillText("now", width - 1, height - 2);
 

@@ -10,7 +10,12 @@ export function number(value, digits = 3) {
   return value.toFixed(Math.min(Math.max(decimals, 0), 4));
 }
 
-/** Milliseconds. */
+/** `value` as somebody would set it: three significant digits at most, no zeros at the end. */
+export function plain(value) {
+  return isNumber(value) ? String(Number(number(value))).replace("-", "−") : UNKNOWN;
+}
+
+/** A measured time in milliseconds. */
 export function milliseconds(value) {
   return isNumber(value) ? `${number(value)} ms` : UNKNOWN;
 }
@@ -52,7 +57,7 @@ export function duration(seconds) {
 
 /** A label or a reason as words: `StandingUpFS` and `most-accurate-in-time` are for programs. */
 export function spoken(name) {
-  return name.replace(/([a-z\d])([A-Z])/g, "$1 $2").replace(/[_-]+/g, " ").toLowerCase();
+  return name.replace(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/g, "$1$3 $2$4").replace(/[_-]+/g, " ").toLowerCase();
 }
 
 /** Whether `value` can be shown as a number. */
