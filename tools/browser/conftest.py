@@ -103,13 +103,15 @@ def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[
     """Opens a daemon's dashboard in a fresh context, and waits until it shows a decision."""
     opened: list[tuple[BrowserContext, Watch]] = []
 
-    def open_dashboard(daemon: Daemon, **options: object) -> tuple[Page, Watch]:
+    def open_dashboard(daemon: Daemon, clock: bool = False, **options: object) -> tuple[Page, Watch]:
         context = browser.new_context(base_url=daemon.url, **options)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         observer = watch(daemon.url)
         opened.append((context, observer))
         observer.attach(page)
+        if clock:
+            page.clock.install()  # goes on as ever, but can be put forward
         page.goto("/")
         expect(page.get_by_text(re.compile("^Recognised: "))).to_be_visible()
         return page, observer

@@ -12,6 +12,10 @@ from conftest import Watch
 from daemon import TOKEN, Daemon, running
 from playwright.sync_api import Locator, Page, expect
 
+# What becomes of the event stream's request when its page or its server ends.
+CUT_OFF = r"/api/events net::ERR_ABORTED$"
+
+
 Visit = Callable[..., tuple[Page, Watch]]
 
 # What the browser itself writes to the console when a connection is refused or cut off, whatever a page does about it.
@@ -184,7 +188,7 @@ def test_without_the_token_nothing_changes(daemon: Daemon, visit: Visit, token: 
 
 def test_the_token_stays_in_the_tab(daemon: Daemon, visit: Visit) -> None:
     page, watch = visit(daemon)
-    watch.expect("/api/events net::ERR_ABORTED")  # the page that goes takes its event stream with it
+    watch.expect(CUT_OFF)
     give_token(page)
     page.reload()
     expect(controls(page).get_by_label("Control token")).to_have_value(TOKEN)
@@ -211,6 +215,7 @@ def test_it_comes_back_after_a_restart(binary: Path, tmp_path: Path, visit: Visi
         run = daemon.ask("/api/status")["run"]
         expect(page.get_by_role("contentinfo")).to_contain_text(f"run {run}")
         watch.expect(LOST_CONNECTION)
+        watch.expect(CUT_OFF)
         daemon.stop(ending)
         expect(page.get_by_text("reconnecting", exact=True)).to_be_visible()
         expect(page.get_by_text("Connection lost")).to_be_visible()
@@ -226,6 +231,38 @@ def test_it_comes_back_after_a_restart(binary: Path, tmp_path: Path, visit: Visi
         expect(first).to_have_text("0")
         decided = fact(page, "Policy and windows", "Decided")
         expect(decided).not_to_have_text(decided.inner_text())
+
+
+def test_it_goes_on_where_a_dead_connection_left_off(daemon: Daemon, visit: Visit) -> None:
+    page, watch = visit(daemon, clock=True)
+    watch.expect(CUT_OFF)
+    run = daemon.ask("/api/status")["run"]
+    with page.expect_request("**/api/events") as asked:
+        page.clock.fast_forward("00:36")  # longer than the daemon is ever silent
+    assert re.fullmatch(rf"{run}-\d+", asked.value.headers["last-event-id"])
+    expect(page.get_by_text("connected", exact=True)).to_be_visible()
+    # each window is there once
+    page.get_by_text("The latest windows as a table").click()
+    expect(page.locator("#latency-table tr").nth(2)).to_be_visible()
+    windows = [int(number) for number in page.locator("#latency-table td:first-child").all_inner_texts()]
+    assert windows == sorted(set(windows), reverse=True)
+
+
+def test_a_tab_that_nobody_looks_at_lets_go(daemon: Daemon, visit: Visit) -> None:
+    page, watch = visit(daemon, clock=True)
+    watch.expect(CUT_OFF)
+    hide = """(hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    page.clock.fast_forward("01:01")
+    expect(page.get_by_text("paused", exact=True)).to_be_visible()
+    page.wait_for_function("async () => (await (await fetch('/api/status')).json()).subscribers === 0")
+    page.evaluate(hide, False)
+    expect(page.get_by_text("connected", exact=True)).to_be_visible()
+    decided = fact(page, "Policy and windows", "Decided")
+    expect(decided).not_to_have_text(decided.inner_text())
 
 
 def test_the_keyboard_alone_pins(daemon: Daemon, visit: Visit) -> None:

@@ -13,7 +13,7 @@ const ROWS = 30;
 /** The chart is never narrower in time than this, in seconds. */
 const SHORTEST = 60;
 const MARGIN = { right: 14, top: 22, bottom: 22 };
-const GAP = 26;
+const GAP = 32;
 
 export class LatencyChart {
   #points = [];
@@ -72,7 +72,9 @@ export class LatencyChart {
       miss: decision.miss,
       reason: decision.reason,
     });
-    if (this.#points.length > KEPT) this.#points.shift();
+    // after hours without a window what was before them would squeeze the rest together
+    const oldest = this.#points.at(-1).at - 2 * KEPT * this.#hop;
+    while (this.#points.length > KEPT || this.#points[0].at < oldest) this.#points.shift();
     this.#redraw();
   }
 

@@ -184,6 +184,7 @@ function showStatus(status) {
     status.output.detail ? `Output (${status.output.state}): ${status.output.detail}.` : null,
     status.reloads.last && !status.reloads.last.ok ? `The last reload was refused: ${status.reloads.last.message}.` : null,
   ]);
+  badge("connection", "good", "connected"); // and keeps up again, where it had lost events
   show("model", `${status.model.name} on ${source.name}`);
   show("version", `gaitd ${status.version}, run ${status.run}, process ${status.pid}`);
   show("produced", count(windows.produced));
@@ -287,6 +288,10 @@ const stream = new Stream("/api/events", {
     at("connection").title = detail;
     // what is on the page is old news while nothing comes in
     at("main").classList.toggle("stale", state !== "connected");
+    if (state !== "connected") {
+      badge("source-state", "idle", "source: unknown");
+      badge("readiness", "idle", "readiness: unknown");
+    }
     if (state === "reconnecting") trouble([`Connection lost: ${detail}. Trying again by itself.`]);
     else if (state === "connected") trouble([]);
   },

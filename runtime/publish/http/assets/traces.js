@@ -191,7 +191,7 @@ function range(group) {
     }
   }
   if (least > most) [least, most] = [-1, 1];
-  const span = Math.max(most - least, 0.1);
+  const span = Math.max(most - least, 0.5); // noise at rest is not to look like movement
   const power = 10 ** Math.floor(Math.log10(span));
   const step = [0.5, 1, 2, 5].map((digit) => digit * power).find((size) => span / size <= 3) ?? 10 * power;
   const low = Math.floor(least / step) * step;
