@@ -143,7 +143,7 @@ impl Publishing {
                 self.stop.ask();
             }
             Err(SinkFault::Lost(error)) => {
-                if let Some(count) = self.faults.occurred() {
+                if let Some(count) = self.faults.occurred(self.clock.now()) {
                     log::error!("the output cannot be written: {error}; {count} decisions lost so far, still trying");
                 }
                 self.error = Some(error);
