@@ -82,9 +82,13 @@ fn every_answer_is_as_described() {
         assert_eq!(ask(tcp, "GET", path, "").status, status);
     }
     let tcp = &tcp.with_token(TOKEN);
-    for (body, status) in
-        [("{", 400), ("{}", 400), (r#"{"bugdet_ms": 1}"#, 400), (r#"{"budget_ms": -1}"#, 422), (r#"{"pin": "none such"}"#, 422)]
-    {
+    for (body, status) in [
+        ("{", 400),
+        ("{}", 400),
+        (r#"{"bugdet_ms": 1}"#, 400),
+        (r#"{"budget_ms": -1}"#, 422),
+        (r#"{"pin": "none such"}"#, 422),
+    ] {
         assert_eq!(ask(tcp, "PATCH", "/api/control", body).status, status, "{body}");
     }
     for (reloading, status) in [(Reloading::Refused, 422), (Reloading::Busy, 409)] {

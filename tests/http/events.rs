@@ -143,7 +143,7 @@ fn the_status_comes_by_itself_and_silence_is_broken() {
     let mut wire = world.tcp.connect();
     let asked = world.tcp.request("GET", "/api/events", &[], b"");
     std::io::Write::write_all(&mut wire, &asked).unwrap();
-    let mut seen = Vec::new();
+    let mut seen = Vec::<u8>::new();
     while !seen.windows(4).any(|four| four == b"\n:\n\n") {
         let mut some = [0; 1024];
         let read = std::io::Read::read(&mut wire, &mut some).unwrap();
@@ -169,4 +169,23 @@ fn whoever_subscribes_before_the_greeting_is_greeted_later() {
     fake.board.greet(&context());
     fake.board.post("settings", b"{}");
     assert_eq!(events.next().unwrap().name, "settings", "a new greeting is for newcomers");
+}
+
+#[test]
+fn while_nobody_subscribes_decisions_allocate_nothing() {
+    let world = world(patient());
+    let context = context();
+    let decisions: Vec<_> = (100..800).map(decision).collect();
+    let post = || {
+        for decision in &decisions {
+            world.board.decision(&context, decision, published(decision));
+            world.metrics.decided(decision);
+            world.metrics.published(decision, published(decision));
+        }
+    };
+    // buffers find their size, and metrics their handles
+    post();
+    let allocated = allocation_counter::measure(post);
+    assert_eq!(allocated.count_total, 0, "{allocated:?}");
+    assert_eq!(world.tcp.events(None).nth(300).unwrap().data["window"], 799);
 }

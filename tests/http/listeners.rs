@@ -112,8 +112,7 @@ fn sockets_that_were_handed_over_are_used_and_left_in_place() {
     let tcp = TcpListener::bind(anywhere()).unwrap();
     let address = tcp.local_addr().unwrap();
     let fake = fake();
-    let (server, _) =
-        start(&fake, ServerOptions { activated_tcp: vec![tcp], activated_unix: vec![unix], ..options() });
+    let (server, _) = start(&fake, ServerOptions { activated_tcp: vec![tcp], activated_unix: vec![unix], ..options() });
     assert_eq!(Client::tcp(address).get("/healthz").status, 200);
     assert_eq!(Client::unix(&path).post("/api/reload").status, 200);
     server.stop();

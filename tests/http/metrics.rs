@@ -184,7 +184,9 @@ fn prometheus_finds_nothing_to_complain_about() {
     let mut child = match spawned {
         Ok(child) => child,
         Err(error) if std::env::var_os("GAITD_PROMTOOL").is_none() => {
-            eprintln!("SKIPPED prometheus_finds_nothing_to_complain_about: promtool: {error}; GAITD_PROMTOOL names one");
+            eprintln!(
+                "SKIPPED prometheus_finds_nothing_to_complain_about: promtool: {error}; GAITD_PROMTOOL names one"
+            );
             return;
         }
         Err(error) => panic!("{}: {error}", promtool.display()),

@@ -138,7 +138,8 @@ fn a_change_is_json_of_a_reasonable_length() {
     assert_eq!(tcp.send("PATCH", "/api/control", &[], padded((16 << 10) + 1).as_bytes()).status, 413);
     // a body whose length is not told beforehand
     let mut request = tcp.request("PATCH", "/api/control", &[("Transfer-Encoding", "chunked")], b"");
-    let head = String::from_utf8(request.clone()).unwrap().replace("\r\n\r\n", "\r\nContent-Type: application/json\r\n\r\n");
+    let head =
+        String::from_utf8(request.clone()).unwrap().replace("\r\n\r\n", "\r\nContent-Type: application/json\r\n\r\n");
     request = head.into_bytes();
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
     request.extend(chunk.repeat(5).as_bytes());

@@ -252,8 +252,7 @@ pub fn world(limits: Limits) -> World {
     let path = folder.path().join("run/control.sock");
     let fake = fake();
     fake.board.greet(&context());
-    let options =
-        ServerOptions { tcp: Some(anywhere()), unix: Some(path.clone()), limits, ..ServerOptions::default() };
+    let options = ServerOptions { tcp: Some(anywhere()), unix: Some(path.clone()), limits, ..ServerOptions::default() };
     let (server, metrics) = start(&fake, options);
     let address = server.listeners().views()[0].address.parse().unwrap();
     let (tcp, unix) = (Client::tcp(address), Client::unix(path));

@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::{Either, select};
 use rustix::fs::{FlockOperation, Mode};
+use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -43,9 +44,10 @@ impl Listeners {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn add(&self, view: ListenerView) -> usize {
+    /// Makes room for one more, to be set.
+    fn add(&self) -> usize {
         let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        views.push(view);
+        views.push(ListenerView { address: String::new(), state: ListenerState::Retrying, detail: None });
         views.len() - 1
     }
 
@@ -60,19 +62,14 @@ impl Listeners {
 pub(super) enum Place {
     Tcp(SocketAddr),
     Unix(PathBuf),
-    /// It listens already.
-    Activated(Listening),
 }
 
 impl Place {
-    pub(super) fn activated_tcp(listener: std::net::TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        Ok(Self::Activated(Listening::Tcp(TcpListener::from_std(listener)?)))
-    }
-
-    pub(super) fn activated_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        Ok(Self::Activated(Listening::Unix(UnixListener::from_std(listener)?, None)))
+    async fn bind(&self) -> io::Result<Listening> {
+        match self {
+            Self::Tcp(address) => bind_tcp(*address),
+            Self::Unix(path) => bind_unix(path).await,
+        }
     }
 
     /// The address or path as asked for.
@@ -80,7 +77,6 @@ impl Place {
         match self {
             Self::Tcp(address) => address.to_string(),
             Self::Unix(path) => path.display().to_string(),
-            Self::Activated(listening) => listening.name(),
         }
     }
 }
@@ -93,6 +89,18 @@ pub(super) enum Listening {
 }
 
 impl Listening {
+    /// A TCP socket that listens already.
+    pub(super) fn activated_tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Tcp(TcpListener::from_std(listener)?))
+    }
+
+    /// A Unix socket that listens already; its file is somebody else's.
+    pub(super) fn activated_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Unix(UnixListener::from_std(listener)?, None))
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Tcp(listener) => {
@@ -106,13 +114,16 @@ impl Listening {
         }
     }
 
-    async fn accept(&self) -> io::Result<(Wire, Peer)> {
+    /// The next connection; one whose other side takes nothing for `vanished` milliseconds is closed.
+    async fn accept(&self, vanished: u32) -> io::Result<(Wire, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;
                 let local = stream.local_addr()?.ip();
                 // an event that waits for others is late
                 let _ = stream.set_nodelay(true);
+                // a peer that has vanished (no power, no radio) says nothing; it is found out because it confirms nothing
+                let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, vanished);
                 Ok((Wire::Tcp(stream), Peer::Network { local, remote: remote.ip() }))
             }
             Self::Unix(listener, _) => Ok((Wire::Unix(listener.accept().await?.0), Peer::Local)),
@@ -140,20 +151,24 @@ impl Drop for SocketFile {
     }
 }
 
-/// Keeps other daemons from making or removing a socket in the same folder meanwhile.
-fn lock_folder(path: &Path) -> io::Result<fs::File> {
+/// Keeps other daemons from making or removing a socket in the same folder meanwhile, where the file system can lock.
+fn lock_folder(path: &Path) -> io::Result<Option<fs::File>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = fs::File::open(folder)?;
-    rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
-    Ok(folder)
+    let Ok(folder) = fs::File::open(folder) else { return Ok(None) };
+    match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(folder)),
+        Err(Errno::WOULDBLOCK) => {
+            Err(io::Error::new(io::ErrorKind::WouldBlock, "another daemon makes or removes a socket there just now"))
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 async fn bind_unix(path: &Path) -> io::Result<Listening> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let _lock = lock_folder(path)
-        .map_err(|error| io::Error::new(error.kind(), format!("the folder of the socket cannot be locked: {error}")))?;
+    let _lock = lock_folder(path)?;
     let listener = match open_unix(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             remove_stale(path).await?;
@@ -197,9 +212,11 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listening> {
     Ok(Listening::Tcp(socket.listen(BACKLOG)?))
 }
 
-/// A place, and what came of the first attempt to listen there.
+/// A place, and what came of the latest attempt to listen there.
 pub(super) struct Attempt {
-    place: Place,
+    /// Nothing for a socket that was handed over: it listens, or nothing does.
+    place: Option<Place>,
+    /// Its number among the listeners that are shown.
     index: usize,
     outcome: io::Result<Listening>,
     retry: Duration,
@@ -208,27 +225,26 @@ pub(super) struct Attempt {
     told: Option<String>,
 }
 
-/// Makes the first attempt at every place.
-pub(super) async fn bind_all(places: Vec<Place>, listeners: &Listeners, limits: &Limits) -> Vec<Attempt> {
-    let mut attempts = Vec::new();
+/// Takes what listens already, and makes the first attempt at every place.
+pub(super) async fn bind_all(
+    activated: Vec<Listening>,
+    places: Vec<Place>,
+    listeners: &Listeners,
+    limits: &Limits,
+) -> Vec<Attempt> {
+    let mut bound: Vec<_> = activated.into_iter().map(|listening| (None, Ok(listening))).collect();
     for place in places {
-        let view = ListenerView { address: place.name(), state: ListenerState::Retrying, detail: None };
-        let index = listeners.add(view);
-        let (place, outcome) = match place {
-            Place::Tcp(address) => (Place::Tcp(address), bind_tcp(address)),
-            Place::Unix(path) => {
-                let outcome = bind_unix(&path).await;
-                (Place::Unix(path), outcome)
-            }
-            // what listens already has no other place to go to
-            Place::Activated(listening) => (Place::Unix(PathBuf::new()), Ok(listening)),
-        };
-        let mut attempt =
-            Attempt { place, index, outcome, retry: limits.retry, longest: limits.retry_longest, told: None };
-        attempt.show(listeners);
-        attempts.push(attempt);
+        let outcome = place.bind().await;
+        bound.push((Some(place), outcome));
     }
-    attempts
+    let attempt = |(place, outcome)| {
+        let (retry, longest) = (limits.retry, limits.retry_longest);
+        let index = listeners.add();
+        let mut attempt = Attempt { place, index, outcome, retry, longest, told: None };
+        attempt.show(listeners);
+        attempt
+    };
+    bound.into_iter().map(attempt).collect()
 }
 
 impl Attempt {
@@ -247,7 +263,7 @@ impl Attempt {
                 ListenerView { address, state: ListenerState::Listening, detail: None }
             }
             Err(error) => {
-                let (cause, address) = (error.to_string(), self.place.name());
+                let (cause, address) = (error.to_string(), self.place.as_ref().map_or_else(String::new, Place::name));
                 if self.told.as_ref() != Some(&cause) {
                     log::warn!("HTTP: cannot listen on {address}, and go on trying: {cause}");
                 }
@@ -262,23 +278,25 @@ impl Attempt {
     /// Listens, as soon as that can be done, until the end.
     pub(super) async fn listen(mut self, rooms: Rooms, listeners: Listeners, mut stopping: watch::Receiver<bool>) {
         loop {
-            match self.outcome {
-                Ok(listening) => return rooms.accept_all(listening, stopping).await,
-                Err(error) => self.outcome = Err(error),
+            match (self.outcome, &self.place) {
+                (Ok(listening), _) => return rooms.accept_all(listening, stopping).await,
+                (Err(_), None) => return,
+                (Err(_), Some(place)) => {
+                    if !pause(self.retry, &mut stopping).await {
+                        return;
+                    }
+                    self.retry = (self.retry * 2).min(self.longest);
+                    self.outcome = place.bind().await;
+                }
             }
-            let pause = pin!(tokio::time::sleep(self.retry));
-            if let Either::Right(_) = select(pause, pin!(stopped(&mut stopping))).await {
-                return;
-            }
-            self.retry = (self.retry * 2).min(self.longest);
-            self.outcome = match &self.place {
-                Place::Tcp(address) => bind_tcp(*address),
-                Place::Unix(path) => bind_unix(path).await,
-                Place::Activated(_) => return,
-            };
             self.show(&listeners);
         }
     }
+}
+
+/// Waits so long; false if the server has to stop meanwhile.
+async fn pause(long: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
+    matches!(select(pin!(tokio::time::sleep(long)), pin!(stopped(stopping))).await, Either::Left(_))
 }
 
 fn warn_of_strangers(listener: &TcpListener) {
@@ -318,15 +336,16 @@ impl Rooms {
             Listening::Tcp(_) => &self.tcp,
             Listening::Unix(..) => &self.unix,
         };
-        let (mut pause, mut faults) = (PAUSE.0, 0_u64);
+        let vanished = u32::try_from(self.shared.limits.stall.as_millis()).unwrap_or(u32::MAX);
+        let (mut waiting, mut faults) = (PAUSE.0, 0_u64);
         loop {
-            let accepted = match select(pin!(listening.accept()), pin!(stopped(&mut stopping))).await {
+            let accepted = match select(pin!(listening.accept(vanished)), pin!(stopped(&mut stopping))).await {
                 Either::Left((accepted, _)) => accepted,
                 Either::Right(_) => return,
             };
             match accepted {
                 Ok((wire, peer)) => {
-                    pause = PAUSE.0;
+                    waiting = PAUSE.0;
                     match Arc::clone(room).try_acquire_owned() {
                         Ok(place) => {
                             let served =
@@ -355,8 +374,10 @@ impl Rooms {
                     if faults.is_power_of_two() {
                         log::warn!("HTTP: cannot accept a connection ({faults} so far): {error}");
                     }
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE.1);
+                    if !pause(waiting, &mut stopping).await {
+                        return;
+                    }
+                    waiting = (waiting * 2).min(PAUSE.1);
                 }
             }
         }

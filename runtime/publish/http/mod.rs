@@ -27,7 +27,7 @@ use super::Board;
 use super::api::Operator;
 use super::metrics::{Metrics, Refused};
 use assets::Assets;
-use listen::{Place, Rooms};
+use listen::{Listening, Place, Rooms};
 
 /// What keeps one client from harming the others, or the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +109,14 @@ impl Shared {
     fn refused(&self, cause: Refused, detail: &std::fmt::Arguments) {
         let count = self.metrics.refused(cause);
         if count.is_power_of_two() {
-            let cause = cause.name();
-            log::warn!("HTTP: refused ({cause}, {count} so far): {detail}");
+            // a client's slip is nothing to worry about; what may be an attack or a lack is
+            let level = match cause {
+                Refused::NotFound | Refused::Method | Refused::NotJson | Refused::Invalid | Refused::Busy => {
+                    log::Level::Debug
+                }
+                _ => log::Level::Warn,
+            };
+            log::log!(level, "HTTP: refused ({}, {count} so far): {detail}", cause.name());
         }
     }
 }
@@ -143,21 +149,18 @@ impl Server {
             .thread_name("gaitd-http-ask")
             .build()?;
         let entered = runtime.enter();
-        let mut places = Vec::new();
-        for listener in activated_tcp {
-            places.push(Place::activated_tcp(listener)?);
-        }
+        let mut activated: Vec<_> =
+            activated_tcp.into_iter().map(Listening::activated_tcp).collect::<std::io::Result<_>>()?;
         for listener in activated_unix {
-            places.push(Place::activated_unix(listener)?);
+            activated.push(Listening::activated_unix(listener)?);
         }
-        places.extend(tcp.map(Place::Tcp));
-        places.extend(unix.map(Place::Unix));
+        let places = tcp.map(Place::Tcp).into_iter().chain(unix.map(Place::Unix)).collect();
         drop(entered);
 
         let shared = Arc::new(Shared { operator, board: board.clone(), metrics, limits, assets: Assets::new() });
         let rooms = Rooms::new(Arc::clone(&shared));
         // the first attempts are made here, so that whoever can listen does when this returns
-        let bound = runtime.block_on(listen::bind_all(places, &listeners, &limits));
+        let bound = runtime.block_on(listen::bind_all(activated, places, &listeners, &limits));
         let (stop, stopping) = watch::channel(false);
         let thread = std::thread::Builder::new().name("gaitd-http".to_owned()).spawn({
             let listeners = listeners.clone();
