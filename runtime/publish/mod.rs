@@ -1,4 +1,5 @@
-//! Decisions out: as readable lines or NDJSON to standard output or a file, and as events, metrics and status over HTTP.
+//! Decisions out: as readable lines or NDJSON to standard output or a file, and as events, metrics and status over
+//! HTTP.
 
 pub mod api;
 #[cfg(feature = "http")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use futures_util::stream;
 
@@ -37,7 +37,10 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>, request: Request) 
         };
         Some((Ok::<_, std::convert::Infallible>(frame), subscription))
     });
-    Ok(with_type(StatusCode::OK, TYPE, Body::from_stream(frames)))
+    let mut response = with_type(StatusCode::OK, TYPE, Body::from_stream(frames));
+    // a reverse proxy that collects answers would keep events back
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
 }
 
 /// Shares an event's bytes among all who send them.

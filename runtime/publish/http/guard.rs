@@ -34,8 +34,8 @@ impl std::fmt::Display for Peer {
 }
 
 const NO_TOKEN: &str = "nobody may change anything over the network, because there is no token: write a long random text \
-                        into a file that only gaitd's user can read (umask 077; head -c 24 /dev/urandom | base64 > token), \
-                        name it as http.token_file in the configuration, and reload; gaitd ctl on the daemon's own host \
+                        into a file that only gaitd's user can read (umask 077; head -c 24 /dev/urandom | base64 > \
+                        token), name it as http.token_file in the configuration, and reload; gaitd ctl on the daemon's own host \
                         needs none";
 
 /// Checks that a request is meant for this host, and so is not one to which another site's page has led a browser by

@@ -122,7 +122,7 @@ impl Listening {
                 let local = stream.local_addr()?.ip();
                 // an event that waits for others is late
                 let _ = stream.set_nodelay(true);
-                // a peer that has vanished (no power, no radio) says nothing; it is found out because it confirms nothing
+                // a peer that has vanished (no power, no radio) is found out because it confirms nothing
                 let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, vanished);
                 Ok((Wire::Tcp(stream), Peer::Network { local, remote: remote.ip() }))
             }

@@ -1,8 +1,8 @@
 //! The HTTP interface: status, metrics, events and control, the same over TCP and over the local control socket.
 //!
 //! One thread serves it all. Nothing that a client does holds up anybody else: every connection, request, body and
-//! subscriber has its limit, and the daemon only ever hands over values. Over TCP, changes need a token; on the socket the
-//! file's mode is the guard.
+//! subscriber has its limit, and the daemon only ever hands over values. Over TCP, changes need a token; on the socket
+//! the file's mode is the guard.
 
 mod assets;
 mod connection;
@@ -130,7 +130,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the thread `gaitd-http`. Addresses that cannot be bound now are tried again; [`Server::listeners`] shows it.
+    /// Starts the thread `gaitd-http`. Addresses that cannot be bound now are tried again; [`Server::listeners`] shows
+    /// it.
     ///
     /// # Errors
     /// When the system gives no thread or event queue, or a socket that was handed over cannot be used.
