@@ -112,14 +112,16 @@ fn a_slow_subscriber_loses_its_oldest_events_and_is_told_and_nobody_waits() {
 #[test]
 fn who_reads_nothing_at_all_is_cut_off() {
     let world = world(Limits { stall: Duration::from_millis(20), ..patient() });
-    let mut events = world.tcp.events(None);
-    assert_eq!(events.next().unwrap().name, "hello");
     let filler = format!("\"{}\"", "x".repeat(64 << 10));
-    until("the subscriber is cut off", || {
-        world.board.post("samples", filler.as_bytes());
-        world.board.subscribers() == 0
-    });
-    until("it is counted", || world.refused("stalled") == 1);
+    for (cut_off, client) in [(1, &world.tcp), (2, &world.unix)] {
+        let mut events = client.events(None);
+        assert_eq!(events.next().unwrap().name, "hello");
+        until("the subscriber is cut off", || {
+            world.board.post("samples", filler.as_bytes());
+            world.board.subscribers() == 0
+        });
+        until("it is counted", || world.refused("stalled") == cut_off);
+    }
 }
 
 #[test]
