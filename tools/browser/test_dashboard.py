@@ -12,11 +12,10 @@ from conftest import Watch
 from daemon import TOKEN, Daemon, running
 from playwright.sync_api import Locator, Page, expect
 
-# What becomes of the event stream's request when its page or its server ends.
-CUT_OFF = r"/api/events net::ERR_ABORTED$"
-
-
 Visit = Callable[..., tuple[Page, Watch]]
+
+# What Chromium calls an event stream whose page or server has ended.
+CUT_OFF = r"/api/events net::ERR_ABORTED$"
 
 # What the browser itself writes to the console when a connection is refused or cut off, whatever a page does about it.
 LOST_CONNECTION = r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)"
