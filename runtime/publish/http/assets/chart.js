@@ -14,6 +14,8 @@ const ROWS = 30;
 const SHORTEST = 60;
 const MARGIN = { right: 14, top: 22, bottom: 22 };
 const GAP = 32;
+/** Pause between two drawings, milliseconds: a recording that is played fast decides hundreds of windows a second. */
+const PAUSE_MS = 100;
 
 export class LatencyChart {
   #points = [];
@@ -25,6 +27,7 @@ export class LatencyChart {
   #table;
   #details;
   #queued = false;
+  #drawnAt = -Infinity;
   #hovered = null;
   #layout = null;
 
@@ -87,11 +90,13 @@ export class LatencyChart {
   #redraw() {
     if (this.#queued) return;
     this.#queued = true;
+    const wait = Math.max(this.#drawnAt + PAUSE_MS - performance.now(), 0);
     // a hidden tab gets no frames, and so draws nothing
-    requestAnimationFrame(() => {
+    setTimeout(() => requestAnimationFrame((now) => {
       this.#queued = false;
+      this.#drawnAt = now;
       this.#draw();
-    });
+    }), wait);
   }
 
   #draw() {

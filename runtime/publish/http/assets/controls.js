@@ -102,9 +102,12 @@ export class Controls {
 
   async #setBudget() {
     const field = this.#form.budget;
-    // the browser gives an empty value for what is no number
-    const budget = field.value === "" ? null : Number(field.value);
-    const settings = await this.#ask("PATCH", "/api/control", { budget_ms: budget });
+    if (field.value === "") {
+      // a browser gives an empty value for what is no number
+      this.#say("Refused: the budget must be a number of milliseconds.", "bad");
+      return;
+    }
+    const settings = await this.#ask("PATCH", "/api/control", { budget_ms: Number(field.value) });
     if (settings) {
       this.#shown = field.value;
       this.setSettings(settings);

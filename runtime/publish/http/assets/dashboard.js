@@ -191,6 +191,8 @@ function showStatus(status) {
   show("decided", count(windows.decided));
   show("dropped", count(windows.dropped));
   show("failed", count(windows.failed));
+  show("lost", count(windows.lost));
+  show("switches", count(status.switches));
   show("misses", `${count(misses.count)} (${percent(misses.rate, 2)})`);
   const { samples: total, resets: _resets, ...faults } = source.samples;
   const kinds = Object.entries(faults).filter(([, times]) => times > 0);
@@ -227,6 +229,13 @@ function forget() {
   traces.clear();
 }
 
+/** Another run is another daemon, whose windows do not go on from those shown. */
+function watchRun(name) {
+  if (name === run) return;
+  if (run !== null) forget();
+  run = name;
+}
+
 const handlers = {
   hello(hello) {
     at("simulated").hidden = !hello.simulated;
@@ -256,7 +265,10 @@ const handlers = {
   samples(samples) {
     traces.push(samples);
   },
-  status: showStatus,
+  status(status) {
+    watchRun(status.run);
+    showStatus(status);
+  },
   settings: showSettings,
   reload() {
     fetchLadder();
@@ -269,16 +281,13 @@ const handlers = {
 const stream = new Stream("/api/events", {
   onEvent(name, data, id) {
     if (id !== null) {
-      // `RUN-N`; another run is another daemon, whose windows do not go on from those shown
-      const cut = id.lastIndexOf("-");
-      const number_ = Number(id.slice(cut + 1));
-      if (id.slice(0, cut) !== run) {
-        if (run !== null) forget();
-        run = id.slice(0, cut);
-      } else if (name === "decision" && number_ <= lastNumber) {
-        return; // sent again after a reconnection
+      const cut = id.lastIndexOf("-"); // `RUN-N`
+      watchRun(id.slice(0, cut));
+      if (name === "decision") {
+        const place = Number(id.slice(cut + 1));
+        if (place <= lastNumber) return; // sent again after a reconnection
+        lastNumber = place;
       }
-      if (name === "decision") lastNumber = number_;
     }
     handlers[name]?.(data);
   },
