@@ -200,7 +200,16 @@ impl Config {
     /// When the file is unreadable, is not JSON, or has unknown keys.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
-        let mut config: Self = parse_json(&bytes).map_err(|Misplaced { at, message }| ConfigError::Syntax {
+        Self::parse(&bytes, path)
+    }
+
+    /// Reads a configuration from `bytes`, which are what stands in the file at `path`: relative paths start beside
+    /// it, and errors name it.
+    ///
+    /// # Errors
+    /// When they are not JSON, or have unknown keys.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = parse_json(bytes).map_err(|Misplaced { at, message }| ConfigError::Syntax {
             path: path.to_path_buf(),
             at,
             message,

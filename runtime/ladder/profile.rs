@@ -160,7 +160,11 @@ impl Profile {
         }
     }
 
-    fn parse(bytes: &[u8], path: &Path, key: &ProfileKey) -> Result<Self, ProfileError> {
+    /// Reads and checks the profile of `key` from `bytes`; `path` names them in errors.
+    ///
+    /// # Errors
+    /// When they are damaged, or belong to another ladder or processor.
+    pub fn parse(bytes: &[u8], path: &Path, key: &ProfileKey) -> Result<Self, ProfileError> {
         let wrong = |message: String| ProfileError { path: path.to_path_buf(), message };
         let profile: Self = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
         if profile.schema != SCHEMA {
