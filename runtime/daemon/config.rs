@@ -10,6 +10,7 @@ use crate::engine::{LONGEST_BUDGET, Settings};
 use crate::ladder::{Misplaced, parse_json};
 use crate::publish::Format;
 use crate::sense::Pace;
+use crate::sense::wearer::MAX_SECONDS;
 
 /// A daemon configuration. Every field may be left out; the defaults are the embedded default: the shipped ladder on
 /// the simulated wearer for a minute.
@@ -42,7 +43,7 @@ pub enum SourceSpec {
         /// The same seed gives the same stream.
         #[serde(default)]
         seed: u64,
-        /// How long it moves, in seconds of its stream, above 0; for ever where none is given.
+        /// How long it moves, in seconds of its stream, above 0 and at most 3.2e9; for ever where none is given.
         #[serde(default)]
         seconds: Option<f64>,
         /// `realtime` (the default) or `fast`.
@@ -238,9 +239,11 @@ impl Config {
         let mut problems = Vec::new();
         problems.extend(self.control.problems().into_iter().map(|problem| format!("control.{problem}")));
         if let SourceSpec::Wearer { seconds: Some(seconds), .. } = self.source
-            && !(seconds > 0.0 && seconds.is_finite())
+            && !(seconds > 0.0 && seconds <= MAX_SECONDS)
         {
-            problems.push(format!("source.seconds is {seconds}, and must be above 0; leave it out to run for ever"));
+            problems.push(format!(
+                "source.seconds is {seconds}, and must be above 0 and at most {MAX_SECONDS}; leave it out to run for ever"
+            ));
         }
         let processors = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
         let known = core_affinity::get_core_ids().unwrap_or_default();
