@@ -98,7 +98,7 @@ impl Rest {
             lines: LineWriter::new(context, false),
             sink: Sink::new(Box::new(std::fs::File::create("/dev/null").expect("the null device"))),
             window: Window::new(task.channels.len(), task.window),
-            decision: Decision::empty(task.labels.len()),
+            decision: Decision::empty(&manifest),
             samples: (0..task.hop)
                 .map(|time| {
                     let wave = |axis: usize| (0.1 * time as f64 * (axis + 1) as f64).sin();

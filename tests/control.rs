@@ -66,7 +66,7 @@ impl Subject {
             outlook: &self.outlook,
             cost_limit: Duration::MAX,
         };
-        self.policy.choose(&situation).predicted
+        self.policy.choose(&situation).forecast.predicted
     }
 
     /// Chooses with the whole budget left.
@@ -95,7 +95,7 @@ fn fixed_is_fixed() {
     for slowdown in [1.0, 5.0, 0.1] {
         assert_eq!(most_accurate.go_on(1.0, slowdown).rung, 3);
         let choice = second.go_on(70.0, slowdown);
-        assert_eq!((choice.rung, choice.reason, choice.predicted), (1, Reason::Fixed, ms(18.89)));
+        assert_eq!((choice.rung, choice.reason, choice.forecast.predicted), (1, Reason::Fixed, ms(18.89)));
     }
 }
 
@@ -106,17 +106,17 @@ fn alert_follows_its_published_formulas() {
     let mut alert = subject(&PolicySpec::Alert {}, &candidates, 30.0, 1.0);
     let choice = alert.choose(30.0);
     assert_eq!((choice.rung, choice.reason), (1, Reason::MostAccurateInTime));
-    assert!((choice.miss_probability.unwrap() - 0.05692).abs() < 1e-5, "{choice:?}");
+    assert!((choice.forecast.miss_probability.unwrap() - 0.05692).abs() < 1e-5, "{choice:?}");
     // the same situation where 5 % of misses are allowed
     assert_eq!(subject(&PolicySpec::Alert {}, &candidates, 30.0, 0.05).choose(30.0).rung, 0);
     // y = 1; Q = 0.3 * 0.1 + 0.7 * 0.25 = 0.205; s2 = 0.05 + 0.205 = 0.255; K = 0.255 / 0.256; mu = 1 + K
     alert.policy.observe(0, ms(20.0));
-    assert!((alert.policy.slowdown().unwrap() - (1.0 + 0.255 / 0.256)).abs() < 1e-9);
+    assert!((alert.policy.slowdown().unwrap().mean - (1.0 + 0.255 / 0.256)).abs() < 1e-9);
     let choice = alert.choose(30.0);
     assert_eq!(choice.rung, 0);
-    assert!((choice.predicted.as_secs_f64() - 0.01 * (1.0 + 0.255 / 0.256)).abs() < 1e-9);
+    assert!((choice.forecast.predicted.as_secs_f64() - 0.01 * (1.0 + 0.255 / 0.256)).abs() < 1e-9);
     // z = (3 - 1.99609) / sqrt(0.255) = 1.98803, and 1 - Phi(1.98803) = 0.0234
-    assert!((choice.miss_probability.unwrap() - 0.0234).abs() < 1e-4, "{choice:?}");
+    assert!((choice.forecast.miss_probability.unwrap() - 0.0234).abs() < 1e-4, "{choice:?}");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn alert_settles_as_the_simulation_in_the_literature_does() {
     for _ in 0..200 {
         alert.go_on(70.0, 1.46);
     }
-    assert!((alert.policy.slowdown().unwrap() - 1.46).abs() < 1e-3);
+    assert!((alert.policy.slowdown().unwrap().mean - 1.46).abs() < 1e-3);
     // with K = 0.99 and sigma = 0.32, 42.39 * 1.46 = 61.9 of 70 ms is missed with P = 1 - Phi(0.60)
     let choice = alert.choose(70.0);
     let miss = |latency: f64| {
@@ -244,7 +244,7 @@ fn any_signals() -> impl Strategy<Value = Signals> {
 /// That `choice` is one of `rungs` configurations, and what it says of it makes sense.
 fn check(choice: &Choice, rungs: usize) -> Result<(), TestCaseError> {
     prop_assert!(choice.rung < rungs);
-    if let Some(miss) = choice.miss_probability {
+    if let Some(miss) = choice.forecast.miss_probability {
         prop_assert!((0.0..=1.0).contains(&miss), "{miss}");
     }
     Ok(())
@@ -269,7 +269,7 @@ proptest! {
                 let choice = subject.choose_seeing(*signals, ms(50.0), *available);
                 check(&choice, candidates.len())?;
                 subject.policy.observe(choice.rung, *inference);
-                prop_assert!(subject.policy.slowdown().is_none_or(|slowdown| slowdown.is_finite() && slowdown >= 0.0));
+                prop_assert!(subject.policy.slowdown().is_none_or(|slowdown| slowdown.mean.is_finite() && slowdown.mean >= 0.0 && slowdown.spread >= 0.0));
             }
         }
     }
@@ -346,7 +346,7 @@ proptest! {
         let mut before: Option<f64> = None;
         for budget in budgets {
             let choice = alert.choose(budget);
-            let miss = choice.miss_probability.unwrap();
+            let miss = choice.forecast.miss_probability.unwrap();
             if choice.reason == Reason::MostAccurateInTime {
                 prop_assert!(miss <= miss_target);
                 let accuracy = candidates[choice.rung].accuracy * (1.0 - miss) + miss / 6.0;
@@ -489,7 +489,7 @@ fn survives(learned: &Learned) -> Result<(), TestCaseError> {
         let choice = subject.choose_seeing(Signals::cpu(f64::from(window % 10) / 10.0), ms(70.0), ms(70.0));
         check(&choice, candidates.len())?;
         subject.policy.observe(choice.rung, candidates[choice.rung].latency.mul_f64(1.0 + f64::from(window % 3)));
-        prop_assert!(subject.policy.slowdown().unwrap().is_finite());
+        prop_assert!(subject.policy.slowdown().unwrap().mean.is_finite());
     }
     Ok(())
 }
@@ -503,10 +503,10 @@ fn what_was_learned_comes_back_whole() {
     assert_eq!(copy, kept);
 
     let mut resumed = subject(&PolicySpec::Bayes {}, &paper(), 70.0, 0.02);
-    let fresh = resumed.policy.slowdown().unwrap();
+    let fresh = resumed.policy.slowdown().unwrap().mean;
     assert_eq!(resumed.policy.resume(&copy).unwrap(), Resumed::Whole);
     // it believes to be where it has been: at 1.02 or 1.7, not at 1
-    let slowdown = resumed.policy.slowdown().unwrap();
+    let slowdown = resumed.policy.slowdown().unwrap().mean;
     assert!((fresh - 1.0).abs() < 0.1 && (1.15..1.5).contains(&slowdown), "{fresh}, {slowdown}");
     // where the present is the same, it foretells what the other one does, corrections included
     for _ in 0..20 {
@@ -555,7 +555,7 @@ fn corrections_follow_their_configurations_and_end_with_their_profile() {
     let mut again = None;
     other.learned(&mut again);
     assert_eq!(again.unwrap().correction("rung 3", latency(3)), None);
-    assert!((other.slowdown().unwrap() - 1.0).abs() < 0.1);
+    assert!((other.slowdown().unwrap().mean - 1.0).abs() < 0.1);
 
     // policies that learn nothing of the kind
     for spec in [PolicySpec::Alert {}, PolicySpec::Fixed { configuration: None }] {

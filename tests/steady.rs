@@ -44,7 +44,7 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
             let mut lines = LineWriter::new(context, text);
             let mut sink = Sink::new(Box::new(std::io::sink()));
             let mut window = Window::new(task.channels.len(), task.window);
-            let mut decision = Decision::empty(task.labels.len());
+            let mut decision = Decision::empty(&manifest);
             let mut sample = Sample { time_s: Some(0.0), values: vec![0.0; task.input.channels.len()] };
             let mut learned = None;
             // how many windows there were, and what the library allocated for them

@@ -10,6 +10,8 @@ use gaitd::rehearse::RehearsalError;
 use gaitd::sense::SenseError;
 use gaitd::simulate::{ScenarioError, UnprofiledError};
 
+use super::log::LastWord;
+
 /// Everything worked, but what was checked does not hold.
 const FAILED: u8 = 1;
 /// The command line is wrong (`EX_USAGE`).
@@ -27,9 +29,9 @@ const IO: u8 = 74;
 /// A configuration is wrong (`EX_CONFIG`).
 const CONFIG: u8 = 78;
 
-/// Tells `error` on standard error and returns its exit code.
-pub(super) fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("gaitd: {error:#}");
+/// Tells `error` on standard error, in the form of the log, and returns its exit code.
+pub(super) fn report(error: &anyhow::Error, last_word: LastWord) -> ExitCode {
+    last_word.tell(&format!("{error:#}"));
     code(error).into()
 }
 

@@ -5,6 +5,7 @@ mod co_runner;
 mod control;
 mod exit;
 mod ladder;
+mod log;
 mod model;
 mod profile;
 mod rehearse;
@@ -60,7 +61,11 @@ pub(crate) fn main() -> ExitCode {
     let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
     // the inference library tells its own affairs at these levels
     let filter = format!("{level},tract_core=error,tract_onnx=error,tract_hir=error,tract_linalg=error");
-    env_logger::Builder::from_env(env_logger::Env::new().filter_or("GAITD_LOG", filter)).format_target(false).init();
+    let format = match &arguments.command {
+        Some(Command::Run(arguments)) => arguments.log_format,
+        _ => log::LogFormat::default(),
+    };
+    let last_word = format.start(&filter);
     let outcome = match arguments.command {
         None => run::execute(&run::Arguments::default()),
         Some(Command::Run(arguments)) => run::execute(&arguments),
@@ -74,7 +79,7 @@ pub(crate) fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => exit::report(&error),
+        Err(error) => exit::report(&error, last_word),
     }
 }
 

@@ -13,6 +13,7 @@ use gaitd::publish::{Context, Format};
 use gaitd::sense::{Clock, MonotonicClock, Pace};
 
 use super::control::ControlArguments;
+use super::log::LogFormat;
 
 /// Recognise activities in a stream, each window within its budget
 #[derive(clap::Args, Default)]
@@ -56,6 +57,9 @@ pub(super) struct Arguments {
     /// Where profiles and what was learned are kept [default: the state directory]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// How log records are written to standard error
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]

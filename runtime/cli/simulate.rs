@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use gaitd::daemon::{Config, cpu_name};
 use gaitd::figure::{self, Bars, FigureError, Series};
-use gaitd::ladder::{Profile, ProfileKey};
+use gaitd::ladder::{Manifest, Profile, ProfileKey};
 use gaitd::simulate::{
     Contender, LadderSpec, Scenario, ScenarioReport, Score, SimulatedLadder, missed_goals, simulate,
 };
@@ -162,7 +163,7 @@ fn prepare(path: &Path, arguments: &Arguments, ladders: &mut Ladders) -> anyhow:
 /// Resolves ladders; each model is loaded once.
 struct Ladders {
     state: PathBuf,
-    known: HashMap<Option<PathBuf>, (gaitd::ladder::Manifest, Profile)>,
+    known: HashMap<Option<PathBuf>, (Arc<Manifest>, Profile)>,
 }
 
 impl Ladders {
@@ -180,7 +181,7 @@ impl Ladders {
         }
     }
 
-    fn load(&self, models: Option<&Path>, path: &Path) -> anyhow::Result<(gaitd::ladder::Manifest, Profile)> {
+    fn load(&self, models: Option<&Path>, path: &Path) -> anyhow::Result<(Arc<Manifest>, Profile)> {
         let ladder = super::model::load(&super::model::store(models)).context(path.display().to_string())?;
         let key = ProfileKey::new(&ladder, &cpu_name());
         let profile = Profile::find(&key, &self.state)?.ok_or_else(|| NoProfile {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Candidate, Choice, Policy, Situation, Terms, pick};
+use super::{Candidate, Choice, Estimate, Forecast, Policy, Situation, Terms, pick};
 
 /// The constants that ALERT publishes.
 mod constants {
@@ -65,8 +65,7 @@ impl Policy for Alert {
             self.misses[rung] = self.miss_probability(&self.candidates[rung], situation.available);
         }
         let (rung, reason) = pick(&self.misses, situation, situation.demand.miss_target, self.guess_accuracy);
-        let predicted = self.candidates[rung].slowed(self.mean);
-        Choice { rung, reason, predicted, miss_probability: Some(self.misses[rung]) }
+        Choice { rung, reason, forecast: self.forecast(rung) }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {
@@ -78,8 +77,12 @@ impl Policy for Alert {
         self.mean += self.gain * surprise;
     }
 
-    fn slowdown(&self) -> Option<f64> {
-        Some(self.mean)
+    fn forecast(&self, rung: usize) -> Forecast {
+        Forecast { predicted: self.candidates[rung].slowed(self.mean), miss_probability: Some(self.misses[rung]) }
+    }
+
+    fn slowdown(&self) -> Option<Estimate> {
+        Some(Estimate { mean: self.mean, spread: self.variance.sqrt() })
     }
 }
 

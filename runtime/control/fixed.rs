@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Candidate, Choice, Policy, Reason, Situation};
+use super::{Candidate, Choice, Estimate, Forecast, Policy, Reason, Situation};
 
 /// Picks one configuration whatever happens; its prediction is the profile's.
 #[derive(Debug)]
@@ -25,12 +25,16 @@ impl Policy for Fixed {
             Some(pinned) => (pinned, Reason::Pinned),
             None => (self.rung, Reason::Fixed),
         };
-        Choice { rung, reason, predicted: self.candidates[rung].latency, miss_probability: None }
+        Choice { rung, reason, forecast: self.forecast(rung) }
     }
 
     fn observe(&mut self, _: usize, _: Duration) {}
 
-    fn slowdown(&self) -> Option<f64> {
+    fn forecast(&self, rung: usize) -> Forecast {
+        self.candidates[rung].profiled()
+    }
+
+    fn slowdown(&self) -> Option<Estimate> {
         None
     }
 }

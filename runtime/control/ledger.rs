@@ -56,6 +56,11 @@ impl Ledger {
         Self { phases: std::array::from_fn(|_| histogram()), inferences: (0..rungs).map(|_| histogram()).collect() }
     }
 
+    /// Makes room for one more configuration.
+    pub fn add_rung(&mut self) {
+        self.inferences.push(histogram());
+    }
+
     /// Records that `phase` took `latency`.
     pub fn record(&mut self, phase: Phase, latency: Duration) {
         self.phases[phase as usize].saturating_record(nanoseconds(latency));

@@ -87,6 +87,24 @@ impl Reason {
     }
 }
 
+/// What a policy believes of the slowdown (observed latency / profiled latency; 1 on an idle device).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Its mean.
+    pub mean: f64,
+    /// Its standard deviation.
+    pub spread: f64,
+}
+
+/// What a policy foretold of one configuration when it picked for the latest window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forecast {
+    /// How long the inference is expected to take.
+    pub predicted: Duration,
+    /// Probability that it takes longer than what is available, where the policy estimates one.
+    pub miss_probability: Option<f64>,
+}
+
 /// A policy's pick for one window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
@@ -94,10 +112,8 @@ pub struct Choice {
     pub rung: usize,
     /// Why it was picked.
     pub reason: Reason,
-    /// How long the inference is expected to take.
-    pub predicted: Duration,
-    /// Probability that it takes longer than what is available, where the policy estimates one.
-    pub miss_probability: Option<f64>,
+    /// What was foretold of it.
+    pub forecast: Forecast,
 }
 
 /// Picks the configuration for the next window.
@@ -108,9 +124,11 @@ pub trait Policy: Send {
     /// Learns that the configuration `rung` took `inference`.
     fn observe(&mut self, rung: usize, inference: Duration);
 
-    /// The current estimate of the slowdown (observed latency / profiled latency; 1 on an idle device), where the
-    /// policy keeps one.
-    fn slowdown(&self) -> Option<f64>;
+    /// What was foretold of `rung` in the latest [`Policy::choose`]; before the first, what the profile says.
+    fn forecast(&self, rung: usize) -> Forecast;
+
+    /// The current estimate of the slowdown, where the policy keeps one.
+    fn slowdown(&self) -> Option<Estimate>;
 
     /// Writes what has been learned of the device into `into`, for a later [`Policy::resume`]. Allocates only where
     /// `into` has held nothing of this policy's yet. A policy that learns nothing worth keeping leaves it as it is.
@@ -141,6 +159,11 @@ pub enum Resumed {
 const LARGEST_SLOWDOWN: f64 = 1e3;
 
 impl Candidate {
+    /// What the profile alone foretells.
+    fn profiled(&self) -> Forecast {
+        Forecast { predicted: self.latency, miss_probability: None }
+    }
+
     /// The slowdown that an inference of this configuration shows when it took `inference`.
     fn slowdown(&self, inference: Duration) -> f64 {
         let profiled = self.latency.max(Duration::from_nanos(1));

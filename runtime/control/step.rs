@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Candidate, Choice, Policy, Reason, Situation, most_accurate};
+use super::{Candidate, Choice, Estimate, Forecast, Policy, Reason, Situation, most_accurate};
 
 /// Steps one rung down when the average inference was above the budget, one up when it was below the band.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Step {
 
     /// The average inference of the current rung, where there was one.
     fn mean(&self) -> Option<Duration> {
-        Some(self.candidates[self.current()].slowed(self.slowdown()?))
+        Some(self.candidates[self.current()].slowed(self.slowdown()?.mean))
     }
 
     fn move_to(&mut self, place: usize) {
@@ -64,25 +64,22 @@ impl Step {
 impl Policy for Step {
     fn choose(&mut self, situation: &Situation) -> Choice {
         if let Some(rung) = situation.demand.pinned {
-            let predicted = self.candidates[rung].latency;
-            return Choice { rung, reason: Reason::Pinned, predicted, miss_probability: None };
+            return Choice { rung, reason: Reason::Pinned, forecast: self.candidates[rung].profiled() };
         }
         let budget = situation.demand.budget;
         let mut reason = if self.recent.is_empty() { Reason::Start } else { Reason::InsideBand };
-        let mut predicted = self.mean();
         // a step is judged by a full average, so that one slow inference moves nothing
-        if let Some(mean) = predicted.filter(|_| self.recent.len() == self.average) {
+        if let Some(mean) = self.mean().filter(|_| self.recent.len() == self.average) {
             if mean > budget && self.place > 0 {
                 self.move_to(self.place - 1);
-                (reason, predicted) = (Reason::SteppedDown, None);
+                reason = Reason::SteppedDown;
             } else if mean < budget.saturating_sub(self.band) && self.place + 1 < self.order.len() {
                 self.move_to(self.place + 1);
-                (reason, predicted) = (Reason::SteppedUp, None);
+                reason = Reason::SteppedUp;
             }
         }
         let rung = self.current();
-        let predicted = predicted.unwrap_or(self.candidates[rung].latency);
-        Choice { rung, reason, predicted, miss_probability: None }
+        Choice { rung, reason, forecast: self.forecast(rung) }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {
@@ -95,7 +92,17 @@ impl Policy for Step {
         self.recent.push_back(self.candidates[rung].slowdown(inference));
     }
 
-    fn slowdown(&self) -> Option<f64> {
-        (!self.recent.is_empty()).then(|| self.recent.iter().sum::<f64>() / self.recent.len() as f64)
+    fn forecast(&self, rung: usize) -> Forecast {
+        let measured = self.mean().filter(|_| rung == self.current());
+        Forecast { predicted: measured.unwrap_or(self.candidates[rung].latency), miss_probability: None }
+    }
+
+    fn slowdown(&self) -> Option<Estimate> {
+        let count = self.recent.len() as f64;
+        let average = |of: &dyn Fn(f64) -> f64| self.recent.iter().copied().map(of).sum::<f64>() / count;
+        (!self.recent.is_empty()).then(|| {
+            let mean = average(&|slowdown| slowdown);
+            Estimate { mean, spread: average(&|slowdown| (slowdown - mean).powi(2)).sqrt() }
+        })
     }
 }

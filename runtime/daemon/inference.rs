@@ -81,7 +81,7 @@ impl Inference {
             }
             Err(error) => {
                 self.failed += 1;
-                if let Some(count) = self.faults.occurred() {
+                if let Some(count) = self.faults.occurred(self.clock.now()) {
                     log::error!("window {}: {error} ({count} so far); it stays without a decision", window.index);
                 }
                 self.outbox.give_back(decision)

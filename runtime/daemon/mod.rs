@@ -5,10 +5,12 @@
 //! state allocates nothing. When the engine falls behind a live stream, the newest window wins and the older one is
 //! counted as dropped; a source that can wait (a recording read as fast as possible) waits instead.
 
+mod activation;
 mod config;
 mod faults;
 mod inference;
 mod memory;
+mod notify;
 mod publishing;
 mod run;
 mod sensing;
@@ -16,8 +18,10 @@ mod signals;
 mod source;
 mod stop;
 
+pub use activation::Activated;
 pub use config::{Config, ConfigError, Control, Output, SourceSpec};
 pub use memory::{Memory, MemoryError};
+pub use notify::{Heartbeat, Notifier};
 pub use run::{DaemonError, Ending, Plan, run};
 pub(crate) use signals::{LatestSignals, Sampling};
 pub use signals::{SystemProbe, cpu_name};

@@ -117,7 +117,7 @@ impl Publishing {
         let (first, last) = decision.samples;
         if let Some(activity) = self.truth.as_mut().and_then(|truth| truth.steady(first, last)) {
             self.steady.windows += 1;
-            self.steady.right += u64::from(activity.name() == self.context.labels[decision.activity]);
+            self.steady.right += u64::from(activity.name() == decision.label());
         }
         if self.closed {
             return;
@@ -143,7 +143,7 @@ impl Publishing {
                 self.stop.ask();
             }
             Err(SinkFault::Lost(error)) => {
-                if let Some(count) = self.faults.occurred() {
+                if let Some(count) = self.faults.occurred(self.clock.now()) {
                     log::error!("the output cannot be written: {error}; {count} decisions lost so far, still trying");
                 }
                 self.error = Some(error);

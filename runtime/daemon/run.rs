@@ -118,7 +118,7 @@ pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
     // beside the queue, one decision in the engine's hands and one in the publisher's
     let (spare_decisions, recycled_decisions) = bounded(OUTPUT_QUEUE + 2);
     for _ in 0..OUTPUT_QUEUE + 2 {
-        let _ = spare_decisions.send(Box::new(Decision::empty(task.labels.len())));
+        let _ = spare_decisions.send(Box::new(Decision::empty(engine.ladder().manifest())));
     }
     let (windows, incoming) = bounded(1);
     let (decisions, outgoing) = bounded(OUTPUT_QUEUE);

@@ -61,7 +61,7 @@ impl Sensing {
                 Err(error) => return Some(error),
             };
             if let Reading::Malformed(text) = &reading
-                && let Some(count) = self.faults.occurred()
+                && let Some(count) = self.faults.occurred(self.clock.now())
             {
                 log::warn!("{text} ({count} so far; counted as missing)");
             }

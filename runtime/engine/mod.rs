@@ -8,7 +8,7 @@ mod reserve;
 
 use std::time::Duration;
 
-pub use decision::Decision;
+pub use decision::{Considered, Decision};
 pub use handle::{ControlHandle, LONGEST_BUDGET, Settings};
 pub use reserve::PublishReserve;
 
@@ -134,7 +134,13 @@ impl Engine {
             outlook,
             cost_limit: self.allowance.map_or(Duration::MAX, |allowance| allowance.limit()),
         });
-        let expected_accuracy = outlook[choice.rung].accuracy;
+        decision.considered.clear();
+        decision.considered.extend(
+            outlook
+                .iter()
+                .enumerate()
+                .map(|(rung, outlook)| Considered { outlook: *outlook, forecast: self.policy.forecast(rung) }),
+        );
         let rung = &mut self.ladder.rungs_mut()[choice.rung];
         rung.resample(window.samples());
         let (prepared, cpu_before) = (clock.now(), clock.thread_time());
@@ -149,14 +155,15 @@ impl Engine {
 
         decision.activity = softmax(&self.logits, &mut decision.probabilities);
         self.prospects.learn(choice.rung, cpu.unwrap_or(infer), &decision.probabilities);
+        decision.manifest.clone_from(self.ladder.manifest());
         decision.window = window.index;
         decision.samples = (window.first_sample, window.last_sample);
         decision.time_s = window.time_s;
         decision.choice = choice;
-        decision.expected_accuracy = expected_accuracy;
         decision.slowdown = slowdown;
         decision.signals = signals;
         decision.budget = self.demand.budget;
+        decision.available = available;
         decision.arrived = window.arrived;
         decision.condition = window.completed.saturating_sub(window.arrived);
         decision.wait = taken.saturating_sub(window.completed);

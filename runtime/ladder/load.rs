@@ -1,5 +1,7 @@
 //! From a model's files to a ladder that is ready to run.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use super::executor::{Executor, InferenceError, TractExecutor};
@@ -94,13 +96,13 @@ impl Verified {
             self.golden.check(&mut rung)?;
             rungs.push(rung);
         }
-        Ok(Ladder { manifest: self.manifest, model_hash: hex(&hash.finalize()), rungs })
+        Ok(Ladder { manifest: Arc::new(self.manifest), model_hash: hex(&hash.finalize()), rungs })
     }
 }
 
 /// The configurations that a model offers, ready to run, in the manifest's order.
 pub struct Ladder {
-    manifest: Manifest,
+    manifest: Arc<Manifest>,
     model_hash: String,
     rungs: Vec<Rung>,
 }
@@ -117,7 +119,7 @@ impl Ladder {
 
     /// What the model says of itself.
     #[must_use]
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &Arc<Manifest> {
         &self.manifest
     }
 

@@ -1,10 +1,12 @@
 //! One decision as one line: NDJSON for programs, columns for people.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
+use super::milliseconds;
 use super::summary::Summary;
 use crate::engine::Decision;
 use crate::ladder::Manifest;
@@ -28,18 +30,12 @@ pub enum Format {
 /// What every line of one run has in common.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The model's name.
-    pub model: String,
+    /// The model.
+    pub manifest: Arc<Manifest>,
     /// Where the samples come from, for people.
     pub source: String,
     /// The samples are made up; every line says so.
     pub simulated: bool,
-    /// The labels.
-    pub labels: Vec<String>,
-    /// The names of the configurations, by index.
-    pub configurations: Vec<String>,
-    /// Multiply-accumulates of the configurations, by index.
-    pub macs: Vec<u64>,
     /// The policy's name.
     pub policy: String,
     /// The budget with which the run starts.
@@ -49,17 +45,29 @@ pub struct Context {
 impl Context {
     /// The context of a run of the model `manifest`.
     #[must_use]
-    pub fn new(manifest: &Manifest, source: String, simulated: bool, policy: String, budget: Duration) -> Self {
-        Self {
-            model: manifest.name.clone(),
-            source,
-            simulated,
-            labels: manifest.task.labels.clone(),
-            configurations: manifest.configurations.iter().map(|c| c.id.clone()).collect(),
-            macs: manifest.configurations.iter().map(|c| c.macs).collect(),
-            policy,
-            budget,
-        }
+    pub fn new(manifest: &Arc<Manifest>, source: String, simulated: bool, policy: String, budget: Duration) -> Self {
+        Self { manifest: Arc::clone(manifest), source, simulated, policy, budget }
+    }
+
+    /// The names of the activities.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.manifest.task.labels
+    }
+
+    /// The names of the configurations.
+    pub fn configurations(&self) -> impl Iterator<Item = &str> {
+        self.manifest.configurations.iter().map(|configuration| configuration.id.as_str())
+    }
+
+    /// The first object of an NDJSON stream.
+    fn greeting(&self) -> serde_json::Value {
+        serde_json::json!({
+            "class": "gaitd", "protocol": PROTOCOL, "version": env!("CARGO_PKG_VERSION"),
+            "model": self.manifest.name, "source": self.source, "simulated": self.simulated,
+            "labels": self.labels(), "configurations": self.configurations().collect::<Vec<_>>(),
+            "policy": self.policy, "budget_ms": milliseconds(self.budget),
+        })
     }
 }
 
@@ -71,6 +79,11 @@ pub struct LineWriter {
 }
 
 impl LineWriter {
+    /// Has another context from here on, and writes in another form perhaps.
+    pub fn change(&mut self, context: Context, text: bool) {
+        (self.context, self.text) = (context, text);
+    }
+
     /// A writer of readable lines (`text`) or NDJSON.
     #[must_use]
     pub fn new(context: Context, text: bool) -> Self {
@@ -89,9 +102,9 @@ impl LineWriter {
                 line,
                 "gaitd {}: {} on {}; {} configurations, policy {}, budget {} ms",
                 env!("CARGO_PKG_VERSION"),
-                context.model,
+                context.manifest.name,
                 context.source,
-                context.configurations.len(),
+                context.manifest.configurations.len(),
                 context.policy,
                 milliseconds(context.budget),
             )?;
@@ -101,15 +114,7 @@ impl LineWriter {
                 "time", "activity", "prob.", "configuration", "MMACs", "latency", "slack"
             )?;
         } else {
-            serde_json::to_writer(
-                &mut *line,
-                &serde_json::json!({
-                    "class": "gaitd", "protocol": PROTOCOL, "version": env!("CARGO_PKG_VERSION"),
-                    "model": context.model, "source": context.source, "simulated": context.simulated,
-                    "labels": context.labels, "configurations": context.configurations,
-                    "policy": context.policy, "budget_ms": milliseconds(context.budget),
-                }),
-            )?;
+            serde_json::to_writer(&mut *line, &context.greeting())?;
             line.push(b'\n');
         }
         Ok(line)
@@ -124,7 +129,7 @@ impl LineWriter {
         line.clear();
         let latency = now.saturating_sub(decision.arrived);
         if *text {
-            let configuration = &context.configurations[decision.choice.rung];
+            let configuration = decision.configuration();
             // a stream without timestamps is told apart by its samples
             match decision.time_s {
                 Some(time_s) => write!(line, "{time_s:>7.2} s")?,
@@ -133,10 +138,10 @@ impl LineWriter {
             write!(
                 line,
                 "  {:<12} {:>5.1}%  {:<13} {:>8.2}  {:>7.2} ms  {:>+7.2} ms  {}",
-                context.labels[decision.activity],
+                decision.label(),
                 decision.probabilities[decision.activity] * 100.0,
-                configuration,
-                context.macs[decision.choice.rung] as f64 / 1e6,
+                configuration.id,
+                configuration.macs as f64 / 1e6,
                 milliseconds(latency),
                 signed_milliseconds(decision.budget, latency),
                 decision.choice.reason.describe(),
@@ -171,10 +176,6 @@ impl LineWriter {
     }
 }
 
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
-}
-
 fn signed_milliseconds(budget: Duration, latency: Duration) -> f64 {
     milliseconds(budget) - milliseconds(latency)
 }
@@ -196,14 +197,14 @@ impl Serialize for Line<'_> {
         line.serialize_field("samples", &decision.samples)?;
         line.serialize_field("time_s", &decision.time_s)?;
         line.serialize_field("simulated", &context.simulated)?;
-        line.serialize_field("activity", &context.labels[decision.activity])?;
-        line.serialize_field("probabilities", &Probabilities { decision, context })?;
-        line.serialize_field("configuration", &context.configurations[choice.rung])?;
+        line.serialize_field("activity", decision.label())?;
+        line.serialize_field("probabilities", &Probabilities(decision))?;
+        line.serialize_field("configuration", &decision.configuration().id)?;
         line.serialize_field("reason", &choice.reason)?;
-        line.serialize_field("predicted_ms", &milliseconds(choice.predicted))?;
-        line.serialize_field("miss_probability", &choice.miss_probability)?;
-        line.serialize_field("expected_accuracy", &decision.expected_accuracy)?;
-        line.serialize_field("slowdown", &decision.slowdown)?;
+        line.serialize_field("predicted_ms", &milliseconds(choice.forecast.predicted))?;
+        line.serialize_field("miss_probability", &choice.forecast.miss_probability)?;
+        line.serialize_field("expected_accuracy", &decision.expected_accuracy())?;
+        line.serialize_field("slowdown", &decision.slowdown.map(|slowdown| slowdown.mean))?;
         line.serialize_field("signals", &decision.signals)?;
         line.serialize_field("timings_ms", &Timings(decision))?;
         line.serialize_field("latency_ms", &milliseconds(*latency))?;
@@ -214,15 +215,13 @@ impl Serialize for Line<'_> {
     }
 }
 
-struct Probabilities<'a> {
-    decision: &'a Decision,
-    context: &'a Context,
-}
+struct Probabilities<'a>(&'a Decision);
 
 impl Serialize for Probabilities<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.context.labels.len()))?;
-        for (label, probability) in self.context.labels.iter().zip(&self.decision.probabilities) {
+        let labels = &self.0.manifest.task.labels;
+        let mut map = serializer.serialize_map(Some(labels.len()))?;
+        for (label, probability) in labels.iter().zip(&self.0.probabilities) {
             map.serialize_entry(label, probability)?;
         }
         map.end()

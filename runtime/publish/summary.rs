@@ -1,6 +1,7 @@
 //! What a run did, told at its end: for people as text, for programs as JSON.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::line::Context;
 use crate::control::{Ledger, Phase};
 use crate::engine::Decision;
-use crate::ladder::Percentiles;
+use crate::ladder::{Manifest, Percentiles};
 use crate::sense::StreamCounts;
 
 /// The account of one run: every window that was produced was decided, dropped or failed.
@@ -111,7 +112,7 @@ pub struct PhaseLatency {
 
 impl Summary {
     /// The account of a run so far.
-    pub(crate) fn new(context: &Context, ledger: &Ledger) -> Self {
+    fn new(context: &Context, known: &[String], ledger: &Ledger) -> Self {
         let microseconds = |latency: Duration| latency.as_secs_f64() * 1e6;
         let percentiles = |quantile: &dyn Fn(f64) -> Duration| Percentiles {
             p50: microseconds(quantile(0.5)),
@@ -120,7 +121,7 @@ impl Summary {
         };
         Self {
             class: "summary",
-            model: context.model.clone(),
+            model: context.manifest.name.clone(),
             source: context.source.clone(),
             simulated: context.simulated,
             policy: context.policy.clone(),
@@ -131,8 +132,7 @@ impl Summary {
             misses: Misses::default(),
             steady: None,
             activities: Vec::new(),
-            configurations: context
-                .configurations
+            configurations: known
                 .iter()
                 .enumerate()
                 .filter(|(rung, _)| ledger.inferences(*rung) > 0)
@@ -215,6 +215,11 @@ impl Summary {
 
 /// Keeps the account of what was published while the run goes on; allocates nothing per decision.
 pub(crate) struct Account {
+    /// The ladder that answered last.
+    manifest: Arc<Manifest>,
+    /// The configurations of all ladders so far, and the place among them of each one of `manifest`'s.
+    known: Vec<String>,
+    places: Vec<usize>,
     ledger: Ledger,
     activities: Vec<u64>,
     published: u64,
@@ -223,9 +228,13 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn new(context: &Context) -> Self {
+        let known: Vec<String> = context.configurations().map(str::to_owned).collect();
         Self {
-            ledger: Ledger::new(context.configurations.len()),
-            activities: vec![0; context.labels.len()],
+            manifest: Arc::clone(&context.manifest),
+            places: (0..known.len()).collect(),
+            ledger: Ledger::new(known.len()),
+            known,
+            activities: vec![0; context.labels().len()],
             published: 0,
             misses: 0,
         }
@@ -233,11 +242,28 @@ impl Account {
 
     /// Counts a decision that was made, whether or not it can be published.
     pub(crate) fn decided(&mut self, decision: &Decision) {
+        if !Arc::ptr_eq(&decision.manifest, &self.manifest) {
+            self.adopt(&decision.manifest);
+        }
         self.activities[decision.activity] += 1;
-        self.ledger.record_inference(decision.choice.rung, decision.infer);
+        self.ledger.record_inference(self.places[decision.choice.rung], decision.infer);
         self.ledger.record(Phase::Condition, decision.condition);
         self.ledger.record(Phase::Wait, decision.wait);
         self.ledger.record(Phase::Prepare, decision.prepare);
+    }
+
+    /// Goes on with another ladder, which has the same activities.
+    fn adopt(&mut self, manifest: &Arc<Manifest>) {
+        self.places.clear();
+        for configuration in &manifest.configurations {
+            let place = self.known.iter().position(|id| *id == configuration.id).unwrap_or_else(|| {
+                self.known.push(configuration.id.clone());
+                self.ledger.add_rung();
+                self.known.len() - 1
+            });
+            self.places.push(place);
+        }
+        self.manifest = Arc::clone(manifest);
     }
 
     /// Counts a decision whose last byte was written at clock time `now`.
@@ -251,12 +277,12 @@ impl Account {
 
     /// The account as a summary; what others counted is theirs to fill in.
     pub(crate) fn summary(&self, context: &Context) -> Summary {
-        let mut summary = Summary::new(context, &self.ledger);
+        let mut summary = Summary::new(context, &self.known, &self.ledger);
         summary.windows.published = self.published;
         let rate = if self.published == 0 { 0.0 } else { self.misses as f64 / self.published as f64 };
         summary.misses = Misses { count: self.misses, rate };
         summary.activities = context
-            .labels
+            .labels()
             .iter()
             .zip(&self.activities)
             .map(|(activity, windows)| ActivityCount { activity: activity.clone(), windows: *windows })

@@ -138,7 +138,7 @@ fn controlled(
 
     let labels = manifest.task.labels.len();
     let mut window = Window::new(manifest.task.channels.len(), manifest.task.window);
-    let mut decision = Decision::empty(labels);
+    let mut decision = Decision::empty(&manifest);
     let (mut total, mut scores) = (Score::new(labels), vec![Score::new(labels); manifest.configurations.len()]);
     let (mut misses, mut late_compared, mut on_time, mut macs) = (0u64, 0u64, 0u64, 0u64);
     let mut cpu = Some(Duration::ZERO);

@@ -33,7 +33,7 @@ use relation::Relation;
 
 pub use learned::{Learned, LearnedError};
 
-use super::{Candidate, Choice, Policy, Resumed, Signals, Situation, Terms, pick};
+use super::{Candidate, Choice, Estimate, Forecast, Policy, Resumed, Signals, Situation, Terms, pick};
 
 /// Chance per window that the signals become worth listening to, and that they cease to be.
 const TRUST_GAINED: f32 = 0.002;
@@ -92,6 +92,8 @@ pub struct Bayes {
     /// The belief that choices are made from: `blind_next` and `sighted_next`, weighed.
     mixed: Belief,
     likelihood: Bins,
+    /// The logarithm of the slowdown that the last choice expected.
+    expected: f32,
     limits: Vec<f32>,
     misses: Vec<f64>,
 }
@@ -151,6 +153,7 @@ impl Bayes {
             hazard: 0.0,
             mixed: near_one,
             likelihood: [0.0; BINS],
+            expected: 0.0,
             limits: vec![0.0; candidates.len()],
             misses: vec![0.0; candidates.len()],
         }
@@ -199,9 +202,8 @@ impl Policy for Bayes {
             let excess = self.misses[rung] - target.max(least);
             self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
         }
-        let slowdown = self.mixed.mean() + self.corrections.log(rung);
-        let predicted = self.candidates[rung].slowed(f64::from(slowdown.exp()));
-        Choice { rung, reason, predicted, miss_probability: Some(self.misses[rung]) }
+        self.expected = self.mixed.mean();
+        Choice { rung, reason, forecast: self.forecast(rung) }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {
@@ -235,8 +237,19 @@ impl Policy for Bayes {
         }
     }
 
-    fn slowdown(&self) -> Option<f64> {
-        Some(f64::from(self.blind.mean().exp()))
+    fn forecast(&self, rung: usize) -> Forecast {
+        let slowdown = self.expected + self.corrections.log(rung);
+        Forecast {
+            predicted: self.candidates[rung].slowed(f64::from(slowdown.exp())),
+            miss_probability: Some(self.misses[rung]),
+        }
+    }
+
+    fn slowdown(&self) -> Option<Estimate> {
+        let (log_mean, log_spread) = self.blind.moments();
+        let mean = f64::from(log_mean.exp());
+        // to first order
+        Some(Estimate { mean, spread: mean * f64::from(log_spread) })
     }
 
     fn learned(&self, into: &mut Option<Learned>) {

@@ -129,7 +129,7 @@ fn noise_is_learned() {
         .map(|_| {
             // one configuration only: a slowdown and corrections of all profiles are the same thing
             go_on(&mut bayes, 1.3 * world.scatter(), Signals::NONE, Some(1));
-            bayes.slowdown().unwrap()
+            bayes.slowdown().unwrap().mean
         })
         .skip(7800)
         .collect();
@@ -264,13 +264,13 @@ proptest! {
             for (rung, miss) in misses.iter_mut().enumerate() {
                 let choice = choose_within(&mut bayes.clone(), available, Signals::NONE, Some(rung));
                 prop_assert_eq!((choice.rung, choice.reason), (rung, Reason::Pinned));
-                let less = choice.miss_probability.unwrap();
+                let less = choice.forecast.miss_probability.unwrap();
                 prop_assert!(less <= *miss + 1e-5, "rung {rung}: {miss}, and {less} with more time");
                 *miss = less;
             }
             let choice = choose_within(&mut bayes.clone(), available, Signals::NONE, None);
             if choice.reason == Reason::MostAccurateInTime {
-                let miss = choice.miss_probability.unwrap();
+                let miss = choice.forecast.miss_probability.unwrap();
                 let worth = PAPER[choice.rung].0 * (1.0 - miss) + late_worth * miss;
                 prop_assert!(worth >= before - 1e-4, "{before}, and {worth} with more time");
                 before = worth;

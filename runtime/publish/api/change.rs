@@ -1,0 +1,136 @@
+//! A change of what is demanded, as a client sends it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::control::{Objective, PolicySpec};
+use crate::engine::{LONGEST_BUDGET, Settings};
+use crate::ladder::{Misplaced, parse_json};
+
+/// Any part of [`super::SettingsView`]; what is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Change {
+    /// From the arrival of a window's last sample to its published decision, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_ms: Option<f64>,
+    /// Allowed share of late decisions, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub miss_target: Option<f64>,
+    /// The policy and its tunables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicySpec>,
+    /// What is wanted most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Objective>,
+    /// Average share of one processor that inferences may take, percent; `null` ends the cap.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub cpu_budget_percent: Option<Option<f64>>,
+    /// Whether a configuration's accuracy is that for the wearer's present activity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activity_aware: Option<bool>,
+    /// Always this configuration; `null` leaves the choice to the policy again.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Option<String>>,
+}
+
+/// Tells `null` from a field that was left out.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A text that is no change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// It is not JSON, or not an object with known fields.
+    #[error("{at}: {message}")]
+    Syntax {
+        /// The place within it, as a path of keys.
+        at: String,
+        /// What was expected or found.
+        message: String,
+    },
+    /// It changes nothing.
+    #[error("there is nothing to change in it; GET /api/control shows the names of what can be changed")]
+    Empty,
+    /// A value that no setting can have.
+    #[error("{0}")]
+    OutOfRange(String),
+}
+
+impl Change {
+    /// Reads a change from JSON.
+    ///
+    /// # Errors
+    /// When it is not a JSON object of known fields, or an empty one.
+    pub fn parse(text: &[u8]) -> Result<Self, ChangeError> {
+        let change: Self = parse_json(text).map_err(|Misplaced { at, message }| ChangeError::Syntax { at, message })?;
+        if change == Self::default() { Err(ChangeError::Empty) } else { Ok(change) }
+    }
+
+    /// `settings` with this change; whether they fit the ladder, who takes them over checks.
+    ///
+    /// # Errors
+    /// When the budget is not a time at all.
+    pub fn applied(&self, settings: &Settings) -> Result<Settings, ChangeError> {
+        let mut changed = settings.clone();
+        if let Some(budget_ms) = self.budget_ms {
+            let longest = LONGEST_BUDGET.as_millis();
+            let budget = Duration::try_from_secs_f64(budget_ms / 1e3).map_err(|_| {
+                ChangeError::OutOfRange(format!(
+                    "budget_ms is {budget_ms}, and must be above 0 and at most {longest} milliseconds"
+                ))
+            })?;
+            changed.budget = budget;
+        }
+        let Self { budget_ms: _, miss_target, policy, objective, cpu_budget_percent, activity_aware, pin } = self;
+        changed.miss_target = miss_target.unwrap_or(changed.miss_target);
+        changed.objective = objective.unwrap_or(changed.objective);
+        changed.activity_aware = activity_aware.unwrap_or(changed.activity_aware);
+        if let Some(policy) = policy {
+            changed.policy.clone_from(policy);
+        }
+        if let Some(percent) = cpu_budget_percent {
+            changed.cpu_share = percent.map(|percent| percent / 100.0);
+        }
+        if let Some(pin) = pin {
+            changed.pinned.clone_from(pin);
+        }
+        Ok(changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            cpu_share: Some(0.5),
+            pinned: Some("1.00x-128".to_owned()),
+            ..Settings::new(Duration::from_millis(50), 0.02, PolicySpec::Bayes {})
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_stays_and_null_ends_it() {
+        let parsed = Change::parse(br#"{"pin": null, "budget_ms": 20}"#).unwrap();
+        let expected = Settings { pinned: None, budget: Duration::from_millis(20), ..settings() };
+        assert_eq!(parsed.applied(&settings()), Ok(expected));
+        let parsed = Change::parse(br#"{"cpu_budget_percent": null}"#).unwrap();
+        assert_eq!(parsed.applied(&settings()), Ok(Settings { cpu_share: None, ..settings() }));
+        let round: Change = serde_json::from_slice(&serde_json::to_vec(&parsed).unwrap()).unwrap();
+        assert_eq!(round, parsed);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for text in ["", "[]", "{", r#"{"budget": 20}"#, r#"{"budget_ms": "20"}"#, r#"{"pin": 3}"#] {
+            assert!(matches!(Change::parse(text.as_bytes()), Err(ChangeError::Syntax { .. })), "{text}");
+        }
+        assert_eq!(Change::parse(b"{}"), Err(ChangeError::Empty));
+        let parsed = Change::parse(br#"{"budget_ms": -1}"#).unwrap();
+        assert!(parsed.applied(&settings()).unwrap_err().to_string().contains("budget_ms is -1"));
+    }
+}
