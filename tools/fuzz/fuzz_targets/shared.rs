@@ -69,8 +69,11 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
             cost_limit: Duration::MAX,
         });
         assert!(choice.rung < candidates.len(), "{choice:?}");
-        // not NaN either
-        assert!(choice.miss_probability.is_none_or(|p| (-1e-6..=1.0 + 1e-5).contains(&p)), "{choice:?}");
+        for rung in 0..candidates.len() {
+            // not NaN either
+            let sane = |p: f64| (-1e-6..=1.0 + 1e-5).contains(&p);
+            assert!(policy.forecast(rung).miss_probability.is_none_or(sane), "{rung} beside {choice:?}");
+        }
         // from a thousandth to some thousand times what was profiled, and now and then nothing at all or an hour
         let latency = match random.below(16) {
             0 => Duration::ZERO,
@@ -78,7 +81,8 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
             _ => candidates[choice.rung].latency.mul_f64((random.below(8000) as f64 / 1000.0 - 1.0).exp()),
         };
         policy.observe(choice.rung, latency);
-        assert!(policy.slowdown().is_none_or(|slowdown| slowdown.is_finite() && slowdown >= 0.0));
+        let sane = |x: f64| x.is_finite() && x >= 0.0;
+        assert!(policy.slowdown().is_none_or(|slowdown| sane(slowdown.mean) && sane(slowdown.spread)));
     }
 }
 

@@ -59,6 +59,8 @@ enum Target {
     Profile,
     /// What a policy has learned and kept
     Learned,
+    /// Control messages
+    Control,
 }
 
 impl Target {
@@ -71,6 +73,7 @@ impl Target {
             Self::Scenario => "scenario",
             Self::Profile => "profile",
             Self::Learned => "learned",
+            Self::Control => "control",
         }
     }
 
@@ -83,7 +86,7 @@ impl Target {
                 let folders = entries(&tree.join("models"))?;
                 return Ok(folders.into_iter().map(|folder| folder.join("manifest.json")).collect());
             }
-            Self::Golden | Self::Samples | Self::Profile | Self::Learned => return Ok(vec![]),
+            Self::Golden | Self::Samples | Self::Profile | Self::Learned | Self::Control => return Ok(vec![]),
         };
         entries(&tree.join(folder))
     }
