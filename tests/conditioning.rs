@@ -161,6 +161,31 @@ fn wrong_operations_are_refused_by_place_and_channel() {
     ");
 }
 
+/// Each section by itself is one that a filter may have.
+#[test]
+fn what_could_leave_the_range_of_numbers_is_refused() {
+    let loud = "[1e6,0,0,1,-1.998,0.998001]".to_owned();
+    let quiet = "[1e-6,0,0,1,0,0]".to_owned();
+    let sos = |from: &str, sections: &[&String]| {
+        let sections: Vec<_> = sections.iter().map(|section| section.as_str()).collect();
+        format!(r#"{{"op": "sos", "from": ["{from}"], "sections": [{}]}}"#, sections.join(","))
+    };
+    let many = vec![&loud; 26];
+    // quiet sections at the end do not undo what has become infinite before them
+    let both = [vec![&loud; 26], vec![&quiet; 60]].concat();
+    let subtract = r#"{"op": "subtract", "from": ["a"], "minus": ["b"]}"#;
+    let apart = [sos("a", &many[..7]), sos("b", &many[..7]), subtract.to_owned(), sos("a", &many[..7])];
+    for ops in [sos("a", &many), sos("a", &both), apart.join(",")] {
+        let refusal = refusal(&format!("[{ops}]"));
+        assert!(refusal.contains("channel `a` could reach") && refusal.contains("amplify too much"), "{refusal}");
+    }
+    // as far as is allowed, everything stays finite for the worst of streams
+    let ops: Vec<OpSpec> = serde_json::from_str(&format!("[{}]", sos("a", &many[..7]))).unwrap();
+    let mut conditioner = Conditioner::new(&channels(&["a"]), &ops, &channels(&["a"])).unwrap();
+    let raw: Vec<_> = (0..10_000).map(|i| vec![if i / 7 % 2 == 0 { 1e6 } else { -1e6 }]).collect();
+    assert!(run(&mut conditioner, &raw, 1).iter().flatten().all(|value| value.is_finite()));
+}
+
 #[test]
 fn the_output_must_exist_and_names_must_be_distinct() {
     let [none, input, output] = [(vec!["a"], vec!["z"]), (vec!["a", "a"], vec!["a"]), (vec!["a"], vec!["a", "a"])]

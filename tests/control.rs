@@ -185,7 +185,9 @@ fn tunables_out_of_range_are_refused_with_the_range() {
         (PolicySpec::Step { band_ms: Some(0.0), average: 3 }, "band_ms is 0"),
         (PolicySpec::Step { band_ms: Some(f64::NAN), average: 3 }, "band_ms is NaN"),
         (PolicySpec::Step { band_ms: Some(71.0), average: 3 }, "band_ms is 71"),
-        (PolicySpec::Step { band_ms: None, average: 0 }, "average is 0"),
+        (PolicySpec::Step { band_ms: None, average: 0 }, "average is 0, and must be from 1 to 1000"),
+        // there is no memory for so many
+        (PolicySpec::Step { band_ms: None, average: usize::MAX }, "and must be from 1 to 1000"),
     ] {
         let error = spec.check(&ids, ms(70.0)).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");

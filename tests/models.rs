@@ -94,7 +94,7 @@ fn missing_files_are_named() {
 #[test]
 fn what_is_wrong_with_a_manifest_is_named() {
     type Edit = fn(&mut Value);
-    let cases: [(Edit, &[&str]); 14] = [
+    let cases: [(Edit, &[&str]); 17] = [
         (|m| drop(m["task"].as_object_mut().unwrap().remove("labels")), &["task", "labels"]),
         (|m| m["task"]["colour"] = "red".into(), &["task", "colour"]),
         (|m| m["configurations"][0]["bogus"] = 1.into(), &["configurations[0]", "bogus"]),
@@ -108,6 +108,11 @@ fn what_is_wrong_with_a_manifest_is_named() {
         (|m| m["configurations"][0]["sha256"] = "abc".into(), &["sha256"]),
         (|m| m["task"]["hop"] = 0.into(), &["task.hop is 0"]),
         (|m| m["task"]["sample_rate_hz"] = (-50).into(), &["sample_rate_hz is -50"]),
+        // bridging a tenth of a second of it would never end
+        (|m| m["task"]["sample_rate_hz"] = 1e300.into(), &["sample_rate_hz is 1", "from 0.1 to 10000 hertz"]),
+        (|m| m["task"]["sample_rate_hz"] = 1e-320.into(), &["sample_rate_hz is", "from 0.1 to 10000 hertz"]),
+        // no machine has memory for it
+        (|m| m["task"]["window"] = u64::MAX.into(), &["task.window is 18446744073709551615", "from 1 to 60000"]),
         (|m| m["task"]["input"]["conditioning"][0]["from"][0] = "acc_q".into(), &["conditioning", "acc_q"]),
     ];
     for (edit, expected) in cases {

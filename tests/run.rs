@@ -160,6 +160,7 @@ fn wrong_flags_and_configurations_are_refused_with_the_range() {
     refused(&["--budget-ms", "soon"], 64, "soon");
     refused(&["--miss-target", "2"], 78, "miss_target is 2");
     refused(&["--seconds", "-1"], 78, "seconds is -1");
+    refused(&["--seconds", "1e300"], 78, "at most 3200000000");
     refused(&["--configuration", "0.33x-77"], 78, "0.33x-77");
     refused(&["--cpus", "4096"], 78, "4096");
     refused(&["--policy", "psychic"], 64, "psychic");
@@ -173,6 +174,8 @@ fn wrong_flags_and_configurations_are_refused_with_the_range() {
         (r#"{"control": {"budget_ms": 0}}"#, "budget_ms is 0"),
         (r#"{"control": {"policy": {"kind": "fixed", "configuration": "9x"}}}"#, "9x"),
         (r#"{"control": {"policy": {"kind": "step", "band_ms": 900}}}"#, "band_ms is 900"),
+        (r#"{"control": {"policy": {"kind": "step", "average": 99999999999999}}}"#, "average is 99999999999999"),
+        (r#"{"source": {"kind": "wearer", "seconds": 1e300}}"#, "at most 3200000000"),
         (r#"{"source": {"kind": "file"}}"#, "path"),
         (r#"{"source": {"kind": "telepathy"}}"#, "telepathy"),
         ("{", "EOF"),

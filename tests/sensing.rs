@@ -101,6 +101,19 @@ fn ndjson() {
 }
 
 #[test]
+fn the_unit_of_the_time_may_be_declared() {
+    let stream = |units: &str, time: &str| {
+        format!("{{\"class\":\"stream\",\"units\":{{{units}}}}}\n{{\"{time}\":1500,\"acc\":1,\"gyro\":2}}\n")
+    };
+    let time = |units: &str, time: &str| samples(stream(units, time))[0].0;
+    assert_eq!(time(r#""t":"ms""#, "t"), Some(1.5));
+    // what is declared goes before what the name says, and holds for no other name
+    assert_eq!(time(r#""t_ms":"s""#, "t_ms"), Some(1500.0));
+    assert_eq!(time(r#""time":"ms""#, "t"), Some(1500.0));
+    insta::assert_snapshot!(refusal(stream(r#""t":"h""#, "t")), @"walk.csv, line 1: `t` is in h, but s, ms, us or ns is expected and there is no conversion; write the stream in s, ms, us or ns, or correct its unit");
+}
+
+#[test]
 fn values_that_are_not_there_are_not_finite() {
     let found = samples("acc,gyro\n,NaN\ninf,-Infinity\n1e999,0\n");
     assert!(found[0].1.iter().all(|value| value.is_nan()));
@@ -151,6 +164,9 @@ fn bad_lines_are_malformed_and_the_stream_goes_on() {
     walk.csv, line 8: expected value at column 8
     walk.csv, line 9: invalid type: floating point `1.5`, expected a label: text or a whole number at column 29
     "#);
+    // a message is not as long as what it is about
+    let (_, bad) = problems(format!("{{\"acc\":1,\"gyro\":2}}\n{{\"acc\":\"{}\",\"gyro\":2}}\n", "1".repeat(60_000)));
+    assert!(bad[0].starts_with("walk.csv, line 2: invalid type: string \"111") && bad[0].len() < 300, "{}", bad[0]);
 }
 
 #[test]
@@ -231,6 +247,10 @@ fn labelled_recordings() {
     let recording = Recording::read(&mut source(json.as_bytes()), 0.1).unwrap();
     assert_eq!((0..3).map(|i| recording.label(i)).collect::<Vec<_>>(), [Some("3"), Some("lying"), None]);
     assert!(Recording::read(&mut source(&b"acc,gyro\n1,2\n"[..]), 0.1).unwrap().labels.is_none());
+    // of a key that is there twice the last value counts
+    let twice = "{\"acc\":1,\"acc\":3,\"gyro\":2,\"label\":\"walking\",\"label\":\"lying\"}\n";
+    let recording = Recording::read(&mut source(twice.as_bytes()), 0.1).unwrap();
+    assert_eq!((recording.label(0), recording.sample(0)[0]), (Some("lying"), 3.0));
 }
 
 /// What a [`Continuity`] makes of one channel's readings: `(time, value)`, or nothing for a malformed one. A sample

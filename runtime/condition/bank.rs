@@ -24,6 +24,22 @@ impl Section {
         self.b.iter().sum::<f64>() / (1.0 + self.a[0] + self.a[1])
     }
 
+    /// No input within ±1 makes the output larger than this, whatever the input's shape: the sum of the magnitudes of
+    /// the impulse response, where each pole `p` stands for the series 1, |p|, |p|^2 ...
+    pub(super) fn largest_gain(&self) -> f64 {
+        let [a1, a2] = self.a;
+        let discriminant = a1 * a1 - 4.0 * a2;
+        let poles = if discriminant < 0.0 {
+            [a2.sqrt(); 2]
+        } else {
+            let root = discriminant.sqrt();
+            [(root - a1).abs() / 2.0, (root + a1).abs() / 2.0]
+        };
+        let taps: f64 = self.b.iter().map(|b| b.abs()).sum();
+        // rounding may put a pole on the circle, and then there is no bound
+        poles.iter().fold(taps, |gain, pole| gain / (1.0 - pole).max(0.0))
+    }
+
     /// Memory after an input of 1 for ever.
     fn settled(&self) -> [f64; 2] {
         let second = self.b[2] - self.a[1] * self.gain();

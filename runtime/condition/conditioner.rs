@@ -2,6 +2,7 @@
 
 use super::bank::{DelayLine, MedianBank, Section, SosBank};
 use super::spec::{ConditionError, Fault, MEDIAN_LONGEST, OpSpec, Start};
+use crate::sense::continuity::LARGEST_VALUE;
 use crate::sense::{Channel, unit};
 
 /// Every so many samples the filters' memory is looked through for values that have decayed to nothing.
@@ -9,6 +10,10 @@ const FLUSH_EVERY: u64 = 64;
 
 /// Coefficients beyond this (with a0 = 1) are a mistake and no filter for a sensor's signal.
 const LARGEST_COEFFICIENT: f64 = 1e6;
+
+/// No value may be able to grow beyond this on its way: far more than a sensor's signal ever needs, and far enough from
+/// the end of float64 for all that a filter keeps in between. Infinities would follow, and what is no number.
+const LARGEST_PEAK: f64 = 1e100;
 
 /// Turns raw samples into the network's channels, one sample at a time.
 ///
@@ -144,6 +149,8 @@ struct Register {
     name: String,
     unit: String,
     delay: u64,
+    /// The largest magnitude that its values can reach, whatever the stream.
+    peak: f64,
 }
 
 struct Compiler {
@@ -154,8 +161,12 @@ struct Compiler {
 impl Compiler {
     fn new(input: &[Channel]) -> Result<Self, Fault> {
         distinct(input.iter().map(|channel| channel.name.as_str()))?;
-        let register =
-            |channel: &Channel| Register { name: channel.name.clone(), unit: channel.unit.clone(), delay: 0 };
+        let register = |channel: &Channel| Register {
+            name: channel.name.clone(),
+            unit: channel.unit.clone(),
+            delay: 0,
+            peak: LARGEST_VALUE,
+        };
         Ok(Self { registers: input.iter().map(register).collect(), program: Vec::new() })
     }
 
@@ -166,33 +177,41 @@ impl Compiler {
                     return Err(Fault::MedianLength(*length));
                 }
                 let behind = (*length as u64 - 1) / 2;
-                self.bank(from, to.as_ref().unwrap_or(from), behind, |channels| {
+                self.bank(from, to.as_ref().unwrap_or(from), behind, &[], |channels| {
                     Work::Median(MedianBank::new(channels, *length))
                 })
             }
             OpSpec::Sos { from, to, sections, start } => {
                 let sections = normalise(sections)?;
-                self.bank(from, to.as_ref().unwrap_or(from), 0, |channels| {
+                let gains: Vec<_> = sections.iter().map(Section::largest_gain).collect();
+                self.bank(from, to.as_ref().unwrap_or(from), 0, &gains, |channels| {
                     Work::Sos(SosBank::new(&channels, sections, *start == Start::Steady))
                 })
             }
-            OpSpec::Copy { from, to } => self.bank(from, to, 0, Work::Copy),
+            OpSpec::Copy { from, to } => self.bank(from, to, 0, &[], Work::Copy),
             OpSpec::Subtract { from, minus, to } => self.subtract(from, minus, to.as_ref().unwrap_or(from)),
         }
     }
 
-    /// Adds an operation that computes each channel by itself and delays it by `behind` samples.
+    /// Adds an operation that computes each channel by itself, delays it by `behind` samples and amplifies it by
+    /// `gains` at most, one after the other.
     fn bank(
         &mut self,
         from: &[String],
         to: &[String],
         behind: u64,
+        gains: &[f64],
         work: impl FnOnce(Vec<(usize, usize)>) -> Work,
     ) -> Result<(), Fault> {
         let inputs = self.find_all(from)?;
         check_outputs(to, &[from])?;
+        let amplified = |(&from, to): (&usize, &String)| {
+            gains.iter().try_fold(self.registers[from].peak, |peak, gain| computable(to, peak * gain))
+        };
+        let peaks = inputs.iter().zip(to).map(amplified).collect::<Result<Vec<_>, _>>()?;
         let skip = self.align(&inputs);
-        let channels = inputs.iter().zip(to).map(|(&from, to)| (from, self.output(to, from, skip + behind))).collect();
+        let outputs = inputs.iter().zip(to).zip(peaks);
+        let channels = outputs.map(|((&from, to), peak)| (from, self.output(to, from, skip + behind, peak))).collect();
         self.program.push(Instruction { skip, work: work(channels) });
         Ok(())
     }
@@ -207,9 +226,13 @@ impl Compiler {
             self.check_unit(minus, &self.registers[from].unit)?;
         }
         check_outputs(to, &[from, minus])?;
+        let peak = |register: usize| self.registers[register].peak;
+        let peaks = inputs.iter().zip(&subtracted).zip(to);
+        let peaks = peaks.map(|((&from, &minus), to)| computable(to, peak(from) + peak(minus)));
+        let peaks = peaks.collect::<Result<Vec<_>, _>>()?;
         let skip = self.align(&[inputs.as_slice(), subtracted.as_slice()].concat());
-        let pairs = inputs.into_iter().zip(subtracted).zip(to);
-        let pairs = pairs.map(|(pair, to)| (pair, self.output(to, pair.0, skip))).collect();
+        let pairs = inputs.into_iter().zip(subtracted).zip(to).zip(peaks);
+        let pairs = pairs.map(|((pair, to), peak)| (pair, self.output(to, pair.0, skip, peak))).collect();
         self.program.push(Instruction { skip, work: Work::Subtract(pairs) });
         Ok(())
     }
@@ -260,15 +283,22 @@ impl Compiler {
     }
 
     /// The register of an output that is computed from `from`: an existing one, or a new one.
-    fn output(&mut self, name: &str, from: usize, delay: u64) -> usize {
+    fn output(&mut self, name: &str, from: usize, delay: u64, peak: f64) -> usize {
         let register = self.registers.iter().position(|register| register.name == name).unwrap_or_else(|| {
-            self.registers.push(Register { name: name.to_owned(), unit: String::new(), delay });
+            self.registers.push(Register { name: name.to_owned(), unit: String::new(), delay, peak });
             self.registers.len() - 1
         });
         self.registers[register].unit = self.registers[from].unit.clone();
         self.registers[register].delay = delay;
+        self.registers[register].peak = peak;
         register
     }
+}
+
+/// `peak`, if the channel `name` may reach that.
+fn computable(name: &str, peak: f64) -> Result<f64, Fault> {
+    // the comparison is false for NaN as well
+    if peak <= LARGEST_PEAK { Ok(peak) } else { Err(Fault::Peak { channel: name.to_owned(), peak }) }
 }
 
 /// There must be one output per input, each with a name of its own, and none may replace what another one is still

@@ -148,6 +148,14 @@ pub enum Fault {
     /// A section's output would grow for ever.
     #[error("section {0} is unstable: it has a pole on or outside the unit circle")]
     Unstable(usize),
+    /// What is to be computed may leave the range of float64.
+    #[error("channel `{channel}` could reach {peak:.0e}, which cannot be computed with; its filters amplify too much")]
+    Peak {
+        /// The name.
+        channel: String,
+        /// The largest magnitude that its values could have.
+        peak: f64,
+    },
     /// Values in different units meet, or a channel comes out in another unit than is needed.
     #[error("channel `{channel}` is in {found}, but {expected} is needed")]
     Unit {

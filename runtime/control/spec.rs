@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Alert, Bayes, Candidate, Fixed, Policy, Step, most_accurate};
 
+/// The most inferences that are averaged: they are all kept, and from this many the policy follows hardly anything.
+const LONGEST_AVERAGE: usize = 1000;
+
 /// A policy and its tunables, as they stand in a configuration file under `control.policy`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -22,7 +25,7 @@ pub enum PolicySpec {
         /// at most the budget; two sevenths of the budget (the paper's 20 of 70 ms) where none is given.
         #[serde(default)]
         band_ms: Option<f64>,
-        /// Inferences that are averaged, 1 or more.
+        /// Inferences that are averaged, 1 to 1000.
         #[serde(default = "Step::default_average")]
         average: usize,
     },
@@ -84,9 +87,9 @@ impl PolicySpec {
             Self::Fixed { configuration: Some(id) } if !ids.contains(id) => {
                 Err(PolicyError::UnknownConfiguration { id: id.clone(), known: ids.to_vec() })
             }
-            Self::Step { average: 0, .. } => {
-                Err(PolicyError::OutOfRange("policy.average is 0, and must be 1 or more inferences".to_owned()))
-            }
+            Self::Step { average, .. } if !(1..=LONGEST_AVERAGE).contains(average) => Err(PolicyError::OutOfRange(
+                format!("policy.average is {average}, and must be from 1 to {LONGEST_AVERAGE} inferences"),
+            )),
             Self::Step { band_ms: Some(band_ms), .. }
                 if !(*band_ms > 0.0 && *band_ms <= budget.as_secs_f64() * 1e3) =>
             {

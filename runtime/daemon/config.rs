@@ -11,6 +11,7 @@ use crate::engine::{LONGEST_BUDGET, Settings};
 use crate::ladder::{Misplaced, parse_json};
 use crate::publish::Format;
 use crate::sense::Pace;
+use crate::sense::wearer::MAX_SECONDS;
 
 /// A daemon configuration. Every field may be left out; the defaults are the embedded default: the shipped ladder on
 /// the simulated wearer for a minute.
@@ -68,7 +69,7 @@ pub enum SourceSpec {
         /// The same seed gives the same stream.
         #[serde(default)]
         seed: u64,
-        /// How long it moves, in seconds of its stream, above 0; for ever where none is given.
+        /// How long it moves, in seconds of its stream, above 0 and at most 3.2e9; for ever where none is given.
         #[serde(default)]
         seconds: Option<f64>,
         /// `realtime` (the default) or `fast`.
@@ -253,7 +254,16 @@ impl Config {
     /// When the file is unreadable, is not JSON, or has unknown keys.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
-        let mut config: Self = parse_json(&bytes).map_err(|Misplaced { at, message }| ConfigError::Syntax {
+        Self::parse(&bytes, path)
+    }
+
+    /// Reads a configuration from `bytes`, which are what stands in the file at `path`: relative paths start beside
+    /// it, and errors name it.
+    ///
+    /// # Errors
+    /// When they are not JSON, or have unknown keys.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = parse_json(bytes).map_err(|Misplaced { at, message }| ConfigError::Syntax {
             path: path.to_path_buf(),
             at,
             message,
@@ -284,9 +294,11 @@ impl Config {
         let mut problems = Vec::new();
         problems.extend(self.control.problems().into_iter().map(|problem| format!("control.{problem}")));
         if let SourceSpec::Wearer { seconds: Some(seconds), .. } = self.source
-            && !(seconds > 0.0 && seconds.is_finite())
+            && !(seconds > 0.0 && seconds <= MAX_SECONDS)
         {
-            problems.push(format!("source.seconds is {seconds}, and must be above 0; leave it out to run for ever"));
+            problems.push(format!(
+                "source.seconds is {seconds}, and must be above 0 and at most {MAX_SECONDS}; leave it out to run for ever"
+            ));
         }
         let processors = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
         let known = core_affinity::get_core_ids().unwrap_or_default();

@@ -1,5 +1,7 @@
 //! `manifest.json`: what a model directory says of itself, checked as a whole before anything is loaded.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::json::{Misplaced, parse_json};
@@ -10,6 +12,12 @@ use crate::window::{Cutter, Intake, Windower};
 
 /// The schema that this version reads.
 const SCHEMA: u32 = 1;
+
+/// The longest window, samples: ten minutes at 100 Hz. What is longer is a mistake, and may not even fit into memory.
+const LONGEST_WINDOW: usize = 60_000;
+
+/// Sample rates in hertz. No sensor of motion is slower or faster; what is bridged and waited for stays within bounds.
+const RATES: RangeInclusive<f64> = 0.1..=10_000.0;
 
 /// The manifest of a model directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,11 +43,11 @@ pub struct Task {
     pub labels: Vec<String>,
     /// The conditioned channels, in the order of the network's input.
     pub channels: Vec<Channel>,
-    /// Sample rate of stream and windows, hertz.
+    /// Sample rate of stream and windows, hertz; 0.1 to 10,000.
     pub sample_rate_hz: f64,
-    /// Length of a window, samples.
+    /// Length of a window, samples; 1 to 60,000.
     pub window: usize,
-    /// From one window to the next, samples.
+    /// From one window to the next, samples; 1 to the window's length.
     pub hop: usize,
     /// The raw stream and how it is conditioned.
     pub input: InputSpec,
@@ -218,11 +226,12 @@ impl Task {
             }
             duplicates(channels.iter().map(|c| &c.name), &format!("{place}: name"), &mut problems);
         }
-        if !(self.sample_rate_hz.is_finite() && self.sample_rate_hz > 0.0) {
-            problems.push(format!("task.sample_rate_hz is {}, and must be above 0", self.sample_rate_hz));
+        if !RATES.contains(&self.sample_rate_hz) {
+            let (rate, slowest, fastest) = (self.sample_rate_hz, RATES.start(), RATES.end());
+            problems.push(format!("task.sample_rate_hz is {rate}, and must be from {slowest} to {fastest} hertz"));
         }
-        if self.window == 0 {
-            problems.push("task.window is 0, and must be at least 1 sample".to_owned());
+        if !(1..=LONGEST_WINDOW).contains(&self.window) {
+            problems.push(format!("task.window is {}, and must be from 1 to {LONGEST_WINDOW} samples", self.window));
         }
         if self.hop == 0 || self.hop > self.window {
             problems

@@ -1,5 +1,6 @@
 //! A profile: the latencies of a ladder's configurations measured on this device, kept where the daemon finds it.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,10 @@ use super::keep;
 use super::load::Ladder;
 
 const SCHEMA: u32 = 1;
+
+/// What an inference can have taken, microseconds: a nanosecond to an hour. A latency of nothing, or one beyond what a
+/// duration can hold, would make every prediction about it nonsense.
+const LATENCIES_US: RangeInclusive<f64> = 1e-3..=3.6e9;
 
 /// A profile that cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +165,11 @@ impl Profile {
         }
     }
 
-    fn parse(bytes: &[u8], path: &Path, key: &ProfileKey) -> Result<Self, ProfileError> {
+    /// Reads and checks the profile of `key` from `bytes`; `path` names them in errors.
+    ///
+    /// # Errors
+    /// When they are damaged, hold a latency that cannot be, or belong to another ladder or processor.
+    pub fn parse(bytes: &[u8], path: &Path, key: &ProfileKey) -> Result<Self, ProfileError> {
         let wrong = |message: String| ProfileError { path: path.to_path_buf(), message };
         let profile: Self = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
         if profile.schema != SCHEMA {
@@ -169,10 +178,12 @@ impl Profile {
         if profile.model != key.model || profile.cpu != key.cpu {
             return Err(wrong("it belongs to another ladder or processor".to_owned()));
         }
-        // a latency of nothing, or none at all, would make every prediction about it nonsense
-        let sane = |us: f64| us.is_finite() && us > 0.0;
-        if let Some(profiled) = profile.configurations.iter().find(|p| !sane(p.paced.p50) || !sane(p.hot.p50)) {
-            return Err(wrong(format!("the latency of {} is not a positive number", profiled.id)));
+        let sane = |it: &Percentiles| [it.p50, it.p90, it.p99].iter().all(|us| LATENCIES_US.contains(us));
+        if let Some(profiled) = profile.configurations.iter().find(|it| !sane(&it.hot) || !sane(&it.paced)) {
+            let id = &profiled.id;
+            return Err(wrong(format!(
+                "no inference of {id} can have taken so long: a nanosecond to an hour is possible"
+            )));
         }
         Ok(profile)
     }
@@ -195,6 +206,28 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn latencies_that_cannot_be_are_refused() {
+        let key = ProfileKey { model: "0123456789abcdef".to_owned(), cpu: "A CPU".to_owned() };
+        let parse = |place: fn(&mut Profiled) -> &mut f64, us: f64| {
+            let mut profile = Profile::new(&key, 1, 1, Duration::from_millis(1));
+            let percentiles = Percentiles { p50: 2.0, p90: 3.0, p99: 4.0 };
+            profile.configurations.push(Profiled { id: "a".to_owned(), hot: percentiles, paced: percentiles });
+            *place(&mut profile.configurations[0]) = us;
+            Profile::parse(&serde_json::to_vec(&profile).unwrap(), Path::new("file"), &key)
+        };
+        let places: [fn(&mut Profiled) -> &mut f64; 3] =
+            [|it| &mut it.paced.p50, |it| &mut it.hot.p50, |it| &mut it.paced.p99];
+        for place in places {
+            // no duration tells the third from nothing, or can hold the fourth
+            for us in [0.0, -1.0, 1e-7, 1e30] {
+                let message = parse(place, us).unwrap_err().to_string();
+                assert!(message.contains("inference of a") && message.contains("gaitd profile"), "{us}: {message}");
+            }
+            assert!(parse(place, 5.0).unwrap().expected("a").is_some());
+        }
+    }
 
     #[test]
     fn percentiles_are_nearest_ranks() {

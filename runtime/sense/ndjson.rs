@@ -36,8 +36,7 @@ pub(super) enum Object {
 
 /// How the keys of an object are to be read.
 pub(super) struct NdjsonDecoder {
-    /// One role per expected channel; without factors until the first object was seen.
-    channels: Vec<(String, f64)>,
+    keys: Keys,
     units: BTreeMap<String, String>,
     /// Which channels the present object has had so far.
     seen: Vec<bool>,
@@ -47,7 +46,10 @@ pub(super) struct NdjsonDecoder {
 impl NdjsonDecoder {
     pub(super) fn new(expected: &StreamFormat) -> Self {
         Self {
-            channels: expected.channels.iter().map(|channel| (channel.name.clone(), 1.0)).collect(),
+            keys: Keys {
+                channels: expected.channels.iter().map(|channel| (channel.name.clone(), 1.0)).collect(),
+                time: None,
+            },
             units: BTreeMap::new(),
             seen: vec![false; expected.channels.len()],
             started: false,
@@ -76,7 +78,7 @@ impl NdjsonDecoder {
             self.start(line, expected, place)?;
         }
         if let Some(missing) = self.seen.iter().position(|seen| !seen) {
-            return Ok(Err(format!("no `{}`", self.channels[missing].0)));
+            return Ok(Err(format!("no `{}`", self.keys.channels[missing].0)));
         }
         Ok(Ok(Object::Sample))
     }
@@ -84,7 +86,7 @@ impl NdjsonDecoder {
     fn parse(&mut self, line: &str, sample: &mut Sample, label: &mut String) -> serde_json::Result<Class> {
         self.seen.fill(false);
         let mut json = serde_json::Deserializer::from_str(line);
-        let reader = ObjectReader { channels: &self.channels, seen: &mut self.seen, sample, label };
+        let reader = ObjectReader { keys: &self.keys, seen: &mut self.seen, sample, label };
         let class = reader.deserialize(&mut json)?;
         json.end().map(|()| class)
     }
@@ -97,9 +99,15 @@ impl NdjsonDecoder {
             info!("{place}: not used: {}", keys.join(", "));
         }
         self.units.clone_from(&header.units);
-        let columns = expected.channels.iter().map(|channel| self.column(&channel.name)).collect::<Vec<_>>();
+        let channels = expected.channels.iter().map(|channel| channel.name.as_str());
+        // the time's unit may be stated too; other keys that have one are not used
+        let is_channel = |name: &str| expected.channels.iter().any(|channel| channel.name == name);
+        let times =
+            header.units.keys().map(String::as_str).filter(|name| !is_channel(name) && time_unit(name).is_some());
+        let names: Vec<_> = channels.chain(times).collect();
+        let columns: Vec<_> = names.iter().map(|name| self.column(name)).collect();
         let plan = Plan::new(&columns, expected, place)?;
-        self.set_factors(&plan);
+        self.keys.set_factors(&plan, &names);
         Ok(header)
     }
 
@@ -118,19 +126,40 @@ impl NdjsonDecoder {
     fn column<'a>(&'a self, name: &'a str) -> Column<'a> {
         Column { name, unit: self.units.get(name).map(String::as_str) }
     }
+}
 
-    fn set_factors(&mut self, plan: &Plan) {
-        for role in &plan.roles {
-            if let ColumnRole::Channel { index, factor } = *role {
-                self.channels[index].1 = factor;
+/// Which keys are looked for, and what their values are multiplied by.
+struct Keys {
+    /// The expected channels; without factors until the stream has described itself.
+    channels: Vec<(String, f64)>,
+    /// The time, where the stream has stated its unit.
+    time: Option<(String, f64)>,
+}
+
+impl Keys {
+    /// Takes over the factors of `plan`, whose columns are called `names`.
+    fn set_factors(&mut self, plan: &Plan, names: &[&str]) {
+        self.time = None;
+        for (role, name) in plan.roles.iter().zip(names) {
+            match *role {
+                ColumnRole::Channel { index, factor } => self.channels[index].1 = factor,
+                ColumnRole::Time { seconds } => self.time = Some(((*name).to_owned(), seconds)),
+                ColumnRole::Label | ColumnRole::Ignored => {}
             }
         }
     }
 }
 
-/// What is wrong with a line, without the parser's own count of lines: it sees only this one.
+/// What is wrong with a line, without the parser's own count of lines: it sees only this one. The parser quotes all of a
+/// text that stands where none should, which may be as long as a line.
 fn explain(error: &serde_json::Error) -> String {
-    error.to_string().replace("at line 1 column", "at column")
+    const LONGEST: usize = 200;
+    let mut text = error.to_string().replace("at line 1 column", "at column");
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
 }
 
 enum Class {
@@ -149,7 +178,7 @@ enum Key {
 
 /// Reads an object straight into a sample, without building it in memory first.
 struct ObjectReader<'a> {
-    channels: &'a [(String, f64)],
+    keys: &'a Keys,
     seen: &'a mut [bool],
     sample: &'a mut Sample,
     label: &'a mut String,
@@ -172,15 +201,19 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Class, A::Error> {
         let mut class = Class::Sample;
-        while let Some(key) = map.next_key_seed(KeyReader(self.channels))? {
+        while let Some(key) = map.next_key_seed(KeyReader(self.keys))? {
             match key {
                 Key::Channel(index) => {
                     let value = map.next_value::<Option<f64>>()?.unwrap_or(f64::NAN);
-                    self.sample.values[index] = value * self.channels[index].1;
+                    self.sample.values[index] = value * self.keys.channels[index].1;
                     self.seen[index] = true;
                 }
                 Key::Time(seconds) => self.sample.time_s = map.next_value::<Option<f64>>()?.map(|t| t * seconds),
-                Key::Label => map.next_value_seed(LabelReader(self.label))?,
+                Key::Label => {
+                    // of a key that is there twice the last value counts, as for the others
+                    self.label.clear();
+                    map.next_value_seed(LabelReader(self.label))?;
+                }
                 Key::Class => class = map.next_value_seed(ClassReader)?,
                 Key::Other => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -189,7 +222,7 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
     }
 }
 
-struct KeyReader<'a>(&'a [(String, f64)]);
+struct KeyReader<'a>(&'a Keys);
 
 impl<'de> DeserializeSeed<'de> for KeyReader<'_> {
     type Value = Key;
@@ -207,11 +240,14 @@ impl Visitor<'_> for KeyReader<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Key, E> {
-        Ok(match self.0.iter().position(|(name, _)| name == key) {
+        Ok(match self.0.channels.iter().position(|(name, _)| name == key) {
             Some(index) => Key::Channel(index),
             None if key == "class" => Key::Class,
             None if key == LABEL => Key::Label,
-            None => time_unit(key).map_or(Key::Other, Key::Time),
+            None => match &self.0.time {
+                Some((name, seconds)) if name == key => Key::Time(*seconds),
+                _ => time_unit(key).map_or(Key::Other, Key::Time),
+            },
         })
     }
 }

@@ -87,8 +87,8 @@ pub enum WearerError {
     Format(#[from] SenseError),
 }
 
-/// A century: long enough for any run, and short enough to count samples exactly.
-const MAX_SECONDS: f64 = 3.2e9;
+/// The longest run, seconds. A century: long enough for any run, and short enough to count samples exactly.
+pub const MAX_SECONDS: f64 = 3.2e9;
 
 /// One bout of a given schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ pub struct Bout {
 pub struct WearerConfig {
     /// Everything random follows from this number.
     pub seed: u64,
-    /// Length of the run in seconds; without it the run is endless.
+    /// Length of the run in seconds, above 0 and at most [`MAX_SECONDS`]; without it the run is endless.
     pub seconds: Option<f64>,
     /// What to do, over and over until the run ends; without it a random schedule of plausible activities.
     pub schedule: Option<Vec<Bout>>,

@@ -287,7 +287,17 @@ impl Scenario {
     /// these are named at once.
     pub fn read(path: &Path) -> Result<Self, ScenarioError> {
         let bytes = std::fs::read(path).map_err(|source| ScenarioError::Read { path: path.to_path_buf(), source })?;
-        let mut scenario: Self = parse_json(&bytes).map_err(|Misplaced { at, message }| ScenarioError::Syntax {
+        Self::parse(&bytes, path)
+    }
+
+    /// Reads and checks a scenario from `bytes`, which are what stands in the file at `path`: a relative path starts
+    /// beside it, and errors name it.
+    ///
+    /// # Errors
+    /// When they are not JSON of this schema, have unknown keys, or values out of range; all of these are named at
+    /// once.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, ScenarioError> {
+        let mut scenario: Self = parse_json(bytes).map_err(|Misplaced { at, message }| ScenarioError::Syntax {
             path: path.to_path_buf(),
             at,
             message,

@@ -2,6 +2,7 @@
 
 mod arm;
 mod compare;
+mod fuzz;
 mod process;
 mod programs;
 mod python;
@@ -37,6 +38,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Fuzz everything that gaitd reads from outside
+    Fuzz(fuzz::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
     /// List the programs that some tests need beside Rust and Python, and install what is missing
@@ -57,6 +60,7 @@ fn run(command: Command) -> Result<ExitCode> {
     let tree = Tree::find()?;
     match command {
         Command::Test(args) => return test::run(&tree, &args),
+        Command::Fuzz(args) => return fuzz::run(&tree, &args),
         Command::Arm(args) => arm::run(&tree, &args)?,
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Compare(args) => compare::run(&tree, &args)?,

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -54,6 +55,15 @@ impl Process {
             bail!("`{self}` ended with {status}");
         }
         Ok(())
+    }
+
+    /// Runs the command with all that it says in the file at `path`; whether it succeeded.
+    pub(crate) fn log(mut self, path: &Path) -> Result<bool> {
+        let write = || File::create(path).and_then(|file| Ok((file.try_clone()?, file)));
+        let (out, err) = write().with_context(|| format!("cannot write {}", path.display()))?;
+        self.0.stdin(Stdio::null()).stdout(out).stderr(err);
+        let status = self.0.status().with_context(|| format!("cannot start `{self}`"))?;
+        Ok(status.success())
     }
 
     /// Runs the command unseen; what it printed, or `None` where it could not be started or failed.

@@ -73,7 +73,11 @@ impl Step {
 
     fn run(self, tree: &Tree) -> Result<Outcome> {
         match self {
-            Self::Format => Process::cargo(tree).args(["fmt", "--all", "--check"]).run()?,
+            Self::Format => {
+                Process::cargo(tree).args(["fmt", "--all", "--check"]).run()?;
+                // a workspace of its own
+                Process::cargo(tree).args(["fmt", "--check", "--manifest-path", "tools/fuzz/Cargo.toml"]).run()?;
+            }
             Self::Lint => Process::cargo(tree)
                 .args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
                 .run()?,

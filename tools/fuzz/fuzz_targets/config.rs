@@ -1,0 +1,59 @@
+//! The daemon's configuration: what is read can be written and read again, and what passes its checks can be run.
+
+#![no_main]
+
+mod json;
+mod shared;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gaitd::control::Demand;
+use gaitd::daemon::{Config, SourceSpec};
+use gaitd::ladder::{Manifest, ModelStore};
+use gaitd::sense::{Clock, Reading, Sample, StreamFormat};
+use gaitd::simulate::VirtualClock;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+
+thread_local! {
+    static FORMAT: StreamFormat = {
+        let bytes = ModelStore::Embedded.read("manifest.json").expect("the embedded manifest");
+        Manifest::parse(&bytes, "manifest.json").expect("the embedded manifest").stream_format()
+    };
+}
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { json::mutate(data, size, max_size, seed) });
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut config = match Config::parse(bytes, Path::new("configs/daemon.json")) {
+        Ok(config) => config,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let again = Config::parse(&shared::written(&config), Path::new("")).expect("what gaitd wrote itself");
+    shared::assert_same(&config, &again);
+
+    // which processors there are is no matter of the text
+    config.cpus.clear();
+    if let Err(error) = config.check() {
+        return assert!(!error.to_string().is_empty());
+    }
+    let settings = config.control.settings();
+    assert_eq!(settings.problems(), Vec::<String>::new());
+    let (ids, candidates) = shared::candidates();
+    if let Ok(mut policy) = settings.policy.make(&candidates, &ids, &shared::terms(settings.budget)) {
+        let demand = Demand { objective: settings.objective, ..Demand::new(settings.budget, settings.miss_target) };
+        shared::drive(policy.as_mut(), &candidates, &demand, bytes.len() as u64, 20);
+    }
+    // any file of this machine may be named, so only the wearer is opened
+    if matches!(config.source, SourceSpec::Wearer { .. }) {
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
+        let mut opened = FORMAT.with(|format| config.source.open(format, &clock)).expect("it was checked");
+        let mut sample = Sample { time_s: None, values: vec![] };
+        for _ in 0..3 {
+            if opened.source.read(&mut sample).expect("a wearer never fails") == Reading::End {
+                break;
+            }
+            assert!(sample.values.iter().all(|value| value.is_finite()));
+        }
+    }
+});
