@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use gaitd::control::PolicySpec;
-use gaitd::daemon::{Config, ConfigError, Hangup, Http, Plan, Requests, SourceSpec, Stop, run};
+use gaitd::daemon::{Activated, Config, ConfigError, Hangup, Http, Plan, Requests, SourceSpec, Stop, run};
 use gaitd::publish::Format;
 use gaitd::sense::{Clock, MonotonicClock, Pace};
 
@@ -155,6 +155,8 @@ impl Arguments {
 }
 
 pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    // first of all: no other thread may run yet
+    let activated = Activated::take();
     let config = arguments.config()?;
     let stop = Stop::default();
     // on a terminal, a hang-up is the user's going away; elsewhere it is how daemons are asked to reload
@@ -163,7 +165,7 @@ pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let requests = Requests::watch(&stop, hangup).context("cannot watch for signals")?;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let reconfigure = Box::new(move || arguments.config());
-    let plan = Plan::new(config, Some(reconfigure), clock, stop).map_err(super::exit::inside)?;
+    let plan = Plan::new(config, Some(reconfigure), activated, clock, stop).map_err(super::exit::inside)?;
     let ending = run(plan, &requests)?;
     if let Some(error) = ending.source {
         return Err(error.into());

@@ -21,10 +21,7 @@ pub(super) trait Audience: Send + Sync {
     fn published(&self, decision: &Decision, now: Duration);
 
     /// Something else happened: an event by name, and its JSON.
-    fn post(&self, name: &'static str, json: Vec<u8>);
-
-    /// Whether anybody reads events now.
-    fn listens(&self) -> bool;
+    fn post(&self, name: &'static str, json: &[u8]);
 
     /// How many read events now.
     fn subscribers(&self) -> usize;
@@ -75,7 +72,7 @@ impl Traces {
 
     /// Takes a sample that arrived at clock time `now`.
     pub(super) fn push(&mut self, sample: &Sample, now: Duration) {
-        if !self.audience.listens() {
+        if self.audience.subscribers() == 0 {
             // nobody looks: nothing is worth keeping
             self.gathered.clear();
             self.since = now;
@@ -95,7 +92,7 @@ impl Traces {
             "class": "samples", "rate_hz": self.format.rate_hz, "channels": names, "values": values,
         });
         if let Ok(json) = serde_json::to_vec(&event) {
-            self.audience.post("samples", json);
+            self.audience.post("samples", &json);
         }
         self.gathered.clear();
         self.since = now;

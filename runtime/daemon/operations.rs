@@ -73,7 +73,7 @@ pub(super) struct Operations {
     pub(super) ways: Ways,
     pub(super) reserve: PublishReserve,
     pub(super) audience: Option<Arc<dyn Audience>>,
-    pub(super) listeners: Mutex<Option<Listeners>>,
+    pub(super) listeners: Option<Listeners>,
     pub(super) notifier: Notifier,
 }
 
@@ -192,7 +192,7 @@ impl Operations {
         if let Some(audience) = &self.audience
             && let Ok(json) = serde_json::to_vec(event)
         {
-            audience.post(name, json);
+            audience.post(name, &json);
         }
     }
 
@@ -302,7 +302,7 @@ impl Operator for Operations {
             signals: lock(&self.signals).get(self.clock.now()),
             memory: MemoryView { resident_bytes: resident_bytes(), ladder_bytes },
             reloads: lock(&self.reloads).clone(),
-            listeners: lock(&self.listeners).as_ref().map(|listeners| listeners()).unwrap_or_default(),
+            listeners: self.listeners.as_ref().map(|listeners| listeners()).unwrap_or_default(),
             subscribers: self.audience.as_ref().map_or(0, |audience| audience.subscribers()),
         }
     }

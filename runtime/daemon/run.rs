@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, select, tick};
 
+use super::activation::Activated;
 use super::audience::Showing;
 use super::config::{Config, SourceSpec};
 use super::inference::{Deciding, Exchange, Inference};
@@ -42,6 +43,7 @@ const REPORTS: Duration = Duration::from_secs(10);
 /// Everything that one run is made of, ready to go.
 pub struct Plan {
     config: Config,
+    activated: Activated,
     reconfigure: Option<Reconfigure>,
     prepared: Prepared,
     /// From samples to windows.
@@ -88,13 +90,15 @@ pub struct Ending {
 impl Plan {
     /// Gets everything ready that `config` names: the ladder is loaded, verified, warmed up and measured, the source
     /// (unless it may be missing) and the output are open. With `reconfigure`, which gives the configuration as it
-    /// stands then, the run can reload it. A `stop` that is asked ends the run.
+    /// stands then, the run can reload it. `activated` are the sockets that came with the process. A `stop` that is
+    /// asked ends the run.
     ///
     /// # Errors
     /// What is missing or wrong.
     pub fn new(
         config: Config,
         reconfigure: Option<Reconfigure>,
+        activated: Activated,
         clock: Arc<dyn Clock>,
         stop: Stop,
     ) -> Result<Self, StartError> {
@@ -129,6 +133,7 @@ impl Plan {
         }
         Ok(Self {
             config,
+            activated,
             reconfigure,
             prepared,
             intake,
@@ -152,6 +157,7 @@ impl Plan {
 pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let Plan {
         config,
+        activated,
         reconfigure,
         prepared: Prepared { mut engine, view, key, memory },
         intake,
@@ -172,11 +178,8 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let (copying, keeping) = memory.map(|memory| memory::recall(memory, &mut engine)).unzip();
 
     let run = run_name();
-    let service = Service::new(&run, &config);
+    let service = Service::new(&run, &config, activated, &destination.context);
     let audience = service.as_ref().map(Service::audience);
-    if let Some(audience) = &audience {
-        audience.greet(&destination.context);
-    }
 
     let (spare_windows, recycled_windows) = bounded(WINDOWS);
     for _ in 0..WINDOWS {
@@ -214,7 +217,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         ways: Ways { next, before: engine_before, successor: successor.clone(), succeed },
         reserve: reserve.clone(),
         audience: audience.clone(),
-        listeners: Mutex::default(),
+        listeners: service.as_ref().map(Service::listeners),
         notifier: Notifier::default(),
     });
     let service = service.map(|service| service.start(&operations)).transpose().map_err(DaemonError::Thread)?;
