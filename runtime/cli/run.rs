@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Serve metrics, status and the dashboard on this address [default: 127.0.0.1:4248]
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true)]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1)]
     http: Option<Option<SocketAddr>>,
     /// Local socket for `gaitd ctl` [default: control.sock in the service's runtime directory, if there is one]
     #[arg(long, value_name = "PATH")]

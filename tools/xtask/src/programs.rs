@@ -42,13 +42,16 @@ enum Source {
     Command(&'static str),
 }
 
+/// The variable by which the tests find a browser.
+pub(crate) const CHROMIUM: &str = "GAITD_CHROMIUM";
+
 /// All of them.
 pub(crate) const PROGRAMS: [Program; 4] = [
     Program {
         name: "chromium",
         names: &["chromium", "chromium-browser", "google-chrome"],
         serves: "tests of the dashboard in a browser",
-        variable: Some("GAITD_CHROMIUM"),
+        variable: Some(CHROMIUM),
         source: Source::Package("chromium"),
     },
     Program {

@@ -43,6 +43,8 @@ enum Step {
     Demo,
     /// The Rust tests
     Rust,
+    /// The dashboard in a browser
+    Browser,
 }
 
 impl Step {
@@ -58,6 +60,7 @@ impl Step {
             Self::Pytest => "pytest",
             Self::Demo => "demo",
             Self::Rust => "rust",
+            Self::Browser => "browser",
         }
     }
 
@@ -66,7 +69,7 @@ impl Step {
         match self {
             Self::Format | Self::Lint | Self::Python | Self::Build | Self::Docs => &[],
             Self::Ruff | Self::Pytest => &[Self::Python],
-            Self::Configs | Self::Rust => &[Self::Build],
+            Self::Configs | Self::Rust | Self::Browser => &[Self::Build],
             Self::Demo => &[Self::Python, Self::Build],
         }
     }
@@ -78,9 +81,12 @@ impl Step {
                 // a workspace of its own
                 Process::cargo(tree).args(["fmt", "--check", "--manifest-path", "tools/fuzz/Cargo.toml"]).run()?;
             }
-            Self::Lint => Process::cargo(tree)
-                .args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
-                .run()?,
+            Self::Lint => {
+                let clippy = || Process::cargo(tree).args(["clippy", "--workspace", "--all-targets", "--locked"]);
+                clippy().args(["--", "-D", "warnings"]).run()?;
+                // what is optional can be left out
+                clippy().args(["--no-default-features", "--", "-D", "warnings"]).run()?;
+            }
             Self::Python => python(tree)?,
             Self::Ruff => ruff(tree)?,
             // Tests and programs together: built apart, their dependencies would differ in features and be built twice.
@@ -95,6 +101,7 @@ impl Step {
             Self::Pytest => trainer_python(tree).args(["-m", "pytest"]).directory(&trainer(tree)).run()?,
             Self::Demo => demo(tree)?,
             Self::Rust => rust(tree)?,
+            Self::Browser => return browser(tree),
         }
         Ok(Outcome::Passed)
     }
@@ -218,6 +225,25 @@ fn rust(tree: &Tree) -> Result<()> {
         tests = tests.env(name, program);
     }
     tests.run()
+}
+
+fn browser(tree: &Tree) -> Result<Outcome> {
+    let environment = programs::environment(tree);
+    if !environment.iter().any(|(name, _)| *name == programs::CHROMIUM) {
+        return Ok(Outcome::Skipped("no chromium; `cargo xtask programs` tells how to get it".into()));
+    }
+    let venv = Venv::at(tree, "browser-venv");
+    let folder = tree.join("tools/browser");
+    venv.ensure(tree, &folder.join("requirements.txt"), "Playwright is about 50 MB to download, without a browser")?;
+    let mut tests = Process::new(tree, venv.python())
+        .args(["-m", "pytest", "-p", "no:cacheprovider"])
+        .directory(&folder)
+        .env("GAITD_BINARY", tree.gaitd("debug"));
+    for (name, program) in environment {
+        tests = tests.env(name, program);
+    }
+    tests.run()?;
+    Ok(Outcome::Passed)
 }
 
 #[cfg(test)]
