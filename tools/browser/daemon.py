@@ -57,7 +57,7 @@ class Daemon:
     def start(self) -> None:
         """Starts it, and returns when it is ready."""
         assert self.process is None
-        command = [self.binary, "run", self.folder / "gaitd.json", "--http", f"127.0.0.1:{self.port}"]
+        command = [self.binary, "run", self.folder / "gaitd.json", f"--http=127.0.0.1:{self.port}"]
         command += ["--source", "wearer", "--seconds", "0", "--pace", "realtime", "--seed", "4"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--gaitd", type=Path, required=True, help="the daemon's binary")
     parser.add_argument("--out", type=Path, required=True, help="where the picture goes (PNG)")
     parser.add_argument("--windows", type=int, default=60, help="windows to wait for, 1.28 s each (default 60)")
-    parser.add_argument("--budgets", default="50,1.2,0.6,50", help="milliseconds, in turns (default %(default)s)")
+    parser.add_argument("--budgets", default="50,4,2,20", help="milliseconds, in turns (default %(default)s)")
     parser.add_argument("--scheme", choices=["light", "dark"], default="light", help="colour scheme (default light)")
     parser.add_argument("--width", type=int, default=1280, help="width of the window in pixels (default 1280)")
     arguments = parser.parse_args()
