@@ -13,29 +13,29 @@ use crate::ladder::{Misplaced, parse_json};
 #[serde(default, deny_unknown_fields)]
 pub struct Change {
     /// From the arrival of a window's last sample to its published decision, milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub budget_ms: Option<f64>,
     /// Allowed share of late decisions, 0 to 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub miss_target: Option<f64>,
     /// The policy and its tunables.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicySpec>,
     /// What is wanted most.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub objective: Option<Objective>,
     /// Average share of one processor that inferences may take, percent; `null` ends the cap.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub cpu_budget_percent: Option<Option<f64>>,
     /// Whether a configuration's accuracy is that for the wearer's present activity.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub activity_aware: Option<bool>,
     /// Always this configuration; `null` leaves the choice to the policy again.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub pin: Option<Option<String>>,
 }
 
-/// Tells `null` from a field that was left out.
+/// Tells `null`, which most fields cannot have, from a field that was left out.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -126,7 +126,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for text in ["", "[]", "{", r#"{"budget": 20}"#, r#"{"budget_ms": "20"}"#, r#"{"pin": 3}"#] {
+        for text in [
+            "",
+            "[]",
+            "{",
+            r#"{"budget": 20}"#,
+            r#"{"budget_ms": "20"}"#,
+            r#"{"pin": 3}"#,
+            "[20]",
+            r#"{"budget_ms": null}"#,
+        ] {
             assert!(matches!(Change::parse(text.as_bytes()), Err(ChangeError::Syntax { .. })), "{text}");
         }
         assert_eq!(Change::parse(b"{}"), Err(ChangeError::Empty));
