@@ -32,7 +32,7 @@ fn read_all(text: impl AsRef<[u8]>) -> Result<Vec<Result<Sample, String>>, Sense
         match source.read(&mut sample)? {
             Reading::Sample => all.push(Ok(sample.clone())),
             Reading::Malformed(problem) => all.push(Err(problem)),
-            Reading::End => return Ok(all),
+            Reading::Interrupted | Reading::End => return Ok(all),
         }
     }
 }

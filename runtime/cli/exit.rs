@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use gaitd::control::PolicyError;
-use gaitd::daemon::{ConfigError, OpenError};
+use gaitd::daemon::{ConfigError, OpenError, StartError};
 use gaitd::figure::FigureError;
 use gaitd::ladder::{LoadError, ProfileError};
 use gaitd::rehearse::RehearsalError;
@@ -33,6 +33,18 @@ const CONFIG: u8 = 78;
 pub(super) fn report(error: &anyhow::Error, last_word: LastWord) -> ExitCode {
     last_word.tell(&format!("{error:#}"));
     code(error).into()
+}
+
+/// What is inside of `error`, which hides it from the chain of causes.
+pub(super) fn inside(error: StartError) -> anyhow::Error {
+    match error {
+        StartError::Config(error) => error.into(),
+        StartError::Load(error) => error.into(),
+        StartError::Manifest(error) => LoadError::Manifest(error).into(),
+        StartError::Open(error) => error.into(),
+        StartError::Policy(error) => error.into(),
+        error @ (StartError::Measure(_) | StartError::Output { .. }) => error.into(),
+    }
 }
 
 fn code(error: &anyhow::Error) -> u8 {
@@ -75,6 +87,9 @@ fn code(error: &anyhow::Error) -> u8 {
         }
         if cause.is::<super::simulate::GoalsMissed>() {
             return FAILED;
+        }
+        if let Some(StartError::Output { .. }) = cause.downcast_ref::<StartError>() {
+            return IO;
         }
         if cause.is::<PolicyError>() {
             return CONFIG;

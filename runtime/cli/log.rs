@@ -207,3 +207,44 @@ fn deceives(character: char) -> bool {
         || matches!(character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Set in the child process that panics.
+    const ROLE: &str = "GAITD_TEST_PANIC";
+
+    #[test]
+    fn a_panic_is_a_record_like_any_other() {
+        if let Ok(role) = std::env::var(ROLE) {
+            let format = if role == "json" { LogFormat::Json } else { LogFormat::Journal };
+            let _ = format.start("off");
+            let _ = std::thread::Builder::new().name("victim".into()).spawn(|| panic!("two\nlines")).unwrap().join();
+            return;
+        }
+        let told = |format: &str| {
+            let output = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "--nocapture", "cli::log::tests::a_panic_is_a_record_like_any_other"])
+                .env(ROLE, format)
+                .output()
+                .unwrap();
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let text = told("json");
+        let record: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!((&record["level"], &record["thread"]), (&"error".into(), &"victim".into()));
+        assert!(record["message"].as_str().unwrap().ends_with("two\nlines"), "{text}");
+        let text = told("journal");
+        assert!(text.lines().count() > 1 && text.lines().all(|line| line.starts_with("<3>")), "{text}");
+    }
+
+    #[test]
+    fn no_character_that_ends_a_line_is_left() {
+        let all: String = ('\0'..=char::MAX).collect();
+        assert!(!escaped(&all).contains(deceives));
+        let json = serde_json::to_string(&all).unwrap();
+        assert!(!plain_json(&json).contains(deceives));
+        assert_eq!(serde_json::from_str::<String>(&plain_json(&json)).unwrap(), all);
+    }
+}

@@ -67,8 +67,8 @@ pub(crate) fn main() -> ExitCode {
     };
     let last_word = format.start(&filter);
     let outcome = match arguments.command {
-        None => run::execute(&run::Arguments::default()),
-        Some(Command::Run(arguments)) => run::execute(&arguments),
+        None => run::execute(run::Arguments::default()),
+        Some(Command::Run(arguments)) => run::execute(arguments),
         Some(Command::Replay(arguments)) => replay::execute(&arguments),
         Some(Command::Ladder(arguments)) => ladder::execute(&arguments),
         Some(Command::Profile(arguments)) => profile::execute(&arguments),

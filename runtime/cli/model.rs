@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use gaitd::daemon::cpu_name;
-use gaitd::ladder::{Effort, Ladder, ModelStore, Profile, ProfileKey, measure};
+use gaitd::daemon::{cpu_name, kept_or_measured};
+use gaitd::ladder::{Ladder, ModelStore, Profile, ProfileKey};
 use gaitd::sense::Clock;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -32,25 +32,10 @@ pub(super) fn load(store: &ModelStore) -> anyhow::Result<Ladder> {
     Ok(Ladder::load(store)?)
 }
 
-/// The profile kept for `ladder` on this processor, or one measured quickly now and kept, so that what is learned of
-/// its errors stays true at the next start. A damaged one is told and replaced by a measurement, since nothing is lost
-/// with it.
+/// The profile kept for `ladder` on this processor, or one measured quickly now.
 pub(super) fn profile(ladder: &mut Ladder, state: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Profile> {
     let key = ProfileKey::new(ladder, &cpu_name());
-    match Profile::find(&key, state) {
-        Ok(Some(profile)) => return Ok(profile),
-        Ok(None) => {
-            log::info!("no profile of this ladder on this processor yet; measuring briefly (see `gaitd profile`)")
-        }
-        Err(error) => log::warn!("{error}; measuring briefly"),
-    }
-    let mut profile =
-        measure(ladder, &key, Effort::QUICK, clock.as_ref(), |_| ()).context("the ladder cannot be measured")?;
-    profile.warnings.push("measured briefly at a start; `gaitd profile` measures well".to_owned());
-    if let Err(error) = profile.save(state) {
-        log::info!("{error}");
-    }
-    Ok(profile)
+    kept_or_measured(ladder, &key, state, clock).context("the ladder cannot be measured")
 }
 
 /// A progress bar on standard error, or nothing where that is not a terminal.

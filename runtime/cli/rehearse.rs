@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::ValueEnum;
 use gaitd::control::PolicySpec;
-use gaitd::daemon::{Config, Control, Stop, cpu_name};
+use gaitd::daemon::{Config, Control, Hangup, Requests, Stop, cpu_name};
 use gaitd::figure;
 use gaitd::ladder::{Ladder, Profile, ProfileKey};
 use gaitd::rehearse::{
@@ -155,7 +155,7 @@ impl Arguments {
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let stop = Stop::default();
-    stop.on_signals().context("cannot watch for signals")?;
+    Requests::watch(&stop, Hangup::Stop).context("cannot watch for signals")?;
     // made before minutes are spent on what could then not be kept
     let out = arguments.out.as_path();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;

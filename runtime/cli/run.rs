@@ -1,15 +1,14 @@
 //! `gaitd run`: the daemon.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use gaitd::control::PolicySpec;
-use gaitd::daemon::{Config, Memory, Plan, SourceSpec, Stop, SystemProbe, cpu_name, run};
-use gaitd::engine::{Engine, PublishReserve};
-use gaitd::ladder::ProfileKey;
-use gaitd::publish::{Context, Format};
+use gaitd::daemon::{Activated, Config, ConfigError, Hangup, Http, Plan, Requests, SourceSpec, Stop, run};
+use gaitd::publish::Format;
 use gaitd::sense::{Clock, MonotonicClock, Pace};
 
 use super::control::ControlArguments;
@@ -54,6 +53,12 @@ pub(super) struct Arguments {
     /// Append the decisions to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Serve metrics, status and the dashboard on this address [default: 127.0.0.1:4248]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true)]
+    http: Option<Option<SocketAddr>>,
+    /// Local socket for `gaitd ctl` [default: control.sock in the service's runtime directory, if there is one]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// Where profiles and what was learned are kept [default: the state directory]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -80,16 +85,23 @@ enum FormatFlag {
     Text,
     /// One JSON object per line
     Ndjson,
+    /// Not at all: the HTTP interface is enough
+    None,
 }
 
 impl Arguments {
     /// The configuration file, where there is one, with the flags' say.
-    fn config(&self) -> anyhow::Result<Config> {
+    fn config(&self) -> Result<Config, ConfigError> {
         let mut config = match &self.config {
             Some(path) => Config::read(path)?,
             None => Config::default(),
         };
-        let Self { models, cpus, output, state, .. } = self;
+        let Self { models, cpus, output, state, socket, .. } = self;
+        config.socket = socket.clone().or(config.socket);
+        if let Some(listen) = self.http {
+            let http = config.http.get_or_insert_with(Http::default);
+            http.listen = listen.unwrap_or(http.listen);
+        }
         config.models = models.clone().or(config.models);
         config.state = state.clone().or(config.state);
         config.output.path = output.clone().or(config.output.path);
@@ -105,6 +117,7 @@ impl Arguments {
                 FormatFlag::Auto => Format::Auto,
                 FormatFlag::Text => Format::Text,
                 FormatFlag::Ndjson => Format::Ndjson,
+                FormatFlag::None => Format::None,
             };
         }
         self.set_source(&mut config.source)?;
@@ -112,12 +125,12 @@ impl Arguments {
         Ok(config)
     }
 
-    fn set_source(&self, source: &mut SourceSpec) -> anyhow::Result<()> {
+    fn set_source(&self, source: &mut SourceSpec) -> Result<(), ConfigError> {
         match self.source.as_deref() {
             None => {}
             Some("wearer") => *source = SourceSpec::default(),
             Some("-" | "stdin") => *source = SourceSpec::Stdin { pace: Pace::Live },
-            Some(path) => *source = SourceSpec::File { path: path.into(), pace: Pace::Realtime },
+            Some(path) => *source = SourceSpec::File { path: path.into(), pace: Pace::Realtime, on_failure: None },
         }
         if let Some(pace) = self.pace {
             source.set_pace(match pace {
@@ -128,8 +141,8 @@ impl Arguments {
         }
         if self.seconds.is_some() || self.seed.is_some() {
             let SourceSpec::Wearer { seconds, seed, .. } = source else {
-                anyhow::bail!(gaitd::daemon::ConfigError::OutOfRange(vec![
-                    "--seconds and --seed are for the simulated wearer; the source is another".to_owned()
+                return Err(ConfigError::OutOfRange(vec![
+                    "--seconds and --seed are for the simulated wearer; the source is another".to_owned(),
                 ]));
             };
             *seed = self.seed.unwrap_or(*seed);
@@ -141,51 +154,19 @@ impl Arguments {
     }
 }
 
-pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    // first of all: no other thread may run yet
+    let activated = Activated::take();
     let config = arguments.config()?;
     let stop = Stop::default();
-    stop.on_signals().context("cannot watch for signals")?;
+    // on a terminal, a hang-up is the user's going away; elsewhere it is how daemons are asked to reload
+    let terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
+    let hangup = if terminal { Hangup::Stop } else { Hangup::Reload };
+    let requests = Requests::watch(&stop, hangup).context("cannot watch for signals")?;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-
-    let mut ladder = super::model::load(&super::model::store(config.models.as_deref()))?;
-    let manifest = ladder.manifest().clone();
-    // opened before the ladder is measured, so that a wrong path is told at once
-    let opened = config.source.open(&manifest.stream_format(), &clock)?;
-    let (output, terminal) = open_output(&config)?;
-    let profile = super::model::profile(&mut ladder, &config.state_directory(), &clock)?;
-    let lossless = config.source.pace() == Pace::Fast;
-    let memory = Memory::new(&ProfileKey::new(&ladder, &cpu_name()), &config.state_directory());
-    let control = &config.control;
-    let reserve = PublishReserve::default();
-    let engine = Engine::new(ladder, &profile, control.settings(), reserve.clone())?;
-    let context = Context::new(
-        &manifest,
-        opened.name,
-        opened.truth.is_some(),
-        control.policy.name().to_owned(),
-        control.budget(),
-    );
-    let plan = Plan {
-        source: opened.source,
-        lossless,
-        truth: opened.truth,
-        intake: manifest.intake()?,
-        engine,
-        // inferences straight after each other teach nothing about a sensor's
-        memory: (!lossless).then_some(memory),
-        reserve,
-        probe: Box::new(SystemProbe::new(&config.cpus)),
-        context,
-        text: match config.output.format {
-            Format::Auto => terminal,
-            Format::Text => true,
-            Format::Ndjson => false,
-        },
-        output,
-        cpus: config.cpus,
-        clock,
-    };
-    let ending = run(plan, &stop)?;
+    let reconfigure = Box::new(move || arguments.config());
+    let plan = Plan::new(config, Some(reconfigure), activated, clock, stop).map_err(super::exit::inside)?;
+    let ending = run(plan, &requests)?;
     if let Some(error) = ending.source {
         return Err(error.into());
     }
@@ -193,14 +174,4 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         Some(error) => Err(error).context("decisions were lost because the output could not be written"),
         None => Ok(()),
     }
-}
-
-/// The output, unbuffered, and whether it is a terminal.
-fn open_output(config: &Config) -> anyhow::Result<(Box<dyn Write + Send>, bool)> {
-    let Some(path) = &config.output.path else {
-        // standard output is line-buffered, and whole lines are written
-        return Ok((Box::new(std::io::stdout()), std::io::stdout().is_terminal()));
-    };
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-    Ok((Box::new(file.with_context(|| format!("cannot write to {}", path.display()))?), false))
 }

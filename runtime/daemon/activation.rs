@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
-use rustix::net::sockopt::socket_acceptconn;
 
 /// More sockets than anybody would hand over: a number beyond it is a mistake, not a reason to allocate a table of it.
 const MOST: u32 = 64;
@@ -62,12 +61,12 @@ impl Activated {
     fn sort(&mut self, files: &mut ListenFd, place: usize) -> io::Result<()> {
         // a file of the wrong kind is left where it is, and so may be asked for as another kind
         if let Ok(Some(listener)) = files.take_tcp_listener(place) {
-            if !socket_acceptconn(&listener)? {
+            if !listens(&listener)? {
                 return Err(io::Error::other("it is a TCP connection"));
             }
             self.tcp.push(listener);
         } else if let Some(listener) = files.take_unix_listener(place)? {
-            if !socket_acceptconn(&listener)? {
+            if !listens(&listener)? {
                 return Err(io::Error::other("it is a Unix connection"));
             }
             self.unix.push(listener);
@@ -76,7 +75,20 @@ impl Activated {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+/// Whether `socket` is one that listens, rather than a connection (a socket unit with `Accept=yes` hands over those).
+#[cfg(target_os = "linux")]
+fn listens(socket: &impl std::os::fd::AsFd) -> io::Result<bool> {
+    Ok(rustix::net::sockopt::socket_acceptconn(socket)?)
+}
+
+/// Not every system tells; there, the first attempt to accept a connection will.
+#[cfg(not(target_os = "linux"))]
+fn listens(_socket: &impl std::os::fd::AsFd) -> io::Result<bool> {
+    Ok(true)
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpStream, UdpSocket};

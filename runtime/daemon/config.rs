@@ -1,5 +1,6 @@
 //! The daemon's configuration file (JSON), its defaults and its checks. Every tunable is documented here.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,6 +33,31 @@ pub struct Config {
     /// Where profiles, and what was learned of them, are kept; the user's or the service's state directory where none is
     /// given.
     pub state: Option<PathBuf>,
+    /// The HTTP interface; none where it is left out.
+    pub http: Option<Http>,
+    /// The local control socket, which `gaitd ctl` talks to. A relative path starts at the configuration file; where
+    /// none is given, `control.sock` in the service's runtime directory, if it has one.
+    pub socket: Option<PathBuf>,
+}
+
+/// The HTTP interface: metrics, status, dashboard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Address and port to listen on; 127.0.0.1:4248 by default, which only this machine reaches.
+    pub listen: SocketAddr,
+    /// A file whose first line a caller must show to change anything; `token` among the service's credentials where
+    /// none is given. Without either, nobody may. A relative path starts at the configuration file.
+    pub token_file: Option<PathBuf>,
+    /// Names by which the daemon may be addressed beside `localhost` and its address: that of a reverse proxy, say.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        // on a telephone's keypad, 4248 spells "gait"
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 4248)), token_file: None, hosts: Vec::new() }
+    }
 }
 
 /// Where the samples come from.
@@ -57,6 +83,10 @@ pub enum SourceSpec {
         /// `realtime` (the default) or `fast`.
         #[serde(default)]
         pace: Pace,
+        /// What to do when the file is missing, fails or, if it is a pipe or a device, ends: `retry` (the default where
+        /// the pace is `live`) or `exit`.
+        #[serde(default)]
+        on_failure: Option<OnFailure>,
     },
     /// Standard input, in the same forms.
     Stdin {
@@ -64,6 +94,16 @@ pub enum SourceSpec {
         #[serde(default = "live")]
         pace: Pace,
     },
+}
+
+/// What to do about a source that is missing or fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// Try again, less and less often; the status tells.
+    Retry,
+    /// End the run.
+    Exit,
 }
 
 fn live() -> Pace {
@@ -82,6 +122,18 @@ impl SourceSpec {
     pub fn pace(&self) -> Pace {
         match self {
             Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace } => *pace,
+        }
+    }
+
+    /// Whether a source that is missing or fails is tried again.
+    #[must_use]
+    pub fn retries(&self) -> bool {
+        match self {
+            Self::File { pace, on_failure, .. } => {
+                on_failure.unwrap_or(if *pace == Pace::Live { OnFailure::Retry } else { OnFailure::Exit })
+                    == OnFailure::Retry
+            }
+            Self::Wearer { .. } | Self::Stdin { .. } => false,
         }
     }
 
@@ -160,7 +212,8 @@ impl Control {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Output {
-    /// How they are written: `auto` (the default: readable lines on a terminal, NDJSON elsewhere), `text`, `ndjson`.
+    /// How they are written: `auto` (the default: readable lines on a terminal, NDJSON elsewhere), `text`, `ndjson`,
+    /// or `none` where the HTTP interface is enough.
     pub format: Format,
     /// A file to which they are appended; standard output where none is given. A relative path starts at the
     /// configuration file.
@@ -224,7 +277,9 @@ impl Config {
             SourceSpec::File { path, .. } => Some(path),
             SourceSpec::Wearer { .. } | SourceSpec::Stdin { .. } => None,
         };
-        let paths = [self.models.as_mut(), self.output.path.as_mut(), self.state.as_mut(), source];
+        let token = self.http.as_mut().and_then(|http| http.token_file.as_mut());
+        let paths =
+            [self.models.as_mut(), self.output.path.as_mut(), self.state.as_mut(), self.socket.as_mut(), source, token];
         for path in paths.into_iter().flatten() {
             // joining keeps an absolute path as it is
             *path = directory.join(&*path);
@@ -255,20 +310,67 @@ impl Config {
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::OutOfRange(problems)) }
     }
 
+    /// The local control socket, if there is to be one.
+    #[must_use]
+    pub fn control_socket(&self) -> Option<PathBuf> {
+        let service = || first_directory("RUNTIME_DIRECTORY").map(|directory| directory.join("control.sock"));
+        self.socket.clone().or_else(service)
+    }
+
     /// The directory in which profiles are kept: the configured one, systemd's or the user's.
     #[must_use]
     pub fn state_directory(&self) -> PathBuf {
         if let Some(state) = &self.state {
             return state.clone();
         }
-        let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        // systemd may name several directories, separated by colons; the first is the service's own
-        let service = from("STATE_DIRECTORY").and_then(|list| std::env::split_paths(&list).next());
-        service
-            .or_else(|| from("XDG_STATE_HOME").map(|home| home.join("gaitd")))
-            .or_else(|| from("HOME").map(|home| home.join(".local/state/gaitd")))
+        first_directory("STATE_DIRECTORY")
+            .or_else(|| environment("XDG_STATE_HOME").map(|home| home.join("gaitd")))
+            .or_else(|| environment("HOME").map(|home| home.join(".local/state/gaitd")))
             .unwrap_or_else(|| PathBuf::from("/var/lib/gaitd"))
     }
+}
+
+impl Http {
+    /// The token that a caller must show to change anything, if there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds none.
+    pub fn token(&self) -> Result<Option<String>, ConfigError> {
+        let credential = || environment("CREDENTIALS_DIRECTORY").map(|directory| directory.join("token"));
+        let path = match &self.token_file {
+            Some(path) => path.clone(),
+            // a service without such a credential has none, and that is all right
+            None => match credential().filter(|path| path.exists()) {
+                Some(path) => path,
+                None => return Ok(None),
+            },
+        };
+        let unusable = |problem: String| {
+            let path = path.display();
+            ConfigError::OutOfRange(vec![format!(
+                "http.token_file: {path} {problem}; make one with `head -c 24 /dev/urandom | base64 > {path}`"
+            )])
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        let token = text.lines().next().unwrap_or_default().trim();
+        if token.len() < SHORTEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(unusable(format!("holds no token of {SHORTEST_TOKEN} or more letters, digits and signs")));
+        }
+        Ok(Some(token.to_owned()))
+    }
+}
+
+/// Fewer characters could be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
+/// What the environment says of a path.
+fn environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The service's own directory: systemd may name several, separated by colons, and the first is the service's own.
+fn first_directory(name: &str) -> Option<PathBuf> {
+    environment(name).and_then(|list| std::env::split_paths(&list).next())
 }
 
 #[cfg(test)]

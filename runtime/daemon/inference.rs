@@ -1,90 +1,156 @@
 //! The engine's thread: takes the newest window, decides it, hands the decision on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::faults::Repeated;
+use super::live::Live;
 use super::memory::Copying;
-use super::publishing::Outbox;
+use super::outbox::Lane;
 use super::signals::LatestSignals;
 use super::stop::Stop;
 use crate::engine::{Decision, Engine};
 use crate::sense::Clock;
 use crate::window::Window;
 
+/// How often a thread that has nothing to do shows that it could.
+pub(super) const PULSE: Duration = Duration::from_secs(1);
+
+/// What the thread works with, and another one takes over.
+pub(super) struct Deciding {
+    pub(super) engine: Engine,
+    /// Where what is learned is kept.
+    pub(super) copying: Option<Copying>,
+    /// What is learned is of the same ladder, profile and processor as before.
+    pub(super) goes_on: bool,
+}
+
+/// The other end of an engine's exchange.
+pub(super) struct Exchange {
+    /// The next one.
+    pub(super) next: Receiver<Deciding>,
+    /// For the one before.
+    pub(super) before: Sender<Deciding>,
+}
+
 pub(super) struct Inference {
-    engine: Engine,
+    deciding: Deciding,
+    exchange: Exchange,
     signals: LatestSignals,
     clock: Arc<dyn Clock>,
-    outbox: Outbox,
-    /// Where what is learned is kept.
-    copying: Option<Copying>,
-    decided: u64,
-    failed: u64,
+    lanes: Vec<Lane>,
+    decision: Decision,
+    /// The configuration of the decision before.
+    last: Option<(usize, u64)>,
+    live: Arc<Live>,
     faults: Repeated,
     stop: Stop,
 }
 
 impl Inference {
     pub(super) fn new(
-        engine: Engine,
+        deciding: Deciding,
+        exchange: Exchange,
         signals: LatestSignals,
         clock: Arc<dyn Clock>,
-        outbox: Outbox,
-        copying: Option<Copying>,
+        lanes: Vec<Lane>,
+        live: Arc<Live>,
         stop: Stop,
     ) -> Self {
-        Self { engine, signals, clock, outbox, copying, decided: 0, failed: 0, faults: Repeated::default(), stop }
+        let decision = Decision::empty(deciding.engine.ladder().manifest());
+        Self {
+            deciding,
+            exchange,
+            signals,
+            clock,
+            lanes,
+            decision,
+            last: None,
+            live,
+            faults: Repeated::default(),
+            stop,
+        }
     }
 
-    /// Decides windows until their sender is gone, or, once `halted` is disconnected, until none waits. Returns how
-    /// many were decided and how many failed.
+    /// Decides windows until their sender is gone, or, once `halted` is disconnected, until none waits.
     pub(super) fn follow(
         mut self,
         windows: &Receiver<Box<Window>>,
         spare: &Sender<Box<Window>>,
-        recycled: &Receiver<Box<Decision>>,
         halted: &Receiver<()>,
-    ) -> (u64, u64) {
+    ) {
         loop {
             let window = select! {
                 recv(windows) -> window => window.ok(),
                 recv(halted) -> _ => windows.try_recv().ok(),
+                recv(self.exchange.next) -> next => {
+                    match next {
+                        Ok(next) => self.exchange_for(next),
+                        Err(_) => self.exchange.next = never(),
+                    }
+                    continue;
+                }
+                default(PULSE) => {
+                    self.live.heartbeat.beat(self.clock.now());
+                    continue;
+                }
             };
             let Some(window) = window else { break };
-            if !self.decide(&window, recycled) {
+            if !self.decide(&window) {
                 break;
             }
+            self.live.heartbeat.beat(self.clock.now());
             // full or gone only when the run is over
             let _ = spare.try_send(window);
         }
-        if let Some(copying) = &self.copying {
-            copying.ended(&self.engine);
+        if let Some(copying) = &self.deciding.copying {
+            copying.ended(&self.deciding.engine);
         }
-        (self.decided, self.failed)
+    }
+
+    /// Goes on with another engine, between two windows.
+    fn exchange_for(&mut self, mut next: Deciding) {
+        if next.goes_on {
+            next.engine.succeed(&self.deciding.engine);
+        }
+        let before = std::mem::replace(&mut self.deciding, next);
+        if let Some(copying) = &before.copying {
+            copying.ended(&before.engine);
+        }
+        // whoever asked for it waits, and frees what is no longer needed
+        let _ = self.exchange.before.send(before);
     }
 
     /// Decides one window; false when nobody is left to publish it.
-    fn decide(&mut self, window: &Window, recycled: &Receiver<Box<Decision>>) -> bool {
-        let Ok(mut decision) = recycled.recv() else { return false };
+    fn decide(&mut self, window: &Window) -> bool {
         let signals = self.signals.get(self.clock.now());
-        match self.engine.decide(window, signals, self.clock.as_ref(), &mut decision) {
+        let Deciding { engine, copying, .. } = &mut self.deciding;
+        match engine.decide(window, signals, self.clock.as_ref(), &mut self.decision) {
             Ok(()) => {
-                self.decided += 1;
-                let wanted = self.outbox.send(decision);
+                self.live.decided.count();
+                let mut wanted = true;
+                for lane in &mut self.lanes {
+                    wanted &= lane.send(&self.decision);
+                }
                 // after the decision is on its way
-                if let Some(copying) = &mut self.copying {
-                    copying.decided(&self.engine);
+                if let Some(copying) = copying {
+                    copying.decided(engine);
+                }
+                let configuration = self.decision.configuration();
+                let now = (configuration.resolution, configuration.width.to_bits());
+                if self.last.replace(now).is_some_and(|last| last != now) {
+                    self.live.switches.count();
                 }
                 wanted
             }
             Err(error) => {
-                self.failed += 1;
+                self.live.failed.count();
                 if let Some(count) = self.faults.occurred(self.clock.now()) {
                     log::error!("window {}: {error} ({count} so far); it stays without a decision", window.index);
                 }
-                self.outbox.give_back(decision)
+                true
             }
         }
     }

@@ -6,24 +6,36 @@
 //! counted as dropped; a source that can wait (a recording read as fast as possible) waits instead.
 
 mod activation;
+mod audience;
+mod compare;
 mod config;
 mod faults;
 mod inference;
+mod live;
 mod memory;
 mod notify;
+mod operations;
+mod outbox;
+mod persistent;
+mod prepare;
 mod publishing;
+mod requests;
 mod run;
 mod sensing;
+mod service;
 mod signals;
 mod source;
 mod stop;
 
 pub use activation::Activated;
-pub use config::{Config, ConfigError, Control, Output, SourceSpec};
+pub use config::{Config, ConfigError, Control, Http, OnFailure, Output, SourceSpec};
 pub use memory::{Memory, MemoryError};
 pub use notify::{Heartbeat, Notifier};
+pub use operations::Reconfigure;
+pub use prepare::{StartError, kept_or_measured};
+pub use requests::{Hangup, Requests};
 pub use run::{DaemonError, Ending, Plan, run};
 pub(crate) use signals::{LatestSignals, Sampling};
 pub use signals::{SystemProbe, cpu_name};
-pub use source::{OpenError, Opened};
+pub use source::OpenError;
 pub use stop::Stop;

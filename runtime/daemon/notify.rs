@@ -99,7 +99,8 @@ impl Heartbeat {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::unix::net::UnixDatagram;
     use std::process::{Command, Output};

@@ -1,57 +1,43 @@
 //! The publishing thread: writes decisions and keeps the account of them.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, never, select};
 
+use super::audience::Audience;
 use super::faults::Repeated;
+use super::live::{Live, lock};
+use super::outbox::Inbox;
 use super::stop::Stop;
 use crate::engine::{Decision, PublishReserve};
+use crate::publish::api::OutputState;
 use crate::publish::{Account, Context, LineWriter, Recognised, Sink, SinkFault, Summary};
 use crate::sense::Clock;
 use crate::sense::wearer::Truth;
 
-/// The way of a decision from the engine to the publisher. The engine is never blocked by a slow output: the oldest
-/// waiting decision is lost instead, unless the source can wait.
-pub(super) struct Outbox {
-    queue: Sender<Box<Decision>>,
-    overtaken: Option<Receiver<Box<Decision>>>,
-    spare: Sender<Box<Decision>>,
+/// Where decisions go, and in which form.
+pub(super) struct Destination {
+    /// Where the lines go; nowhere where there is none.
+    pub(super) output: Option<Box<dyn Write + Send>>,
+    /// Write readable lines; NDJSON otherwise.
+    pub(super) text: bool,
+    /// What all lines have in common.
+    pub(super) context: Context,
 }
 
-impl Outbox {
-    /// Sends into `queue`; where `overtaken` (its other end) is given, the oldest decision makes room and goes back
-    /// to `spare`.
-    pub(super) fn new(
-        queue: Sender<Box<Decision>>,
-        overtaken: Option<Receiver<Box<Decision>>>,
-        spare: Sender<Box<Decision>>,
-    ) -> Self {
-        Self { queue, overtaken, spare }
+/// A destination that is to take the place of the present one; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Successor(Arc<Mutex<Option<Destination>>>);
+
+impl Successor {
+    /// Lays one ready, or takes it away again.
+    pub(super) fn set(&self, next: Option<Destination>) {
+        *lock(&self.0) = next;
     }
 
-    /// Sends a decision; false when the publisher is gone.
-    pub(super) fn send(&self, decision: Box<Decision>) -> bool {
-        let Some(overtaken) = &self.overtaken else {
-            return self.queue.send(decision).is_ok();
-        };
-        match self.queue.try_send(decision) {
-            Ok(()) => true,
-            Err(TrySendError::Disconnected(_)) => false,
-            Err(TrySendError::Full(decision)) => {
-                if let Ok(oldest) = overtaken.try_recv() {
-                    self.give_back(oldest);
-                }
-                // the engine is the only sender, so there is room now
-                self.queue.try_send(decision).is_ok()
-            }
-        }
-    }
-
-    /// Returns an unused buffer.
-    pub(super) fn give_back(&self, decision: Box<Decision>) -> bool {
-        self.spare.try_send(decision).is_ok()
+    fn take(&self) -> Option<Destination> {
+        lock(&self.0).take()
     }
 }
 
@@ -59,57 +45,98 @@ pub(super) struct Publishing {
     context: Context,
     account: Account,
     lines: LineWriter,
-    sink: Sink,
+    sink: Option<Sink>,
     closed: bool,
     truth: Option<Truth>,
     steady: Recognised,
     reserve: PublishReserve,
     clock: Arc<dyn Clock>,
+    live: Arc<Live>,
+    audience: Option<Arc<dyn Audience>>,
+    successor: Successor,
     faults: Repeated,
     error: Option<std::io::Error>,
     stop: Stop,
 }
 
 impl Publishing {
+    #[expect(clippy::too_many_arguments, reason = "made in one place, where each has a name")]
     pub(super) fn new(
-        context: Context,
-        text: bool,
-        output: Box<dyn Write + Send>,
+        destination: Destination,
+        successor: Successor,
         truth: Option<Truth>,
         reserve: PublishReserve,
         clock: Arc<dyn Clock>,
+        live: Arc<Live>,
+        audience: Option<Arc<dyn Audience>>,
         stop: Stop,
     ) -> Self {
+        let Destination { output, text, context } = destination;
         Self {
             account: Account::new(&context),
             lines: LineWriter::new(context.clone(), text),
             context,
-            sink: Sink::new(output),
+            sink: output.map(Sink::new),
             closed: false,
             truth,
             steady: Recognised::default(),
             reserve,
             clock,
+            live,
+            audience,
+            successor,
             faults: Repeated::default(),
             error: None,
             stop,
         }
     }
 
-    /// Writes decisions until their sender is gone.
-    pub(super) fn follow(mut self, decisions: &Receiver<Box<Decision>>, spare: &Sender<Box<Decision>>) -> Self {
+    /// Writes decisions until their sender is gone. `succeed` tells when the successor is to be taken at once.
+    pub(super) fn follow(mut self, inbox: &Inbox, succeed: &Receiver<()>) -> Self {
         // a panic in here must end the run, not leave it deciding for nobody
         let _stop_when_done = StopOnDrop(self.stop.clone());
-        if let Ok(greeting) = self.lines.greeting() {
-            let outcome = self.sink.write(greeting);
-            self.note(outcome);
-        }
-        while let Ok(decision) = decisions.recv() {
-            self.publish(&decision);
-            // full or gone only when the run is over
-            let _ = spare.try_send(decision);
+        self.greet();
+        let mut succeed = succeed.clone();
+        loop {
+            select! {
+                recv(inbox.decisions()) -> decision => {
+                    let Ok(decision) = decision else { break };
+                    // the first one of another ladder may come before the word that there is one
+                    if !Arc::ptr_eq(&decision.manifest, &self.context.manifest) {
+                        self.succeed();
+                    }
+                    self.publish(&decision);
+                    inbox.give_back(decision);
+                }
+                recv(succeed) -> told => match told {
+                    Ok(()) => self.succeed(),
+                    Err(_) => succeed = never(),
+                }
+            }
         }
         self
+    }
+
+    /// Takes the successor of the destination, if there is one.
+    fn succeed(&mut self) {
+        let Some(Destination { output, text, context }) = self.successor.take() else { return };
+        self.lines.change(context.clone(), text);
+        self.context = context;
+        self.sink = output.map(Sink::new);
+        self.error = None;
+        let state = if self.sink.is_some() { OutputState::Writing } else { OutputState::None };
+        let mut output = self.live.output();
+        (output.state, output.detail) = (state, None);
+        drop(output);
+        self.greet();
+    }
+
+    fn greet(&mut self) {
+        let outcome = match (self.lines.greeting(), &mut self.sink) {
+            (Ok(greeting), Some(sink)) => sink.write(greeting),
+            _ => return,
+        };
+        self.note(outcome);
     }
 
     fn publish(&mut self, decision: &Decision) {
@@ -120,32 +147,54 @@ impl Publishing {
             self.steady.right += u64::from(activity.name() == decision.label());
         }
         if self.closed {
+            self.live.lost.count();
             return;
         }
-        let outcome = match self.lines.decision(decision, self.clock.now()) {
-            Ok(line) => self.sink.write(line),
-            Err(error) => Err(SinkFault::Lost(error)),
+        let outcome = match &mut self.sink {
+            None => Ok(()),
+            Some(sink) => match self.lines.decision(decision, self.clock.now()) {
+                Ok(line) => sink.write(line),
+                Err(error) => Err(SinkFault::Lost(error)),
+            },
         };
         if self.note(outcome) {
             let now = self.clock.now();
-            self.account.published(decision, now);
+            self.live.published.count();
+            if self.account.published(decision, now) {
+                self.live.misses.count();
+            }
             self.reserve.observe(now.saturating_sub(decision.decided));
+            if let Some(audience) = &self.audience {
+                audience.published(decision, now);
+            }
+        } else {
+            self.live.lost.count();
         }
     }
 
     /// Notes what became of a line; true when it was written.
     fn note(&mut self, outcome: Result<(), SinkFault>) -> bool {
         match outcome {
-            Ok(()) => return true,
+            Ok(()) => {
+                if self.error.take().is_some() {
+                    log::info!("the output can be written again");
+                    let mut output = self.live.output();
+                    (output.state, output.detail) = (OutputState::Writing, None);
+                }
+                return true;
+            }
             Err(SinkFault::Closed) => {
                 log::info!("the reader of the output has closed it; stopping");
                 self.closed = true;
                 self.stop.ask();
             }
             Err(SinkFault::Lost(error)) => {
+                let problem = format!("the output cannot be written: {error}");
                 if let Some(count) = self.faults.occurred(self.clock.now()) {
-                    log::error!("the output cannot be written: {error}; {count} decisions lost so far, still trying");
+                    log::error!("{problem}; {count} decisions lost so far, still trying");
                 }
+                let mut output = self.live.output();
+                (output.state, output.detail) = (OutputState::Failing, Some(problem));
                 self.error = Some(error);
             }
         }
@@ -164,14 +213,14 @@ impl Publishing {
         if self.closed {
             return;
         }
-        let outcome = match self.lines.summary(summary) {
-            Ok(lines) => self.sink.write(lines),
-            Err(error) => Err(SinkFault::Lost(error)),
+        let outcome = match (self.lines.summary(summary), &mut self.sink) {
+            (Ok(lines), Some(sink)) => sink.write(lines),
+            _ => return,
         };
         self.note(outcome);
     }
 
-    /// The last error of an output that lost decisions.
+    /// The last error of an output that still loses decisions.
     pub(super) fn into_error(self) -> Option<std::io::Error> {
         self.error
     }

@@ -1,27 +1,35 @@
 //! One run: from a source to published decisions, until the stream ends or somebody asks to stop.
 
-use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, select, tick};
 
-use super::inference::Inference;
-use super::memory::{self, Keeping, Memory};
-use super::publishing::{Outbox, Publishing};
-use super::sensing::{Sensed, Sensing};
-use super::signals::{LatestSignals, Sampling};
+use super::activation::Activated;
+use super::audience::Showing;
+use super::config::{Config, SourceSpec};
+use super::inference::{Deciding, Exchange, Inference};
+use super::live::Live;
+use super::memory;
+use super::notify::Notifier;
+use super::operations::{InForce, Operations, Reconfigure, Ways, run_name, token};
+use super::outbox::lane;
+use super::persistent::PersistentSource;
+use super::prepare::{self, Prepared, StartError};
+use super::publishing::{Destination, Publishing, Successor};
+use super::requests::Requests;
+use super::sensing::{Sensing, Windows};
+use super::service::Service;
+use super::signals::{LatestSignals, Sampling, SystemProbe};
+use super::source::Opened;
 use super::stop::Stop;
-use crate::control::SignalProbe;
-use crate::engine::{Decision, Engine, PublishReserve};
-use crate::publish::{Context, Summary};
+use crate::engine::{Decision, PublishReserve};
+use crate::publish::Summary;
+use crate::publish::api::{Operator, OutputState, OutputView};
 use crate::sense::wearer::Truth;
-use crate::sense::{Clock, SenseError, Source};
+use crate::sense::{Clock, Pace, SenseError, Source};
 use crate::window::{Intake, Window};
-
-/// Decisions that may wait for a slow output before the oldest one is lost.
-const OUTPUT_QUEUE: usize = 64;
 
 /// Window buffers: one in the engine's hands, one waiting for it, one being filled.
 const WINDOWS: usize = 3;
@@ -29,35 +37,29 @@ const WINDOWS: usize = 3;
 /// How long a run that was asked to stop waits for a source that is still waiting for a sample.
 const SOURCE_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Everything that one run is made of.
+/// How often the service manager hears how the run goes, where it asks for no shorter interval.
+const REPORTS: Duration = Duration::from_secs(10);
+
+/// Everything that one run is made of, ready to go.
 pub struct Plan {
-    /// Where the samples come from.
-    pub source: Box<dyn Source>,
-    /// The source can wait: no window is dropped, the source is held back instead.
-    pub lossless: bool,
-    /// What the wearer really does, where that is known.
-    pub truth: Option<Truth>,
+    config: Config,
+    activated: Activated,
+    reconfigure: Option<Reconfigure>,
+    prepared: Prepared,
     /// From samples to windows.
-    pub intake: Intake,
-    /// From windows to decisions.
-    pub engine: Engine,
-    /// Where what the policy learns of this device is kept, if anywhere: it must come from windows that were paced as a
-    /// sensor paces them, for inferences straight after each other take another time.
-    pub memory: Option<Memory>,
-    /// The reserve that `engine` sets aside for publishing.
-    pub reserve: PublishReserve,
-    /// Reads the signals of load.
-    pub probe: Box<dyn SignalProbe>,
-    /// What all lines have in common.
-    pub context: Context,
-    /// Write readable lines; NDJSON otherwise.
-    pub text: bool,
-    /// Where the lines go.
-    pub output: Box<dyn Write + Send>,
-    /// Processors to pin the threads to, as in the configuration.
-    pub cpus: Vec<usize>,
+    intake: Intake,
+    /// Where the samples come from.
+    source: Box<dyn Source>,
+    /// What the wearer really does, where that is known.
+    truth: Option<Truth>,
+    destination: Destination,
+    token: Option<String>,
+    live: Arc<Live>,
+    /// The reserve that the engine sets aside for publishing.
+    reserve: PublishReserve,
     /// The clock of everything above.
-    pub clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
+    stop: Stop,
 }
 
 /// Why a run could not go on.
@@ -81,108 +83,255 @@ pub struct Ending {
     pub summary: Summary,
     /// What the source reported, if it failed.
     pub source: Option<SenseError>,
-    /// The last write error of an output that lost decisions.
+    /// The last write error of an output that was losing decisions at the end.
     pub output: Option<std::io::Error>,
 }
 
-/// Runs `plan` until its source ends or `stop` is asked.
+impl Plan {
+    /// Gets everything ready that `config` names: the ladder is loaded, verified, warmed up and measured, the source
+    /// (unless it may be missing) and the output are open. With `reconfigure`, which gives the configuration as it
+    /// stands then, the run can reload it. `activated` are the sockets that came with the process. A `stop` that is
+    /// asked ends the run.
+    ///
+    /// # Errors
+    /// What is missing or wrong.
+    pub fn new(
+        config: Config,
+        reconfigure: Option<Reconfigure>,
+        activated: Activated,
+        clock: Arc<dyn Clock>,
+        stop: Stop,
+    ) -> Result<Self, StartError> {
+        config.check()?;
+        let token = token(&config)?;
+        let manifest = prepare::manifest(&config)?;
+        let format = manifest.stream_format();
+        let live = Arc::new(Live::new(clock.now(), OutputView { state: OutputState::None, detail: None }));
+        // opened before the ladder is measured, so that a wrong path is told at once
+        let Opened { source, truth } = match &config.source {
+            SourceSpec::File { path, pace, .. } if config.source.retries() => Opened {
+                source: Box::new(PersistentSource::new(
+                    path,
+                    *pace,
+                    format,
+                    Arc::clone(&clock),
+                    stop.clone(),
+                    live.source.clone(),
+                )),
+                truth: None,
+            },
+            source => source.open(&format, &clock)?,
+        };
+        let intake = manifest.intake()?;
+        let reserve = PublishReserve::default();
+        // likewise
+        prepare::open_output(&config)?;
+        let prepared = prepare::prepare(&config, reserve.clone(), &clock)?;
+        let destination = prepare::destination(&config, &prepared.engine)?;
+        if destination.output.is_some() {
+            live.output().state = OutputState::Writing;
+        }
+        Ok(Self {
+            config,
+            activated,
+            reconfigure,
+            prepared,
+            intake,
+            source,
+            truth,
+            destination,
+            token,
+            live,
+            reserve,
+            clock,
+            stop,
+        })
+    }
+}
+
+/// Runs `plan` until its source ends or it is asked to stop; `requests` ask for reloads.
 ///
 /// # Errors
 /// When a thread or a pipe between threads cannot be made, or a thread panicked. A failing source or output is told in
 /// the [`Ending`], with the account of what was done before.
-pub fn run(plan: Plan, stop: &Stop) -> Result<Ending, DaemonError> {
+pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let Plan {
-        source,
-        lossless,
-        truth,
+        config,
+        activated,
+        reconfigure,
+        prepared: Prepared { mut engine, view, key, memory },
         intake,
-        mut engine,
-        memory,
+        source,
+        truth,
+        destination,
+        token,
+        live,
         reserve,
-        probe,
-        context,
-        text,
-        output,
-        cpus,
         clock,
+        stop,
     } = plan;
-    let (copying, mut keeping) = memory.map(|memory| memory::recall(memory, &mut engine)).unzip();
+    let lossless = config.source.pace() == Pace::Fast;
     let started = clock.now();
-    let task = &engine.ladder().manifest().task;
-    let (engine_cpu, other_cpu) = (cpus.first().copied(), cpus.last().copied());
+    let manifest = Arc::clone(engine.ladder().manifest());
+    let task = &manifest.task;
+    let (engine_cpu, other_cpu) = (config.cpus.first().copied(), config.cpus.last().copied());
+    let (copying, keeping) = memory.map(|memory| memory::recall(memory, &mut engine)).unzip();
+
+    let run = run_name();
+    let service = Service::new(&run, &config, activated, &destination.context);
+    let audience = service.as_ref().map(Service::audience);
 
     let (spare_windows, recycled_windows) = bounded(WINDOWS);
     for _ in 0..WINDOWS {
         let _ = spare_windows.send(Box::new(Window::new(task.channels.len(), task.window)));
     }
-    // beside the queue, one decision in the engine's hands and one in the publisher's
-    let (spare_decisions, recycled_decisions) = bounded(OUTPUT_QUEUE + 2);
-    for _ in 0..OUTPUT_QUEUE + 2 {
-        let _ = spare_decisions.send(Box::new(Decision::empty(engine.ladder().manifest())));
-    }
     let (windows, incoming) = bounded(1);
-    let (decisions, outgoing) = bounded(OUTPUT_QUEUE);
+    let blank = Decision::empty(&manifest);
+    let (output_lane, output_inbox) = lane(&blank, lossless, Some(Arc::clone(&live)));
     let (sensing_goes_on, sensing_over) = bounded(0);
     let (halt_engine, engine_halted) = bounded(0);
+    let (next, next_engine) = bounded(0);
+    let (before, engine_before) = bounded(1);
+    let (succeed, succession) = bounded(1);
     // a pipe, for the signals' thread waits for the kernel too
     let (run_over, running) = std::io::pipe().map_err(DaemonError::Pipe)?;
     let signals = LatestSignals::default();
-    let sensed = Arc::default();
+    let successor = Successor::default();
 
+    let operations = Arc::new(Operations {
+        run,
+        live: Arc::clone(&live),
+        clock: Arc::clone(&clock),
+        signals: Mutex::new(signals.clone()),
+        in_force: Mutex::new(InForce {
+            handle: engine.handle(),
+            manifest: Arc::clone(&manifest),
+            view,
+            key,
+            keeping,
+            token,
+            config,
+        }),
+        changing: Mutex::new(reconfigure),
+        reloads: Mutex::default(),
+        ways: Ways { next, before: engine_before, successor: successor.clone(), succeed },
+        reserve: reserve.clone(),
+        audience: audience.clone(),
+        listeners: service.as_ref().map(Service::listeners),
+        notifier: Notifier::default(),
+    });
+    let service = service.map(|service| service.start(&operations)).transpose().map_err(DaemonError::Thread)?;
+
+    let probe = Box::new(SystemProbe::new(&super::live::lock(&operations.in_force).config.cpus));
     let sampling = Sampling::new(probe, signals.clone(), Arc::clone(&clock));
     let signals_thread = spawn("signals", other_cpu, move || sampling.follow(&run_over))?;
-    let publishing = Publishing::new(context, text, output, truth, reserve, Arc::clone(&clock), stop.clone());
-    let outbox = Outbox::new(decisions, (!lossless).then(|| outgoing.clone()), spare_decisions.clone());
-    let publish_thread = spawn("publish", other_cpu, move || publishing.follow(&outgoing, &spare_decisions))?;
-    let inference = Inference::new(engine, signals, Arc::clone(&clock), outbox, copying, stop.clone());
-    let sensing = Sensing::new(source, intake, Arc::clone(&clock), stop.clone(), Arc::clone(&sensed));
+    let publishing = Publishing::new(
+        destination,
+        successor,
+        truth,
+        reserve,
+        Arc::clone(&clock),
+        Arc::clone(&live),
+        audience.clone(),
+        stop.clone(),
+    );
+    let publish_thread = spawn("publish", other_cpu, move || publishing.follow(&output_inbox, &succession))?;
+    let mut lanes = vec![output_lane];
+    let show_thread = match &audience {
+        None => None,
+        Some(audience) => {
+            let (lane, inbox) = lane(&blank, false, None);
+            lanes.push(lane);
+            let (audience, live, clock) = (Arc::clone(audience), Arc::clone(&live), Arc::clone(&clock));
+            let showing = Showing { audience, live, clock };
+            Some(spawn("show", other_cpu, move || showing.follow(&inbox))?)
+        }
+    };
+    let inference = Inference::new(
+        Deciding { engine, copying, goes_on: false },
+        Exchange { next: next_engine, before },
+        signals,
+        Arc::clone(&clock),
+        lanes,
+        Arc::clone(&live),
+        stop.clone(),
+    );
+    let format = manifest.stream_format();
+    let sensing =
+        Sensing::new(source, intake, Arc::clone(&clock), stop.clone(), Arc::clone(&live), audience.clone(), &format);
     // windows are overtaken only where the source cannot wait
-    let overtaken = (!lossless).then(|| incoming.clone());
-    let engine_thread = spawn("engine", engine_cpu, move || {
-        inference.follow(&incoming, &spare_windows, &recycled_decisions, &engine_halted)
-    })?;
+    let windows =
+        Windows { queue: windows, overtaken: (!lossless).then(|| incoming.clone()), recycled: recycled_windows };
+    let engine_thread =
+        spawn("engine", engine_cpu, move || inference.follow(&incoming, &spare_windows, &engine_halted))?;
     let sense_thread = spawn("sense", other_cpu, move || {
         // disconnects when the thread ends, however it ends
         let _sensing_goes_on = sensing_goes_on;
-        sensing.follow(&windows, overtaken.as_ref(), &recycled_windows)
+        sensing.follow(&windows)
     })?;
 
-    let ended = wait_for_source(&sensing_over, stop, keeping.as_mut());
+    operations.notifier.ready();
+    let ended = watch(&sensing_over, &stop, requests, &operations)?;
+    operations.notifier.stopping();
     drop(halt_engine);
     // a source that still waits for a sample is left alone: the process ends without it
     let source = if ended { join(sense_thread, "sense")? } else { None };
-    let (decided, failed) = join(engine_thread, "engine")?;
+    join(engine_thread, "engine")?;
     let mut published = join(publish_thread, "publish")?;
-    if let Some(keeping) = &mut keeping {
-        keeping.write();
+    if let Some(show_thread) = show_thread {
+        join(show_thread, "show")?;
     }
+    operations.keep_learned();
     drop(running);
     join(signals_thread, "signals")?;
 
     let mut summary = published.summary();
     summary.seconds = clock.now().saturating_sub(started).as_secs_f64();
-    let Sensed { stream, produced, dropped } = sensed.lock().map(|sensed| *sensed).unwrap_or_default();
-    summary.stream = stream;
-    let windows = &mut summary.windows;
-    (windows.produced, windows.dropped, windows.decided, windows.failed) = (produced, dropped, decided, failed);
-    windows.lost = decided.saturating_sub(windows.published);
+    let status = operations.status();
+    (summary.stream, summary.windows, summary.misses) = (status.source.samples, status.windows, status.misses);
     published.write_summary(&summary);
+    if let Some(service) = service {
+        service.stop();
+    }
     Ok(Ending { summary, source, output: published.into_error() })
 }
 
 /// Returns when the source has ended (true) or is still waiting for a sample although it was asked to stop (false).
-/// Until then, keeps what is learned.
-fn wait_for_source(sensing_over: &Receiver<()>, stop: &Stop, mut keeping: Option<&mut Keeping>) -> bool {
-    let due = tick(memory::INTERVAL);
+/// Until then, keeps what is learned, reloads when that is asked for, and tells the service manager how the run goes.
+fn watch(
+    sensing_over: &Receiver<()>,
+    stop: &Stop,
+    requests: &Requests,
+    operations: &Arc<Operations>,
+) -> Result<bool, DaemonError> {
+    let keeping_due = tick(memory::INTERVAL);
+    let watched = Notifier::watchdog_interval();
+    let report_due = tick(watched.unwrap_or(REPORTS).min(REPORTS));
+    let mut told = String::new();
     loop {
         select! {
-            recv(sensing_over) -> _ => return true,
+            recv(sensing_over) -> _ => return Ok(true),
             recv(stop.woken()) -> _ => {
                 let gone = sensing_over.recv_timeout(SOURCE_PATIENCE);
-                return gone == Err(crossbeam_channel::RecvTimeoutError::Disconnected);
+                return Ok(gone == Err(crossbeam_channel::RecvTimeoutError::Disconnected));
             }
-            recv(due) -> _ => if let Some(keeping) = &mut keeping {
-                keeping.write();
+            recv(keeping_due) -> _ => operations.keep_learned(),
+            recv(requests.reloads()) -> _ => {
+                // in a thread of its own: the service manager must go on hearing of a live engine
+                let operations = Arc::clone(operations);
+                // it tells what came of it
+                spawn("reload", None, move || drop(operations.reload_now(true)))?;
+            }
+            recv(report_due) -> _ => {
+                let alive = operations.alive();
+                if alive.alive && watched.is_some() {
+                    operations.notifier.watchdog();
+                }
+                let now = operations.summary_line();
+                if now != told {
+                    operations.notifier.status(&now);
+                    told = now;
+                }
             }
         }
     }

@@ -1,32 +1,34 @@
 //! The sensing thread: reads samples, makes them continuous, conditions them and cuts windows.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
+use super::audience::{Audience, Traces};
 use super::faults::Repeated;
+use super::live::Live;
 use super::stop::Stop;
-use crate::sense::{Clock, Reading, Sample, SenseError, Source, StreamCounts};
+use crate::publish::api::SourceState;
+use crate::sense::{Clock, Reading, Sample, SenseError, Source, StreamFormat};
 use crate::window::{Intake, Window};
-
-/// What the sensing thread has counted so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sensed {
-    /// What became of the samples.
-    pub(super) stream: StreamCounts,
-    /// Complete windows.
-    pub(super) produced: u64,
-    /// Windows overtaken by a newer one.
-    pub(super) dropped: u64,
-}
 
 pub(super) struct Sensing {
     source: Box<dyn Source>,
     intake: Intake,
     clock: Arc<dyn Clock>,
     stop: Stop,
-    sensed: Arc<Mutex<Sensed>>,
+    live: Arc<Live>,
+    traces: Option<Traces>,
     faults: Repeated,
+}
+
+/// Where complete windows go, and their buffers come from.
+pub(super) struct Windows {
+    pub(super) queue: Sender<Box<Window>>,
+    /// The other end of the queue, where a window that still waits is replaced by a newer one; elsewhere the source
+    /// waits.
+    pub(super) overtaken: Option<Receiver<Box<Window>>>,
+    pub(super) recycled: Receiver<Box<Window>>,
 }
 
 impl Sensing {
@@ -35,22 +37,25 @@ impl Sensing {
         intake: Intake,
         clock: Arc<dyn Clock>,
         stop: Stop,
-        sensed: Arc<Mutex<Sensed>>,
+        live: Arc<Live>,
+        audience: Option<Arc<dyn Audience>>,
+        format: &StreamFormat,
     ) -> Self {
-        Self { source, intake, clock, stop, sensed, faults: Repeated::default() }
+        let traces = audience.map(|audience| Traces::new(audience, format.clone()));
+        Self { source, intake, clock, stop, live, traces, faults: Repeated::default() }
     }
 
-    /// Sends windows until the source ends, fails or is asked to stop; returns its failure. Where `overtaken` (the
-    /// other end of `windows`) is given, a window that still waits is replaced by a newer one; elsewhere the source
-    /// waits.
-    pub(super) fn follow(
-        mut self,
-        windows: &Sender<Box<Window>>,
-        overtaken: Option<&Receiver<Box<Window>>>,
-        recycled: &Receiver<Box<Window>>,
-    ) -> Option<SenseError> {
+    /// Sends windows until the source ends, fails or is asked to stop; returns its failure.
+    pub(super) fn follow(mut self, windows: &Windows) -> Option<SenseError> {
+        let failure = self.read_all(windows);
+        self.live.source.set(SourceState::Ended, failure.as_ref().map(ToString::to_string));
+        failure
+    }
+
+    fn read_all(&mut self, windows: &Windows) -> Option<SenseError> {
         let mut sample = Sample { time_s: None, values: vec![0.0; self.intake.channels()] };
         let (mut produced, mut dropped) = (0, 0);
+        let mut latest = None;
         let mut engine_gone = false;
         // buffers that an overtaken window left here
         let mut own_spare: Option<Box<Window>> = None;
@@ -60,25 +65,35 @@ impl Sensing {
                 Ok(reading) => reading,
                 Err(error) => return Some(error),
             };
-            if let Reading::Malformed(text) = &reading
-                && let Some(count) = self.faults.occurred(self.clock.now())
-            {
-                log::warn!("{text} ({count} so far; counted as missing)");
+            let arrived = self.clock.now();
+            match &reading {
+                Reading::Malformed(text) => {
+                    if let Some(count) = self.faults.occurred(arrived) {
+                        log::warn!("{text} ({count} so far; counted as missing)");
+                    }
+                }
+                Reading::Sample => {
+                    latest = Some(arrived);
+                    if let Some(traces) = &mut self.traces {
+                        traces.push(&sample, arrived);
+                    }
+                }
+                Reading::Interrupted | Reading::End => {}
             }
-            let Self { intake, clock, .. } = &mut self;
-            intake.push(&reading, &sample, clock.now(), |ready| {
+            let Self { intake, clock, .. } = self;
+            intake.push(&reading, &sample, arrived, |ready| {
                 produced += 1;
-                let Some(mut window) = own_spare.take().or_else(|| recycled.recv().ok()) else {
+                let Some(mut window) = own_spare.take().or_else(|| windows.recycled.recv().ok()) else {
                     engine_gone = true;
                     return;
                 };
                 ready.fill(&mut window);
                 window.completed = clock.now();
-                let Some(overtaken) = overtaken else {
-                    engine_gone = windows.send(window).is_err();
+                let Some(overtaken) = &windows.overtaken else {
+                    engine_gone = windows.queue.send(window).is_err();
                     return;
                 };
-                match windows.try_send(window) {
+                match windows.queue.try_send(window) {
                     Ok(()) => {}
                     Err(TrySendError::Disconnected(_)) => engine_gone = true,
                     Err(TrySendError::Full(window)) => {
@@ -87,13 +102,13 @@ impl Sensing {
                             dropped += 1;
                         }
                         // this thread is the only sender, so there is room now
-                        engine_gone = windows.try_send(window).is_err();
+                        engine_gone = windows.queue.try_send(window).is_err();
                     }
                 }
             });
-            if let Ok(mut sensed) = self.sensed.lock() {
-                *sensed = Sensed { stream: self.intake.counts(), produced, dropped };
-            }
+            let mut sensed = self.live.sensed();
+            (sensed.stream, sensed.produced, sensed.dropped) = (self.intake.counts(), produced, dropped);
+            sensed.latest = latest;
         }
         None
     }

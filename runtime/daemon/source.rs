@@ -1,17 +1,16 @@
 //! Opens the source that a configuration names.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::config::SourceSpec;
 use crate::sense::wearer::{Truth, WearerConfig, WearerError, WearerSource};
-use crate::sense::{Clock, SenseError, Source, StreamFormat, TextSource};
+use crate::sense::{Clock, Pace, SenseError, Source, StreamFormat, TextSource};
 
 /// A source that is ready to be read.
 pub struct Opened {
     /// The source.
     pub source: Box<dyn Source>,
-    /// Its name, for people.
-    pub name: String,
     /// What the wearer really does; known of a simulated one only.
     pub truth: Option<Truth>,
 }
@@ -28,32 +27,51 @@ pub enum OpenError {
 }
 
 impl SourceSpec {
+    /// The source's name, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Wearer { seed, seconds, .. } => {
+                let length = seconds.map_or_else(|| "without end".to_owned(), |seconds| format!("for {seconds} s"));
+                format!("a simulated wearer (seed {seed}, {length})")
+            }
+            Self::File { path, .. } => path.display().to_string(),
+            Self::Stdin { .. } => "standard input".to_owned(),
+        }
+    }
+
+    /// Whether the samples are made up.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        matches!(self, Self::Wearer { .. })
+    }
+
     /// Opens the source for a model that reads `format`.
     ///
     /// # Errors
     /// When a file cannot be opened, or the source cannot deliver such a stream.
     pub fn open(&self, format: &StreamFormat, clock: &Arc<dyn Clock>) -> Result<Opened, OpenError> {
+        let clock = Arc::clone(clock);
         Ok(match self {
             Self::Wearer { seed, seconds, pace } => {
                 let config = WearerConfig { seed: *seed, seconds: *seconds, pace: *pace, ..WearerConfig::default() };
-                let source = WearerSource::new(&config, format, Arc::clone(clock))?;
-                let length = seconds.map_or_else(|| "without end".to_owned(), |seconds| format!("for {seconds} s"));
-                Opened {
-                    name: format!("a simulated wearer (seed {seed}, {length})"),
-                    truth: Some(source.truth()),
-                    source: Box::new(source),
-                }
+                let source = WearerSource::new(&config, format, clock)?;
+                Opened { truth: Some(source.truth()), source: Box::new(source) }
             }
-            Self::File { path, pace } => Opened {
-                source: Box::new(TextSource::open(path, format, None, *pace, Arc::clone(clock))?),
-                name: path.display().to_string(),
-                truth: None,
-            },
-            Self::Stdin { pace } => Opened {
-                source: Box::new(TextSource::stdin(format, None, *pace, Arc::clone(clock))),
-                name: "standard input".to_owned(),
-                truth: None,
-            },
+            Self::File { path, pace, .. } => Opened { source: open_file(path, *pace, format, clock)?, truth: None },
+            Self::Stdin { pace } => {
+                Opened { source: Box::new(TextSource::stdin(format, None, *pace, clock)), truth: None }
+            }
         })
     }
+}
+
+/// Opens the stream in the file at `path`; where that is a pipe, returns when somebody writes to it.
+pub(super) fn open_file(
+    path: &Path,
+    pace: Pace,
+    format: &StreamFormat,
+    clock: Arc<dyn Clock>,
+) -> Result<Box<dyn Source>, SenseError> {
+    Ok(Box::new(TextSource::open(path, format, None, pace, clock)?))
 }

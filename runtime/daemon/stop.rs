@@ -1,29 +1,42 @@
 //! Asking a run to end: from a signal, or from whoever embeds the library.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 /// A request to stop that every thread of a run can see or wait for.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    asked: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     wake: Sender<()>,
     woken: Receiver<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Shared with a signal handler, which may do no more than read it.
+    asked: Arc<AtomicBool>,
+    /// Whoever waits for a time, and for a request meanwhile.
+    waiting: Mutex<()>,
+    ended: Condvar,
 }
 
 impl Default for Stop {
     fn default() -> Self {
         let (wake, woken) = bounded(1);
-        Self { asked: Arc::default(), wake, woken }
+        Self { shared: Arc::default(), wake, woken }
     }
 }
 
 impl Stop {
     /// Asks the run to end.
     pub fn ask(&self) {
-        self.asked.store(true, Ordering::SeqCst);
+        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.asked.store(true, Ordering::SeqCst);
+        drop(waiting);
+        self.shared.ended.notify_all();
         // full means that the run has been woken already
         let _ = self.wake.try_send(());
     }
@@ -31,7 +44,15 @@ impl Stop {
     /// Whether the run was asked to end.
     #[must_use]
     pub fn asked(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
+        self.shared.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits for `time`; true as soon as the run is asked to end.
+    pub(super) fn wait(&self, time: Duration) -> bool {
+        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // a poisoned lock holds nothing that could be wrong
+        let _ = self.shared.ended.wait_timeout_while(waiting, time, |()| !self.asked());
+        self.asked()
     }
 
     /// Receives once when the run is asked to end.
@@ -39,24 +60,8 @@ impl Stop {
         &self.woken
     }
 
-    /// Asks on SIGINT or SIGTERM; a second signal ends the process at once.
-    ///
-    /// # Errors
-    /// When the handlers cannot be registered.
-    pub fn on_signals(&self) -> std::io::Result<()> {
-        use signal_hook::consts::{SIGINT, SIGTERM};
-        for signal in [SIGINT, SIGTERM] {
-            // Actions run in the order of their registration. This one must come first: were the thread below woken
-            // before it, that thread could arm it while the first signal is still being handled.
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&self.asked))?;
-        }
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
-        let stop = self.clone();
-        std::thread::Builder::new().name("gaitd-signal".to_owned()).spawn(move || {
-            for _ in signals.forever() {
-                stop.ask();
-            }
-        })?;
-        Ok(())
+    /// What a signal handler may read.
+    pub(super) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.shared.asked)
     }
 }

@@ -86,6 +86,15 @@ impl Decision {
         }
     }
 
+    /// Takes over all of `other`; allocates only where its ladder has more configurations or activities.
+    pub fn copy_from(&mut self, other: &Self) {
+        let (mut considered, mut probabilities) =
+            (std::mem::take(&mut self.considered), std::mem::take(&mut self.probabilities));
+        considered.clone_from(&other.considered);
+        probabilities.clone_from(&other.probabilities);
+        *self = Self { manifest: Arc::clone(&other.manifest), considered, probabilities, ..*other };
+    }
+
     /// The configuration that answered.
     #[must_use]
     pub fn configuration(&self) -> &Configuration {

@@ -109,6 +109,18 @@ impl Engine {
         Ok(resumed)
     }
 
+    /// Goes on from what `before` has learned, as far as that helps: an engine of the same ladder and profile on the
+    /// same device.
+    pub fn succeed(&mut self, before: &Self) {
+        let mut learned = None;
+        before.policy.learned(&mut learned);
+        if let Some(learned) = learned.or_else(|| before.learned.clone())
+            && let Err(error) = self.resume(&learned)
+        {
+            log::error!("internal error: {error}; the policy starts afresh");
+        }
+    }
+
     /// Decides one window; fills `decision`.
     ///
     /// # Errors

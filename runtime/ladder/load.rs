@@ -62,7 +62,7 @@ struct Verified {
 
 impl Verified {
     fn read(store: &ModelStore) -> Result<Self, LoadError> {
-        let manifest = Manifest::parse(&store.read("manifest.json")?, &store.describe("manifest.json"))?;
+        let manifest = Ladder::manifest_of(store)?;
         if let Some(name) =
             store.networks()?.into_iter().find(|name| manifest.configurations.iter().all(|c| c.file != *name))
         {
@@ -115,6 +115,14 @@ impl Ladder {
     /// run or answers differently from the trainer.
     pub fn load(store: &ModelStore) -> Result<Self, LoadError> {
         Verified::read(store)?.build()
+    }
+
+    /// What the model in `store` says of itself, of which nothing else has been looked at.
+    ///
+    /// # Errors
+    /// When its manifest is missing or wrong.
+    pub fn manifest_of(store: &ModelStore) -> Result<Manifest, LoadError> {
+        Ok(Manifest::parse(&store.read("manifest.json")?, &store.describe("manifest.json"))?)
     }
 
     /// What the model says of itself.

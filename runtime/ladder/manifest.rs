@@ -53,6 +53,23 @@ pub struct Task {
     pub input: InputSpec,
 }
 
+impl Task {
+    /// What distinguishes `other` from this task, by name; nothing where a stream can go on from one to the other.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let Self { labels, channels, sample_rate_hz, window, hop, input } = self;
+        let parts = [
+            ("labels", *labels == other.labels),
+            ("channels", *channels == other.channels),
+            ("sample_rate_hz", *sample_rate_hz == other.sample_rate_hz),
+            ("window", *window == other.window),
+            ("hop", *hop == other.hop),
+            ("input", *input == other.input),
+        ];
+        parts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
+}
+
 /// The raw stream and how it becomes the network's channels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -42,6 +42,15 @@ impl ModelStore {
         }
     }
 
+    /// Where the model comes from, for people.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        match self {
+            Self::Directory(directory) => directory.display().to_string(),
+            Self::Embedded => "the embedded ladder".to_owned(),
+        }
+    }
+
     /// The bytes of the file `name`.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub enum Format {
     Text,
     /// One JSON object per line, each with a `class`.
     Ndjson,
+    /// Not at all.
+    None,
 }
 
 /// What every line of one run has in common.
@@ -61,7 +63,7 @@ impl Context {
     }
 
     /// The first object of an NDJSON stream.
-    fn greeting(&self) -> serde_json::Value {
+    pub(super) fn greeting(&self) -> serde_json::Value {
         serde_json::json!({
             "class": "gaitd", "protocol": PROTOCOL, "version": env!("CARGO_PKG_VERSION"),
             "model": self.manifest.name, "source": self.source, "simulated": self.simulated,
@@ -153,7 +155,7 @@ impl LineWriter {
                 line.extend_from_slice(b"  [simulated]");
             }
         } else {
-            serde_json::to_writer(&mut *line, &Line { decision, context, latency })?;
+            write_decision(&mut *line, context, decision, latency)?;
         }
         line.push(b'\n');
         Ok(line)
@@ -174,6 +176,16 @@ impl LineWriter {
         }
         Ok(line)
     }
+}
+
+/// Writes `decision`, which took `latency`, as the JSON object of an NDJSON line, without the end of the line.
+pub(super) fn write_decision(
+    output: impl Write,
+    context: &Context,
+    decision: &Decision,
+    latency: Duration,
+) -> std::io::Result<()> {
+    Ok(serde_json::to_writer(output, &Line { decision, context, latency })?)
 }
 
 fn signed_milliseconds(budget: Duration, latency: Duration) -> f64 {

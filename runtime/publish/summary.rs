@@ -110,6 +110,13 @@ pub struct PhaseLatency {
     pub latency_us: Percentiles,
 }
 
+impl Misses {
+    /// `count` of `published` decisions.
+    pub(crate) fn of(count: u64, published: u64) -> Self {
+        Self { count, rate: if published == 0 { 0.0 } else { count as f64 / published as f64 } }
+    }
+}
+
 impl Summary {
     /// The account of a run so far.
     fn new(context: &Context, known: &[String], ledger: &Ledger) -> Self {
@@ -222,8 +229,6 @@ pub(crate) struct Account {
     places: Vec<usize>,
     ledger: Ledger,
     activities: Vec<u64>,
-    published: u64,
-    misses: u64,
 }
 
 impl Account {
@@ -235,8 +240,6 @@ impl Account {
             ledger: Ledger::new(known.len()),
             known,
             activities: vec![0; context.labels().len()],
-            published: 0,
-            misses: 0,
         }
     }
 
@@ -266,21 +269,17 @@ impl Account {
         self.manifest = Arc::clone(manifest);
     }
 
-    /// Counts a decision whose last byte was written at clock time `now`.
-    pub(crate) fn published(&mut self, decision: &Decision, now: Duration) {
+    /// Takes in a decision whose last byte was written at clock time `now`; whether that was later than its budget.
+    pub(crate) fn published(&mut self, decision: &Decision, now: Duration) -> bool {
         let total = now.saturating_sub(decision.arrived);
         self.ledger.record(Phase::Publish, now.saturating_sub(decision.decided));
         self.ledger.record(Phase::Total, total);
-        self.published += 1;
-        self.misses += u64::from(total > decision.budget);
+        total > decision.budget
     }
 
     /// The account as a summary; what others counted is theirs to fill in.
     pub(crate) fn summary(&self, context: &Context) -> Summary {
         let mut summary = Summary::new(context, &self.known, &self.ledger);
-        summary.windows.published = self.published;
-        let rate = if self.published == 0 { 0.0 } else { self.misses as f64 / self.published as f64 };
-        summary.misses = Misses { count: self.misses, rate };
         summary.activities = context
             .labels()
             .iter()

@@ -138,6 +138,14 @@ impl Continuity {
     pub fn push(&mut self, reading: &Reading, sample: &Sample, mut each: impl FnMut(Step<'_>)) {
         match reading {
             Reading::End => return,
+            Reading::Interrupted => {
+                if self.started {
+                    self.counts.gaps += 1;
+                    self.reset(&mut each);
+                    (self.started, self.missing, self.behind) = (false, 0, 0);
+                }
+                return;
+            }
             Reading::Malformed(_) => {
                 self.counts.malformed += 1;
                 self.missing += 1;

@@ -61,6 +61,8 @@ pub enum Reading {
     Sample,
     /// One reading could not be understood and is counted as missing; the text says what was wrong and where.
     Malformed(String),
+    /// The stream was interrupted: what follows does not go on from what came before.
+    Interrupted,
     /// The stream is over.
     End,
 }

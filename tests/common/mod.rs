@@ -7,6 +7,8 @@
     reason = "each test file uses a part; tests fail by panicking"
 )]
 
+pub mod http;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -4,6 +4,7 @@ mod arm;
 mod compare;
 mod fuzz;
 mod process;
+mod programs;
 mod python;
 mod steps;
 mod test;
@@ -41,6 +42,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
+    /// List the programs that some tests need beside Rust and Python, and install what is missing
+    Programs(programs::Args),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Arm(args) => arm::run(&tree, &args)?,
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Compare(args) => compare::run(&tree, &args)?,
+        Command::Programs(args) => programs::run(&tree, &args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -71,6 +71,12 @@ impl Process {
         let output = self.0.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
+
+    /// Runs the command unseen, and gives all that it printed, however it ended.
+    pub(crate) fn output(mut self) -> Result<String> {
+        let output = self.0.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{self}`"))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    }
 }
 
 impl fmt::Display for Process {

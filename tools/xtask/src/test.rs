@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::process::Process;
+use crate::programs;
 use crate::python::Venv;
 use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
@@ -106,13 +107,14 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
         let needs: Vec<_> = step.needs().iter().map(|need| need.name()).collect();
         report.step(step.name(), &needs, || step.run(tree));
     }
-    let notes: Vec<_> = match tree.data() {
+    let mut notes: Vec<_> = match tree.data() {
         Some(_) => vec![],
         None => vec![
             "no recorded data (neither GAITD_DATA nor ../shared/data): tests that need it say so and check nothing"
                 .to_owned(),
         ],
     };
+    notes.extend(programs::missing_notes(tree));
     println!("{}", report.summary(&notes));
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -204,13 +206,16 @@ fn demo(tree: &Tree) -> Result<()> {
 
 fn rust(tree: &Tree) -> Result<()> {
     let mut tests = Process::cargo(tree).args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-    // Without the environment or the demo ladder, the tests that need them say so.
+    // Without the environment, the demo ladder or a program, the tests that need them say so.
     let python = trainer_venv(tree).python();
     if python.exists() {
         tests = tests.env("GAITD_PYTHON", python);
     }
     if demo_ladder(tree).exists() {
         tests = tests.env("GAITD_DEMO_LADDER", demo_ladder(tree));
+    }
+    for (name, program) in programs::environment(tree) {
+        tests = tests.env(name, program);
     }
     tests.run()
 }

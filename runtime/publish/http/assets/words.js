@@ -1,0 +1,90 @@
+// Numbers, labels and pictures as people read them.
+
+/** What stands where a value is not known. */
+export const UNKNOWN = "–";
+
+/** `value` with three significant digits, never in scientific notation. */
+export function number(value, digits = 3) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
+  const decimals = value === 0 ? 0 : digits - 1 - Math.floor(Math.log10(Math.abs(value)));
+  return value.toFixed(Math.min(Math.max(decimals, 0), 4));
+}
+
+/** `value` as somebody would set it: three significant digits at most, no zeros at the end. */
+export function plain(value) {
+  return isNumber(value) ? String(Number(number(value))).replace("-", "−") : UNKNOWN;
+}
+
+/** A measured time in milliseconds. */
+export function milliseconds(value) {
+  return isNumber(value) ? `${number(value)} ms` : UNKNOWN;
+}
+
+/** A share from 0 to 1 in percent. */
+export function percent(share, decimals = 1) {
+  return isNumber(share) ? `${(share * 100).toFixed(decimals)} %` : UNKNOWN;
+}
+
+/** A whole number with thin spaces between its thousands, the same in every locale as the rest of the page. */
+export function count(value) {
+  return isNumber(value) ? String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, "\u202f") : UNKNOWN;
+}
+
+/** Bytes in MB. */
+export function megabytes(bytes) {
+  return isNumber(bytes) ? `${number(bytes / 1e6)} MB` : UNKNOWN;
+}
+
+/** Millions of floating-point operations of one inference: a multiply-accumulate is two. */
+export function mflops(macs) {
+  return isNumber(macs) ? number((2 * macs) / 1e6) : UNKNOWN;
+}
+
+/** A duration in seconds, in its two largest units. */
+export function duration(seconds) {
+  if (!isNumber(seconds)) return UNKNOWN;
+  const whole = Math.floor(seconds);
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const first = Math.max(units.findIndex(([, size]) => whole >= size), 0);
+  const words = [];
+  let rest = whole;
+  for (const [unit, size] of units.slice(first, first + 2)) {
+    words.push(`${Math.floor(rest / size)} ${unit}`);
+    rest %= size;
+  }
+  return whole < 1 ? "0 s" : words.join(" ");
+}
+
+/** A label or a reason as words: `StandingUpFS` and `most-accurate-in-time` are for programs. */
+export function spoken(name) {
+  return name.replace(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/g, "$1$3 $2$4").replace(/[_-]+/g, " ").toLowerCase();
+}
+
+/** Whether `value` can be shown as a number. */
+export function isNumber(value) {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+// The first that matches counts, so what is more special comes first: "falling" before "standing" for a fall out of a
+// chair, a change of posture ("sit to stand", "lying down from standing") before the postures.
+const PICTURES = [
+  [/\bfall|syncope|hitting/, "falling"],
+  [/\b(jump|skip|hop)|rope/, "jumping"],
+  [/\b(jog|run)/, "running"],
+  [/cycl|\bbik(e|ing)/, "cycling"],
+  [/(up|ascend\w*|climb\w*).*stairs?|stairs?.*\bup|\b(going|walking|go) up|ascend|climb|upstairs/, "upstairs"],
+  [/(down|descend\w*).*stairs?|stairs?.*\bdown|\b(going|walking|go) down|descend|downstairs/, "downstairs"],
+  [/\b(sit|stand|lie|lying|sitting|standing)( (up|down))? (to|from)\b|\b(standing|getting) up|\b(sitting|lying) down|transi/, "changing"],
+  [/\b(car|driv\w*|bus|train|tram|vehicle|riding)\b/, "riding"],
+  [/walk|gait|stroll|march/, "walking"],
+  [/\b(ly|lie|laying|sleep|rest)/, "lying"],
+  [/\b(sit|seated|tv|watching)/, "sitting"],
+  [/\bstand|\bstill\b/, "standing"],
+  [/iron|clean|cook|wash|fold|typ|writ|comput|work|eat|drink|draw|vacuum|clap|teeth|dribbl|catch|kick/, "working"],
+];
+
+/** The symbol of `pictures.svg` for the activity `label`; one that fits anything where none fits. */
+export function picture(label) {
+  const words = spoken(label);
+  return (PICTURES.find(([pattern]) => pattern.test(words)) ?? [null, "other"])[1];
+}

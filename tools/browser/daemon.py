@@ -1,0 +1,130 @@
+"""A daemon on a simulated wearer, and a browser to look at it with."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Playwright
+
+TOKEN = "a-token-for-tests"
+
+# The first start measures the ladder, which takes a while on a busy machine.
+START_S = 120
+
+
+def free_port() -> int:
+    """A TCP port on the loopback interface that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Daemon:
+    """`gaitd run` on a simulated wearer that moves for ever; its files are in `folder`."""
+
+    def __init__(self, binary: Path, folder: Path, port: int | None = None) -> None:
+        self.binary = binary
+        self.folder = folder
+        self.port = port or free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "token").write_text(TOKEN + "\n")
+        (folder / "gaitd.json").write_text(
+            json.dumps(
+                {
+                    "http": {"token_file": "token"},
+                    "output": {"format": "none"},
+                    "socket": "control.sock",
+                    "state": "state",
+                }
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it serves, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Starts it, and returns when it is ready."""
+        assert self.process is None
+        command = [self.binary, "run", self.folder / "gaitd.json", "--http", f"127.0.0.1:{self.port}"]
+        command += ["--source", "wearer", "--seconds", "0", "--pace", "realtime", "--seed", "4"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        for _ in range(START_S * 10):
+            try:
+                self.ask("/readyz")
+                return
+            except (urllib.error.URLError, ConnectionError):
+                pass  # not listening yet, or not ready
+            try:
+                self.process.wait(timeout=0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            raise RuntimeError(f"gaitd has ended with {self.process.returncode}:\n{self.log()}")
+        raise RuntimeError(f"gaitd was not ready after {START_S} s:\n{self.log()}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it with the signal `how`, and returns when it has ended."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(timeout=30)
+            finally:
+                self.process.kill()
+                self.process = None
+
+    def ask(self, path: str, method: str = "GET", body: Any = None, token: str | None = None) -> Any:
+        """The answer to one request, from JSON. Raises `urllib.error.HTTPError` where it is refused."""
+        request = urllib.request.Request(self.url + path, method=method)
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token}")
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+            request.data = json.dumps(body).encode()
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def log(self) -> str:
+        """What it has written."""
+        return (self.folder / "log").read_text(errors="replace")
+
+
+@contextmanager
+def running(binary: Path, folder: Path) -> Iterator[Daemon]:
+    """A daemon that runs for as long as the context."""
+    daemon = Daemon(binary, folder)
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+def chromium() -> str:
+    """The system's Chromium; the environment variable GAITD_CHROMIUM names another."""
+    named = os.environ.get("GAITD_CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        raise FileNotFoundError("there is no chromium: install it, or name one in GAITD_CHROMIUM")
+    return found
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Chromium without a window, with an empty profile, and without talking to anybody but the page's server."""
+    arguments = ["--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    arguments += ["--disable-background-networking", "--disable-component-update"]
+    if os.geteuid() == 0:
+        # Chromium's sandbox refuses to run as root, as in a container
+        arguments.append("--no-sandbox")
+    return playwright.chromium.launch(executable_path=chromium(), args=arguments)

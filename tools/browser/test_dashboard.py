@@ -1,0 +1,502 @@
+"""The dashboard as its users meet it: with eyes, a mouse, a keyboard alone, a screen reader, a phone."""
+
+import json
+import re
+import signal
+import urllib.error
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Watch
+from daemon import TOKEN, Daemon, running
+from playwright.sync_api import Locator, Page, Route, expect
+
+Visit = Callable[..., tuple[Page, Watch]]
+
+# What Chromium calls an event stream whose page or server has ended.
+CUT_OFF = r"/api/events net::ERR_ABORTED$"
+
+# What the browser itself writes to the console when a connection is refused or cut off, whatever a page does about it.
+LOST_CONNECTION = r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)"
+
+
+def fact(page: Page, region: str, term: str) -> Locator:
+    """The value that stands beside `term` in the list of facts of a region."""
+    pairs = page.get_by_role("region", name=region).locator("dl > div")
+    return pairs.filter(has_text=re.compile(f"^\\s*{term}")).locator("dd").first
+
+
+def controls(page: Page) -> Locator:
+    return page.get_by_role("region", name="Controls")
+
+
+def give_token(page: Page, token: str = TOKEN) -> None:
+    controls(page).get_by_label("Control token").fill(token)
+
+
+def pick(page: Page, configuration: dict[str, float]) -> None:
+    controls(page).get_by_label("Width").select_option(label=f"{configuration['width']:.2f}x")
+    controls(page).get_by_label("Resolution").select_option(label=f"{configuration['resolution']} steps")
+
+
+def tabled_windows(page: Page) -> list[int]:
+    """The numbers of the windows in the table, as they stand there."""
+    page.get_by_text("The latest windows as a table").click()
+    expect(page.get_by_role("cell").first).to_be_visible()
+    return [int(number) for number in page.locator("#latency-table td:first-child").all_inner_texts()]
+
+
+def refusal(daemon: Daemon, token: str | None, settings: dict[str, object]) -> tuple[int, str]:
+    """How the daemon refuses `settings`, asked without a browser."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        daemon.ask("/api/control", "PATCH", settings, token)
+    return refused.value.code, json.load(refused.value)["error"]
+
+
+def test_it_follows_the_daemon(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    ladder = daemon.ask("/api/ladder")
+    expect(page.get_by_text("connected", exact=True)).to_be_visible()
+    expect(page.get_by_text("source: streaming")).to_be_visible()
+    expect(page.get_by_text("ready", exact=True)).to_be_visible()
+
+    activities = page.get_by_role("region", name="Activity").get_by_role("listitem")
+    expect(activities).to_have_count(len(ladder["labels"]))
+    for activity, label in zip(activities.all(), ladder["labels"], strict=True):
+        expect(activity).to_contain_text(label)
+        expect(activity).to_contain_text(re.compile(r"\d\.\d %"))
+    expect(page.locator("#activities [aria-current]")).to_have_count(1)
+
+    # the numbers move, and the chart with them
+    windows = "() => (document.querySelector('#chart-summary').textContent.match(/^(\\d+) windows?/) ?? [0, 0])[1] - 0"
+    before = page.evaluate(windows)
+    page.wait_for_function(f"(before) => ({windows})() >= before + 2", arg=before)
+    marks = """[...document.querySelectorAll('#chart .dots:not(.small), #chart .misses')]
+      .flatMap((path) => path.getAttribute('d').match(/M/g) ?? []).length"""
+    page.wait_for_function(f"() => ({windows})() > 0 && {marks} === ({windows})()")
+    for term in ("Produced", "Decided", "Dropped", "Failed"):
+        expect(fact(page, "Policy and windows", term)).to_have_text(re.compile(r"^\d+$"))
+    expect(fact(page, "Load", "Slowdown")).to_have_text(re.compile(r"^[\d.]+ ± [\d.]+$"))
+    expect(fact(page, "Configuration", "Misses")).to_have_text(re.compile(r"^\d+ \(\d+\.\d\d %\)$"))
+    decided = fact(page, "Policy and windows", "Decided")
+    expect(decided).not_to_have_text(decided.inner_text())
+
+
+def test_it_tells_the_configuration_and_what_it_costs(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    configurations = {one["id"]: one for one in daemon.ask("/api/ladder")["configurations"]}
+    expect(fact(page, "Configuration", "MFLOPs")).to_have_text(re.compile(r"^[\d.]+$"))
+    # at one instant: another window may bring another configuration
+    facts = ["configuration", "width", "resolution", "mflops"]
+    shown = page.evaluate("(ids) => ids.map((id) => document.getElementById(id).textContent)", facts)
+    configuration = configurations[shown[0]]
+    assert shown[1] == f"{configuration['width']:.2f}x"
+    assert shown[2] == f"{configuration['resolution']} steps"
+    assert float(shown[3]) == pytest.approx(2 * configuration["macs"] / 1e6, rel=0.005)
+    names = page.get_by_role("list", name="Configurations from the smallest to the largest").get_by_role("listitem")
+    expect(names).to_have_text(list(configurations))
+
+
+def test_the_traces_move(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    channels = daemon.ask("/api/ladder")["channels"]
+    sensors = page.get_by_role("region", name="Sensors")
+    units = list(dict.fromkeys(channel["unit"] for channel in channels))
+    expect(sensors.get_by_role("figure")).to_have_count(len(units))
+    for channel in channels:
+        entry = sensors.get_by_role("listitem").filter(has_text=channel["name"])
+        expect(entry).to_have_text(re.compile(rf"^{channel['name']}\u2212?\d+(\.\d+)?$"))
+    picture = "() => document.querySelector('#traces canvas').toDataURL()"
+    page.wait_for_function(f"(before) => ({picture})() !== before", arg=page.evaluate(picture))
+
+
+def test_simulated_data_is_called_so(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    expect(page.get_by_role("banner").get_by_text("simulated data")).to_be_visible()
+    assert daemon.ask("/api/status")["source"]["simulated"] is True
+
+
+def test_pin_and_unpin(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    smallest = daemon.ask("/api/ladder")["configurations"][0]
+    give_token(page)
+    pick(page, smallest)
+    controls(page).get_by_role("button", name="Pin").click()
+    expect(page.get_by_role("alert")).to_have_text(f"Pinned to {smallest['id']}.")
+    expect(controls(page).get_by_text(f"Pinned to {smallest['id']}.").first).to_be_visible()
+    assert daemon.ask("/api/control")["pin"] == smallest["id"]
+    # the next window is decided by it
+    expect(page.locator("#configuration")).to_have_text(smallest["id"])
+    expect(page.get_by_text(re.compile("^Picked as: pinned"))).to_be_visible()
+
+    controls(page).get_by_role("button", name="Automatic").click()
+    expect(page.get_by_role("alert")).to_have_text("Automatic again.")
+    assert daemon.ask("/api/control")["pin"] is None
+    expect(page.get_by_text(re.compile("^Picked as: pinned"))).to_have_count(0)
+
+
+def test_only_configurations_that_exist_can_be_picked(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    there: dict[str, list[str]] = {}
+    for one in daemon.ask("/api/ladder")["configurations"]:
+        there.setdefault(f"{one['width']:.2f}x", []).append(f"{one['resolution']} steps")
+    width = controls(page).get_by_label("Width")
+    expect(width.locator("option")).to_have_text(sorted(there))
+    for label, resolutions in there.items():
+        width.select_option(label=label)
+        offered = controls(page).get_by_label("Resolution").locator("option")
+        expect(offered).to_have_text(sorted(resolutions, key=lambda words: int(words.split()[0])))
+
+
+def test_the_budget_changes_everywhere(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    onlooker, _ = visit(daemon)
+    give_token(page)
+    controls(page).get_by_label("Budget, ms").fill("72.5")
+    controls(page).get_by_label("Budget, ms").press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("The budget is 72.5 ms.")
+    assert daemon.ask("/api/control")["budget_ms"] == 72.5
+    for one in (page, onlooker):
+        expect(fact(one, "Configuration", "Budget")).to_have_text("72.5 ms")
+        expect(controls(one).get_by_label("Budget, ms")).to_have_value("72.5")
+        # as the next window has it
+        expect(one.locator("#chart .budget-label")).to_have_text("72.5")
+
+
+def test_a_budget_out_of_range_is_refused_in_the_daemons_words(daemon: Daemon, visit: Visit) -> None:
+    page, watch = visit(daemon)
+    status, words = refusal(daemon, TOKEN, {"budget_ms": 0})
+    watch.expect(rf"status of {status}|^refused: {status} .*/api/control$")
+    before = daemon.ask("/api/control")
+    give_token(page)
+    controls(page).get_by_label("Budget, ms").fill("0")
+    controls(page).get_by_role("button", name="Set budget").click()
+    expect(page.get_by_role("alert")).to_have_text(f"Refused: {words}")
+    assert daemon.ask("/api/control") == before
+
+
+@pytest.mark.parametrize("token", [None, "not-the-token"], ids=["missing", "wrong"])
+def test_without_the_token_nothing_changes(daemon: Daemon, visit: Visit, token: str | None) -> None:
+    page, watch = visit(daemon)
+    status, words = refusal(daemon, token, {"pin": None})
+    assert status == (401 if token is None else 403)
+    watch.expect(rf"status of {status}|^refused: {status} .*/api/(control|reload)$")
+    before = daemon.ask("/api/control")
+    if token is not None:
+        give_token(page, token)
+    for name in ("Pin", "Set budget", "Reload configuration"):
+        controls(page).get_by_role("button", name=name, exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text(f"Refused: {words}")
+    expect(controls(page).get_by_label("Control token")).to_have_attribute("aria-invalid", "true")
+    assert daemon.ask("/api/control") == before
+
+
+def test_the_token_stays_in_the_tab(daemon: Daemon, visit: Visit) -> None:
+    page, watch = visit(daemon)
+    watch.expect(CUT_OFF)
+    give_token(page)
+    page.reload()
+    expect(controls(page).get_by_label("Control token")).to_have_value(TOKEN)
+    assert page.evaluate("[localStorage.length, document.cookie, location.href.includes('token')]") == [0, "", False]
+    other = page.context.new_page()
+    other.goto("/")
+    expect(controls(other).get_by_label("Control token")).to_have_value("")
+
+
+def test_reload(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    give_token(page)
+    with page.expect_response("**/api/ladder"):
+        controls(page).get_by_role("button", name="Reload configuration").click()
+    expect(page.get_by_role("alert")).to_contain_text("Reloaded.")
+    decided = fact(page, "Policy and windows", "Decided")
+    expect(decided).not_to_have_text(decided.inner_text())
+
+
+def test_it_comes_back_after_a_restart(binary: Path, tmp_path: Path, visit: Visit, ending: signal.Signals) -> None:
+    with running(binary, tmp_path / "daemon") as daemon:
+        page, watch = visit(daemon)
+        expect(page.get_by_text("source: streaming")).to_be_visible()
+        run = daemon.ask("/api/status")["run"]
+        expect(page.get_by_role("contentinfo")).to_contain_text(f"run {run}")
+        page.get_by_text("The latest windows as a table").click()
+        before = page.locator("#latency-table tr").first.text_content()
+        watch.expect(LOST_CONNECTION)
+        watch.expect(CUT_OFF)
+        daemon.stop(ending)
+        expect(page.get_by_text("reconnecting", exact=True)).to_be_visible()
+        expect(page.get_by_text("Connection lost")).to_be_visible()
+        daemon.start()
+        expect(page.get_by_text("connected", exact=True)).to_be_visible()
+        expect(page.get_by_text("Connection lost")).to_be_hidden()
+        again = daemon.ask("/api/status")["run"]
+        assert again != run
+        expect(page.get_by_role("contentinfo")).to_contain_text(f"run {again}")
+        # the windows of the run before are gone: a stream cannot go on where another ended
+        rows = "[...document.querySelectorAll('#latency-table tr')].map((row) => row.textContent)"
+        page.wait_for_function(f"(before) => {rows}.length > 0 && !{rows}.includes(before)", arg=before)
+        decided = fact(page, "Policy and windows", "Decided")
+        expect(decided).not_to_have_text(decided.inner_text())
+
+
+@pytest.mark.parametrize("heeded", [True, False], ids=["heeded", "unheeded"])
+def test_it_goes_on_where_a_dead_connection_left_off(daemon: Daemon, visit: Visit, heeded: bool) -> None:
+    page, watch = visit(daemon, clock=True)
+    watch.expect(CUT_OFF)
+    run = daemon.ask("/api/status")["run"]
+    if not heeded:
+        # as behind a proxy that knows nothing of event streams: all of the last minutes come again
+        def forget(route: Route) -> None:
+            route.continue_(headers={**route.request.headers, "last-event-id": ""})
+
+        page.route("**/api/events", forget)
+    with page.expect_request("**/api/events") as asked:
+        page.clock.fast_forward("00:36")  # longer than the daemon is ever silent
+    assert re.fullmatch(rf"{run}-\d+", asked.value.headers["last-event-id"])
+    expect(page.get_by_text("connected", exact=True)).to_be_visible()
+    decided = fact(page, "Policy and windows", "Decided")
+    expect(decided).not_to_have_text(decided.inner_text())
+    # each window is there once
+    windows = tabled_windows(page)
+    assert windows == sorted(set(windows), reverse=True)
+
+
+def test_a_tab_that_nobody_looks_at_lets_go(daemon: Daemon, visit: Visit) -> None:
+    page, watch = visit(daemon, clock=True)
+    watch.expect(CUT_OFF)
+    hide = """(hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    page.clock.fast_forward("01:01")
+    expect(page.get_by_text("paused", exact=True)).to_be_visible()
+    page.wait_for_function("async () => (await (await fetch('/api/status')).json()).subscribers === 0")
+    page.evaluate(hide, False)
+    expect(page.get_by_text("connected", exact=True)).to_be_visible()
+    decided = fact(page, "Policy and windows", "Decided")
+    expect(decided).not_to_have_text(decided.inner_text())
+
+
+def test_the_keyboard_alone_pins(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    smallest = daemon.ask("/api/ladder")["configurations"][0]
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the controls")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    def go_to(target: Locator) -> None:
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if target.evaluate("(element) => element === document.activeElement"):
+                outline = target.evaluate("(element) => getComputedStyle(element).outlineWidth")
+                assert float(outline.removesuffix("px")) >= 2, "the focus must be seen"
+                return
+        pytest.fail(f"the focus never comes to {target}")
+
+    go_to(controls(page).get_by_label("Control token"))
+    page.keyboard.type(TOKEN)
+    go_to(controls(page).get_by_label("Width"))
+    page.keyboard.press("Home")
+    go_to(controls(page).get_by_label("Resolution"))
+    page.keyboard.press("Home")
+    go_to(controls(page).get_by_role("button", name="Pin"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text(f"Pinned to {smallest['id']}.")
+    go_to(controls(page).get_by_role("button", name="Automatic"))
+    page.keyboard.press("Space")
+    expect(page.get_by_role("alert")).to_have_text("Automatic again.")
+
+
+def test_everything_has_its_name_and_role(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    expect(page).to_have_title(re.compile("^gaitd: "))
+    expect(page.get_by_role("heading", level=1)).to_have_text("gaitd")
+    for role in ("banner", "main", "contentinfo"):
+        expect(page.get_by_role(role)).to_have_count(1)
+    for name in ("Activity", "Latency", "Sensors", "Configuration", "Load", "Controls", "Policy and windows"):
+        expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name=name, level=2, exact=True)).to_be_visible()
+    chart = page.get_by_role("img", name="Latency")
+    expect(chart).to_have_accessible_description(re.compile(r"^\d+ windows?.*median .* ms"))
+    for canvas in page.locator("canvas").all():
+        expect(canvas).to_have_accessible_name(re.compile("^Traces of "))
+    expect(controls(page).get_by_role("combobox")).to_have_count(2)
+    expect(controls(page).get_by_role("spinbutton", name="Budget, ms")).to_be_visible()
+    for name in ("Pin", "Automatic", "Set budget", "Keep token", "Reload configuration"):
+        expect(controls(page).get_by_role("button", name=name, exact=True)).to_be_enabled()
+    for name, target in (("Status", "/api/status"), ("Metrics", "/metrics"), ("OpenAPI", "/api/openapi.json")):
+        link = page.get_by_role("navigation").get_by_role("link", name=name, exact=True)
+        expect(link).to_have_attribute("href", target)
+        assert page.request.get(target).ok
+    page.get_by_text("The latest windows as a table").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("columnheader")).to_have_count(7)
+    expect(page.get_by_role("cell", name=re.compile("^(in time|miss)$")).first).to_be_visible()
+
+
+def test_a_screen_reader_is_left_in_peace(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    live = page.locator("[aria-live], [role=status], [role=alert], [role=log]")
+    expect(live).to_have_count(3)  # the activity, the connection, the answer to what was asked
+    expect(page.get_by_text(re.compile("^Activity: "))).to_have_count(1)
+    live.evaluate_all(
+        """(regions) => {
+          window.announcements = 0;
+          const observer = new MutationObserver(() => { window.announcements += 1; });
+          const what = { childList: true, characterData: true, subtree: true };
+          for (const region of regions) observer.observe(region, what);
+        }"""
+    )
+    decided = fact(page, "Policy and windows", "Decided")
+    before = int(decided.inner_text())
+    page.wait_for_function("(count) => Number(document.getElementById('decided').textContent) >= count", arg=before + 4)
+    # at most one change of activity fits into four windows and the pause between two announcements
+    assert page.evaluate("window.announcements") <= 2
+
+
+# The contrast of every visible text with what it stands on, and of every colour of a configuration with its panel. A
+# canvas gives the colours as the screen has them, whatever notation the style sheet uses.
+CONTRAST = """() => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const luminance = (colour) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    const [red, green, blue, alpha] = pen.getImageData(0, 0, 1, 1).data;
+    const linear = (value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+    return alpha === 0 ? null : 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  };
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const found = luminance(getComputedStyle(one).backgroundColor);
+      if (found !== null) return found;
+    }
+    return 1;
+  };
+  const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const poor = [];
+  let seen = 0;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (walker.currentNode.data.trim() === "" || element.closest("noscript, option")) continue;
+    if (!element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const colour = element instanceof SVGElement ? style.fill : style.color;
+    seen += 1;
+    const found = contrast(luminance(colour), behind(element));
+    if (found < 4.5) poor.push(`${found.toFixed(2)}: ${walker.currentNode.data.trim()}`);
+  }
+  for (const swatch of document.querySelectorAll("#ladder-legend .swatch, .traces .swatch")) {
+    seen += 1;
+    const found = contrast(luminance(getComputedStyle(swatch).backgroundColor), behind(swatch.parentElement));
+    if (found < 3) poor.push(`${found.toFixed(2)}: the colour of ${swatch.parentElement.textContent}`);
+  }
+  return { seen, poor };
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_can_be_read(daemon: Daemon, visit: Visit, tmp_path: Path, scheme: str, width: int) -> None:
+    page, _ = visit(daemon, color_scheme=scheme, viewport={"width": width, "height": 740})
+    expect(page.locator("#ladder-legend .rung")).not_to_have_count(0)
+    contrast = page.evaluate(CONTRAST)
+    assert contrast["seen"] > 60
+    assert contrast["poor"] == []
+    # nothing is wider than the window
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") is (scheme == "dark")
+    backdrop = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)")
+    assert (sum(backdrop) < 200) is (scheme == "dark")
+    page.screenshot(path=tmp_path / f"{scheme}-{width}.png", full_page=True)
+
+
+def test_less_motion(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon, reduced_motion="reduce")
+    moving = """[...document.querySelectorAll('*')].map((one) => getComputedStyle(one))
+      .filter((style) => style.transitionDuration !== '0s' || style.animationName !== 'none').length"""
+    assert page.evaluate(moving) == 0
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate(moving) > 0  # or the question above would be in vain
+
+
+def test_the_page_is_confined_to_its_server(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    policy = page.request.get("/").headers["content-security-policy"]
+    for directive in ("default-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'"):
+        assert directive in policy
+    assert "unsafe" not in policy
+
+
+def test_it_does_not_grow(daemon: Daemon, visit: Visit) -> None:
+    """Weeks of decisions and samples, in a moment: what is kept of them is bounded."""
+    page, _ = visit(daemon)
+    kept = page.evaluate(
+        """async () => {
+          const { LatencyChart } = await import("/chart.js");
+          const make = (name) => document.body.appendChild(document.createElement(name));
+          const svg = document.body.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+          svg.style.width = svg.style.height = "400px";
+          const [summary, readout, table, details] = ["p", "p", "tbody", "details"].map(make);
+          const chart = new LatencyChart({ svg, summary, readout, table, details });
+          const decision = { activity: "walking", timings_ms: { infer: 1 }, budget_ms: 5, configuration: "1.00x-128" };
+          for (let window = 0; window < 100000; window += 1) {
+            const late = { latency_ms: 1 + window % 7, miss: window % 7 > 4 };
+            chart.push({ ...decision, ...late, window, time_s: window % 1000, reason: "fixed" });
+          }
+          while (svg.childElementCount === 0) await new Promise(requestAnimationFrame);
+          return { summary: summary.textContent, elements: svg.querySelectorAll("*").length };
+        }"""
+    )
+    assert kept["summary"].startswith("300 windows in ")
+    assert kept["elements"] < 60
+
+
+def test_events_are_read_however_they_are_cut(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    read = page.evaluate(
+        """async () => {
+          const { EventParser } = await import("/stream.js");
+          const text = [
+            ": hello", "", "retry: 1000", "id: a-1", "event: hello", 'data: {"a":', "data: 1}", "",
+            "id: a-2\\r", "data:2\\r", "\\r", "event: cut off",
+          ].join("\\n");
+          return [1, 2, 3, 1000].map((size) => {
+            const parser = new EventParser();
+            const found = [];
+            for (let at = 0; at < text.length; at += size) found.push(...parser.push(text.slice(at, at + size)));
+            return found;
+          });
+        }"""
+    )
+    events = [{"event": "hello", "data": '{"a":\n1}', "id": "a-1"}, {"event": "message", "data": "2", "id": "a-2"}]
+    assert read == [events] * 4
+
+
+def test_activities_have_their_pictures(daemon: Daemon, visit: Visit) -> None:
+    """The labels of UCI-HAR, WISDM, UniMiB-SHAR and PAMAP2, as they are written there."""
+    page, _ = visit(daemon)
+    wanted = {
+        "walking": ["WALKING", "Walking", "Nordic walking"],
+        "upstairs": ["upstairs", "Upstairs", "WALKING_UPSTAIRS", "GoingUpS", "ascending stairs"],
+        "downstairs": ["downstairs", "WALKING_DOWNSTAIRS", "GoingDownS", "descending stairs"],
+        "sitting": ["sitting", "Sitting", "watching TV"],
+        "standing": ["STANDING", "standing"],
+        "lying": ["lying", "LAYING", "Lying"],
+        "running": ["Jogging", "Running"],
+        "cycling": ["cycling"],
+        "jumping": ["Jumping", "rope jumping"],
+        "falling": ["FallingForw", "FallingBackSC", "Syncope", "HittingObstacle"],
+        "changing": ["StandingUpFS", "SittingDown", "LyingDownFS", "STAND_TO_SIT", "lie_to_sit"],
+        "working": ["ironing", "vacuum cleaning", "computer work"],
+        "riding": ["car driving"],
+        "other": ["playing soccer", "7", ""],
+    }
+    labels = [label for group in wanted.values() for label in group]
+    found = page.evaluate("async (labels) => labels.map((await import('/words.js')).picture)", labels)
+    assert dict(zip(labels, found, strict=True)) == {label: name for name, group in wanted.items() for label in group}
+    symbols = re.findall(r'<symbol id="([a-z]+)"', page.request.get("/pictures.svg").text())
+    assert set(wanted) == set(symbols)
