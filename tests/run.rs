@@ -178,6 +178,7 @@ fn wrong_flags_and_configurations_are_refused_with_the_range() {
         (r#"{"source": {"kind": "wearer", "seconds": 1e300}}"#, "at most 3200000000"),
         (r#"{"source": {"kind": "file"}}"#, "path"),
         (r#"{"source": {"kind": "telepathy"}}"#, "telepathy"),
+        ("[]", "found an array, but expected an object"),
         ("{", "EOF"),
         ("{} {}", "trailing"),
     ] {

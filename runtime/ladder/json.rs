@@ -10,8 +10,12 @@ pub(crate) struct Misplaced {
     pub(crate) message: String,
 }
 
-/// Reads `bytes` as one JSON document and nothing behind it.
+/// Reads `bytes` as one JSON object and nothing behind it.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misplaced> {
+    // serde takes an array for a struct's fields in their order, and an empty one for all defaults
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Misplaced { at: ".".to_owned(), message: "found an array, but expected an object".to_owned() });
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| Misplaced { at: error.path().to_string(), message: error.inner().to_string() })?;

@@ -103,6 +103,7 @@ fn read(manifest: &Manifest, text: &[u8], format: Option<TextFormat>, pace: Pace
                 assert!(!problem.is_empty());
                 assert!(problem.len() < 2000, "a message as long as a line: {problem}");
             }
+            Reading::Interrupted => panic!("nobody interrupts a text in memory"),
             Reading::End => {}
         }
         assert!(samples + malformed <= lines);
