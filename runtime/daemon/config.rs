@@ -339,8 +339,8 @@ impl Http {
         let credential = || environment("CREDENTIALS_DIRECTORY").map(|directory| directory.join("token"));
         let path = match &self.token_file {
             Some(path) => path.clone(),
-            // a service without such a credential has none, and that is all right
-            None => match credential().filter(|path| path.exists()) {
+            // a service without such a credential, or with an empty one, has none, and that is all right
+            None => match credential().filter(|path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0)) {
                 Some(path) => path,
                 None => return Ok(None),
             },
