@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -16,10 +16,13 @@ use super::log::LogFormat;
 
 /// Recognise activities in a stream, each window within its budget
 #[derive(clap::Args, Default)]
-#[command(after_help = "Flags have the last word over the configuration file.\n\nExamples:\n  \
+#[command(
+    after_help = "Flags have the last word over the configuration file.\n\nSIGINT and SIGTERM end the run. SIGHUP \
+    reloads the configuration and opens the output anew; where the run belongs to a terminal, it ends the run.\n\nExamples:\n  \
     gaitd run                                  the shipped ladder on a simulated wearer, for a minute\n  \
     gaitd run --source walk.csv --pace fast    a recording, as fast as possible\n  \
-    imu-reader | gaitd run --source - --budget-ms 20 --cpus 3")]
+    imu-reader | gaitd run --source - --budget-ms 20 --cpus 3"
+)]
 pub(super) struct Arguments {
     /// Configuration file (JSON) [default: the embedded default]
     #[arg(value_name = "CONFIG")]
@@ -50,7 +53,7 @@ pub(super) struct Arguments {
     /// How decisions are written [default: text on a terminal, NDJSON elsewhere]
     #[arg(short, long, value_enum)]
     format: Option<FormatFlag>,
-    /// Append the decisions to this file instead of standard output
+    /// Append the decisions to this file instead of standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Serve metrics, status and the dashboard on this address [default: 127.0.0.1:4248]
@@ -104,7 +107,12 @@ impl Arguments {
         }
         config.models = models.clone().or(config.models);
         config.state = state.clone().or(config.state);
-        config.output.path = output.clone().or(config.output.path);
+        config.output.path = match output.as_deref() {
+            // as for the source, and as elsewhere
+            Some(path) if path == Path::new("-") => None,
+            Some(path) => Some(path.to_path_buf()),
+            None => config.output.path,
+        };
         if let Some(cpus) = cpus {
             config.cpus.clone_from(cpus);
         }

@@ -16,7 +16,7 @@ use crate::sense::Clock;
 use crate::window::Window;
 
 /// How often a thread that has nothing to do shows that it could.
-pub(super) const PULSE: Duration = Duration::from_secs(1);
+const PULSE: Duration = Duration::from_secs(1);
 
 /// What the thread works with, and another one takes over.
 pub(super) struct Deciding {

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::audience::Audience;
 use super::compare::{differing, needs_restart, reloadable};
 use super::config::{Config, ConfigError};
-use super::inference::{Deciding, PULSE};
+use super::inference::Deciding;
 use super::live::{Live, lock};
 use super::memory::{self, Keeping};
 use super::notify::Notifier;
@@ -308,9 +308,10 @@ impl Operator for Operations {
     }
 
     fn alive(&self) -> Aliveness {
-        let age = self.live.heartbeat.age(self.clock.now());
-        let alive = age <= ENGINE_PATIENCE.max(2 * PULSE);
-        let reason = (!alive).then(|| format!("the engine has not moved for {:.0} s", age.as_secs_f64()));
+        let now = self.clock.now();
+        let alive = self.live.heartbeat.is_alive(now, ENGINE_PATIENCE);
+        let age = self.live.heartbeat.age(now).as_secs_f64();
+        let reason = (!alive).then(|| format!("the engine has not moved for {age:.0} s"));
         Aliveness { alive, reason }
     }
 

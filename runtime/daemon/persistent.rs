@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::faults::Repeated;
 use super::source::open_file;
 use super::stop::Stop;
 use crate::publish::api::SourceState;
@@ -57,8 +58,7 @@ pub(super) struct PersistentSource {
     health: SourceHealth,
     open: Option<Box<dyn Source>>,
     rest: Duration,
-    /// What was told last, so that it is told once and not at each attempt.
-    told: Option<String>,
+    faults: Repeated,
 }
 
 impl PersistentSource {
@@ -71,7 +71,7 @@ impl PersistentSource {
         health: SourceHealth,
     ) -> Self {
         let path = path.to_path_buf();
-        Self { path, pace, format, clock, stop, health, open: None, rest: FIRST_REST, told: None }
+        Self { path, pace, format, clock, stop, health, open: None, rest: FIRST_REST, faults: Repeated::default() }
     }
 
     /// Opens the source, however often that has to be tried; `None` when the run was asked to end.
@@ -92,11 +92,11 @@ impl PersistentSource {
     fn rest_after(&mut self, problem: &str) {
         let rest = self.rest;
         self.rest = (rest * 2).min(LONGEST_REST);
-        self.health.failed(format!("{problem}; trying again every {:.2} s", rest.as_secs_f64()));
-        if self.told.as_deref() != Some(problem) {
-            log::warn!("{problem}; trying again, at last every {} s", LONGEST_REST.as_secs());
-            self.told = Some(problem.to_owned());
+        let next = format!("{problem}; trying again in {:.2} s", rest.as_secs_f64());
+        if let Some(count) = self.faults.occurred(self.clock.now()) {
+            log::warn!("{next} ({count} times so far)");
         }
+        self.health.failed(next);
         self.stop.wait(rest);
     }
 
@@ -124,9 +124,6 @@ impl Source for PersistentSource {
                 self.rest_after(&error.to_string());
             }
             Ok(reading) => {
-                if reading == Reading::Sample && self.told.take().is_some() {
-                    log::info!("{}: samples again", self.path.display());
-                }
                 self.rest = FIRST_REST;
                 return Ok(reading);
             }

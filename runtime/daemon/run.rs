@@ -271,7 +271,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     })?;
 
     operations.notifier.ready();
-    let ended = watch(&sensing_over, &stop, requests, &operations)?;
+    let ended = watch(&sensing_over, &stop, requests, &operations);
     operations.notifier.stopping();
     drop(halt_engine);
     // a source that still waits for a sample is left alone: the process ends without it
@@ -298,29 +298,26 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
 
 /// Returns when the source has ended (true) or is still waiting for a sample although it was asked to stop (false).
 /// Until then, keeps what is learned, reloads when that is asked for, and tells the service manager how the run goes.
-fn watch(
-    sensing_over: &Receiver<()>,
-    stop: &Stop,
-    requests: &Requests,
-    operations: &Arc<Operations>,
-) -> Result<bool, DaemonError> {
+fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operations: &Arc<Operations>) -> bool {
     let keeping_due = tick(memory::INTERVAL);
     let watched = Notifier::watchdog_interval();
     let report_due = tick(watched.unwrap_or(REPORTS).min(REPORTS));
     let mut told = String::new();
     loop {
         select! {
-            recv(sensing_over) -> _ => return Ok(true),
+            recv(sensing_over) -> _ => return true,
             recv(stop.woken()) -> _ => {
                 let gone = sensing_over.recv_timeout(SOURCE_PATIENCE);
-                return Ok(gone == Err(crossbeam_channel::RecvTimeoutError::Disconnected));
+                return gone == Err(crossbeam_channel::RecvTimeoutError::Disconnected);
             }
             recv(keeping_due) -> _ => operations.keep_learned(),
             recv(requests.reloads()) -> _ => {
                 // in a thread of its own: the service manager must go on hearing of a live engine
                 let operations = Arc::clone(operations);
                 // it tells what came of it
-                spawn("reload", None, move || drop(operations.reload_now(true)))?;
+                if let Err(error) = spawn("reload", None, move || drop(operations.reload_now(true))) {
+                    log::error!("not reloaded: {error}");
+                }
             }
             recv(report_due) -> _ => {
                 let alive = operations.alive();
