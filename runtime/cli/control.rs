@@ -1,7 +1,8 @@
 //! The flags that say how configurations are picked; `run` and `replay` share them.
 
 use gaitd::control::{Objective, PolicySpec, Step};
-use gaitd::daemon::{ConfigError, Control};
+use gaitd::daemon::ConfigError;
+use gaitd::engine::Control;
 
 /// How configurations are picked.
 #[derive(clap::Args, Default)]

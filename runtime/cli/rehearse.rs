@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::ValueEnum;
 use gaitd::control::PolicySpec;
-use gaitd::daemon::{Config, Control, Hangup, Requests, Stop, cpu_name};
+use gaitd::daemon::{Config, Hangup, Requests, Stop, cpu_name};
+use gaitd::engine::Control;
 use gaitd::figure;
 use gaitd::ladder::{Ladder, Profile, ProfileKey};
 use gaitd::rehearse::{

@@ -2,12 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::{Objective, PolicySpec};
-use crate::engine::{LONGEST_BUDGET, Settings};
+use crate::engine::Control;
 use crate::ladder::{Misplaced, parse_json};
 use crate::publish::Format;
 use crate::sense::Pace;
@@ -142,69 +140,6 @@ impl SourceSpec {
         match self {
             Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace } => *pace = new,
         }
-    }
-}
-
-/// How the configuration of each window is picked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Control {
-    /// From the arrival of a window's last sample to its published decision. Milliseconds, above 0 and at most
-    /// 60,000; 50 by default.
-    pub budget_ms: f64,
-    /// The allowed share of decisions later than that: from 0 to 1; 0.02 by default.
-    pub miss_target: f64,
-    /// The policy and its tunables; `bayes` by default.
-    pub policy: PolicySpec,
-    /// What is wanted most; `accuracy` by default.
-    pub objective: Objective,
-    /// The average share of one processor that inferences may take, percent, above 0 and at most 100; no cap where
-    /// none is given.
-    pub cpu_budget_percent: Option<f64>,
-    /// Whether a configuration's accuracy is that for the wearer's present activity rather than that for all; true by
-    /// default.
-    pub activity_aware: bool,
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Self {
-            budget_ms: 50.0,
-            miss_target: 0.02,
-            policy: PolicySpec::default(),
-            objective: Objective::default(),
-            cpu_budget_percent: None,
-            activity_aware: true,
-        }
-    }
-}
-
-impl Control {
-    /// The budget.
-    #[must_use]
-    pub fn budget(&self) -> Duration {
-        Duration::from_secs_f64(self.budget_ms / 1e3)
-    }
-
-    /// The settings with which the daemon starts; [`Config::check`] comes first.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
-        Settings {
-            objective: self.objective,
-            cpu_share: self.cpu_budget_percent.map(|percent| percent / 100.0),
-            activity_aware: self.activity_aware,
-            ..Settings::new(self.budget(), self.miss_target, self.policy.clone())
-        }
-    }
-
-    fn problems(&self) -> Vec<String> {
-        let longest = LONGEST_BUDGET.as_millis();
-        if !(self.budget_ms > 0.0 && self.budget_ms <= longest as f64) {
-            // there is no such duration, and so there are no settings
-            let found = self.budget_ms;
-            return vec![format!("budget_ms is {found}, and must be above 0 and at most {longest} milliseconds")];
-        }
-        self.settings().problems()
     }
 }
 

@@ -28,7 +28,7 @@ mod source;
 mod stop;
 
 pub use activation::Activated;
-pub use config::{Config, ConfigError, Control, Http, OnFailure, Output, SourceSpec};
+pub use config::{Config, ConfigError, Http, OnFailure, Output, SourceSpec};
 pub use memory::{Memory, MemoryError};
 pub use notify::{Heartbeat, Notifier};
 pub use operations::Reconfigure;

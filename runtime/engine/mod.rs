@@ -5,12 +5,14 @@ mod decision;
 mod handle;
 mod prospects;
 mod reserve;
+mod settings;
 
 use std::time::Duration;
 
 pub use decision::{Considered, Decision};
-pub use handle::{ControlHandle, LONGEST_BUDGET, Settings};
+pub use handle::ControlHandle;
 pub use reserve::PublishReserve;
+pub use settings::{Control, LONGEST_BUDGET, Settings};
 
 use crate::control::{
     Allowance, Candidate, Demand, Learned, LearnedError, Policy, PolicyError, Resumed, Signals, Situation, Terms,

@@ -289,7 +289,7 @@ impl Scrape {
         self.gauge(
             "gaitd_budget_seconds",
             "From a window's last sample to its published decision",
-            Some(status.settings.budget_ms / 1e3),
+            Some(status.settings.control.budget_ms / 1e3),
         );
         let resident = memory.resident_bytes.map(|bytes| bytes as f64);
         self.gauge("gaitd_resident_memory_bytes", "Resident memory of the process", resident);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gaitd::control::Signals;
-use gaitd::daemon::{ConfigError, Control};
+use gaitd::daemon::ConfigError;
+use gaitd::engine::Control;
 use gaitd::engine::ControlHandle;
 use gaitd::ladder::{Ladder, Percentiles, Profile, ProfileKey, Profiled};
 use gaitd::sense::Clock;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gaitd::control::{PolicySpec, Signals};
-use gaitd::daemon::{Config, Control};
-use gaitd::engine::{Decision, Engine, PublishReserve};
+use gaitd::daemon::Config;
+use gaitd::engine::{Control, Decision, Engine, PublishReserve};
 use gaitd::ladder::{Ladder, Percentiles};
 use gaitd::sense::{Clock, MonotonicClock};
 use gaitd::window::Window;

@@ -1,11 +1,9 @@
 //! A change of what is demanded, as a client sends it.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::control::{Objective, PolicySpec};
-use crate::engine::{LONGEST_BUDGET, Settings};
+use crate::engine::{Control, Settings};
 use crate::ladder::{Misplaced, parse_json};
 
 /// Any part of [`super::SettingsView`]; what is left out stays as it is.
@@ -69,40 +67,38 @@ impl Change {
         if change == Self::default() { Err(ChangeError::Empty) } else { Ok(change) }
     }
 
-    /// `settings` with this change; whether they fit the ladder, who takes them over checks.
+    /// `settings` with this change; whether the ladder has what it names, who takes them over checks.
     ///
     /// # Errors
-    /// When the budget is not a time at all.
+    /// Everything that is out of range.
     pub fn applied(&self, settings: &Settings) -> Result<Settings, ChangeError> {
-        let mut changed = settings.clone();
-        if let Some(budget_ms) = self.budget_ms {
-            let longest = LONGEST_BUDGET.as_millis();
-            let budget = Duration::try_from_secs_f64(budget_ms / 1e3).map_err(|_| {
-                ChangeError::OutOfRange(format!(
-                    "budget_ms is {budget_ms}, and must be above 0 and at most {longest} milliseconds"
-                ))
-            })?;
-            changed.budget = budget;
-        }
-        let Self { budget_ms: _, miss_target, policy, objective, cpu_budget_percent, activity_aware, pin } = self;
-        changed.miss_target = miss_target.unwrap_or(changed.miss_target);
-        changed.objective = objective.unwrap_or(changed.objective);
-        changed.activity_aware = activity_aware.unwrap_or(changed.activity_aware);
+        let Self { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware, pin } = self;
+        let mut control = Control::from(settings);
+        control.budget_ms = budget_ms.unwrap_or(control.budget_ms);
+        control.miss_target = miss_target.unwrap_or(control.miss_target);
+        control.objective = objective.unwrap_or(control.objective);
+        control.activity_aware = activity_aware.unwrap_or(control.activity_aware);
+        control.cpu_budget_percent = cpu_budget_percent.unwrap_or(control.cpu_budget_percent);
         if let Some(policy) = policy {
-            changed.policy.clone_from(policy);
+            control.policy.clone_from(policy);
         }
-        if let Some(percent) = cpu_budget_percent {
-            changed.cpu_share = percent.map(|percent| percent / 100.0);
+        let problems = control.problems();
+        if !problems.is_empty() {
+            return Err(ChangeError::OutOfRange(problems.join("; ")));
         }
-        if let Some(pin) = pin {
-            changed.pinned.clone_from(pin);
-        }
-        Ok(changed)
+        let pinned = pin.clone().unwrap_or_else(|| settings.pinned.clone());
+        let changed = control.settings();
+        // what is not changed stays to the last bit, though it went through other units
+        let budget = budget_ms.map_or(settings.budget, |_| changed.budget);
+        let cpu_share = cpu_budget_percent.map_or(settings.cpu_share, |_| changed.cpu_share);
+        Ok(Settings { pinned, budget, cpu_share, ..changed })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn settings() -> Settings {
