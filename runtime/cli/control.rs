@@ -55,7 +55,7 @@ impl PolicyFlag {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum ObjectiveFlag {
+pub(super) enum ObjectiveFlag {
     /// The highest expected accuracy
     Accuracy,
     /// The least CPU time with an expected accuracy no lower than the floor
@@ -63,7 +63,7 @@ enum ObjectiveFlag {
 }
 
 /// The floor where none is given.
-const DEFAULT_FLOOR: f64 = 0.95;
+pub(super) const DEFAULT_FLOOR: f64 = 0.95;
 
 impl ControlArguments {
     /// Whether any of these flags was given.

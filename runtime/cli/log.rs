@@ -175,7 +175,7 @@ fn indented(message: &str) -> String {
 }
 
 /// `message` in one line that looks like what it holds.
-fn escaped(message: &str) -> String {
+pub(super) fn escaped(message: &str) -> String {
     let mut text = String::with_capacity(message.len());
     for character in message.chars() {
         if deceives(character) {
@@ -202,7 +202,7 @@ fn plain_json(json: &str) -> String {
 }
 
 /// Control characters, line separators, and what changes the direction of the text around it.
-fn deceives(character: char) -> bool {
+pub(super) fn deceives(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

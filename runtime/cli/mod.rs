@@ -3,6 +3,8 @@
 mod check;
 mod co_runner;
 mod control;
+#[cfg(feature = "http")]
+mod ctl;
 mod exit;
 mod ladder;
 mod log;
@@ -35,6 +37,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Arguments),
+    #[cfg(feature = "http")]
+    Ctl(ctl::Arguments),
     Replay(replay::Arguments),
     Ladder(ladder::Arguments),
     Profile(profile::Arguments),
@@ -69,6 +73,8 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match arguments.command {
         None => run::execute(run::Arguments::default()),
         Some(Command::Run(arguments)) => run::execute(arguments),
+        #[cfg(feature = "http")]
+        Some(Command::Ctl(arguments)) => ctl::execute(arguments),
         Some(Command::Replay(arguments)) => replay::execute(&arguments),
         Some(Command::Ladder(arguments)) => ladder::execute(&arguments),
         Some(Command::Profile(arguments)) => profile::execute(&arguments),

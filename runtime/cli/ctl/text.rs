@@ -1,0 +1,292 @@
+//! The daemon's answers in words and tables.
+
+use std::fmt::Display;
+
+use super::super::log::deceives;
+use super::super::table::{percent, table};
+use super::answers::{Estimate, Explanation, Reloaded, Samples, Settings, Signals, Source, Status, Text};
+
+/// Names stand in a column of this width.
+const NAMES: usize = 11;
+
+/// How the daemon is: what an operator asks first comes first.
+pub(super) fn status(status: &Status) -> String {
+    let Status { windows, misses, model, memory, reloads, .. } = status;
+    let mut lines = vec![
+        (
+            "gaitd",
+            format!("{}, process {}, run {}, for {}", status.version, status.pid, status.run, span(status.uptime_s)),
+        ),
+        ("state", state(status)),
+        ("source", source(&status.source)),
+        ("samples", samples(&status.source.samples)),
+        (
+            "windows",
+            format!(
+                "{} of {} decided, {} published; {} overtaken, {} failed, {} lost",
+                windows.decided, windows.produced, windows.published, windows.dropped, windows.failed, windows.lost
+            ),
+        ),
+        (
+            "late",
+            format!(
+                "{} ({} %), {} allowed; {}",
+                misses.count,
+                percent(misses.rate),
+                allowed(status.settings.miss_target),
+                counted(status.switches, "change of the configuration", "changes of the configuration")
+            ),
+        ),
+    ];
+    lines.extend(demanded(&status.settings));
+    let configurations = counted(model.configurations, "configuration", "configurations");
+    lines.push(("ladder", format!("{}, {configurations}, {} ({:.12})", model.name, model.origin, model.hash)));
+    lines.push(("slowdown", load(status.slowdown.as_ref(), &status.signals)));
+    let resident = memory.resident_bytes.map_or_else(|| "unknown".to_owned(), megabytes);
+    lines.push(("memory", format!("{resident}; the ladder has {}", megabytes(memory.ladder_bytes))));
+    lines.push(("output", with_detail(&status.output.state, status.output.detail.as_ref())));
+    let mut told = format!("{} done, {} refused", reloads.done, reloads.refused);
+    if let Some(last) = &reloads.last {
+        told += &format!("; the latest {} ago: {}", span(status.uptime_s - last.at_s), last.message);
+    }
+    lines.push(("reloads", told));
+    let subscribers = counted(status.subscribers, "subscriber", "subscribers");
+    for listener in &status.listeners {
+        let state = with_detail(&listener.state, listener.detail.as_ref());
+        lines.push(("interface", format!("{} ({state})", listener.address)));
+    }
+    lines.push(("events", subscribers));
+    aligned(lines)
+}
+
+/// What is demanded from the next window on.
+pub(super) fn settings(settings: &Settings) -> String {
+    aligned(demanded(settings))
+}
+
+/// What came of a reload.
+pub(super) fn reloaded(reloaded: &Reloaded) -> String {
+    let Reloaded { changed, not_reloaded, ended } = reloaded;
+    let mut text = String::new();
+    if changed.is_empty() {
+        text += "reloaded; the configuration is the same as before\n";
+    } else {
+        text += &format!("reloaded: {}\n", joined(changed));
+    }
+    if !not_reloaded.is_empty() {
+        text += &format!("not reloaded, for it needs a restart: {}\n", joined(not_reloaded));
+    }
+    if !ended.is_empty() {
+        text += &format!("as configured again, and no longer as set meanwhile: {}\n", joined(ended));
+    }
+    text
+}
+
+/// Why the latest configuration was picked.
+pub(super) fn explanation(explanation: &Explanation) -> String {
+    let Explanation { window, configuration, why, budget_ms, available_ms, slowdown, signals, configurations } =
+        explanation;
+    let header = ["  configuration", "MMACs", "predicted ms", "too late %", "expected accuracy %", "CPU ms"];
+    let rows = configurations.iter().map(|candidate| {
+        let mark = if candidate.picked { "*" } else { " " };
+        vec![
+            format!("{mark} {}", candidate.id),
+            format!("{:.2}", candidate.macs as f64 / 1e6),
+            format!("{:.3}", candidate.predicted_ms),
+            candidate.miss_probability.map_or_else(|| "-".to_owned(), percent),
+            percent(candidate.expected_accuracy),
+            format!("{:.3}", candidate.cost_ms),
+        ]
+    });
+    format!(
+        "window {window}: {configuration}, {why}\n\
+         {} of {} ms were left for the inference; slowdown {}\n{}",
+        milliseconds(*available_ms),
+        milliseconds(*budget_ms),
+        load(slowdown.as_ref(), signals),
+        table(&header, rows),
+    )
+}
+
+/// The answer as it came, if it is JSON. Characters that could steer a terminal are written as JSON's own escapes, and
+/// so mean the same to a program.
+///
+/// # Errors
+/// When it is not JSON.
+pub(super) fn json(body: &[u8]) -> Result<String, String> {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| error.to_string())?;
+    let mut printed = String::with_capacity(text.len() + 1);
+    for character in text.trim_end().chars() {
+        match character {
+            // outside of strings, where they are spaces
+            '\n' | '\t' => printed.push(character),
+            '\r' => printed.push(' '),
+            // inside of one; all of them lie in the basic plane
+            _ if deceives(character) => printed += &format!("\\u{:04x}", u32::from(character)),
+            _ => printed.push(character),
+        }
+    }
+    printed.push('\n');
+    Ok(printed)
+}
+
+fn aligned(lines: Vec<(&str, String)>) -> String {
+    lines.into_iter().map(|(name, text)| format!("{name:<NAMES$}{text}\n")).collect()
+}
+
+fn state(status: &Status) -> String {
+    let alive = match (&status.alive.alive, &status.alive.reason) {
+        (true, _) => "alive".to_owned(),
+        (false, Some(reason)) => format!("NOT ALIVE: {reason}"),
+        (false, None) => "NOT ALIVE".to_owned(),
+    };
+    if status.ready.ready {
+        format!("{alive}, ready")
+    } else if status.ready.reasons.is_empty() {
+        format!("{alive}, NOT READY")
+    } else {
+        format!("{alive}, NOT READY: {}", joined(&status.ready.reasons))
+    }
+}
+
+fn source(source: &Source) -> String {
+    let mut text = format!("{}: {}", source.name, with_detail(&source.state, source.detail.as_ref()));
+    if let Some(age) = source.last_sample_age_s {
+        text += &format!(", latest sample {age:.2} s ago");
+    }
+    if source.failures > 0 {
+        text += &format!(", {}", counted(source.failures, "failure", "failures"));
+    }
+    text
+}
+
+/// What is unusual is named where it has happened.
+fn samples(samples: &Samples) -> String {
+    let mut text = samples.samples.to_string();
+    for (count, what) in [
+        (samples.bridged, "bridged"),
+        (samples.malformed, "malformed"),
+        (samples.non_finite, "not finite"),
+        (samples.out_of_order, "out of order"),
+        (samples.gaps, "gaps"),
+        (samples.resets.saturating_sub(samples.gaps), "times the clock was set back"),
+    ] {
+        if count > 0 {
+            text += &format!(", {count} {what}");
+        }
+    }
+    text
+}
+
+fn demanded(settings: &Settings) -> Vec<(&'static str, String)> {
+    let Settings { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware, pin } = settings;
+    let budget = format!("{} ms, {} of the decisions may be late", milliseconds(*budget_ms), allowed(*miss_target));
+    let mut picking = policy.kind.to_string();
+    if let Some(configuration) = &policy.configuration {
+        picking += &format!(" ({configuration})");
+    }
+    picking += &format!(", for {}", objective.kind);
+    if let Some(floor) = objective.accuracy_floor {
+        picking += &format!(" with an accuracy of {} % or more", number(floor * 100.0));
+    }
+    if let Some(percent) = cpu_budget_percent {
+        picking += &format!(", within {} % of a processor", number(*percent));
+    }
+    if !activity_aware {
+        picking += ", blind to the activity";
+    }
+    let pin = pin.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+    vec![("budget", budget), ("policy", picking), ("pin", pin)]
+}
+
+/// The slowdown and the signals behind it.
+fn load(slowdown: Option<&Estimate>, signals: &Signals) -> String {
+    let mut text = slowdown.map_or_else(
+        || "not estimated".to_owned(),
+        |estimate| format!("{:.2} +- {:.2}", estimate.mean, estimate.spread),
+    );
+    for (name, share) in [("CPU", signals.cpu), ("pressure", signals.pressure), ("frequency", signals.frequency)] {
+        if let Some(share) = share {
+            text += &format!(", {name} {:.0} %", share * 100.0);
+        }
+    }
+    if let Some(temperature) = signals.temperature_c {
+        text += &format!(", {temperature:.0} degrees C");
+    }
+    text
+}
+
+fn with_detail(state: &Text, detail: Option<&Text>) -> String {
+    detail.map_or_else(|| state.to_string(), |detail| format!("{state}: {detail}"))
+}
+
+fn joined(texts: &[Text]) -> String {
+    texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn allowed(share: f64) -> String {
+    format!("{} %", number(share * 100.0))
+}
+
+/// With as many decimals as it takes, two at most.
+fn number(value: f64) -> impl Display {
+    (value * 100.0).round() / 100.0
+}
+
+/// With as many decimals as it takes, three at most, or all of them where it would be nothing.
+fn milliseconds(value: f64) -> impl Display {
+    let rounded = (value * 1e3).round() / 1e3;
+    if rounded == 0.0 { value } else { rounded }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// A length of time in its two largest units.
+fn span(seconds: f64) -> String {
+    // saturates
+    let seconds = seconds.max(0.0) as u64;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_told_in_two_units() {
+        for (seconds, told) in [
+            (0.9, "0 s"),
+            (59.0, "59 s"),
+            (61.0, "1 min 1 s"),
+            (7380.0, "2 h 3 min"),
+            (90_000.0, "1 d 1 h"),
+            (-1.0, "0 s"),
+        ] {
+            assert_eq!(span(seconds), told);
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_and_nothing_steers_the_terminal() {
+        let value = serde_json::json!({"a": "\u{1b}[2J\u{9b}31m\u{202e}x", "b": [1.5, null]});
+        let pretty = serde_json::to_string_pretty(&value).unwrap().replace('\n', "\r\n");
+        let printed = json(pretty.as_bytes()).unwrap();
+        assert!(!printed.chars().any(|character| character != '\n' && deceives(character)), "{printed:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), value);
+        assert!(json(b"\x1b[2J").is_err());
+        assert!(json(b"\xff").is_err());
+    }
+}
