@@ -303,6 +303,14 @@ fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operatio
     let watched = Notifier::watchdog_interval();
     let report_due = tick(watched.unwrap_or(REPORTS).min(REPORTS));
     let mut told = String::new();
+    let mut report = || {
+        let now = operations.summary_line();
+        if now != told {
+            operations.notifier.status(&now);
+            told = now;
+        }
+    };
+    report();
     loop {
         select! {
             recv(sensing_over) -> _ => return true,
@@ -320,15 +328,10 @@ fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operatio
                 }
             }
             recv(report_due) -> _ => {
-                let alive = operations.alive();
-                if alive.alive && watched.is_some() {
+                if operations.alive().alive && watched.is_some() {
                     operations.notifier.watchdog();
                 }
-                let now = operations.summary_line();
-                if now != told {
-                    operations.notifier.status(&now);
-                    told = now;
-                }
+                report();
             }
         }
     }
