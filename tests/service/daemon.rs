@@ -18,7 +18,7 @@ use crate::common::http::Client;
 pub const TOKEN: &str = "0123456789abcdef-of-the-test";
 
 /// Nothing takes this long; who waits for more would wait forever.
-const HUNG: Duration = Duration::from_secs(90);
+const HUNG: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` gives something.
 pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

@@ -1,5 +1,6 @@
 //! Starts, ends, those that come to the same place, the service manager, and a lack of files.
 
+use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -95,6 +96,23 @@ fn subscribers_see_it_all_and_do_not_hold_up_the_end() {
     assert_eq!(again.address(), address);
     assert_eq!(again.tcp().events(None).next().unwrap().data["budget_ms"], 30.0);
     again.stop();
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_reload_is_a_stop() {
+    let setup = Setup::new();
+    for _ in 0..3 {
+        let mut daemon = setup.start();
+        daemon.decide(2);
+        let client = daemon.tcp().with_token(TOKEN);
+        // nobody waits for the answer
+        let asked = client.request("POST", "/api/reload", &[], b"");
+        let mut wire = client.connect();
+        wire.write_all(&asked).unwrap();
+        daemon.signal("HUP");
+        let lines = objects(&daemon.stop());
+        assert_eq!(lines.last().unwrap()["windows"]["published"], 2);
+    }
 }
 
 /// The service manager's end.

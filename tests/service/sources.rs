@@ -57,6 +57,24 @@ fn a_pipe_that_comes_late_is_waited_for_and_its_writers_come_and_go() {
 }
 
 #[test]
+fn a_pipe_that_is_made_anew_is_found() {
+    let setup = on_fifo();
+    fifo(&setup.path("samples"));
+    let daemon = setup.start();
+    daemon.status_until("waiting", |status| status["source"]["state"] == "waiting");
+    for round in 1..=2 {
+        // nobody will ever write to the one that the daemon waits for
+        fifo(&setup.path("new"));
+        std::fs::rename(setup.path("new"), setup.path("samples")).unwrap();
+        let path = setup.path("samples");
+        let feeding = std::thread::spawn(move || writer(&path).windows(2));
+        daemon.decisions_until(2 * round);
+        assert!(feeding.join().unwrap());
+    }
+    daemon.stop();
+}
+
+#[test]
 fn a_stream_of_another_kind_is_told_and_tried_again() {
     let setup = on_fifo();
     fifo(&setup.path("samples"));
