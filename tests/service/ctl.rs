@@ -77,7 +77,7 @@ fn who_may_not_use_the_socket_is_told_of_the_group() {
         let folder = daemon.socket.parent().unwrap();
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     } else {
-        std::fs::set_permissions(&daemon.socket, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&daemon.socket, std::fs::Permissions::from_mode(0o000)).unwrap();
     }
     match command.output() {
         Ok(output) => {
