@@ -15,7 +15,7 @@ use super::live::{Live, lock};
 use super::memory::{self, Keeping};
 use super::notify::Notifier;
 use super::prepare::{self, Prepared, StartError};
-use super::publishing::Successor;
+use super::publishing::Successors;
 use super::signals::LatestSignals;
 use crate::engine::{ControlHandle, PublishReserve, Settings};
 use crate::ladder::{Manifest, ProfileKey};
@@ -56,8 +56,8 @@ pub(super) struct Ways {
     pub(super) next: Sender<Deciding>,
     pub(super) before: Receiver<Deciding>,
     /// To the publishing thread.
-    pub(super) successor: Successor,
-    pub(super) succeed: Sender<()>,
+    pub(super) successors: Successors,
+    pub(super) succeed: Sender<Arc<Manifest>>,
 }
 
 /// Everything that is needed to answer.
@@ -154,15 +154,15 @@ impl Operations {
         let (handle, goes_on) = (engine.handle(), key == present_key);
         let (copying, keeping) = memory.map(|memory| memory::recall(memory, &mut engine)).unzip();
         // laid ready beforehand, for the first decision of the new engine may reach the publishing thread at once
-        self.ways.successor.set(Some(destination));
+        self.ways.successors.add(destination);
         if self.ways.next.send_timeout(Deciding { engine, copying, goes_on }, EXCHANGE_PATIENCE).is_err() {
-            self.ways.successor.set(None);
+            self.ways.successors.remove(&manifest);
             return Err("the engine is stuck in a window and takes no other ladder".to_owned());
         }
         // it has left the engine's thread with all that it learned
         let before = self.ways.before.recv_timeout(EXCHANGE_PATIENCE);
-        // full: the publishing thread has been told already
-        let _ = self.ways.succeed.try_send(());
+        // full: the publishing thread is stuck, and will see by the first decision
+        let _ = self.ways.succeed.try_send(Arc::clone(&manifest));
         {
             let mut in_force = lock(&self.in_force);
             if let Some(keeping) = &mut in_force.keeping {

@@ -1,19 +1,28 @@
 //! A source that may be missing, fail and end, and is tried again: a sensor's pipe or device.
 
-use std::fs::FileType;
+use std::fs::{File, FileType};
+use std::io::BufReader;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 
 use super::faults::Repeated;
 use super::source::open_file;
 use super::stop::Stop;
 use crate::publish::api::SourceState;
-use crate::sense::{Clock, Pace, Reading, Sample, SenseError, Source, StreamFormat};
+use crate::sense::{Clock, Pace, Reading, Sample, SenseError, Source, StreamFormat, TextSource};
 
 /// From one attempt to the next: doubles from the first to the last.
 const FIRST_REST: Duration = Duration::from_millis(250);
 const LONGEST_REST: Duration = Duration::from_secs(30);
+
+/// How often a pipe that nobody writes to is looked at: whether it is still the one at its path.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// How a source is; shared with those who ask.
 #[derive(Clone, Debug, Default)]
@@ -81,11 +90,52 @@ impl PersistentSource {
                 return None;
             }
             self.health.set(SourceState::Waiting, None);
-            match open_file(&self.path, self.pace, &self.format, Arc::clone(&self.clock)) {
-                Ok(source) => return Some(source),
+            let clock = Arc::clone(&self.clock);
+            let opened = if is_pipe(&self.path) {
+                self.wait_for_writer().map(|file| file.map(|file| self.stream_in(file)))
+            } else {
+                open_file(&self.path, self.pace, &self.format, clock).map(Some)
+            };
+            match opened {
+                Ok(Some(source)) => return Some(source),
+                // asked to end, or another file is there by now
+                Ok(None) => {}
                 Err(error) => self.rest_after(&error.to_string()),
             }
         }
+    }
+
+    fn stream_in(&self, file: File) -> Box<dyn Source> {
+        let (origin, clock) = (self.path.display().to_string(), Arc::clone(&self.clock));
+        Box::new(TextSource::new(BufReader::new(file), origin, &self.format, None, self.pace, clock))
+    }
+
+    /// Opens the pipe at the path, and returns it once somebody has written to it; nothing when the run was asked to
+    /// end or another file has taken its place. Opening it in the ordinary way would wait for a writer as well, but
+    /// for ever where the pipe is made anew in the meantime, as with the directory of a service that starts again.
+    fn wait_for_writer(&self) -> Result<Option<File>, SenseError> {
+        let failed = |source| SenseError::Open { path: self.path.display().to_string(), source };
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let file = File::options().read(true).custom_flags(flags).open(&self.path).map_err(failed)?;
+        let opened = file.metadata().map_err(failed)?;
+        let look = Timespec::try_from(LOOK).ok();
+        while !self.stop.asked() {
+            let mut polled = [PollFd::new(&file, PollFlags::IN)];
+            match poll(&mut polled, look.as_ref()) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => {
+                    let flags = fcntl_getfl(&file).map_err(|error| failed(error.into()))?;
+                    fcntl_setfl(&file, flags - OFlags::NONBLOCK).map_err(|error| failed(error.into()))?;
+                    return Ok(Some(file));
+                }
+                Err(error) => return Err(failed(error.into())),
+            }
+            let there = std::fs::metadata(&self.path).map_err(failed)?;
+            if (there.dev(), there.ino()) != (opened.dev(), opened.ino()) {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// Tells what went wrong, and waits before the next attempt.
@@ -104,6 +154,10 @@ impl PersistentSource {
     fn is_whole(&self) -> bool {
         std::fs::metadata(&self.path).map(|file| file.file_type()).is_ok_and(|kind: FileType| kind.is_file())
     }
+}
+
+fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo())
 }
 
 impl Source for PersistentSource {

@@ -1,5 +1,6 @@
 //! The publishing thread: writes decisions and keeps the account of them.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,7 @@ use super::live::{Live, lock};
 use super::outbox::Inbox;
 use super::stop::Stop;
 use crate::engine::{Decision, PublishReserve};
+use crate::ladder::Manifest;
 use crate::publish::api::OutputState;
 use crate::publish::{Account, Context, LineWriter, Recognised, Sink, SinkFault, Summary};
 use crate::sense::Clock;
@@ -26,18 +28,26 @@ pub(super) struct Destination {
     pub(super) context: Context,
 }
 
-/// A destination that is to take the place of the present one; clones share it.
+/// Destinations that are to take the place of the present one, each with its ladder; clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Successor(Arc<Mutex<Option<Destination>>>);
+pub(super) struct Successors(Arc<Mutex<VecDeque<Destination>>>);
 
-impl Successor {
-    /// Lays one ready, or takes it away again.
-    pub(super) fn set(&self, next: Option<Destination>) {
-        *lock(&self.0) = next;
+impl Successors {
+    /// Lays one ready.
+    pub(super) fn add(&self, next: Destination) {
+        lock(&self.0).push_back(next);
     }
 
-    fn take(&self) -> Option<Destination> {
-        lock(&self.0).take()
+    /// Takes the one of `manifest` away again.
+    pub(super) fn remove(&self, manifest: &Arc<Manifest>) {
+        lock(&self.0).retain(|next| !Arc::ptr_eq(&next.context.manifest, manifest));
+    }
+
+    /// The one of `manifest`, if it is there; those before it are past.
+    fn take(&self, manifest: &Arc<Manifest>) -> Option<Destination> {
+        let mut successors = lock(&self.0);
+        let place = successors.iter().position(|next| Arc::ptr_eq(&next.context.manifest, manifest))?;
+        successors.drain(..=place).next_back()
     }
 }
 
@@ -53,7 +63,7 @@ pub(super) struct Publishing {
     clock: Arc<dyn Clock>,
     live: Arc<Live>,
     audience: Option<Arc<dyn Audience>>,
-    successor: Successor,
+    successors: Successors,
     faults: Repeated,
     error: Option<std::io::Error>,
     stop: Stop,
@@ -63,7 +73,7 @@ impl Publishing {
     #[expect(clippy::too_many_arguments, reason = "made in one place, where each has a name")]
     pub(super) fn new(
         destination: Destination,
-        successor: Successor,
+        successors: Successors,
         truth: Option<Truth>,
         reserve: PublishReserve,
         clock: Arc<dyn Clock>,
@@ -84,15 +94,16 @@ impl Publishing {
             clock,
             live,
             audience,
-            successor,
+            successors,
             faults: Repeated::default(),
             error: None,
             stop,
         }
     }
 
-    /// Writes decisions until their sender is gone. `succeed` tells when the successor is to be taken at once.
-    pub(super) fn follow(mut self, inbox: &Inbox, succeed: &Receiver<()>) -> Self {
+    /// Writes decisions until their sender is gone. `succeed` tells whose ladder's engine has taken over: what comes
+    /// from here on is for its destination.
+    pub(super) fn follow(mut self, inbox: &Inbox, succeed: &Receiver<Arc<Manifest>>) -> Self {
         // a panic in here must end the run, not leave it deciding for nobody
         let _stop_when_done = StopOnDrop(self.stop.clone());
         self.greet();
@@ -101,15 +112,16 @@ impl Publishing {
             select! {
                 recv(inbox.decisions()) -> decision => {
                     let Ok(decision) = decision else { break };
-                    // the first one of another ladder may come before the word that there is one
-                    if !Arc::ptr_eq(&decision.manifest, &self.context.manifest) {
-                        self.succeed();
-                    }
-                    self.publish(&decision);
-                    inbox.give_back(decision);
+                    self.take(decision, inbox);
                 }
                 recv(succeed) -> told => match told {
-                    Ok(()) => self.succeed(),
+                    Ok(manifest) => {
+                        // the engine before has left nothing behind but this, which is still for the present one
+                        while let Ok(decision) = inbox.decisions().try_recv() {
+                            self.take(decision, inbox);
+                        }
+                        self.succeed(&manifest);
+                    }
                     Err(_) => succeed = never(),
                 }
             }
@@ -117,9 +129,18 @@ impl Publishing {
         self
     }
 
-    /// Takes the successor of the destination, if there is one.
-    fn succeed(&mut self) {
-        let Some(Destination { output, text, context }) = self.successor.take() else { return };
+    fn take(&mut self, decision: Box<Decision>, inbox: &Inbox) {
+        // the first one of another ladder may come before the word that there is one
+        if !Arc::ptr_eq(&decision.manifest, &self.context.manifest) {
+            self.succeed(&decision.manifest);
+        }
+        self.publish(&decision);
+        inbox.give_back(decision);
+    }
+
+    /// Goes over to the destination of the ladder of `manifest`, unless that has happened.
+    fn succeed(&mut self, manifest: &Arc<Manifest>) {
+        let Some(Destination { output, text, context }) = self.successors.take(manifest) else { return };
         self.lines.change(context.clone(), text);
         self.context = context;
         self.sink = output.map(Sink::new);

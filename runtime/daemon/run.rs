@@ -17,7 +17,7 @@ use super::operations::{InForce, Operations, Reconfigure, Ways, run_name, token}
 use super::outbox::lane;
 use super::persistent::PersistentSource;
 use super::prepare::{self, Prepared, StartError};
-use super::publishing::{Destination, Publishing, Successor};
+use super::publishing::{Destination, Publishing, Successors};
 use super::requests::Requests;
 use super::sensing::{Sensing, Windows};
 use super::service::Service;
@@ -33,6 +33,9 @@ use crate::window::{Intake, Window};
 
 /// Window buffers: one in the engine's hands, one waiting for it, one being filled.
 const WINDOWS: usize = 3;
+
+/// Reloads of which a publishing thread that is held up may be told later.
+const RELOADS: usize = 8;
 
 /// How long a run that was asked to stop waits for a source that is still waiting for a sample.
 const SOURCE_PATIENCE: Duration = Duration::from_millis(250);
@@ -192,11 +195,11 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let (halt_engine, engine_halted) = bounded(0);
     let (next, next_engine) = bounded(0);
     let (before, engine_before) = bounded(1);
-    let (succeed, succession) = bounded(1);
+    let (succeed, succession) = bounded(RELOADS);
     // a pipe, for the signals' thread waits for the kernel too
     let (run_over, running) = std::io::pipe().map_err(DaemonError::Pipe)?;
     let signals = LatestSignals::default();
-    let successor = Successor::default();
+    let successors = Successors::default();
 
     let operations = Arc::new(Operations {
         run,
@@ -214,7 +217,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         }),
         changing: Mutex::new(reconfigure),
         reloads: Mutex::default(),
-        ways: Ways { next, before: engine_before, successor: successor.clone(), succeed },
+        ways: Ways { next, before: engine_before, successors: successors.clone(), succeed },
         reserve: reserve.clone(),
         audience: audience.clone(),
         listeners: service.as_ref().map(Service::listeners),
@@ -227,7 +230,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let signals_thread = spawn("signals", other_cpu, move || sampling.follow(&run_over))?;
     let publishing = Publishing::new(
         destination,
-        successor,
+        successors,
         truth,
         reserve,
         Arc::clone(&clock),

@@ -2,51 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use boon::{Compiler, Draft, Schemas};
-use gaitd::publish::http::{DOCUMENT, paths};
-use serde_json::{Value, json};
+use gaitd::publish::http::paths;
+use serde_json::json;
 
 use crate::common::http::{Answer, Client};
+use crate::openapi::{check, check_answer, document};
 use crate::world::{Reloading, TOKEN, World, context, decision, patient, published, world};
-
-const AT: &str = "https://gaitd.example/openapi.json";
-
-fn document() -> Value {
-    serde_json::from_str(DOCUMENT).unwrap()
-}
-
-/// Checks `value` against the schema at `pointer` in the document.
-fn check_at(pointer: &str, value: &Value) {
-    let mut compiler = Compiler::new();
-    compiler.set_default_draft(Draft::V2020_12);
-    compiler.add_resource(AT, document()).unwrap();
-    let mut schemas = Schemas::new();
-    let schema = compiler.compile(&format!("{AT}#{pointer}"), &mut schemas).unwrap_or_else(|error| panic!("{error}"));
-    if let Err(error) = schemas.validate(value, schema) {
-        panic!("{pointer}: {error:#}\n{value:#}");
-    }
-}
-
-pub fn check(schema: &str, value: &Value) {
-    check_at(&format!("/components/schemas/{schema}"), value);
-}
-
-/// Checks that the document knows this answer.
-fn check_answer(method: &str, path: &str, answer: &Answer) {
-    let document = document();
-    let escaped = path.replace('/', "~1");
-    let mut pointer = format!("/paths/{escaped}/{}/responses/{}", method.to_lowercase(), answer.status);
-    let mut described = document.pointer(&pointer).unwrap_or_else(|| panic!("not in the document: {pointer}"));
-    if let Some(reference) = described["$ref"].as_str() {
-        pointer = reference.strip_prefix('#').unwrap().to_owned();
-        described = document.pointer(&pointer).unwrap();
-    }
-    let content_type = answer.header("content-type").unwrap().split(';').next().unwrap();
-    assert!(described["content"][content_type].is_object(), "{pointer} has no {content_type}");
-    if content_type == "application/json" {
-        check_at(&format!("{pointer}/content/{}/schema", content_type.replace('/', "~1")), &answer.json());
-    }
-}
 
 fn ask(client: &Client, method: &str, path: &str, body: &str) -> Answer {
     let answer = client.send(method, path, &[], body.as_bytes());

@@ -6,7 +6,7 @@ use gaitd::publish::http::Limits;
 use serde_json::json;
 
 use crate::common::http::Event;
-use crate::document::check;
+use crate::openapi::check;
 use crate::world::{World, context, decision, patient, published, until, world};
 
 fn decide(world: &World, windows: std::ops::Range<u64>) {

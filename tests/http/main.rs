@@ -9,5 +9,7 @@ mod events;
 mod hostile;
 mod listeners;
 mod metrics;
+#[path = "../common/openapi.rs"]
+mod openapi;
 mod rules;
 mod world;

@@ -74,6 +74,7 @@ enum Question {
 
 /// Change how configurations are picked
 #[derive(clap::Args)]
+#[command(override_usage = "gaitd ctl set [OPTIONS]")]
 #[group(required = true, multiple = true)]
 struct SetArguments {
     /// From the arrival of a window's last sample to its published decision, milliseconds

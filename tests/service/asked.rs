@@ -1,0 +1,87 @@
+//! What a running daemon answers.
+
+use serde_json::{Value, json};
+
+use crate::common::http::Client;
+use crate::daemon::{Setup, TOKEN, until, windows};
+use crate::openapi::{check, check_answer};
+
+fn ask(client: &Client, method: &str, path: &str, status: u16) -> Value {
+    let answer = client.send(method, path, &[], b"");
+    assert_eq!(answer.status, status, "{path}: {}", answer.text());
+    check_answer(method, path, &answer);
+    if path == "/metrics" { answer.text().into() } else { answer.json() }
+}
+
+#[test]
+fn every_answer_of_a_live_daemon_is_as_described() {
+    let setup = Setup::new();
+    let mut daemon = setup.start();
+    let (tcp, unix) = (daemon.tcp(), daemon.unix());
+    for client in [&tcp, &unix] {
+        assert_eq!(ask(client, "GET", "/healthz", 200)["alive"], true);
+        let ready = ask(client, "GET", "/readyz", 503);
+        assert!(ready["reasons"][0].as_str().unwrap().contains("no sample"), "{ready}");
+        assert_eq!(ask(client, "GET", "/api/status", 200)["source"]["state"], "waiting");
+        ask(client, "GET", "/api/explain", 404);
+    }
+    let latest = daemon.decide(3).pop().unwrap();
+    for client in [&tcp, &unix] {
+        // it is ready as long as samples flow, and so they have to
+        until("readiness", || {
+            daemon.decide(1);
+            (client.get("/readyz").status == 200).then_some(())
+        });
+        ask(client, "GET", "/healthz", 200);
+        let status = ask(client, "GET", "/api/status", 200);
+        let decided = daemon.decisions().len();
+        assert_eq!(status["pid"], daemon.pid());
+        assert_eq!(status["windows"]["produced"], decided);
+        assert_eq!(status["windows"]["decided"], decided);
+        assert_eq!(status["windows"]["dropped"], 0);
+        assert_eq!(status["source"]["samples"]["samples"], daemon.feed.as_ref().unwrap().sent());
+        assert_eq!(status["listeners"][0]["address"], daemon.address().to_string());
+        assert_eq!(status["listeners"][1]["address"], daemon.socket.to_str().unwrap());
+        let config = ask(client, "GET", "/api/config", 200);
+        assert_eq!(config["http"]["token_file"], setup.path("token").to_str().unwrap());
+        assert!(!config.to_string().contains(TOKEN));
+        let ladder = ask(client, "GET", "/api/ladder", 200);
+        let control = ask(client, "GET", "/api/control", 200);
+        assert_eq!(control, status["settings"]);
+        assert_eq!(ladder["hash"], status["model"]["hash"]);
+        assert!(ladder["configurations"][0]["paced_p50_us"].as_f64().unwrap() > 0.0);
+        // the thread that shows decisions may be a little behind the output
+        let explained = until("the latest decision to be explained", || {
+            let explained = ask(client, "GET", "/api/explain", 200);
+            (explained["window"] == decided - 1).then_some(explained)
+        });
+        let picked: Vec<&Value> =
+            explained["configurations"].as_array().unwrap().iter().filter(|one| one["picked"] == true).collect();
+        assert_eq!(picked.len(), 1);
+        assert_eq!(picked[0]["id"], explained["configuration"]);
+        let metrics = ask(client, "GET", "/metrics", 200);
+        let metrics = metrics.as_str().unwrap();
+        for expected in [
+            format!("gaitd_windows_decided_total {decided}"),
+            format!("gaitd_samples_total {}", daemon.feed.as_ref().unwrap().sent()),
+            "gaitd_budget_seconds 0.05".to_owned(),
+            "gaitd_alive 1".to_owned(),
+        ] {
+            assert!(metrics.lines().any(|line| line == expected), "{expected}: {metrics}");
+        }
+        ask(client, "GET", "/api/openapi.json", 200);
+    }
+    let mut events = tcp.events(None);
+    for (name, schema) in [("hello", "Hello"), ("decision", "Decision")] {
+        let event = events.next().unwrap();
+        assert_eq!(event.name, name);
+        check(schema, &event.data);
+    }
+    let shown: Vec<Value> = daemon.decisions();
+    // the line on the output and the event are the same decision; its latency is taken at different places
+    let same = |decision: &Value| json!([decision["window"], decision["samples"], decision["probabilities"]]);
+    assert_eq!(windows(&shown)[0], 0);
+    assert_eq!(same(&shown[2]), same(&latest));
+    let second = events.find(|event| event.data["window"] == 2).unwrap();
+    assert_eq!(same(&second.data), same(&latest));
+}

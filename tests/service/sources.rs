@@ -1,0 +1,142 @@
+//! Sources that are missing, come late, end and come back.
+
+use serde_json::{Value, json};
+
+use crate::daemon::{Setup, Told, decisions, fifo, until, writer};
+
+fn on_fifo() -> Setup {
+    Setup::with(|config| {
+        config["source"] = json!({"kind": "file", "path": "samples", "pace": "fast", "on_failure": "retry"});
+    })
+}
+
+#[test]
+fn a_pipe_that_comes_late_is_waited_for_and_its_writers_come_and_go() {
+    let setup = on_fifo();
+    let daemon = setup.start();
+    let status = daemon.status_until("the retry", |status| status["source"]["state"] == "retrying");
+    let detail = status["source"]["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("samples") && detail.contains("No such file") && detail.contains("trying again"),
+        "{detail}"
+    );
+    assert_eq!(daemon.tcp().get("/readyz").status, 503);
+    assert_eq!(daemon.tcp().get("/healthz").status, 200);
+    let told = daemon.ctl(&["status"]).done();
+    assert!(told.contains("NOT READY") && told.contains("retrying: "), "{told}");
+
+    fifo(&setup.path("samples"));
+    let mut first = writer(&setup.path("samples"));
+    first.windows(3);
+    // half a window, which nothing completes
+    first.samples(32);
+    daemon.decisions_until(3);
+    let failures = daemon.status()["source"]["failures"].as_u64().unwrap();
+    let sent = first.sent();
+    drop(first);
+    daemon.status_until("the end of the writer", |status| status["source"]["failures"].as_u64() > Some(failures));
+    daemon.told.line("whoever wrote it has closed it");
+
+    let mut second = writer(&setup.path("samples"));
+    second.windows(4);
+    let all = daemon.decisions_until(7);
+    daemon.told.line("samples again");
+    for (place, decision) in all.iter().enumerate() {
+        let samples = [0, 1].map(|end| decision["samples"][end].as_u64().unwrap());
+        assert_eq!(samples[1] - samples[0], 127);
+        // all of the first writer, or all of the second
+        assert_eq!(samples[1] < sent, place < 3, "{decision}");
+        assert_eq!(samples[0] >= sent, place >= 3, "{decision}");
+    }
+    let status = daemon.status();
+    assert_eq!(status["source"]["samples"]["samples"], sent + second.sent());
+    let lines = daemon.stop();
+    assert_eq!(decisions(&lines).len(), 7);
+    let summary: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    assert_eq!((&summary["class"], &summary["windows"]["produced"]), (&json!("summary"), &json!(7)));
+}
+
+#[test]
+fn a_pipe_that_is_made_anew_is_found() {
+    let setup = on_fifo();
+    fifo(&setup.path("samples"));
+    let daemon = setup.start();
+    daemon.status_until("waiting", |status| status["source"]["state"] == "waiting");
+    for round in 1..=2 {
+        // nobody will ever write to the one that the daemon waits for
+        fifo(&setup.path("new"));
+        std::fs::rename(setup.path("new"), setup.path("samples")).unwrap();
+        let path = setup.path("samples");
+        let feeding = std::thread::spawn(move || writer(&path).windows(2));
+        daemon.decisions_until(2 * round);
+        assert!(feeding.join().unwrap());
+    }
+    daemon.stop();
+}
+
+#[test]
+fn a_stream_of_another_kind_is_told_and_tried_again() {
+    let setup = on_fifo();
+    fifo(&setup.path("samples"));
+    let daemon = setup.start();
+    let mut wrong = std::fs::File::options().write(true).open(setup.path("samples")).unwrap();
+    std::io::Write::write_all(&mut wrong, b"t,a,b\n0,1,2\n0.02,1,2\n").unwrap();
+    drop(wrong);
+    let status = daemon.status_until("the failure", |status| {
+        status["source"]["detail"].as_str().is_some_and(|detail| detail.contains("acc_x"))
+    });
+    assert_eq!(status["alive"]["alive"], true);
+    writer(&setup.path("samples")).windows(2);
+    daemon.decisions_until(2);
+    daemon.stop();
+}
+
+#[test]
+fn a_run_that_shall_end_with_its_source_does() {
+    let mut setup = Setup::with(|config| {
+        config["source"] = json!({"kind": "file", "path": "samples", "pace": "live", "on_failure": "exit"});
+    });
+    let told = Told::of(setup.command().output().unwrap()).refused(66);
+    assert!(told.contains("samples") && told.contains("No such file"), "{told}");
+
+    fifo(&setup.path("samples"));
+    setup.edit(|config| config["source"]["pace"] = json!("fast"));
+    // whoever opens a pipe waits for the other end
+    let feeding = std::thread::spawn({
+        let path = setup.path("samples");
+        move || writer(&path).windows(3)
+    });
+    let mut daemon = setup.start();
+    assert!(feeding.join().unwrap());
+    assert!(daemon.end().success());
+    assert_eq!(decisions(&daemon.written.whole()).len(), 3);
+}
+
+#[test]
+fn a_daemon_that_waits_for_its_source_can_be_stopped() {
+    // for the path to exist, and for somebody to write
+    for exists in [false, true] {
+        let setup = on_fifo();
+        if exists {
+            fifo(&setup.path("samples"));
+        }
+        let daemon = setup.start();
+        let wanted = if exists { "waiting" } else { "retrying" };
+        daemon.status_until(wanted, |status| status["source"]["state"] == wanted);
+        daemon.stop();
+    }
+}
+
+#[test]
+fn samples_that_stop_make_the_daemon_unready() {
+    let mut daemon = Setup::new().start();
+    daemon.decide(1);
+    let reasons = until("silence", || {
+        let answer = daemon.tcp().get("/readyz");
+        (answer.status == 503).then(|| answer.json()["reasons"].to_string())
+    });
+    assert!(reasons.contains("samples have stopped"), "{reasons}");
+    assert_eq!(daemon.status()["source"]["state"], "silent");
+    daemon.feed = None;
+    assert!(daemon.end().success());
+}
