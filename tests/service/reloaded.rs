@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gaitd::control::Learned;
 use serde_json::{Value, json};
 
 use crate::common::ModelCopy;
@@ -148,6 +149,37 @@ fn decisions_that_wait_for_a_slow_reader_stay_with_their_own_ladder() {
     let decisions: Vec<Value> = lines.into_iter().filter(|line| line["class"] == "decision").collect();
     assert_eq!(decisions.len() as u64, decided + 5);
     assert_consecutive(&decisions);
+}
+
+#[test]
+fn what_was_learned_of_each_ladder_outlives_reloads() {
+    // only at a sensor's pace is anything learned
+    let mut setup = Setup::with(|config| config["source"]["pace"] = json!("live"));
+    let mut daemon = setup.start();
+    let one_by_one = |daemon: &mut Daemon, windows: usize| {
+        for _ in 0..windows {
+            daemon.decide(1);
+        }
+    };
+    one_by_one(&mut daemon, 4);
+    setup.edit(|config| config["control"] = json!({"budget_ms": 40.0}));
+    daemon.ctl(&["reload"]).done();
+    one_by_one(&mut daemon, 3);
+    let (model, _) = smaller_ladder();
+    setup.edit(|config| config["models"] = json!(model.path()));
+    daemon.ctl(&["reload"]).done();
+    one_by_one(&mut daemon, 5);
+    setup.edit(|config| config["models"] = Value::Null);
+    daemon.ctl(&["reload"]).done();
+    daemon.told.line("going on from what 7 windows taught");
+    one_by_one(&mut daemon, 2);
+    daemon.stop();
+    let mut learned: Vec<u64> = std::fs::read_dir(setup.path("state/learned"))
+        .unwrap()
+        .map(|file| Learned::from_json(&std::fs::read(file.unwrap().path()).unwrap()).unwrap().windows())
+        .collect();
+    learned.sort_unstable();
+    assert_eq!(learned, [5, 9]);
 }
 
 /// Refused by `ctl` and over TCP, for a reason that names `expected`; the daemon goes on as before.
