@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
+use super::config::OnFailure;
 use super::faults::Repeated;
 use super::source::open_file;
 use super::stop::Stop;
@@ -57,9 +58,11 @@ impl SourceHealth {
 }
 
 /// Reads the file at a path for as long as the run lasts. What fails is tried again after a rest that grows; what is
-/// no regular file (a pipe, a device) is opened again when it ends, for its next writer.
+/// no regular file (a pipe, a device) is opened again when it ends, for its next writer. With [`OnFailure::Exit`], it
+/// is only the wait for the first writer that can be stopped.
 pub(super) struct PersistentSource {
     path: PathBuf,
+    on_failure: OnFailure,
     pace: Pace,
     format: StreamFormat,
     clock: Arc<dyn Clock>,
@@ -73,6 +76,7 @@ pub(super) struct PersistentSource {
 impl PersistentSource {
     pub(super) fn new(
         path: &Path,
+        on_failure: OnFailure,
         pace: Pace,
         format: StreamFormat,
         clock: Arc<dyn Clock>,
@@ -80,14 +84,25 @@ impl PersistentSource {
         health: SourceHealth,
     ) -> Self {
         let path = path.to_path_buf();
-        Self { path, pace, format, clock, stop, health, open: None, rest: FIRST_REST, faults: Repeated::default() }
+        Self {
+            path,
+            on_failure,
+            pace,
+            format,
+            clock,
+            stop,
+            health,
+            open: None,
+            rest: FIRST_REST,
+            faults: Repeated::default(),
+        }
     }
 
     /// Opens the source, however often that has to be tried; `None` when the run was asked to end.
-    fn open(&mut self) -> Option<Box<dyn Source>> {
+    fn open(&mut self) -> Result<Option<Box<dyn Source>>, SenseError> {
         loop {
             if self.stop.asked() {
-                return None;
+                return Ok(None);
             }
             self.health.set(SourceState::Waiting, None);
             let clock = Arc::clone(&self.clock);
@@ -97,9 +112,10 @@ impl PersistentSource {
                 open_file(&self.path, self.pace, &self.format, clock).map(Some)
             };
             match opened {
-                Ok(Some(source)) => return Some(source),
+                Ok(Some(source)) => return Ok(Some(source)),
                 // asked to end, or another file is there by now
                 Ok(None) => {}
+                Err(error) if self.on_failure == OnFailure::Exit => return Err(error),
                 Err(error) => self.rest_after(&error.to_string()),
             }
         }
@@ -156,18 +172,20 @@ impl PersistentSource {
     }
 }
 
-fn is_pipe(path: &Path) -> bool {
+/// Whether opening the file at `path` may take until somebody writes to it.
+pub(super) fn is_pipe(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo())
 }
 
 impl Source for PersistentSource {
     fn read(&mut self, sample: &mut Sample) -> Result<Reading, SenseError> {
         let Some(source) = &mut self.open else {
-            self.open = self.open();
+            self.open = self.open()?;
             // what was before does not go on
             return Ok(if self.open.is_some() { Reading::Interrupted } else { Reading::End });
         };
         match source.read(sample) {
+            outcome @ (Ok(Reading::End) | Err(_)) if self.on_failure == OnFailure::Exit => return outcome,
             Ok(Reading::End) if self.is_whole() => return Ok(Reading::End),
             Ok(Reading::End) => {
                 self.open = None;

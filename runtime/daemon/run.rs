@@ -8,14 +8,14 @@ use crossbeam_channel::{Receiver, bounded, select, tick};
 
 use super::activation::Activated;
 use super::audience::Showing;
-use super::config::{Config, SourceSpec};
+use super::config::{Config, OnFailure, SourceSpec};
 use super::inference::{Deciding, Exchange, Inference};
 use super::live::Live;
 use super::memory;
 use super::notify::Notifier;
 use super::operations::{InForce, Operations, Reconfigure, Ways, run_name, token};
 use super::outbox::lane;
-use super::persistent::PersistentSource;
+use super::persistent::{PersistentSource, is_pipe};
 use super::prepare::{self, Prepared, StartError};
 use super::publishing::{Destination, Publishing, Successors};
 use super::requests::Requests;
@@ -112,9 +112,11 @@ impl Plan {
         let live = Arc::new(Live::new(clock.now(), OutputView { state: OutputState::None, detail: None }));
         // opened before the ladder is measured, so that a wrong path is told at once
         let Opened { source, truth } = match &config.source {
-            SourceSpec::File { path, pace, .. } if config.source.retries() => Opened {
+            // a pipe nobody writes to yet must not keep a stop waiting
+            SourceSpec::File { path, pace, .. } if config.source.retries() || is_pipe(path) => Opened {
                 source: Box::new(PersistentSource::new(
                     path,
+                    if config.source.retries() { OnFailure::Retry } else { OnFailure::Exit },
                     *pace,
                     format,
                     Arc::clone(&clock),

@@ -143,6 +143,16 @@ fn an_answer_that_makes_no_sense_is_no_answer() {
 }
 
 #[test]
+fn who_never_answers_is_not_waited_for_without_end() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("control.sock");
+    // the system takes the connection, and nobody else does
+    let _listener = UnixListener::bind(&path).unwrap();
+    let told = ctl(&path, &["status"]).refused(75);
+    assert!(told.contains("no answer within 10 s"), "{told}");
+}
+
+#[test]
 fn nothing_that_the_daemon_says_steers_the_terminal() {
     const FORGED: &str = "\u{1b}[2J\u{9b}31m\ngaitd      all is well\r\u{202e}";
     let deceives = |c: char| c != '\n' && (c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c));

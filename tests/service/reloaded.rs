@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use gaitd::control::Learned;
 use serde_json::{Value, json};
 
 use crate::common::ModelCopy;
-use crate::daemon::{Daemon, Setup, TOKEN, Told, assert_consecutive, decisions, objects, smaller_ladder, until};
+use crate::daemon::{Daemon, Setup, TOKEN, Told, assert_consecutive, decisions, fifo, objects, smaller_ladder, until};
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
@@ -110,6 +111,75 @@ fn another_ladder_takes_over_between_two_windows() {
     let of_configurations: u64 =
         summary["configurations"].as_array().unwrap().iter().map(|one| one["windows"].as_u64().unwrap()).sum();
     assert_eq!(of_configurations, decisions.len() as u64);
+}
+
+#[test]
+fn decisions_that_wait_for_a_slow_reader_stay_with_their_own_ladder() {
+    let mut setup = Setup::with(|config| config["output"]["path"] = json!("decisions"));
+    let path = setup.path("decisions");
+    fifo(&path);
+    // who opens a pipe waits for the other end
+    let opening = std::thread::spawn(move || std::fs::File::open(path).unwrap());
+    let mut daemon = setup.start();
+    let reader = opening.join().unwrap();
+    // nobody reads until some decisions wait behind the full pipe
+    let mut decided = 0;
+    loop {
+        daemon.feed.as_mut().unwrap().windows(1);
+        decided += 1;
+        let status = daemon.status_until("a decision", |status| status["windows"]["decided"] == decided);
+        if status["windows"]["published"].as_u64().unwrap() + 10 < decided {
+            break;
+        }
+    }
+    let (model, smaller) = smaller_ladder();
+    setup.edit(|config| config["models"] = json!(model.path()));
+    daemon.ctl(&["reload"]).done();
+    daemon.feed.as_mut().unwrap().windows(5);
+    daemon.status_until("more", |status| status["windows"]["decided"] == decided + 5);
+    let reading = std::thread::spawn(move || std::io::read_to_string(reader).unwrap());
+    daemon.stop();
+    let written = reading.join().unwrap();
+    let lines = objects(&written.lines().map(str::to_owned).collect::<Vec<_>>());
+    let greetings: Vec<usize> = (0..lines.len()).filter(|place| lines[*place]["class"] == "gaitd").collect();
+    assert_eq!(greetings, [0, 1 + decided as usize]);
+    for decision in &lines[greetings[1] + 1..lines.len() - 1] {
+        assert!(smaller.contains(&text(&decision["configuration"])), "{decision}");
+    }
+    let decisions: Vec<Value> = lines.into_iter().filter(|line| line["class"] == "decision").collect();
+    assert_eq!(decisions.len() as u64, decided + 5);
+    assert_consecutive(&decisions);
+}
+
+#[test]
+fn what_was_learned_of_each_ladder_outlives_reloads() {
+    // only at a sensor's pace is anything learned
+    let mut setup = Setup::with(|config| config["source"]["pace"] = json!("live"));
+    let mut daemon = setup.start();
+    let one_by_one = |daemon: &mut Daemon, windows: usize| {
+        for _ in 0..windows {
+            daemon.decide(1);
+        }
+    };
+    one_by_one(&mut daemon, 4);
+    setup.edit(|config| config["control"] = json!({"budget_ms": 40.0}));
+    daemon.ctl(&["reload"]).done();
+    one_by_one(&mut daemon, 3);
+    let (model, _) = smaller_ladder();
+    setup.edit(|config| config["models"] = json!(model.path()));
+    daemon.ctl(&["reload"]).done();
+    one_by_one(&mut daemon, 5);
+    setup.edit(|config| config["models"] = Value::Null);
+    daemon.ctl(&["reload"]).done();
+    daemon.told.line("going on from what 7 windows taught");
+    one_by_one(&mut daemon, 2);
+    daemon.stop();
+    let mut learned: Vec<u64> = std::fs::read_dir(setup.path("state/learned"))
+        .unwrap()
+        .map(|file| Learned::from_json(&std::fs::read(file.unwrap().path()).unwrap()).unwrap().windows())
+        .collect();
+    learned.sort_unstable();
+    assert_eq!(learned, [5, 9]);
 }
 
 /// Refused by `ctl` and over TCP, for a reason that names `expected`; the daemon goes on as before.

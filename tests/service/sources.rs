@@ -115,8 +115,9 @@ fn a_run_that_shall_end_with_its_source_does() {
 #[test]
 fn a_daemon_that_waits_for_its_source_can_be_stopped() {
     // for the path to exist, and for somebody to write
-    for exists in [false, true] {
-        let setup = on_fifo();
+    for (exists, on_failure) in [(false, "retry"), (true, "retry"), (true, "exit")] {
+        let mut setup = on_fifo();
+        setup.edit(|config| config["source"]["on_failure"] = json!(on_failure));
         if exists {
             fifo(&setup.path("samples"));
         }
