@@ -1,18 +1,25 @@
 //! A source that may be missing, fail and end, and is tried again: a sensor's pipe or device.
 
-use std::fs::FileType;
+use std::fs::{File, FileType, OpenOptions};
+use std::io::BufReader;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::source::open_file;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+
 use super::stop::Stop;
 use crate::publish::api::SourceState;
-use crate::sense::{Clock, Pace, Reading, Sample, SenseError, Source, StreamFormat};
+use crate::sense::{Clock, Pace, Reading, Sample, SenseError, Source, StreamFormat, TextSource};
 
 /// From one attempt to the next: doubles from the first to the last.
 const FIRST_REST: Duration = Duration::from_millis(250);
 const LONGEST_REST: Duration = Duration::from_secs(30);
+
+/// How often a pipe that nobody writes to is looked at: whether it is still the one at its path.
+const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// How a source is; shared with those who ask.
 #[derive(Clone, Debug, Default)]
@@ -81,9 +88,17 @@ impl PersistentSource {
                 return None;
             }
             self.health.set(SourceState::Waiting, None);
-            match open_file(&self.path, self.pace, &self.format, Arc::clone(&self.clock)) {
-                Ok(source) => return Some(source),
-                Err(error) => self.rest_after(&error.to_string()),
+            match open_written(&self.path, &self.stop) {
+                Ok(None) => {}
+                Ok(Some(file)) => {
+                    let origin = self.path.display().to_string();
+                    let (reader, clock) = (BufReader::new(file), Arc::clone(&self.clock));
+                    return Some(Box::new(TextSource::new(reader, origin, &self.format, None, self.pace, clock)));
+                }
+                Err(source) => {
+                    let error = SenseError::Open { path: self.path.display().to_string(), source };
+                    self.rest_after(&error.to_string());
+                }
             }
         }
     }
@@ -104,6 +119,32 @@ impl PersistentSource {
     fn is_whole(&self) -> bool {
         std::fs::metadata(&self.path).map(|file| file.file_type()).is_ok_and(|kind: FileType| kind.is_file())
     }
+}
+
+/// Opens the file at `path`; where that is a named pipe, returns when somebody writes to it, and `None` when it is no
+/// longer what stands at `path`, or the run was asked to end. (To wait within `open` would be to wait for ever where
+/// the pipe has been removed and made again meanwhile, as a restarted reader does.)
+fn open_written(path: &Path, stop: &Stop) -> std::io::Result<Option<File>> {
+    if !std::fs::metadata(path)?.file_type().is_fifo() {
+        return File::open(path).map(Some);
+    }
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    let opened = file.metadata()?;
+    loop {
+        let mut polled = [PollFd::new(&file, PollFlags::IN)];
+        match poll(&mut polled, Some(&LOOK)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => break,
+            Err(error) => return Err(error.into()),
+        }
+        let stands = std::fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == (opened.dev(), opened.ino()));
+        if !stands || stop.asked() {
+            return Ok(None);
+        }
+    }
+    let flags = rustix::fs::fcntl_getfl(&file)?;
+    rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+    Ok(Some(file))
 }
 
 impl Source for PersistentSource {

@@ -67,7 +67,7 @@ impl SourceSpec {
 }
 
 /// Opens the stream in the file at `path`; where that is a pipe, returns when somebody writes to it.
-pub(super) fn open_file(
+fn open_file(
     path: &Path,
     pace: Pace,
     format: &StreamFormat,
