@@ -55,7 +55,7 @@ pub(super) fn inside(error: StartError) -> anyhow::Error {
         StartError::Manifest(error) => LoadError::Manifest(error).into(),
         StartError::Open(error) => error.into(),
         StartError::Policy(error) => error.into(),
-        error @ (StartError::Measure(_) | StartError::Output { .. }) => error.into(),
+        error @ (StartError::Measure(_) | StartError::Output { .. } | StartError::Thread(_)) => error.into(),
     }
 }
 
@@ -106,6 +106,9 @@ fn code(error: &anyhow::Error) -> u8 {
         }
         if let Some(StartError::Output { .. }) = cause.downcast_ref::<StartError>() {
             return IO;
+        }
+        if let Some(StartError::Thread(_)) = cause.downcast_ref::<StartError>() {
+            return OS;
         }
         if cause.is::<PolicyError>() {
             return CONFIG;

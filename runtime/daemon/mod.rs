@@ -26,6 +26,7 @@ mod service;
 mod signals;
 mod source;
 mod stop;
+mod workshop;
 
 pub use activation::Activated;
 pub use config::{Config, ConfigError, Http, OnFailure, Output, SourceSpec};

@@ -17,6 +17,7 @@ use super::notify::Notifier;
 use super::prepare::{self, Prepared, StartError};
 use super::publishing::Successors;
 use super::signals::LatestSignals;
+use super::workshop::Workshop;
 use crate::engine::{ControlHandle, PublishReserve, Settings};
 use crate::ladder::{Manifest, ProfileKey};
 use crate::publish::Misses;
@@ -71,6 +72,7 @@ pub(super) struct Operations {
     pub(super) changing: Mutex<Option<Reconfigure>>,
     pub(super) reloads: Mutex<ReloadsView>,
     pub(super) ways: Ways,
+    pub(super) workshop: Workshop,
     pub(super) reserve: PublishReserve,
     pub(super) audience: Option<Arc<dyn Audience>>,
     pub(super) listeners: Option<Listeners>,
@@ -128,7 +130,7 @@ impl Operations {
         let config = reloadable(&wanted, &present);
         let token = token(&config).map_err(|error| error.to_string())?;
         let Prepared { mut engine, view, key, memory } =
-            prepare::prepare(&config, self.reserve.clone(), &self.clock).map_err(problem)?;
+            prepare::prepare(&self.workshop, &config, self.reserve.clone(), &self.clock).map_err(problem)?;
         let manifest = Arc::clone(engine.ladder().manifest());
         let other = present_manifest.task.differences(&manifest.task);
         if !other.is_empty() {
@@ -170,8 +172,8 @@ impl Operations {
             }
             *in_force = InForce { config, handle, manifest, view, key, keeping, token };
         }
-        // its ladder is large; it goes in this thread, for which nobody waits
-        drop(before);
+        // its ladder is large, and nobody waits for it to go
+        self.workshop.run(move || drop(before));
         if let Some(audience) = &self.audience {
             audience.greet(&context);
         }

@@ -10,6 +10,7 @@ use super::memory::Memory;
 use super::publishing::Destination;
 use super::signals::cpu_name;
 use super::source::OpenError;
+use super::workshop::Workshop;
 use crate::control::PolicyError;
 use crate::engine::{Engine, PublishReserve};
 use crate::ladder::{
@@ -28,6 +29,9 @@ pub enum StartError {
     /// The ladder.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
     /// What the manifest says of the stream.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -63,10 +67,16 @@ pub(super) struct Prepared {
 /// Loads, verifies, warms up and, where there is no profile yet, measures the ladder that `config` names, and makes
 /// its engine.
 pub(super) fn prepare(
+    workshop: &Workshop,
     config: &Config,
     reserve: PublishReserve,
     clock: &Arc<dyn Clock>,
 ) -> Result<Prepared, StartError> {
+    let (config, clock) = (config.clone(), Arc::clone(clock));
+    workshop.run(move || make(&config, reserve, &clock))
+}
+
+fn make(config: &Config, reserve: PublishReserve, clock: &Arc<dyn Clock>) -> Result<Prepared, StartError> {
     let mut ladder = Ladder::load(&store(config))?;
     let state = config.state_directory();
     let key = ProfileKey::new(&ladder, &cpu_name());

@@ -24,6 +24,7 @@ use super::service::Service;
 use super::signals::{LatestSignals, Sampling, SystemProbe};
 use super::source::Opened;
 use super::stop::Stop;
+use super::workshop::Workshop;
 use crate::engine::{Decision, PublishReserve};
 use crate::publish::Summary;
 use crate::publish::api::{Operator, OutputState, OutputView};
@@ -48,6 +49,7 @@ pub struct Plan {
     config: Config,
     activated: Activated,
     reconfigure: Option<Reconfigure>,
+    workshop: Workshop,
     prepared: Prepared,
     /// From samples to windows.
     intake: Intake,
@@ -131,7 +133,8 @@ impl Plan {
         let reserve = PublishReserve::default();
         // likewise
         prepare::open_output(&config)?;
-        let prepared = prepare::prepare(&config, reserve.clone(), &clock)?;
+        let workshop = Workshop::open().map_err(StartError::Thread)?;
+        let prepared = prepare::prepare(&workshop, &config, reserve.clone(), &clock)?;
         let destination = prepare::destination(&config, &prepared.engine)?;
         if destination.output.is_some() {
             live.output().state = OutputState::Writing;
@@ -140,6 +143,7 @@ impl Plan {
             config,
             activated,
             reconfigure,
+            workshop,
             prepared,
             intake,
             source,
@@ -164,6 +168,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         config,
         activated,
         reconfigure,
+        workshop,
         prepared: Prepared { mut engine, view, key, memory },
         intake,
         source,
@@ -220,6 +225,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         changing: Mutex::new(reconfigure),
         reloads: Mutex::default(),
         ways: Ways { next, before: engine_before, successors: successors.clone(), succeed },
+        workshop,
         reserve: reserve.clone(),
         audience: audience.clone(),
         listeners: service.as_ref().map(Service::listeners),

@@ -52,52 +52,33 @@ pub enum LoadError {
     Golden(#[from] GoldenError),
 }
 
-/// A model whose manifest and hashes have been checked; nothing of it has run yet.
-struct Verified {
-    store: ModelStore,
-    manifest: Manifest,
-    golden: Golden,
-    networks: Vec<Vec<u8>>,
-}
-
-impl Verified {
-    fn read(store: &ModelStore) -> Result<Self, LoadError> {
-        let manifest = Ladder::manifest_of(store)?;
-        if let Some(name) =
-            store.networks()?.into_iter().find(|name| manifest.configurations.iter().all(|c| c.file != *name))
-        {
-            return Err(LoadError::Unlisted { path: store.describe(&name) });
-        }
-        let mut networks = Vec::with_capacity(manifest.configurations.len());
-        for configuration in &manifest.configurations {
-            let bytes = store.read(&configuration.file)?;
-            let found = hex(&Sha256::digest(&bytes));
-            if found != configuration.sha256 {
-                return Err(LoadError::Hash {
-                    path: store.describe(&configuration.file),
-                    found,
-                    expected: configuration.sha256.clone(),
-                });
-            }
-            networks.push(bytes);
-        }
-        let golden = Golden::parse(&store.read("golden.json")?, &store.describe("golden.json"), &manifest)?;
-        Ok(Self { store: store.clone(), manifest, golden, networks })
+/// Reads, checks, optimises and warms up one configuration after the other, so that no more than one network's file is
+/// in memory at a time; each is checked before anything of it runs.
+fn build(store: &ModelStore) -> Result<Ladder, LoadError> {
+    let manifest = Ladder::manifest_of(store)?;
+    if let Some(name) =
+        store.networks()?.into_iter().find(|name| manifest.configurations.iter().all(|c| c.file != *name))
+    {
+        return Err(LoadError::Unlisted { path: store.describe(&name) });
     }
-
-    fn build(self) -> Result<Ladder, LoadError> {
-        let mut hash = Sha256::new();
-        let mut rungs = Vec::with_capacity(self.networks.len());
-        for (configuration, bytes) in self.manifest.configurations.iter().zip(&self.networks) {
-            hash.update(&configuration.sha256);
-            let mut rung = Rung::new(configuration.clone(), bytes, &self.manifest)
-                .map_err(|source| LoadError::Network { path: self.store.describe(&configuration.file), source })?;
-            // running the golden windows warms the rung up as well
-            self.golden.check(&mut rung)?;
-            rungs.push(rung);
+    let golden = Golden::parse(&store.read("golden.json")?, &store.describe("golden.json"), &manifest)?;
+    let mut hash = Sha256::new();
+    let mut rungs = Vec::with_capacity(manifest.configurations.len());
+    for configuration in &manifest.configurations {
+        let path = || store.describe(&configuration.file);
+        let bytes = store.read(&configuration.file)?;
+        let found = hex(&Sha256::digest(&bytes));
+        if found != configuration.sha256 {
+            return Err(LoadError::Hash { path: path(), found, expected: configuration.sha256.clone() });
         }
-        Ok(Ladder { manifest: Arc::new(self.manifest), model_hash: hex(&hash.finalize()), rungs })
+        hash.update(&configuration.sha256);
+        let mut rung = Rung::new(configuration.clone(), &bytes, &manifest)
+            .map_err(|source| LoadError::Network { path: path(), source })?;
+        // running the golden windows warms the rung up as well
+        golden.check(&mut rung)?;
+        rungs.push(rung);
     }
+    Ok(Ladder { manifest: Arc::new(manifest), model_hash: hex(&hash.finalize()), rungs })
 }
 
 /// The configurations that a model offers, ready to run, in the manifest's order.
@@ -114,7 +95,7 @@ impl Ladder {
     /// When a file is missing, unlisted or altered, the manifest or the golden vectors are wrong, or a network cannot be
     /// run or answers differently from the trainer.
     pub fn load(store: &ModelStore) -> Result<Self, LoadError> {
-        Verified::read(store)?.build()
+        build(store)
     }
 
     /// What the model in `store` says of itself, of which nothing else has been looked at.

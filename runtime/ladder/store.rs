@@ -1,5 +1,6 @@
 //! Where a model's files come from: a directory, or the ladder inside the binary.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// The ladder that ships inside the binary, so that `gaitd` runs wherever it was copied to.
@@ -55,12 +56,12 @@ impl ModelStore {
     ///
     /// # Errors
     /// When there is no such file or it cannot be read.
-    pub fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+    pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>, StoreError> {
         match self {
-            Self::Directory(directory) => std::fs::read(directory.join(name)),
+            Self::Directory(directory) => std::fs::read(directory.join(name)).map(Cow::Owned),
             Self::Embedded => EMBEDDED
                 .get_file(name)
-                .map(|file| file.contents().to_vec())
+                .map(|file| Cow::Borrowed(file.contents()))
                 .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound)),
         }
         .map_err(|source| StoreError { path: self.describe(name), source })

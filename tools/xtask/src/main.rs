@@ -6,6 +6,7 @@ mod fuzz;
 mod process;
 mod programs;
 mod python;
+mod soak;
 mod steps;
 mod test;
 mod tree;
@@ -40,6 +41,8 @@ enum Command {
     },
     /// Fuzz everything that gaitd reads from outside
     Fuzz(fuzz::Args),
+    /// Run the daemon on a day of samples while everything goes wrong that can
+    Soak(soak::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
     /// List the programs that some tests need beside Rust and Python, and install what is missing
@@ -63,6 +66,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
         Command::Arm(args) => arm::run(&tree, &args)?,
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
+        Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
         Command::Programs(args) => programs::run(&tree, &args)?,
     }

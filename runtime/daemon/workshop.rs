@@ -1,0 +1,62 @@
+//! One thread in which ladders are made and freed.
+//!
+//! An allocator keeps memory for each thread that asks for it, and gives back what lies in one piece. To make a ladder
+//! takes several times what the ladder itself needs: were each made where the wish for it came from, that would be kept
+//! for each of those threads, and mixed with what lives as long as the run.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crossbeam_channel::{Sender, bounded};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A handle of the thread, which ends with it.
+pub(super) struct Workshop(Sender<Job>);
+
+impl Workshop {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub(super) fn open() -> std::io::Result<Self> {
+        let (jobs, waiting) = bounded::<Job>(0);
+        std::thread::Builder::new().name("gaitd-workshop".to_owned()).spawn(move || {
+            for job in waiting {
+                job();
+            }
+        })?;
+        Ok(Self(jobs))
+    }
+
+    /// Does `work` there, and waits for what comes of it; a panic goes on in the caller.
+    pub(super) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, outcome) = bounded::<Result<T, Box<dyn Any + Send>>>(1);
+        let job = move || {
+            // somebody waits: the channel is open
+            let _ = done.send(catch_unwind(AssertUnwindSafe(work)));
+        };
+        let sent = self.0.send(Box::new(job)).is_ok();
+        match outcome.recv() {
+            Ok(Ok(value)) => value,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => unreachable!("the workshop's thread outlives its handle (sent: {sent})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_done_in_one_thread_and_a_panic_comes_back() {
+        let workshop = Workshop::open().unwrap();
+        let thread = || std::thread::current().id();
+        let first = workshop.run(thread);
+        assert_ne!(first, thread());
+        let panicked = catch_unwind(AssertUnwindSafe(|| workshop.run(|| panic!("spoilt")))).unwrap_err();
+        assert_eq!(panicked.downcast_ref(), Some(&"spoilt"));
+        assert_eq!(workshop.run(thread), first);
+    }
+}
