@@ -70,7 +70,20 @@ pub(super) struct PersistentSource {
     health: SourceHealth,
     open: Option<Box<dyn Source>>,
     rest: Duration,
-    faults: Repeated,
+    faults: [Repeated; 3],
+    /// A fault was told since the last sample.
+    told: bool,
+}
+
+/// What can go wrong with a source.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// It cannot be opened.
+    Missing,
+    /// It failed while it was read.
+    Broken,
+    /// Whoever wrote it has closed it.
+    Closed,
 }
 
 impl PersistentSource {
@@ -94,7 +107,8 @@ impl PersistentSource {
             health,
             open: None,
             rest: FIRST_REST,
-            faults: Repeated::default(),
+            faults: Default::default(),
+            told: false,
         }
     }
 
@@ -116,7 +130,7 @@ impl PersistentSource {
                 // asked to end, or another file is there by now
                 Ok(None) => {}
                 Err(error) if self.on_failure == OnFailure::Exit => return Err(error),
-                Err(error) => self.rest_after(&error.to_string()),
+                Err(error) => self.rest_after(Fault::Missing, &error.to_string()),
             }
         }
     }
@@ -155,12 +169,14 @@ impl PersistentSource {
     }
 
     /// Tells what went wrong, and waits before the next attempt.
-    fn rest_after(&mut self, problem: &str) {
+    fn rest_after(&mut self, fault: Fault, problem: &str) {
         let rest = self.rest;
         self.rest = (rest * 2).min(LONGEST_REST);
         let next = format!("{problem}; trying again in {:.2} s", rest.as_secs_f64());
-        if let Some(count) = self.faults.occurred(self.clock.now()) {
+        // each kind for itself: the first of a new one is news
+        if let Some(count) = self.faults[fault as usize].occurred(self.clock.now()) {
             log::warn!("{next} ({count} times so far)");
+            self.told = true;
         }
         self.health.failed(next);
         self.stop.wait(rest);
@@ -189,13 +205,16 @@ impl Source for PersistentSource {
             Ok(Reading::End) if self.is_whole() => return Ok(Reading::End),
             Ok(Reading::End) => {
                 self.open = None;
-                self.rest_after(&format!("{}: whoever wrote it has closed it", self.path.display()));
+                self.rest_after(Fault::Closed, &format!("{}: whoever wrote it has closed it", self.path.display()));
             }
             Err(error) => {
                 self.open = None;
-                self.rest_after(&error.to_string());
+                self.rest_after(Fault::Broken, &error.to_string());
             }
             Ok(reading) => {
+                if reading == Reading::Sample && std::mem::take(&mut self.told) {
+                    log::info!("{}: samples again", self.path.display());
+                }
                 self.rest = FIRST_REST;
                 return Ok(reading);
             }

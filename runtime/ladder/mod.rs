@@ -1,6 +1,7 @@
 //! The ladder: from a model directory to verified, optimised and warmed-up configurations, and their profile.
 //!
-//! Nothing runs before the manifest and every file's SHA-256 have been checked; nothing outside this room knows which
+//! The manifest is checked before anything else, and a network's SHA-256 before anything of it runs; nothing outside
+//! this room knows which
 //! inference library executes a configuration ([`Executor`]).
 
 mod executor;
