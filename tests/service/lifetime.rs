@@ -1,5 +1,6 @@
 //! Starts, ends, those that come to the same place, the service manager, and a lack of files.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -73,15 +74,19 @@ fn subscribers_see_it_all_and_do_not_hold_up_the_end() {
     setup.edit(|config| config["control"] = json!({"budget_ms": 30.0}));
     daemon.ctl(&["reload"]).done();
     for events in &mut subscribed {
-        let mut next = |name: &str, schema: &str| {
-            let event = events.find(|event| event.name == name).unwrap_or_else(|| panic!("no {name} came"));
-            check(schema, &event.data);
-            event.data
-        };
-        assert_eq!(next("decision", "Decision")["probabilities"], decision["probabilities"]);
-        assert_eq!(next("settings", "Settings")["budget_ms"], 20.0);
-        let reload = next("reload", "Reload");
-        assert_eq!(reload["ok"], true);
+        // decisions come by a way of their own, and may be a little behind
+        let mut seen = BTreeMap::new();
+        let seen = until("all events", || {
+            let event = events.next().unwrap();
+            seen.entry(event.name).or_insert(event.data);
+            ["decision", "settings", "reload"].iter().all(|name| seen.contains_key(*name)).then(|| seen.clone())
+        });
+        for (name, schema) in [("decision", "Decision"), ("settings", "Settings"), ("reload", "Reload")] {
+            check(schema, &seen[name]);
+        }
+        assert_eq!(seen["decision"]["probabilities"], decision["probabilities"]);
+        assert_eq!(seen["settings"]["budget_ms"], 20.0);
+        assert_eq!(seen["reload"]["ok"], true);
     }
     let address = daemon.address();
     let lines = objects(&daemon.stop());
