@@ -48,7 +48,7 @@ impl Bare {
         let bytes = ModelStore::Embedded.read(&configuration.file).expect("a network of the shipped ladder");
         let shape = [1, manifest.task.channels.len(), configuration.resolution];
         let model = tract_onnx::onnx()
-            .model_for_read(&mut bytes.as_slice())
+            .model_for_read(&mut &*bytes)
             .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
             .and_then(InferenceModelExt::into_optimized)
             .and_then(|model| model.into_runnable())

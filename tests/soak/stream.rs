@@ -16,7 +16,7 @@ const WINDOW: u64 = 128;
 const HOP: u64 = 64;
 const DELAY: u64 = 1;
 
-/// The writer's side of the stream, and the account of it: the rules of `docs/service.md` and `Continuity`, written down
+/// The writer's side of the stream, and the account of it: the rules that `Continuity` documents, written down
 /// a second time.
 pub struct Stream {
     path: PathBuf,
