@@ -4,6 +4,10 @@
 //! which nobody waits. All channels are bounded, and buffers travel back to where they are filled, so that the steady
 //! state allocates nothing. When the engine falls behind a live stream, the newest window wins and the older one is
 //! counted as dropped; a source that can wait (a recording read as fast as possible) waits instead.
+//!
+//! Where somebody may watch, one more thread shows decisions to metrics and subscribers, and one serves HTTP; what they
+//! ask for goes through `operations`. Ladders are made and freed in a thread of their own, the first one and those of
+//! reloads. The main thread waits: for the source's end, signals, and the service manager's next report.
 
 mod activation;
 mod audience;
