@@ -55,7 +55,7 @@ pub(super) fn inside(error: StartError) -> anyhow::Error {
         StartError::Manifest(error) => LoadError::Manifest(error).into(),
         StartError::Open(error) => error.into(),
         StartError::Policy(error) => error.into(),
-        error @ (StartError::Measure(_) | StartError::Output { .. } | StartError::Thread(_)) => error.into(),
+        error => error.into(),
     }
 }
 

@@ -173,7 +173,7 @@ impl Operations {
             *in_force = InForce { config, handle, manifest, view, key, keeping, token };
         }
         // its ladder is large, and nobody waits for it to go
-        self.workshop.run(move || drop(before));
+        let _ = self.workshop.run(move || drop(before));
         if let Some(audience) = &self.audience {
             audience.greet(&context);
         }

@@ -32,6 +32,9 @@ pub enum StartError {
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    /// Making the ladder has failed in a way that it never should.
+    #[error("internal error: a panic while the ladder was made; please report this with the log and the model")]
+    Panicked,
     /// What the manifest says of the stream.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -73,7 +76,8 @@ pub(super) fn prepare(
     clock: &Arc<dyn Clock>,
 ) -> Result<Prepared, StartError> {
     let (config, clock) = (config.clone(), Arc::clone(clock));
-    workshop.run(move || make(&config, reserve, &clock))
+    // whatever a model makes the inference library do, the ladder that runs stays
+    workshop.run(move || make(&config, reserve, &clock)).unwrap_or(Err(StartError::Panicked))
 }
 
 fn make(config: &Config, reserve: PublishReserve, clock: &Arc<dyn Clock>) -> Result<Prepared, StartError> {
