@@ -175,7 +175,7 @@ impl PersistentSource {
         let next = format!("{problem}; trying again in {:.2} s", rest.as_secs_f64());
         // each kind for itself: the first of a new one is news
         if let Some(count) = self.faults[fault as usize].occurred(self.clock.now()) {
-            log::warn!("{next} ({count} times so far)");
+            log::warn!("{next} ({count} so far)");
             self.told = true;
         }
         self.health.failed(next);
