@@ -7,6 +7,7 @@ use super::live::Live;
 use super::outbox::Inbox;
 use crate::engine::Decision;
 use crate::publish::Context;
+use crate::publish::api::ListenerView;
 use crate::sense::{Clock, Sample, StreamFormat};
 
 /// Whoever watches. Nothing that is told here makes the teller wait.
@@ -25,6 +26,9 @@ pub(super) trait Audience: Send + Sync {
 
     /// How many read events now.
     fn subscribers(&self) -> usize;
+
+    /// The interfaces on which the daemon can be asked.
+    fn listeners(&self) -> Vec<ListenerView>;
 }
 
 /// Shows an audience every decision, in a thread of its own: a stuck output must not make the metrics stand still.

@@ -123,15 +123,13 @@ impl SourceSpec {
         }
     }
 
-    /// Whether a source that is missing or fails is tried again.
+    /// What to do about a source that is missing or fails.
     #[must_use]
-    pub fn retries(&self) -> bool {
+    pub fn on_failure(&self) -> OnFailure {
         match self {
-            Self::File { pace, on_failure, .. } => {
-                on_failure.unwrap_or(if *pace == Pace::Live { OnFailure::Retry } else { OnFailure::Exit })
-                    == OnFailure::Retry
-            }
-            Self::Wearer { .. } | Self::Stdin { .. } => false,
+            Self::File { on_failure: Some(on_failure), .. } => *on_failure,
+            Self::File { pace: Pace::Live, .. } => OnFailure::Retry,
+            Self::File { .. } | Self::Wearer { .. } | Self::Stdin { .. } => OnFailure::Exit,
         }
     }
 
@@ -252,6 +250,14 @@ impl Config {
         self.socket.clone().or_else(service)
     }
 
+    /// The token that a caller must show to change anything over the network, if there is one.
+    ///
+    /// # Errors
+    /// When the file that should hold it cannot be read, or holds none.
+    pub fn token(&self) -> Result<Option<String>, ConfigError> {
+        self.http.as_ref().map_or(Ok(None), Http::token)
+    }
+
     /// The directory in which profiles are kept: the configured one, systemd's or the user's.
     #[must_use]
     pub fn state_directory(&self) -> PathBuf {
@@ -266,11 +272,7 @@ impl Config {
 }
 
 impl Http {
-    /// The token that a caller must show to change anything, if there is one.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or holds none.
-    pub fn token(&self) -> Result<Option<String>, ConfigError> {
+    fn token(&self) -> Result<Option<String>, ConfigError> {
         let credential = || environment("CREDENTIALS_DIRECTORY").map(|directory| directory.join("token"));
         let path = match &self.token_file {
             Some(path) => path.clone(),

@@ -81,6 +81,8 @@ impl Inference {
         spare: &Sender<Box<Window>>,
         halted: &Receiver<()>,
     ) {
+        // a slow device has taken its time to measure the ladder
+        self.live.heartbeat.beat(self.clock.now());
         loop {
             let window = select! {
                 recv(windows) -> window => window.ok(),

@@ -2,13 +2,12 @@
 //! engine's thread only counts, and the other locks are held for a copy.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::notify::Heartbeat;
-use super::persistent::SourceHealth;
 use crate::engine::Decision;
-use crate::publish::api::OutputView;
+use crate::publish::api::{OutputView, SourceState};
 use crate::sense::StreamCounts;
 
 /// Shared by all threads of a run.
@@ -41,6 +40,38 @@ pub(super) struct Sensed {
     pub(super) dropped: u64,
     /// Clock time of the latest sample.
     pub(super) latest: Option<Duration>,
+}
+
+/// How a source is; shared with those who ask.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SourceHealth(Arc<Mutex<Health>>);
+
+/// How a source is, apart from whether samples flow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Health {
+    /// Never [`SourceState::Streaming`] or [`SourceState::Silent`]: that the samples tell.
+    pub(super) state: SourceState,
+    /// What is wrong, and when it is tried again.
+    pub(super) detail: Option<String>,
+    /// How often it could not be opened, failed or ended.
+    pub(super) failures: u64,
+}
+
+impl SourceHealth {
+    pub(super) fn get(&self) -> Health {
+        lock(&self.0).clone()
+    }
+
+    pub(super) fn set(&self, state: SourceState, detail: Option<String>) {
+        let mut health = lock(&self.0);
+        (health.state, health.detail) = (state, detail);
+    }
+
+    pub(super) fn failed(&self, detail: String) {
+        let mut health = lock(&self.0);
+        (health.state, health.detail) = (SourceState::Retrying, Some(detail));
+        health.failures += 1;
+    }
 }
 
 /// Counts up.

@@ -47,7 +47,6 @@ pub(super) struct InForce {
     pub(super) manifest: Arc<Manifest>,
     pub(super) view: LadderView,
     pub(super) key: ProfileKey,
-    pub(super) keeping: Option<Keeping>,
     pub(super) token: Option<String>,
 }
 
@@ -68,6 +67,8 @@ pub(super) struct Operations {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) signals: Mutex<LatestSignals>,
     pub(super) in_force: Mutex<InForce>,
+    /// Apart from what is in force, for it waits for the disk, and nobody who asks shall.
+    pub(super) keeping: Mutex<Option<Keeping>>,
     /// Held by whoever changes what is in force; `None` where the configuration cannot be read again.
     pub(super) changing: Mutex<Option<Reconfigure>>,
     pub(super) reloads: Mutex<ReloadsView>,
@@ -75,12 +76,8 @@ pub(super) struct Operations {
     pub(super) workshop: Workshop,
     pub(super) reserve: PublishReserve,
     pub(super) audience: Option<Arc<dyn Audience>>,
-    pub(super) listeners: Option<Listeners>,
     pub(super) notifier: Notifier,
 }
-
-/// Tells the interfaces on which the daemon can be asked.
-pub(super) type Listeners = Box<dyn Fn() -> Vec<crate::publish::api::ListenerView> + Send + Sync>;
 
 /// A name that tells this run from others.
 pub(super) fn run_name() -> String {
@@ -128,7 +125,7 @@ impl Operations {
             (in_force.config.clone(), Arc::clone(&in_force.manifest), in_force.key.clone(), settings)
         };
         let config = reloadable(&wanted, &present);
-        let token = token(&config).map_err(|error| error.to_string())?;
+        let token = config.token().map_err(|error| error.to_string())?;
         let Prepared { mut engine, view, key, memory } =
             prepare::prepare(&self.workshop, &config, self.reserve.clone(), &self.clock).map_err(problem)?;
         let manifest = Arc::clone(engine.ladder().manifest());
@@ -165,13 +162,9 @@ impl Operations {
         let before = self.ways.before.recv_timeout(EXCHANGE_PATIENCE);
         // full: the publishing thread is stuck, and will see by the first decision
         let _ = self.ways.succeed.try_send(Arc::clone(&manifest));
-        {
-            let mut in_force = lock(&self.in_force);
-            if let Some(keeping) = &mut in_force.keeping {
-                keeping.write();
-            }
-            *in_force = InForce { config, handle, manifest, view, key, keeping, token };
-        }
+        *lock(&self.in_force) = InForce { config, handle, manifest, view, key, token };
+        self.keep_learned();
+        *lock(&self.keeping) = keeping;
         // its ladder is large, and nobody waits for it to go
         let _ = self.workshop.run(move || drop(before));
         if let Some(audience) = &self.audience {
@@ -205,7 +198,7 @@ impl Operations {
 
     /// Writes what was learned to its file.
     pub(super) fn keep_learned(&self) {
-        if let Some(keeping) = &mut lock(&self.in_force).keeping {
+        if let Some(keeping) = &mut *lock(&self.keeping) {
             keeping.write();
         }
     }
@@ -304,7 +297,7 @@ impl Operator for Operations {
             signals: lock(&self.signals).get(self.clock.now()),
             memory: MemoryView { resident_bytes: resident_bytes(), ladder_bytes },
             reloads: lock(&self.reloads).clone(),
-            listeners: self.listeners.as_ref().map(|listeners| listeners()).unwrap_or_default(),
+            listeners: self.audience.as_ref().map(|audience| audience.listeners()).unwrap_or_default(),
             subscribers: self.audience.as_ref().map_or(0, |audience| audience.subscribers()),
         }
     }
@@ -362,11 +355,6 @@ impl Operator for Operations {
     fn hosts(&self) -> Vec<String> {
         lock(&self.in_force).config.http.as_ref().map(|http| http.hosts.clone()).unwrap_or_default()
     }
-}
-
-/// The token of `config`, where there is one.
-pub(super) fn token(config: &Config) -> Result<Option<String>, ConfigError> {
-    config.http.as_ref().map_or(Ok(None), super::config::Http::token)
 }
 
 /// The settings that were changed while the daemon ran, by name.

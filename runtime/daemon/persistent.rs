@@ -1,10 +1,10 @@
 //! A source that may be missing, fail and end, and is tried again: a sensor's pipe or device.
 
-use std::fs::{File, FileType};
+use std::fs::File;
 use std::io::BufReader;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::config::OnFailure;
 use super::faults::Repeated;
-use super::source::open_file;
+use super::live::SourceHealth;
 use super::stop::Stop;
 use crate::publish::api::SourceState;
 use crate::sense::{Clock, Pace, Reading, Sample, SenseError, Source, StreamFormat, TextSource};
@@ -24,38 +24,6 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// How often a pipe that nobody writes to is looked at: whether it is still the one at its path.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// How a source is; shared with those who ask.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SourceHealth(Arc<Mutex<Health>>);
-
-/// How a source is, apart from whether samples flow.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Health {
-    /// Never [`SourceState::Streaming`] or [`SourceState::Silent`]: that the samples tell.
-    pub(super) state: SourceState,
-    /// What is wrong, and when it is tried again.
-    pub(super) detail: Option<String>,
-    /// How often it could not be opened, failed or ended.
-    pub(super) failures: u64,
-}
-
-impl SourceHealth {
-    pub(super) fn get(&self) -> Health {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn set(&self, state: SourceState, detail: Option<String>) {
-        let mut health = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (health.state, health.detail) = (state, detail);
-    }
-
-    fn failed(&self, detail: String) {
-        let mut health = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (health.state, health.detail) = (SourceState::Retrying, Some(detail));
-        health.failures += 1;
-    }
-}
 
 /// Reads the file at a path for as long as the run lasts. What fails is tried again after a rest that grows; what is
 /// no regular file (a pipe, a device) is opened again when it ends, for its next writer. With [`OnFailure::Exit`], it
@@ -119,19 +87,18 @@ impl PersistentSource {
                 return Ok(None);
             }
             self.health.set(SourceState::Waiting, None);
-            let clock = Arc::clone(&self.clock);
-            let opened = if is_pipe(&self.path) {
-                self.wait_for_writer().map(|file| file.map(|file| self.stream_in(file)))
-            } else {
-                open_file(&self.path, self.pace, &self.format, clock).map(Some)
-            };
-            match opened {
-                Ok(Some(source)) => return Ok(Some(source)),
+            let opened = if is_pipe(&self.path) { self.wait_for_writer() } else { File::open(&self.path).map(Some) };
+            let source = match opened {
+                Ok(Some(file)) => return Ok(Some(self.stream_in(file))),
                 // asked to end, or another file is there by now
-                Ok(None) => {}
-                Err(error) if self.on_failure == OnFailure::Exit => return Err(error),
-                Err(error) => self.rest_after(Fault::Missing, &error.to_string()),
+                Ok(None) => continue,
+                Err(source) => source,
+            };
+            let error = SenseError::Open { path: self.path.display().to_string(), source };
+            if self.on_failure == OnFailure::Exit {
+                return Err(error);
             }
+            self.rest_after(Fault::Missing, &error.to_string());
         }
     }
 
@@ -143,24 +110,23 @@ impl PersistentSource {
     /// Opens the pipe at the path, and returns it once somebody has written to it; nothing when the run was asked to
     /// end or another file has taken its place. Opening it in the ordinary way would wait for a writer as well, but
     /// for ever where the pipe is made anew in the meantime, as with the directory of a service that starts again.
-    fn wait_for_writer(&self) -> Result<Option<File>, SenseError> {
-        let failed = |source| SenseError::Open { path: self.path.display().to_string(), source };
+    fn wait_for_writer(&self) -> std::io::Result<Option<File>> {
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-        let file = File::options().read(true).custom_flags(flags).open(&self.path).map_err(failed)?;
-        let opened = file.metadata().map_err(failed)?;
+        let file = File::options().read(true).custom_flags(flags).open(&self.path)?;
+        let opened = file.metadata()?;
         let look = Timespec::try_from(LOOK).ok();
         while !self.stop.asked() {
             let mut polled = [PollFd::new(&file, PollFlags::IN)];
             match poll(&mut polled, look.as_ref()) {
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => {
-                    let flags = fcntl_getfl(&file).map_err(|error| failed(error.into()))?;
-                    fcntl_setfl(&file, flags - OFlags::NONBLOCK).map_err(|error| failed(error.into()))?;
+                    let flags = fcntl_getfl(&file)?;
+                    fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
                     return Ok(Some(file));
                 }
-                Err(error) => return Err(failed(error.into())),
+                Err(error) => return Err(error.into()),
             }
-            let there = std::fs::metadata(&self.path).map_err(failed)?;
+            let there = std::fs::metadata(&self.path)?;
             if (there.dev(), there.ino()) != (opened.dev(), opened.ino()) {
                 break;
             }
@@ -184,7 +150,7 @@ impl PersistentSource {
 
     /// Whether the end of the stream is the end of it all: a regular file has been read.
     fn is_whole(&self) -> bool {
-        std::fs::metadata(&self.path).map(|file| file.file_type()).is_ok_and(|kind: FileType| kind.is_file())
+        std::fs::metadata(&self.path).map(|file| file.file_type()).is_ok_and(|kind| kind.is_file())
     }
 }
 

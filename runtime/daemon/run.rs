@@ -13,7 +13,7 @@ use super::inference::{Deciding, Exchange, Inference};
 use super::live::Live;
 use super::memory;
 use super::notify::Notifier;
-use super::operations::{InForce, Operations, Reconfigure, Ways, run_name, token};
+use super::operations::{InForce, Operations, Reconfigure, Ways, run_name};
 use super::outbox::lane;
 use super::persistent::{PersistentSource, is_pipe};
 use super::prepare::{self, Prepared, StartError};
@@ -108,17 +108,18 @@ impl Plan {
         stop: Stop,
     ) -> Result<Self, StartError> {
         config.check()?;
-        let token = token(&config)?;
+        let token = config.token()?;
         let manifest = prepare::manifest(&config)?;
         let format = manifest.stream_format();
         let live = Arc::new(Live::new(clock.now(), OutputView { state: OutputState::None, detail: None }));
         // opened before the ladder is measured, so that a wrong path is told at once
+        let on_failure = config.source.on_failure();
         let Opened { source, truth } = match &config.source {
             // a pipe nobody writes to yet must not keep a stop waiting
-            SourceSpec::File { path, pace, .. } if config.source.retries() || is_pipe(path) => Opened {
+            SourceSpec::File { path, pace, .. } if on_failure == OnFailure::Retry || is_pipe(path) => Opened {
                 source: Box::new(PersistentSource::new(
                     path,
-                    if config.source.retries() { OnFailure::Retry } else { OnFailure::Exit },
+                    on_failure,
                     *pace,
                     format,
                     Arc::clone(&clock),
@@ -218,17 +219,16 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
             manifest: Arc::clone(&manifest),
             view,
             key,
-            keeping,
             token,
             config,
         }),
+        keeping: Mutex::new(keeping),
         changing: Mutex::new(reconfigure),
         reloads: Mutex::default(),
         ways: Ways { next, before: engine_before, successors: successors.clone(), succeed },
         workshop,
         reserve: reserve.clone(),
         audience: audience.clone(),
-        listeners: service.as_ref().map(Service::listeners),
         notifier: Notifier::default(),
     });
     let service = service.map(|service| service.start(&operations)).transpose().map_err(DaemonError::Thread)?;

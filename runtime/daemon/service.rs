@@ -39,6 +39,7 @@ mod open {
         board: Board,
         metrics: Arc<Metrics>,
         context: Mutex<Context>,
+        listeners: Listeners,
     }
 
     impl Service {
@@ -59,21 +60,16 @@ mod open {
             let board = Board::new(run.to_owned());
             board.greet(context);
             let metrics = Arc::new(Metrics::new(context.budget));
-            let watchers = Arc::new(Watchers { board, metrics, context: Mutex::new(context.clone()) });
             let Activated { tcp: activated_tcp, unix: activated_unix } = activated;
             let options = ServerOptions { tcp, unix, activated_tcp, activated_unix, ..ServerOptions::default() };
+            let (context, listeners) = (Mutex::new(context.clone()), options.listeners.clone());
+            let watchers = Arc::new(Watchers { board, metrics, context, listeners });
             Some(Self { options, watchers })
         }
 
         /// Those who watch.
         pub(in crate::daemon) fn audience(&self) -> Arc<dyn Audience> {
             Arc::clone(&self.watchers) as Arc<dyn Audience>
-        }
-
-        /// Tells how the interfaces are, from when they are open.
-        pub(in crate::daemon) fn listeners(&self) -> Box<dyn Fn() -> Vec<ListenerView> + Send + Sync> {
-            let listeners: Listeners = self.options.listeners.clone();
-            Box::new(move || listeners.views())
         }
 
         /// Opens the interfaces.
@@ -114,6 +110,10 @@ mod open {
         fn subscribers(&self) -> usize {
             self.board.subscribers()
         }
+
+        fn listeners(&self) -> Vec<ListenerView> {
+            self.listeners.views()
+        }
     }
 }
 
@@ -121,7 +121,6 @@ mod open {
 mod shut {
     use super::{Activated, Arc, Audience, Config, Operations};
     use crate::publish::Context;
-    use crate::publish::api::ListenerView;
 
     /// There are none in this build.
     pub(in crate::daemon) enum Service {}
@@ -140,10 +139,6 @@ mod shut {
         }
 
         pub(in crate::daemon) fn audience(&self) -> Arc<dyn Audience> {
-            match *self {}
-        }
-
-        pub(in crate::daemon) fn listeners(&self) -> Box<dyn Fn() -> Vec<ListenerView> + Send + Sync> {
             match *self {}
         }
 

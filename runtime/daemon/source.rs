@@ -1,11 +1,10 @@
 //! Opens the source that a configuration names.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::config::SourceSpec;
 use crate::sense::wearer::{Truth, WearerConfig, WearerError, WearerSource};
-use crate::sense::{Clock, Pace, SenseError, Source, StreamFormat, TextSource};
+use crate::sense::{Clock, SenseError, Source, StreamFormat, TextSource};
 
 /// A source that is ready to be read.
 pub struct Opened {
@@ -58,20 +57,12 @@ impl SourceSpec {
                 let source = WearerSource::new(&config, format, clock)?;
                 Opened { truth: Some(source.truth()), source: Box::new(source) }
             }
-            Self::File { path, pace, .. } => Opened { source: open_file(path, *pace, format, clock)?, truth: None },
+            Self::File { path, pace, .. } => {
+                Opened { source: Box::new(TextSource::open(path, format, None, *pace, clock)?), truth: None }
+            }
             Self::Stdin { pace } => {
                 Opened { source: Box::new(TextSource::stdin(format, None, *pace, clock)), truth: None }
             }
         })
     }
-}
-
-/// Opens the stream in the file at `path`; where that is a pipe, returns when somebody writes to it.
-pub(super) fn open_file(
-    path: &Path,
-    pace: Pace,
-    format: &StreamFormat,
-    clock: Arc<dyn Clock>,
-) -> Result<Box<dyn Source>, SenseError> {
-    Ok(Box::new(TextSource::open(path, format, None, pace, clock)?))
 }

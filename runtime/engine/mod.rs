@@ -114,13 +114,9 @@ impl Engine {
     /// Goes on from what `before` has learned, as far as that helps: an engine of the same ladder and profile on the
     /// same device.
     pub fn succeed(&mut self, before: &Self) {
-        let mut learned = None;
-        before.policy.learned(&mut learned);
-        if let Some(learned) = learned.or_else(|| before.learned.clone())
-            && let Err(error) = self.resume(&learned)
-        {
-            log::error!("internal error: {error}; the policy starts afresh");
-        }
+        self.learned.clone_from(&before.learned);
+        before.policy.learned(&mut self.learned);
+        self.go_on();
     }
 
     /// Decides one window; fills `decision`.
@@ -212,6 +208,11 @@ impl Engine {
     fn exchange(&mut self, policy: Box<dyn Policy>) {
         self.policy.learned(&mut self.learned);
         self.policy = policy;
+        self.go_on();
+    }
+
+    /// Lets the policy go on from what is known to have been learned.
+    fn go_on(&mut self) {
         if let Some(learned) = &self.learned
             && let Err(error) = self.policy.resume(learned)
         {
