@@ -44,6 +44,11 @@ impl Toolchain {
         })
     }
 
+    /// What it builds for.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
     /// `cargo COMMAND --target TARGET` with everything that the target's compiler needs; output goes below
     /// `target/arm`.
     pub(crate) fn cargo(&self, tree: &Tree, command: &str) -> Process {
@@ -118,7 +123,7 @@ fn emulator(target: Target) -> Option<Vec<String>> {
     let program = on_path(processor.emulators()).into_iter().find(|path| path.is_file())?;
     let mut words = vec![program.display().to_string()];
     let libraries = Path::new("/usr").join(processor.gnu());
-    if libraries.is_dir() {
+    if !target.is_musl() && libraries.is_dir() {
         words.extend(["-L".into(), libraries.display().to_string()]);
     }
     Some(words)
