@@ -2,12 +2,14 @@
 
 mod check;
 mod co_runner;
+mod completions;
 mod control;
 #[cfg(feature = "http")]
 mod ctl;
 mod exit;
 mod ladder;
 mod log;
+mod man;
 mod model;
 mod profile;
 mod rehearse;
@@ -45,6 +47,9 @@ enum Command {
     Simulate(simulate::Arguments),
     Check(check::Arguments),
     Rehearse(rehearse::Arguments),
+    Completions(completions::Arguments),
+    #[command(hide = true)]
+    Man(man::Arguments),
     #[command(hide = true)]
     CoRunner(co_runner::Arguments),
 }
@@ -81,6 +86,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Simulate(arguments)) => simulate::execute(&arguments),
         Some(Command::Check(arguments)) => check::execute(&arguments),
         Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
+        Some(Command::Completions(arguments)) => completions::execute(&arguments),
+        Some(Command::Man(arguments)) => man::execute(&arguments),
         Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),
     };
     match outcome {
