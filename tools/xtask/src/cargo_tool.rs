@@ -22,16 +22,17 @@ pub(crate) struct CargoTool {
 }
 
 impl CargoTool {
-    /// The program, if it is the installed one or below the target directory; with `install`, it is put there.
+    /// The program, where the user or an earlier call has installed that version; with `install`, it is installed now.
     pub(crate) fn get(&self, tree: &Tree, install: bool) -> Result<PathBuf> {
         let own = self.own(tree);
         for path in [PathBuf::from(self.name), own.clone()] {
-            if Process::new(tree, &path).arg("--version").probe().is_some() {
+            let told = Process::new(tree, &path).arg("--version").probe();
+            if told.is_some_and(|told| told.split_whitespace().any(|word| word == self.version)) {
                 return Ok(path);
             }
         }
         if !install {
-            bail!("{} is missing: {}", self.name, self.remedy());
+            bail!("{} {} is missing: {}", self.name, self.version, self.remedy());
         }
         eprintln!("Installing {} {} to {}: {}", self.name, self.version, tree.target(self.root).display(), self.takes);
         Process::cargo(tree)

@@ -3,6 +3,7 @@
 mod arm;
 mod cargo_tool;
 mod compare;
+mod debian;
 mod fuzz;
 mod package;
 mod process;
@@ -33,7 +34,7 @@ struct Cli {
 enum Command {
     /// Check everything: format, lints, Python, configs, docs, and all tests
     Test(test::Args),
-    /// Build for aarch64 and run the unit tests and the golden vectors under qemu-user
+    /// Build for every ARM system that gaitd knows, and prove what can be proven under emulation
     Arm(arm::Args),
     /// Run the criterion benchmarks
     Bench {
@@ -67,9 +68,9 @@ fn run(command: Command) -> Result<ExitCode> {
     let tree = Tree::find()?;
     match command {
         Command::Test(args) => return test::run(&tree, &args),
+        Command::Arm(args) => return arm::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
         Command::Package(args) => return package::run(&tree, &args),
-        Command::Arm(args) => arm::run(&tree, &args)?,
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,

@@ -1,13 +1,10 @@
 //! The architectures that there are packages for.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use crate::arm::targets::Target;
-use crate::arm::toolchain;
-use crate::tree::Tree;
 
 /// An architecture, as Debian names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -41,11 +38,6 @@ impl Architecture {
             Self::Arm64 => Some(Target::Aarch64Gnu),
             Self::Armhf => Some(Target::Armv7Gnu),
         }
-    }
-
-    /// The target directory of its builds.
-    pub(super) fn target_folder(self, tree: &Tree) -> PathBuf {
-        if self.arm().is_some() { toolchain::build_folder(tree) } else { tree.target("") }
     }
 }
 

@@ -7,76 +7,67 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use super::architecture::Architecture;
-use crate::arm::toolchain::Toolchain;
+use crate::arm::toolchain::{self, Toolchain, caller_rustc};
 use crate::process::Process;
 use crate::tree::Tree;
 
 /// The profile of what is shipped.
 pub(super) const PROFILE: &str = "dist";
 
-/// Builds for all architectures.
+/// Builds for one architecture.
 pub(super) struct Builder {
-    /// For ARM, if that was asked for.
+    pub(super) architecture: Architecture,
+    /// For ARM.
     toolchain: Option<Toolchain>,
-    epoch: String,
+    /// The time that everything in the package bears, in seconds since 1970.
+    pub(super) epoch: String,
 }
 
 impl Builder {
-    /// With a toolchain for the given architectures.
-    pub(super) fn for_all(tree: &Tree, architectures: &[Architecture]) -> Result<Self> {
-        let targets: Vec<_> = architectures.iter().filter_map(|architecture| architecture.arm()).collect();
-        ensure!(
-            targets.len() == architectures.len() || env::consts::ARCH == "x86_64",
-            "the package for amd64 is built on amd64; leave it out with --arch arm64,armhf"
-        );
-        let toolchain = if targets.is_empty() { None } else { Some(Toolchain::find(tree, &targets)?) };
-        Ok(Self { toolchain, epoch: epoch(tree)? })
+    pub(super) fn find(tree: &Tree, architecture: Architecture) -> Result<Self> {
+        let toolchain = match architecture.arm() {
+            Some(target) => Some(Toolchain::find(tree, target)?),
+            None => None,
+        };
+        ensure!(toolchain.is_some() || env::consts::ARCH == "x86_64", "amd64 is built on amd64 only");
+        Ok(Self { architecture, toolchain, epoch: epoch(tree)? })
     }
 
-    /// The time that everything in the packages bears, in seconds since 1970.
-    pub(super) fn epoch(&self) -> &str {
-        &self.epoch
+    /// The target directory.
+    pub(super) fn target_folder(&self, tree: &Tree) -> PathBuf {
+        if self.toolchain.is_some() { toolchain::build_folder(tree) } else { tree.target("") }
     }
 
-    /// The program that was built.
-    pub(super) fn program(&self, tree: &Tree, architecture: Architecture) -> PathBuf {
-        self.folder(tree, architecture).join("gaitd")
+    /// Where cargo puts the program.
+    pub(super) fn folder(&self, tree: &Tree) -> PathBuf {
+        self.target_folder(tree).join(self.architecture.triple()).join(PROFILE)
     }
 
-    /// Where cargo puts what it builds.
-    pub(super) fn folder(&self, tree: &Tree, architecture: Architecture) -> PathBuf {
-        architecture.target_folder(tree).join(architecture.triple()).join(PROFILE)
+    /// The program.
+    pub(super) fn program(&self, tree: &Tree) -> PathBuf {
+        self.folder(tree).join("gaitd")
     }
 
-    pub(super) fn build(&self, tree: &Tree, architecture: Architecture) -> Result<()> {
-        self.cargo(tree, architecture, "build")?.run()
-    }
-
-    /// The version of what was built.
-    pub(super) fn version(&self, tree: &Tree, architecture: Architecture) -> Result<String> {
-        let told = self.gaitd(tree, architecture, &["--version"])?;
-        let version = told.strip_prefix("gaitd ").with_context(|| format!("`gaitd --version` printed {told:?}"))?;
-        Ok(version.to_owned())
+    pub(super) fn build(&self, tree: &Tree) -> Result<()> {
+        self.cargo(tree, "build")?.run()
     }
 
     /// Runs what was built, under emulation where that is needed; what it printed.
-    pub(super) fn gaitd(&self, tree: &Tree, architecture: Architecture, args: &[&str]) -> Result<String> {
-        let process = self.cargo(tree, architecture, "run")?.args(["--quiet", "--"]).args(args);
+    pub(super) fn gaitd(&self, tree: &Tree, args: &[&str]) -> Result<String> {
+        let process = self.cargo(tree, "run")?.args(["--quiet", "--"]).args(args);
         let shown = process.to_string();
         process.probe().with_context(|| format!("`{shown}` failed"))
     }
 
-    fn cargo(&self, tree: &Tree, architecture: Architecture, command: &str) -> Result<Process> {
-        let (process, sysroot) = match architecture.arm().zip(self.toolchain.as_ref()) {
-            Some((target, toolchain)) => (toolchain.cargo(tree, command, target), toolchain.sysroot(tree)?),
-            None => {
-                let sysroot = Process::new(tree, "rustc").args(["--print", "sysroot"]).probe();
-                let process = Process::cargo(tree).args([command, "--target", architecture.triple()]);
-                (process, sysroot.context("rustc does not tell where its libraries are")?.into())
-            }
+    fn cargo(&self, tree: &Tree, command: &str) -> Result<Process> {
+        let (process, rustc) = match &self.toolchain {
+            Some(toolchain) => (toolchain.cargo(tree, command), toolchain.rustc()),
+            None => (Process::cargo(tree).args([command, "--target", self.architecture.triple()]), caller_rustc()),
         };
+        let sysroot = Process::new(tree, rustc).args(["--print", "sysroot"]).probe();
+        let sysroot = PathBuf::from(sysroot.context("rustc does not tell where its libraries are")?);
+        // Files from which code comes are named in panics, and so in the program.
         let places = [
-            // where rustc believes that the standard library was compiled, if its source is not here
             (sysroot.join("lib/rustlib/src/rust"), "/rustc"),
             (tree.cargo_home()?, "/cargo"),
             (tree.target(""), "/target"),
@@ -84,7 +75,7 @@ impl Builder {
         let flags = places.map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
         Ok(process
             .args(["--locked", "--profile", PROFILE, "-p", "gaitd"])
-            // the form that allows for spaces, and that nobody's RUSTFLAGS override
+            // in the form that allows for spaces, and that nobody's RUSTFLAGS override
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")))
     }
 }

@@ -56,7 +56,8 @@ fn missing(depends: &str, dynamic: &str, versions: &str) -> Result<Vec<String>> 
     }
     let promised = covered.iter().find_map(|it| it.strip_prefix("libc6 (>= ")?.strip_suffix(')'));
     let promised = promised.and_then(version).context("the package does not depend on a version of libc6")?;
-    let used = versions.split_whitespace().filter_map(|word| version(word.trim_matches(['(', ')']).strip_prefix("GLIBC_")?));
+    let used =
+        versions.split_whitespace().filter_map(|word| version(word.trim_matches(['(', ')']).strip_prefix("GLIBC_")?));
     if let Some((major, minor)) = used.max().filter(|&used| used > promised) {
         missing.push(format!("libc6 (>= {major}.{minor})"));
     }

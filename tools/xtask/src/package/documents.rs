@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::architecture::Architecture;
 use super::build::Builder;
 use crate::process::Process;
 use crate::tree::Tree;
@@ -14,17 +13,17 @@ use crate::tree::Tree;
 const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 
 /// Writes all of them where Cargo.toml looks for them: the folder `package` beside the program.
-pub(super) fn write(tree: &Tree, builder: &Builder, architecture: Architecture, version: &str) -> Result<()> {
-    let folder = builder.folder(tree, architecture).join("package");
+pub(super) fn write(tree: &Tree, builder: &Builder, version: &str) -> Result<()> {
+    let folder = builder.folder(tree).join("package");
     // the page of a command that there is no more
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     let pages = folder.join("man");
     let day = date(tree, builder, "+%Y-%m-%d")?;
-    builder.gaitd(tree, architecture, &["man", "--date", &day, "--output", path(&pages)?])?;
+    builder.gaitd(tree, &["man", "--date", &day, "--output", path(&pages)?])?;
     for shell in SHELLS {
-        let script = builder.gaitd(tree, architecture, &["completions", shell])?;
+        let script = builder.gaitd(tree, &["completions", shell])?;
         put(&folder.join(format!("gaitd.{shell}")), &(script + "\n"))?;
     }
     let changelog = folder.join("changelog.Debian");
@@ -49,7 +48,7 @@ fn changes(tree: &Tree, version: &str, date: &str) -> Result<String> {
 
 /// The time that everything in the package bears.
 fn date(tree: &Tree, builder: &Builder, form: &str) -> Result<String> {
-    let seconds = format!("--date=@{}", builder.epoch());
+    let seconds = format!("--date=@{}", builder.epoch);
     let date = Process::new(tree, "date").env("LC_ALL", "C").args(["--utc", &seconds, form]).probe();
     date.with_context(|| format!("`date --utc {seconds} {form}` failed"))
 }

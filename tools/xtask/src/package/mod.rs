@@ -6,31 +6,25 @@ mod architecture;
 mod build;
 mod check;
 mod documents;
+mod pack;
 mod reproduce;
 mod trial;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use self::architecture::Architecture;
 use self::build::Builder;
-use crate::cargo_tool::CargoTool;
-use crate::process::Process;
+pub(crate) use self::pack::CARGO_DEB;
 use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
 
-/// What makes the archives.
-pub(crate) const CARGO_DEB: CargoTool = CargoTool {
-    name: "cargo-deb",
-    version: "3.8.0",
-    root: "package/cargo-deb",
-    chore: "cargo xtask package",
-    takes: "a minute and a half on two cores",
-};
+/// The folder of the packages, below the target directory.
+const PACKAGES: &str = "packages";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -51,83 +45,47 @@ pub(crate) struct Args {
     if_possible: bool,
 }
 
-/// What all packages are made with.
-struct Workshop<'a> {
-    cargo_deb: PathBuf,
-    builder: Builder,
-    args: &'a Args,
-}
-
 /// Makes and checks the packages for the chosen architectures, and says how that went.
 pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
-    let architectures = if args.arch.is_empty() { Architecture::value_variants() } else { &args.arch };
-    let workshop = match Workshop::open(tree, args, architectures) {
-        Ok(workshop) => workshop,
+    let programs = check::ensure_programs(tree).and_then(|()| CARGO_DEB.get(tree, args.install));
+    let cargo_deb = match programs {
+        Ok(cargo_deb) => cargo_deb,
         Err(error) if args.if_possible => {
             eprintln!("\n*** NOTHING WAS PACKAGED: {error:#}\n");
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) => return Err(error),
     };
+    let architectures = if args.arch.is_empty() { Architecture::value_variants() } else { &args.arch };
     let (mut report, mut notes) = (Report::default(), Vec::new());
     for &architecture in architectures {
-        report.step(architecture.name(), &[], || workshop.package(tree, architecture, &mut notes));
+        report.step(architecture.name(), &[], || match Builder::find(tree, architecture) {
+            Ok(builder) => package(tree, &cargo_deb, &builder, args, &mut notes),
+            Err(error) if args.if_possible => Ok(Outcome::Skipped(format!("{error:#}"))),
+            Err(error) => Err(error),
+        });
     }
     println!("{}", report.summary(&notes));
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-impl<'a> Workshop<'a> {
-    fn open(tree: &Tree, args: &'a Args, architectures: &[Architecture]) -> Result<Self> {
-        check::ensure_programs(tree)?;
-        let cargo_deb = CARGO_DEB.get(tree, args.install)?;
-        Ok(Self { cargo_deb, builder: Builder::for_all(tree, architectures)?, args })
+fn package(tree: &Tree, cargo_deb: &Path, builder: &Builder, args: &Args, notes: &mut Vec<String>) -> Result<Outcome> {
+    let pack = |tree: &Tree, revision, folder| pack::pack(tree, cargo_deb, builder, revision, &tree.target(folder));
+    builder.build(tree)?;
+    let package = pack(tree, args.revision, PACKAGES)?;
+    check::depends(tree, &builder.program(tree), &package)?;
+    check::says_nothing_of_this_machine(tree, &builder.program(tree))?;
+    check::lintian(tree, &package)?;
+    check::same(&package, &pack(tree, args.revision, "package/again")?)?;
+    let later = pack(tree, args.revision + 1, "package/later")?;
+    notes.extend(trial::live_through(tree, &package, &later)?);
+    let size = fs::metadata(&package).with_context(|| format!("cannot read {}", package.display()))?.len();
+    notes.push(format!("{}: {:.1} MB", package.display(), size as f64 / 1e6));
+    if args.reproduce {
+        let copy = reproduce::copy(tree)?;
+        builder.build(&copy)?;
+        check::same(&package, &pack(&copy, args.revision, PACKAGES)?)?;
+        notes.push(format!("{}: built twice, in different places: the same bytes", builder.architecture));
     }
-
-    fn package(&self, tree: &Tree, architecture: Architecture, notes: &mut Vec<String>) -> Result<Outcome> {
-        let folder = tree.target("packages");
-        let package = self.make(tree, architecture, &folder)?;
-        let program = self.builder.program(tree, architecture);
-        check::depends(tree, &program, &package)?;
-        check::says_nothing_of_this_machine(tree, &program)?;
-        check::lintian(tree, &package)?;
-        let again = self.pack(tree, architecture, self.args.revision, &tree.target("package/again"))?;
-        check::same(&package, &again)?;
-        let later = self.pack(tree, architecture, self.args.revision + 1, &tree.target("package/later"))?;
-        notes.extend(trial::live_through(tree, &package, &later)?);
-        let size = fs::metadata(&package).with_context(|| format!("cannot read {}", package.display()))?.len();
-        notes.push(format!("{}: {} kB", package.display(), size.div_ceil(1000)));
-        if self.args.reproduce {
-            reproduce::elsewhere(tree, |elsewhere| {
-                let second = self.make(elsewhere, architecture, &elsewhere.target("packages"))?;
-                check::same(&package, &second)
-            })?;
-            notes.push(format!("{architecture}: built twice in different places, the same bytes"));
-        }
-        Ok(Outcome::Passed)
-    }
-
-    /// Builds gaitd and its documents, and packs them into `folder`; the package's path.
-    fn make(&self, tree: &Tree, architecture: Architecture, folder: &Path) -> Result<PathBuf> {
-        self.builder.build(tree, architecture)?;
-        self.pack(tree, architecture, self.args.revision, folder)
-    }
-
-    /// Packs what was built.
-    fn pack(&self, tree: &Tree, architecture: Architecture, revision: u32, folder: &Path) -> Result<PathBuf> {
-        let builder = &self.builder;
-        let version = format!("{}-{revision}", builder.version(tree, architecture)?);
-        documents::write(tree, builder, architecture, &version)?;
-        Process::new(tree, &self.cargo_deb)
-            .args(["--no-build", "--no-strip", "--locked", "--profile", build::PROFILE])
-            .args(["--target", architecture.triple(), "--deb-version", &version, "--output"])
-            // a file of that name would be taken for the output
-            .arg(folder.join(""))
-            .env("CARGO_TARGET_DIR", architecture.target_folder(tree))
-            .env("SOURCE_DATE_EPOCH", builder.epoch())
-            .run()?;
-        let package = folder.join(format!("gaitd_{version}_{architecture}.deb"));
-        ensure!(package.is_file(), "cargo-deb made no {}", package.display());
-        Ok(package)
-    }
+    Ok(Outcome::Passed)
 }

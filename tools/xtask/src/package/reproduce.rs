@@ -1,4 +1,4 @@
-//! The same package once more, in another place.
+//! Another place to build the same package in.
 
 use std::fs;
 
@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use crate::process::Process;
 use crate::tree::Tree;
 
-/// Calls `make` with a copy of the working copy whose folder, target directory and cargo home all have other names. The
-/// sources of dependencies are the same, by another path; nothing that was built before is there.
-pub(super) fn elsewhere(tree: &Tree, make: impl FnOnce(&Tree) -> Result<()>) -> Result<()> {
+/// A copy of the working copy whose folder, target directory and cargo home all have other names. The sources of
+/// dependencies are the same, by another path; nothing is built yet.
+pub(super) fn copy(tree: &Tree) -> Result<Tree> {
     let folder = tree.target("package/elsewhere");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -22,5 +22,5 @@ pub(super) fn elsewhere(tree: &Tree, make: impl FnOnce(&Tree) -> Result<()>) -> 
     // what is tracked, as it is now
     let script = r#"git ls-files -z | xargs -0 cp --parents --no-dereference --target-directory "$0""#;
     Process::new(tree, "bash").args(["-o", "pipefail", "-c", script]).arg(copy.join("")).run()?;
-    make(&copy)
+    Ok(copy)
 }
