@@ -75,8 +75,11 @@ pub(super) fn says_nothing_of_this_machine(tree: &Tree, program: &Path) -> Resul
     let bytes = fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
     let home = env::home_dir().context("no home directory")?;
     for place in [tree.join(""), tree.target(""), tree.cargo_home()?, home] {
-        let place = place.to_string_lossy();
-        let place = place.trim_end_matches('/');
+        // a home at the root is no path of this machine's own
+        let place = place.to_string_lossy().trim_end_matches('/').to_owned() + "/";
+        if place == "/" {
+            continue;
+        }
         if let Some(at) = bytes.windows(place.len()).position(|window| window == place.as_bytes()) {
             let rest = &bytes[at..bytes.len().min(at + 120)];
             bail!("{} names a folder of this machine: {:?}", program.display(), String::from_utf8_lossy(rest));
