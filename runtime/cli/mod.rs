@@ -7,6 +7,8 @@ mod control;
 #[cfg(feature = "http")]
 mod ctl;
 mod exit;
+#[cfg(target_os = "linux")]
+mod iio;
 mod ladder;
 mod log;
 mod man;
@@ -46,6 +48,8 @@ enum Command {
     Profile(profile::Arguments),
     Simulate(simulate::Arguments),
     Check(check::Arguments),
+    #[cfg(target_os = "linux")]
+    Iio(iio::Arguments),
     Rehearse(rehearse::Arguments),
     Completions(completions::Arguments),
     #[command(hide = true)]
@@ -85,6 +89,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Profile(arguments)) => profile::execute(&arguments),
         Some(Command::Simulate(arguments)) => simulate::execute(&arguments),
         Some(Command::Check(arguments)) => check::execute(&arguments),
+        #[cfg(target_os = "linux")]
+        Some(Command::Iio(arguments)) => iio::execute(&arguments),
         Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
         Some(Command::Completions(arguments)) => completions::execute(&arguments),
         Some(Command::Man(arguments)) => man::execute(&arguments),
