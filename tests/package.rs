@@ -62,9 +62,9 @@ fn everything_that_the_package_holds_is_there() {
 }
 
 #[test]
-fn nothing_of_the_ladder_and_of_the_units_is_left_out() {
+fn no_part_of_the_ladder_and_no_unit_or_rule_is_left_out() {
     let packed: Vec<_> = assets().iter().flat_map(|(source, ..)| files_or_none(source)).collect();
-    for folder in ["models/uci-har-cnn", "configs/systemd"] {
+    for folder in ["models/uci-har-cnn", "configs/systemd", "configs/udev"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             assert!(packed.contains(&path), "{}", path.display());
