@@ -6,6 +6,8 @@ mod control;
 #[cfg(feature = "http")]
 mod ctl;
 mod exit;
+#[cfg(target_os = "linux")]
+mod iio;
 mod ladder;
 mod log;
 mod model;
@@ -44,6 +46,8 @@ enum Command {
     Profile(profile::Arguments),
     Simulate(simulate::Arguments),
     Check(check::Arguments),
+    #[cfg(target_os = "linux")]
+    Iio(iio::Arguments),
     Rehearse(rehearse::Arguments),
     #[command(hide = true)]
     CoRunner(co_runner::Arguments),
@@ -80,6 +84,8 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Profile(arguments)) => profile::execute(&arguments),
         Some(Command::Simulate(arguments)) => simulate::execute(&arguments),
         Some(Command::Check(arguments)) => check::execute(&arguments),
+        #[cfg(target_os = "linux")]
+        Some(Command::Iio(arguments)) => iio::execute(&arguments),
         Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
         Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),
     };
