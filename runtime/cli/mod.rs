@@ -73,7 +73,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
     // the inference library tells its own affairs at these levels
-    let filter = format!("{level},tract_core=error,tract_onnx=error,tract_hir=error,tract_linalg=error");
+    let filter = format!("{level},tract_core=error,tract_linalg=error");
     let format = match &arguments.command {
         Some(Command::Run(arguments)) => arguments.log_format,
         _ => log::LogFormat::default(),
