@@ -1,9 +1,11 @@
 //! `cargo xtask COMMAND`: the chores of this repository, the same on every machine and in CI.
 
 mod arm;
+mod cargo_tool;
 mod compare;
 mod debian;
 mod fuzz;
+mod package;
 mod process;
 mod programs;
 mod python;
@@ -50,6 +52,8 @@ enum Command {
     Size(size::Args),
     /// Measure the CPU time that the daemon takes until it is ready
     Start(start::Args),
+    /// Build and check Debian packages for amd64, arm64 and armhf
+    Package(package::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
     /// List the programs that some tests need beside Rust and Python, and install what is missing
@@ -74,6 +78,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Size(args) => return size::run(&tree, &args),
         Command::Start(args) => return start::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
+        Command::Package(args) => return package::run(&tree, &args),
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
