@@ -2,6 +2,7 @@
 
 mod arm;
 mod compare;
+mod debian;
 mod fuzz;
 mod process;
 mod programs;
@@ -31,7 +32,7 @@ struct Cli {
 enum Command {
     /// Check everything: format, lints, Python, configs, docs, and all tests
     Test(test::Args),
-    /// Build for aarch64 and run the unit tests and the golden vectors under qemu-user
+    /// Build for every ARM system that gaitd knows, and prove what can be proven under emulation
     Arm(arm::Args),
     /// Run the criterion benchmarks
     Bench {
@@ -63,8 +64,8 @@ fn run(command: Command) -> Result<ExitCode> {
     let tree = Tree::find()?;
     match command {
         Command::Test(args) => return test::run(&tree, &args),
+        Command::Arm(args) => return arm::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
-        Command::Arm(args) => arm::run(&tree, &args)?,
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,

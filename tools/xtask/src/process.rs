@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -84,6 +84,13 @@ impl fmt::Display for Process {
         write!(f, "{}", self.0.get_program().to_string_lossy())?;
         self.0.get_args().try_for_each(|arg| write!(f, " {}", arg.to_string_lossy()))
     }
+}
+
+/// Where programs of these names would lie on the path, by name and then in the path's order, whether they do or not.
+pub(crate) fn on_path(names: &[&str]) -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = env::split_paths(&path).collect();
+    names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).collect()
 }
 
 /// The cargo that runs this program, so that a toolchain chosen on the command line holds for the children too.

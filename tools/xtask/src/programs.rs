@@ -4,9 +4,10 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
-use crate::process::Process;
+use crate::debian;
+use crate::process::{Process, on_path};
 use crate::tree::Tree;
 
 #[derive(clap::Args)]
@@ -90,10 +91,7 @@ impl Program {
             Source::Command(_) => Some(tree.target("fuzz/cargo-fuzz/bin").join(self.name)),
             Source::Package(_) => None,
         };
-        let path = env::var_os("PATH").unwrap_or_default();
-        let folders: Vec<_> = env::split_paths(&path).collect();
-        let named = self.names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-        own.into_iter().chain(named).find(|path| path.is_file() && runs(tree, path))
+        own.into_iter().chain(on_path(self.names)).find(|path| path.is_file() && runs(tree, path))
     }
 
     /// How to get it.
@@ -169,14 +167,9 @@ fn install(tree: &Tree) -> Result<()> {
         return Ok(());
     }
     let names: Vec<_> = missing.iter().map(|program| program.name).collect();
-    ensure!(
-        Process::new(tree, "apt-get").arg("--version").probe().is_some(),
-        "there is no apt-get here; get {} in your system's own way (`cargo xtask programs` lists them)",
-        names.join(", ")
-    );
-    let root = Process::new(tree, "id").arg("-u").probe().as_deref() == Some("0");
-    if root {
-        apt(tree).args(["update", "--quiet"]).run().context("the package lists could not be fetched")?;
+    debian::ensure_apt(tree, &format!("{} (`cargo xtask programs` lists them)", names.join(", ")))?;
+    if debian::is_root(tree) {
+        debian::update(tree)?;
     }
     let mut packages = Vec::new();
     let mut problems = Vec::new();
@@ -188,12 +181,7 @@ fn install(tree: &Tree) -> Result<()> {
         }
     }
     if !packages.is_empty() {
-        if root {
-            problems.extend(install_packages(tree, &packages).err());
-        } else {
-            problems
-                .push(anyhow::anyhow!("only root may install {}: run this command with sudo", packages.join(" and ")));
-        }
+        problems.extend(debian::install(tree, &packages).err());
     }
     // a mirror that lacks a package is no failure of apt-get's in every case
     for program in missing {
@@ -208,28 +196,6 @@ fn install(tree: &Tree) -> Result<()> {
     bail!("{}", text.join("; "))
 }
 
-/// apt-get that asks nothing, does not wait for ever and prints what this program can read.
-fn apt(tree: &Tree) -> Process {
-    Process::new(tree, "apt-get").env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C").args([
-        "-o",
-        "Acquire::Retries=2",
-        "-o",
-        "Acquire::http::Timeout=30",
-        "-o",
-        "DPkg::Lock::Timeout=120",
-    ])
-}
-
-fn install_packages(tree: &Tree, packages: &[&str]) -> Result<()> {
-    let _no_service = NoService::declare()?;
-    let command = || apt(tree).args(["install", "--no-install-recommends"]).args(packages);
-    // lists what would be downloaded, and installs nothing
-    let uris = command().arg("--print-uris").output()?;
-    let size = download_size(&uris).with_context(|| format!("the mirror has not all of it: {}", uris.trim()))?;
-    eprintln!("Installing {}: {} MB to download, several times that on disk", packages.join(" and "), megabytes(size));
-    command().args(["--assume-yes", "--quiet"]).run()
-}
-
 /// Where packages are unpacked that are not to be installed.
 fn unpacked(tree: &Tree) -> PathBuf {
     tree.target("programs")
@@ -239,83 +205,19 @@ fn unpacked(tree: &Tree) -> PathBuf {
 fn unpack(tree: &Tree, package: &str) -> Result<()> {
     let folder = unpacked(tree);
     let download = folder.join("download");
-    // an archive of an interrupted attempt would be taken for this one's
-    if download.exists() {
-        fs::remove_dir_all(&download).with_context(|| format!("cannot remove {}", download.display()))?;
+    for archive in debian::download(tree, &[package.to_owned()], &download)? {
+        debian::unpack(tree, &archive, &folder)?;
     }
-    fs::create_dir_all(&download).with_context(|| format!("cannot make {}", download.display()))?;
-    let uri = apt(tree).args(["download", "--print-uris", package]).output()?;
-    let size = download_size(&uri).with_context(|| format!("the mirror has no package {package}: {}", uri.trim()))?;
-    eprintln!("Unpacking {package} to {}: {} MB to download", folder.display(), megabytes(size));
-    apt(tree).args(["download", "--quiet", package]).directory(&download).run()?;
-    let mut archives = fs::read_dir(&download)?.map(|entry| Ok(entry?.path()));
-    let archive: PathBuf = archives.next().context("apt-get downloaded nothing").and_then(|path: Result<_>| path)?;
-    Process::new(tree, "dpkg").arg("-x").arg(&archive).arg(&folder).run()?;
     fs::remove_dir_all(&download).with_context(|| format!("cannot remove {}", download.display()))
-}
-
-/// The sum of the sizes that `apt-get --print-uris` tells, a line per package: 'URI' FILE SIZE HASH.
-fn download_size(uris: &str) -> Option<u64> {
-    let lines = uris.lines().filter(|line| line.starts_with('\''));
-    let sizes: Vec<u64> = lines.map(|line| line.split_whitespace().nth(2)?.parse().ok()).collect::<Option<_>>()?;
-    (!sizes.is_empty()).then(|| sizes.iter().sum())
-}
-
-fn megabytes(bytes: u64) -> u64 {
-    bytes.div_ceil(1_000_000)
 }
 
 fn runs(tree: &Tree, program: &Path) -> bool {
     Process::new(tree, program).arg("--version").probe().is_some()
 }
 
-/// Keeps packages from starting services while it lives, by Debian's own means: a policy-rc.d that forbids it.
-struct NoService(Option<PathBuf>);
-
-impl NoService {
-    fn declare() -> Result<Self> {
-        let policy = Path::new("/usr/sbin/policy-rc.d");
-        // one that is there already is somebody's decision
-        if policy.exists() {
-            return Ok(Self(None));
-        }
-        let declare = || -> std::io::Result<()> {
-            fs::write(
-                policy,
-                "#!/bin/sh\n# made by `cargo xtask programs`, for the time of one installation\nexit 101\n",
-            )?;
-            #[cfg(unix)]
-            fs::set_permissions(policy, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-            Ok(())
-        };
-        let guard = Self(Some(policy.to_path_buf()));
-        declare().with_context(|| format!("cannot write {}", policy.display()))?;
-        Ok(guard)
-    }
-}
-
-impl Drop for NoService {
-    fn drop(&mut self) {
-        if let Some(policy) = &self.0
-            && let Err(error) = fs::remove_file(policy)
-        {
-            eprintln!("cannot remove {}: {error}; remove it, or no package can start its service", policy.display());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_size_is_told_before_anything_is_downloaded() {
-        let uris = "Reading package lists...\nNeed to get 100 MB of archives.\n\
-                    'http://mirror/pool/p/prometheus_2.42.0_amd64.deb' prometheus_2.42.0_amd64.deb 19257088 SHA256:00\n\
-                    'http://mirror/pool/c/chromium_156_amd64.deb' chromium_156_amd64.deb 81157036 SHA256:00\n";
-        assert_eq!(download_size(uris).map(megabytes), Some(101));
-        assert_eq!(download_size("E: Unable to locate package prometheus\n"), None);
-    }
 
     #[test]
     fn each_program_says_what_it_serves_and_how_to_get_it() {

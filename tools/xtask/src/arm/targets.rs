@@ -1,0 +1,130 @@
+//! The systems that gaitd is built for.
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+/// A Rust target, by its triple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Target {
+    /// 64-bit boards with glibc: Raspberry Pi 3 and later
+    #[value(name = "aarch64-unknown-linux-gnu")]
+    Aarch64Gnu,
+    /// 32-bit boards with glibc: Raspberry Pi 2 and later
+    #[value(name = "armv7-unknown-linux-gnueabihf")]
+    Armv7Gnu,
+    /// 64-bit boards with any Linux, as one static file
+    #[value(name = "aarch64-unknown-linux-musl")]
+    Aarch64Musl,
+    /// 32-bit boards with any Linux, as one static file
+    #[value(name = "armv7-unknown-linux-musleabihf")]
+    Armv7Musl,
+    /// Raspberry Pi Zero and 1
+    #[value(name = "arm-unknown-linux-gnueabihf")]
+    Armv6Gnu,
+    /// Android on 64-bit devices
+    #[value(name = "aarch64-linux-android")]
+    Android,
+}
+
+/// What `cargo xtask arm` does for a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Proof {
+    /// Compiles it: there is no linker, or no C library that the emulated processor could run
+    Checked,
+    /// Builds it into one static file and runs that on the shipped ladder's golden vectors
+    Run,
+    /// Runs the tests, and compares answers with those of this machine
+    Tested,
+}
+
+impl Target {
+    /// The target's name, in Rust and in `cross`.
+    pub(crate) fn triple(self) -> &'static str {
+        match self {
+            Self::Aarch64Gnu => "aarch64-unknown-linux-gnu",
+            Self::Armv7Gnu => "armv7-unknown-linux-gnueabihf",
+            Self::Aarch64Musl => "aarch64-unknown-linux-musl",
+            Self::Armv7Musl => "armv7-unknown-linux-musleabihf",
+            Self::Armv6Gnu => "arm-unknown-linux-gnueabihf",
+            Self::Android => "aarch64-linux-android",
+        }
+    }
+
+    /// How far it is proven here.
+    pub(crate) fn proof(self) -> Proof {
+        match self {
+            Self::Aarch64Gnu | Self::Armv7Gnu => Proof::Tested,
+            Self::Aarch64Musl | Self::Armv7Musl => Proof::Run,
+            Self::Armv6Gnu | Self::Android => Proof::Checked,
+        }
+    }
+
+    /// Whether its programs are one static file, with musl in it.
+    pub(crate) fn is_musl(self) -> bool {
+        matches!(self, Self::Aarch64Musl | Self::Armv7Musl)
+    }
+
+    /// Its processor.
+    pub(super) fn processor(self) -> Processor {
+        match self {
+            Self::Aarch64Gnu | Self::Aarch64Musl | Self::Android => Processor::Arm64,
+            Self::Armv7Gnu | Self::Armv7Musl | Self::Armv6Gnu => Processor::Arm,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.triple())
+    }
+}
+
+/// What its C compiler, emulator and packages are named after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Processor {
+    /// 64 bits
+    Arm64,
+    /// 32 bits
+    Arm,
+}
+
+impl Processor {
+    /// Prefix of the GNU compiler for it. It serves for targets with another C library too, as assembler and as
+    /// linker of what is given to it.
+    pub(super) fn gnu(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-linux-gnu",
+            Self::Arm => "arm-linux-gnueabihf",
+        }
+    }
+
+    /// The names of qemu's emulator of programs for it.
+    pub(super) fn emulators(self) -> &'static [&'static str] {
+        match self {
+            Self::Arm64 => &["qemu-aarch64", "qemu-aarch64-static"],
+            Self::Arm => &["qemu-arm", "qemu-arm-static"],
+        }
+    }
+
+    /// Debian's name of it.
+    pub(super) fn debian(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::Arm => "armhf",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_chosen_by_the_names_that_cargo_knows() {
+        for target in Target::value_variants() {
+            let name = target.to_possible_value().map(|value| value.get_name().to_owned());
+            assert_eq!(name.as_deref(), Some(target.triple()));
+        }
+    }
+}

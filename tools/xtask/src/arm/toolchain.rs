@@ -1,0 +1,211 @@
+//! What builds and runs gaitd for a target: found on this machine, or made.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::rust::{Rust, has_standard};
+use super::targets::{Proof, Target};
+use crate::debian;
+use crate::process::{Process, on_path};
+use crate::tree::Tree;
+
+/// Names the folder in which a compiler that had to be made is kept.
+const CACHE: &str = "GAITD_ARM_TOOLCHAIN";
+
+/// A Rust compiler with a target's standard library, a C compiler and an emulator.
+pub(crate) struct Toolchain {
+    target: Target,
+    /// The compiler that was made; the caller's where there is none.
+    rust: Option<Rust>,
+}
+
+impl Toolchain {
+    /// What the target needs. The caller's compiler and what is on the path or named by cargo's variables come
+    /// first. On Debian what is missing is made: C compiler and emulator installed, which takes root, and a Rust
+    /// compiler unpacked into the user's cache folder (`GAITD_ARM_TOOLCHAIN` names another).
+    pub(crate) fn find(tree: &Tree, target: Target) -> Result<Self> {
+        let make = || -> Result<Self> {
+            install_programs(tree, target)?;
+            let rust = if caller_has_standard(tree, target) { None } else { Some(make_rust(tree, target)?) };
+            Ok(Self { target, rust })
+        };
+        make().with_context(|| {
+            format!(
+                "there is no toolchain for {target}, and none could be made. It takes `rustup target add {target}`, \
+                 {}-gcc and {}; this command makes it on Debian for amd64, as root. With Docker, `cross` needs none \
+                 of it (CONTRIBUTING.md, ARM)",
+                target.processor().gnu(),
+                target.processor().emulators()[0],
+            )
+        })
+    }
+
+    /// `cargo COMMAND --target TARGET` with everything that the target's compiler needs; output goes below
+    /// `target/arm`.
+    pub(crate) fn cargo(&self, tree: &Tree, command: &str) -> Process {
+        let mut process = Process::cargo(tree).args([command, "--target", self.target.triple()]);
+        for (name, value) in self.environment() {
+            process = process.env(&name, value);
+        }
+        // Another compiler than the host's: in one directory, each would rebuild what the other has built.
+        process.env("CARGO_TARGET_DIR", build_folder(tree))
+    }
+
+    /// The emulator, to be given one of the target's programs and its arguments. `core` is one of
+    /// `qemu-... -cpu help`; without it qemu emulates a processor with everything that it knows.
+    pub(crate) fn emulator(&self, tree: &Tree, core: Option<&str>) -> Result<Process> {
+        let processor = self.target.processor();
+        let words = emulator(self.target).with_context(|| format!("there is no {}", processor.emulators()[0]))?;
+        let mut process = Process::new(tree, &words[0]).args(&words[1..]);
+        if let Some(core) = core {
+            process = process.args(["-cpu", core]);
+        }
+        Ok(process)
+    }
+
+    /// The gaitd that was built with `profile` (`dev`, `release`, `dist`).
+    pub(crate) fn gaitd(&self, tree: &Tree, profile: &str) -> PathBuf {
+        // the one profile whose folder has another name
+        let folder = if profile == "dev" { "debug" } else { profile };
+        build_folder(tree).join(self.target.triple()).join(folder).join("gaitd")
+    }
+
+    /// The variables that cargo, rustc and the `cc` crate take the toolchain from. What the caller has set stays.
+    fn environment(&self) -> Vec<(String, OsString)> {
+        let (target, gnu) = (self.target, self.target.processor().gnu());
+        let mut variables: Vec<(String, OsString)> = vec![
+            (cargo_variable(target, "LINKER"), format!("{gnu}-gcc").into()),
+            (cc_variable(target, "CC"), format!("{gnu}-gcc").into()),
+            (cc_variable(target, "AR"), format!("{gnu}-ar").into()),
+        ];
+        if let Some(words) = emulator(target) {
+            variables.push((cargo_variable(target, "RUNNER"), words.join(" ").into()));
+        }
+        variables.retain(|(name, _)| env::var_os(name).is_none());
+        if let Some(rust) = &self.rust {
+            // the caller's compiler, if one is named, lacks the target
+            variables.push(("RUSTC".into(), rust.program("rustc").into()));
+            variables.push(("RUSTDOC".into(), rust.program("rustdoc").into()));
+        }
+        variables
+    }
+}
+
+fn build_folder(tree: &Tree) -> PathBuf {
+    tree.target("arm")
+}
+
+/// `CARGO_TARGET_<TRIPLE>_<WHAT>`.
+fn cargo_variable(target: Target, what: &str) -> String {
+    format!("CARGO_TARGET_{}_{what}", target.triple().to_uppercase().replace('-', "_"))
+}
+
+/// `<WHAT>_<triple>`.
+fn cc_variable(target: Target, what: &str) -> String {
+    format!("{what}_{}", target.triple().replace('-', "_"))
+}
+
+/// The emulator's command line: the caller's, or qemu with Debian's folder of foreign libraries.
+fn emulator(target: Target) -> Option<Vec<String>> {
+    if let Ok(runner) = env::var(cargo_variable(target, "RUNNER")) {
+        return Some(runner.split_whitespace().map(str::to_owned).collect()).filter(|words: &Vec<_>| !words.is_empty());
+    }
+    let processor = target.processor();
+    let program = on_path(processor.emulators()).into_iter().find(|path| path.is_file())?;
+    let mut words = vec![program.display().to_string()];
+    let libraries = Path::new("/usr").join(processor.gnu());
+    if libraries.is_dir() {
+        words.extend(["-L".into(), libraries.display().to_string()]);
+    }
+    Some(words)
+}
+
+/// Whether the caller's own Rust can build for the target.
+fn caller_has_standard(tree: &Tree, target: Target) -> bool {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let folder = Process::new(tree, rustc).args(["--print", "target-libdir", "--target", target.triple()]).probe();
+    folder.is_some_and(|folder| has_standard(Path::new(&folder), target.proof()))
+}
+
+/// Installs the C compilers and emulators that are neither there nor named by the caller.
+fn install_programs(tree: &Tree, target: Target) -> Result<()> {
+    let packages = missing_packages(target);
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<_> = packages.iter().map(String::as_str).collect();
+    debian::ensure_apt(tree, &packages.join(", "))?;
+    if debian::is_root(tree) {
+        debian::update(tree)?;
+    }
+    debian::install(tree, &packages)?;
+    let missing = missing_packages(target);
+    ensure!(missing.is_empty(), "{missing:?} were installed, but their programs are not on the path");
+    Ok(())
+}
+
+fn missing_packages(target: Target) -> Vec<String> {
+    let processor = target.processor();
+    let mut packages = Vec::new();
+    let compiler = format!("{}-gcc", processor.gnu());
+    let named = |name| env::var_os(name).is_some();
+    let compiler_named = named(cargo_variable(target, "LINKER")) && named(cc_variable(target, "CC"));
+    if !compiler_named && !on_path(&[&compiler]).iter().any(|path| path.is_file()) {
+        packages.push(format!("gcc-{}", processor.gnu()));
+        packages.push(format!("libc6-dev-{}-cross", processor.debian()));
+    }
+    if target.proof() != Proof::Checked && emulator(target).is_none() {
+        packages.push("qemu-user".into());
+    }
+    packages
+}
+
+/// The compiler made of Debian packages, with the target's standard library.
+fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
+    match debian::architecture(tree).as_deref() {
+        Some("amd64") => {}
+        Some(other) => bail!("this machine is Debian for {other}, and only the compiler for amd64 serves"),
+        None => bail!("the Rust on this machine lacks a target, and there is no dpkg to get another Rust"),
+    }
+    let cache = cache()?;
+    fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+    // two at once would write into the same folders
+    let lock = cache.join("lock");
+    let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
+    let _locked = locked.with_context(|| format!("cannot lock {}", lock.display()))?;
+    let rust = Rust::make(tree, &cache)?;
+    rust.add(tree, &cache, target)?;
+    Ok(rust)
+}
+
+fn cache() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os(CACHE) {
+        return std::path::absolute(folder).context(CACHE);
+    }
+    let caches = match env::var_os("XDG_CACHE_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => env::home_dir().with_context(|| format!("no home directory; set {CACHE} to a folder"))?.join(".cache"),
+    };
+    Ok(caches.join("gaitd/arm"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_named_as_cargo_and_cc_want_them() {
+        let target = Target::Armv7Gnu;
+        assert_eq!(cargo_variable(target, "LINKER"), "CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER");
+        assert_eq!(cc_variable(target, "CC"), "CC_armv7_unknown_linux_gnueabihf");
+    }
+
+    #[test]
+    fn a_target_that_is_only_checked_needs_no_emulator() {
+        assert!(!missing_packages(Target::Android).contains(&"qemu-user".to_owned()));
+    }
+}
