@@ -4,6 +4,7 @@ mod arm;
 mod compare;
 mod debian;
 mod fuzz;
+mod instructions;
 mod process;
 mod programs;
 mod python;
@@ -46,6 +47,8 @@ enum Command {
     Soak(soak::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
+    /// Count the instructions of an inference on ARM cores, under emulation, and compare with the committed table
+    Instructions(instructions::Args),
     /// List the programs that some tests need beside Rust and Python, and install what is missing
     Programs(programs::Args),
 }
@@ -69,6 +72,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
+        Command::Instructions(args) => instructions::run(&tree, &args)?,
         Command::Programs(args) => programs::run(&tree, &args)?,
     }
     Ok(ExitCode::SUCCESS)
