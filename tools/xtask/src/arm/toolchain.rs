@@ -44,6 +44,11 @@ impl Toolchain {
         })
     }
 
+    /// What it builds for.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
     /// `cargo COMMAND --target TARGET` with everything that the target's compiler needs; output goes below
     /// `target/arm`.
     pub(crate) fn cargo(&self, tree: &Tree, command: &str) -> Process {
@@ -79,6 +84,11 @@ impl Toolchain {
         build_folder(tree).join(self.target.triple()).join(folder).join("gaitd")
     }
 
+    /// The compiler.
+    pub(crate) fn rustc(&self) -> OsString {
+        self.rust.as_ref().map_or_else(caller_rustc, |rust| rust.program("rustc").into())
+    }
+
     /// The variables that cargo, rustc and the `cc` crate take the toolchain from. What the caller has set stays.
     fn environment(&self) -> Vec<(String, OsString)> {
         let (target, gnu) = (self.target, self.target.processor().gnu());
@@ -100,8 +110,14 @@ impl Toolchain {
     }
 }
 
-fn build_folder(tree: &Tree) -> PathBuf {
+/// The target directory of all that a toolchain builds.
+pub(crate) fn build_folder(tree: &Tree) -> PathBuf {
     tree.target("arm")
+}
+
+/// The compiler that cargo uses where it is told of no other.
+pub(crate) fn caller_rustc() -> OsString {
+    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
 }
 
 /// `CARGO_TARGET_<TRIPLE>_<WHAT>`.
@@ -128,15 +144,17 @@ fn emulator(target: Target) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// Debian's folder of foreign libraries, in which the emulator looks for what a program opens.
+/// Debian's folder of foreign libraries, in which the emulator looks for what a program opens; none where the program
+/// needs no library.
 fn libraries(target: Target) -> Option<PathBuf> {
-    Some(Path::new("/usr").join(target.processor().gnu())).filter(|folder| folder.is_dir())
+    let folder = Path::new("/usr").join(target.processor().gnu());
+    (!target.is_musl() && folder.is_dir()).then_some(folder)
 }
 
 /// Whether the caller's own Rust can build for the target.
 fn caller_has_standard(tree: &Tree, target: Target) -> bool {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let folder = Process::new(tree, rustc).args(["--print", "target-libdir", "--target", target.triple()]).probe();
+    let folder =
+        Process::new(tree, caller_rustc()).args(["--print", "target-libdir", "--target", target.triple()]).probe();
     folder.is_some_and(|folder| has_standard(Path::new(&folder), target.proof()))
 }
 
