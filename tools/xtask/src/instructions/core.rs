@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::arm::targets::Target;
+
 /// A processor core of ARM boards.
 #[derive(Debug)]
 pub(super) struct Core {
     /// Its name, as Arm and qemu write it.
     pub(super) name: &'static str,
+    /// What runs on it.
+    pub(super) target: Target,
     /// The core of qemu's that has its instructions; its own where even old versions of qemu know it.
     pub(super) emulated: &'static str,
     /// `CPU part` in `/proc/cpuinfo`, by which tract picks its kernels.
@@ -18,16 +22,24 @@ pub(super) struct Core {
     features: &'static str,
 }
 
+const V7: &str = "half thumb fastmult vfp edsp neon vfpv3 tls";
 const V8: &str = "fp asimd evtstrm crc32 cpuid";
 const V8_2: &str = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp";
 
-/// One core for each set of kernels, and both that the Raspberry Pi 4 and 5 have.
-pub(super) const CORES: [Core; 4] = [
-    Core { name: "cortex-a53", emulated: "cortex-a53", part: "0xd03", features: V8 },
+const fn core(name: &'static str, target: Target, part: &'static str, features: &'static str) -> Core {
+    Core { name, target, emulated: name, part, features }
+}
+
+/// At least one core for each set of kernels that tract has for a target.
+pub(super) const CORES: [Core; 7] = [
+    core("cortex-a53", Target::Aarch64Gnu, "0xd03", V8),
     // qemu knows it from 8.0 on; the A76 has the same instructions
-    Core { name: "cortex-a55", emulated: "cortex-a76", part: "0xd05", features: V8_2 },
-    Core { name: "cortex-a72", emulated: "cortex-a72", part: "0xd08", features: V8 },
-    Core { name: "cortex-a76", emulated: "cortex-a76", part: "0xd0b", features: V8_2 },
+    Core { emulated: "cortex-a76", ..core("cortex-a55", Target::Aarch64Gnu, "0xd05", V8_2) },
+    core("cortex-a72", Target::Aarch64Gnu, "0xd08", V8),
+    core("cortex-a76", Target::Aarch64Gnu, "0xd0b", V8_2),
+    core("cortex-a7", Target::Armv7Gnu, "0xc07", V7),
+    core("cortex-a9", Target::Armv7Gnu, "0xc09", V7),
+    core("cortex-a15", Target::Armv7Gnu, "0xc0f", V7),
 ];
 
 impl Core {
@@ -54,10 +66,7 @@ impl Core {
     }
 
     fn cpuinfo(&self) -> String {
-        format!(
-            "processor\t: 0\nFeatures\t: {}\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: {}\n",
-            self.features, self.part
-        )
+        format!("processor\t: 0\nFeatures\t: {}\nCPU implementer\t: 0x41\nCPU part\t: {}\n", self.features, self.part)
     }
 }
 

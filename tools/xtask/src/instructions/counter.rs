@@ -47,7 +47,8 @@ impl<'a> Counter<'a> {
             .arg(&plugin)
             .run()?;
         let libraries = toolchain.libraries();
-        let roots = CORES.iter().map(|core| Ok((core.name, core.system_root(folder, libraries.as_deref())?)));
+        let roots = CORES.iter().filter(|core| core.target == toolchain.target());
+        let roots = roots.map(|core| Ok((core.name, core.system_root(folder, libraries.as_deref())?)));
         let roots = roots.collect::<Result<_>>()?;
         Ok(Self { tree, toolchain, program, plugin, folder: folder.to_path_buf(), roots })
     }

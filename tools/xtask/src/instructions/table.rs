@@ -6,9 +6,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::arm::targets::Target;
+
 /// A count may be so far from the kept one, in percent of that. Counts of the same program differ by less than a tenth
 /// of this.
 pub(super) const TOLERANCE_PERCENT: f64 = 0.5;
+
+/// The file of the counts for `target`.
+pub(super) fn name(target: Target) -> &'static str {
+    if target == Target::Armv7Gnu { "benches/instructions-armv7.csv" } else { "benches/instructions-aarch64.csv" }
+}
 
 const ABOUT: &str = "# Instructions per window on emulated ARM cores, made by `cargo xtask instructions --update`; \
                      docs/kernels.md says what they mean.\n";
@@ -63,7 +70,7 @@ impl Row {
     fn findings(&self, kept: &Self) -> Vec<String> {
         let mut findings = Vec::new();
         let (now, then) = (self.instructions, kept.instructions);
-        let percent = (now as f64 / then as f64 - 1.0) * 100.0;
+        let percent = (now as f64 - then as f64) * 100.0 / then as f64;
         if percent.abs() > TOLERANCE_PERCENT {
             let (much, word, remark) =
                 if percent > 0.0 { (percent, "more", "") } else { (-percent, "less", ": good news, to be kept") };

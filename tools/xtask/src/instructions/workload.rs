@@ -194,3 +194,21 @@ fn put(path: &Path, text: &str) -> Result<()> {
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recording_holds_all_windows_of_channels_and_one_label() {
+        let task = json!({
+            "labels": ["still", "not"], "sample_rate_hz": 50, "window": 8, "hop": 4,
+            "input": {"channels": [{"name": "x"}, {"name": "y"}]},
+        });
+        let text = recording(&task, 3).unwrap();
+        assert!(text.starts_with("# rate_hz=50\nx,y,label\n0,0,still\n"), "{text}");
+        // the last of three windows ends with sample 8 + 2 * 4
+        assert!(text.lines().count() - 2 >= 16, "{text}");
+        assert!(recording(&json!({"labels": []}), 3).is_err());
+    }
+}
