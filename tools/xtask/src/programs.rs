@@ -47,7 +47,7 @@ enum Source {
 pub(crate) const CHROMIUM: &str = "GAITD_CHROMIUM";
 
 /// All of them.
-pub(crate) const PROGRAMS: [Program; 4] = [
+pub(crate) const PROGRAMS: [Program; 5] = [
     Program {
         name: "chromium",
         names: &["chromium", "chromium-browser", "google-chrome"],
@@ -68,6 +68,13 @@ pub(crate) const PROGRAMS: [Program; 4] = [
         serves: "tests of the systemd units",
         variable: None,
         source: Source::Package("systemd"),
+    },
+    Program {
+        name: "jq",
+        names: &["jq"],
+        serves: "tests of the recipe for Termux",
+        variable: None,
+        source: Source::Package("jq"),
     },
     Program {
         name: "cargo-fuzz",
