@@ -5,6 +5,7 @@ mod cargo_tool;
 mod compare;
 mod debian;
 mod fuzz;
+mod instructions;
 mod package;
 mod process;
 mod programs;
@@ -56,6 +57,8 @@ enum Command {
     Package(package::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
+    /// Count the instructions of an inference on ARM cores, under emulation, and compare with the committed table
+    Instructions(instructions::Args),
     /// List the programs that some tests need beside Rust and Python, and install what is missing
     Programs(programs::Args),
 }
@@ -82,6 +85,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
+        Command::Instructions(args) => instructions::run(&tree, &args)?,
         Command::Programs(args) => programs::run(&tree, &args)?,
     }
     Ok(ExitCode::SUCCESS)
