@@ -4,6 +4,7 @@ mod arm;
 mod cargo_tool;
 mod compare;
 mod debian;
+mod dist;
 mod fuzz;
 mod instructions;
 mod package;
