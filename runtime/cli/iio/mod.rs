@@ -163,7 +163,7 @@ pub(super) fn code(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         IioError::None { .. } | IioError::Unknown { .. } => exit::NO_INPUT,
         IioError::Several { .. } | IioError::Split { .. } | IioError::Setting { .. } => exit::USAGE,
         IioError::Content { .. } => exit::DATA,
-        IioError::File { source, .. } => match source.kind() {
+        IioError::File { error, .. } => match error.kind() {
             ErrorKind::PermissionDenied => exit::NO_PERMISSION,
             ErrorKind::NotFound => exit::NO_INPUT,
             ErrorKind::ResourceBusy => exit::TEMPORARY,

@@ -10,7 +10,9 @@ mod package;
 mod process;
 mod programs;
 mod python;
+mod size;
 mod soak;
+mod start;
 mod steps;
 mod test;
 mod tree;
@@ -47,6 +49,10 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run the daemon on a day of samples while everything goes wrong that can
     Soak(soak::Args),
+    /// Build the program that is shipped, and hold its size to the limits
+    Size(size::Args),
+    /// Measure the CPU time that the daemon takes until it is ready
+    Start(start::Args),
     /// Build and check Debian packages for amd64, arm64 and armhf
     Package(package::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
@@ -72,6 +78,8 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Test(args) => return test::run(&tree, &args),
         Command::Arm(args) => return arm::run(&tree, &args),
+        Command::Size(args) => return size::run(&tree, &args),
+        Command::Start(args) => return start::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
         Command::Package(args) => return package::run(&tree, &args),
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,

@@ -199,13 +199,16 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
         None => bail!("the Rust on this machine lacks a target, and there is no dpkg to get another Rust"),
     }
     let cache = cache()?;
+    let rust = Rust::at(&cache);
+    if rust.serves(target) {
+        return Ok(rust);
+    }
     fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
     // two at once would write into the same folders
     let lock = cache.join("lock");
     let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
     let _locked = locked.with_context(|| format!("cannot lock {}", lock.display()))?;
-    let rust = Rust::make(tree, &cache)?;
-    rust.add(tree, &cache, target)?;
+    rust.make(tree, &cache, target)?;
     Ok(rust)
 }
 
