@@ -2,6 +2,7 @@
 
 mod check;
 mod co_runner;
+mod completions;
 mod control;
 #[cfg(feature = "http")]
 mod ctl;
@@ -10,6 +11,7 @@ mod exit;
 mod iio;
 mod ladder;
 mod log;
+mod man;
 mod model;
 mod profile;
 mod rehearse;
@@ -49,6 +51,9 @@ enum Command {
     #[cfg(target_os = "linux")]
     Iio(iio::Arguments),
     Rehearse(rehearse::Arguments),
+    Completions(completions::Arguments),
+    #[command(hide = true)]
+    Man(man::Arguments),
     #[command(hide = true)]
     CoRunner(co_runner::Arguments),
 }
@@ -68,7 +73,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
     // the inference library tells its own affairs at these levels
-    let filter = format!("{level},tract_core=error,tract_onnx=error,tract_hir=error,tract_linalg=error");
+    let filter = format!("{level},tract_core=error,tract_linalg=error");
     let format = match &arguments.command {
         Some(Command::Run(arguments)) => arguments.log_format,
         _ => log::LogFormat::default(),
@@ -87,6 +92,8 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Some(Command::Iio(arguments)) => iio::execute(&arguments),
         Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
+        Some(Command::Completions(arguments)) => completions::execute(&arguments),
+        Some(Command::Man(arguments)) => man::execute(&arguments),
         Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),
     };
     match outcome {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use tract_onnx::prelude::*;
+use tract_core::internal::*;
+use tract_core::ops::matmul::optimized::OptMatMul;
+
+use super::onnx;
 
 /// An inference that failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,21 +39,21 @@ pub(super) struct TractExecutor {
     state: TypedSimpleState,
     input: Arc<Tensor>,
     memory: u64,
+    kernels: Vec<String>,
 }
 
 impl TractExecutor {
-    /// Reads, shapes and optimises the network in `onnx`, whose input must be `[1, channels, resolution]` and whose
+    /// Reads, shapes and optimises the ONNX file `network`, whose input must be `[1, channels, resolution]` and whose
     /// output `[1, classes]`.
-    pub(super) fn new(onnx: &[u8], channels: usize, resolution: usize, classes: usize) -> Result<Self, InferenceError> {
+    pub(super) fn new(
+        network: &[u8],
+        channels: usize,
+        resolution: usize,
+        classes: usize,
+    ) -> Result<Self, InferenceError> {
         let unusable = |error: TractError| InferenceError::Unusable(format!("{error:#}"));
         let shape = [1, channels, resolution];
-        let mut model = tract_onnx::onnx().model_for_read(&mut std::io::Cursor::new(onnx)).map_err(unusable)?;
-        if model.inputs.len() != 1 || model.outputs.len() != 1 {
-            return Err(InferenceError::Unusable("it must have one input and one output".to_owned()));
-        }
-        // shapes made concrete before optimising: a symbolic time axis costs 5 to 50 %
-        model.set_input_fact(0, f32::fact(shape).into()).map_err(unusable)?;
-        let model = model.into_optimized().map_err(unusable)?;
+        let model = onnx::read(network, &shape).and_then(TypedModel::into_optimized).map_err(unusable)?;
         let output = model.output_fact(0).map_err(unusable)?;
         if output.shape.as_concrete() != Some([1, classes].as_slice()) || output.datum_type != f32::datum_type() {
             return Err(InferenceError::Unusable(format!(
@@ -59,9 +62,15 @@ impl TractExecutor {
         }
         let values = model.nodes.iter().flat_map(|node| &node.outputs);
         let memory = values.filter_map(|value| value.fact.mem_size().to_i64().ok()).map(i64::unsigned_abs).sum();
+        let kernels = kernels(&model);
         let state = model.into_runnable().map_err(unusable)?.spawn().map_err(unusable)?;
         let input = Tensor::zero::<f32>(&shape).map_err(unusable)?;
-        Ok(Self { state, input: Arc::new(input), memory })
+        Ok(Self { state, input: Arc::new(input), memory, kernels })
+    }
+
+    /// tract's names of the routines that multiply matrices here, in the order in which they first run.
+    pub(super) fn kernels(&self) -> &[String] {
+        &self.kernels
     }
 
     fn run(&mut self, window: &[f32], logits: &mut [f32]) -> TractResult<()> {
@@ -72,6 +81,18 @@ impl TractExecutor {
         logits.copy_from_slice(outputs[0].try_as_plain_ram()?.as_slice::<f32>()?);
         Ok(())
     }
+}
+
+/// The routines with which `model`, optimised for this processor, multiplies matrices.
+fn kernels(model: &TypedModel) -> Vec<String> {
+    let products = model.nodes.iter().filter_map(|node| node.op_as::<OptMatMul>());
+    let mut kernels: Vec<String> = Vec::new();
+    for kernel in products.flat_map(|product| &product.mmm) {
+        if !kernels.iter().any(|known| known == kernel.name()) {
+            kernels.push(kernel.name().to_owned());
+        }
+    }
+    kernels
 }
 
 impl Executor for TractExecutor {

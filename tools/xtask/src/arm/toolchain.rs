@@ -44,6 +44,11 @@ impl Toolchain {
         })
     }
 
+    /// What it builds for.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
     /// `cargo COMMAND --target TARGET` with everything that the target's compiler needs; output goes below
     /// `target/arm`.
     pub(crate) fn cargo(&self, tree: &Tree, command: &str) -> Process {
@@ -67,11 +72,21 @@ impl Toolchain {
         Ok(process)
     }
 
+    /// The folder of the target's libraries that the emulator is given, where there is one.
+    pub(crate) fn libraries(&self) -> Option<PathBuf> {
+        libraries(self.target)
+    }
+
     /// The gaitd that was built with `profile` (`dev`, `release`, `dist`).
     pub(crate) fn gaitd(&self, tree: &Tree, profile: &str) -> PathBuf {
         // the one profile whose folder has another name
         let folder = if profile == "dev" { "debug" } else { profile };
         build_folder(tree).join(self.target.triple()).join(folder).join("gaitd")
+    }
+
+    /// The compiler.
+    pub(crate) fn rustc(&self) -> OsString {
+        self.rust.as_ref().map_or_else(caller_rustc, |rust| rust.program("rustc").into())
     }
 
     /// The variables that cargo, rustc and the `cc` crate take the toolchain from. What the caller has set stays.
@@ -95,8 +110,14 @@ impl Toolchain {
     }
 }
 
-fn build_folder(tree: &Tree) -> PathBuf {
+/// The target directory of all that a toolchain builds.
+pub(crate) fn build_folder(tree: &Tree) -> PathBuf {
     tree.target("arm")
+}
+
+/// The compiler that cargo uses where it is told of no other.
+pub(crate) fn caller_rustc() -> OsString {
+    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
 }
 
 /// `CARGO_TARGET_<TRIPLE>_<WHAT>`.
@@ -117,17 +138,23 @@ fn emulator(target: Target) -> Option<Vec<String>> {
     let processor = target.processor();
     let program = on_path(processor.emulators()).into_iter().find(|path| path.is_file())?;
     let mut words = vec![program.display().to_string()];
-    let libraries = Path::new("/usr").join(processor.gnu());
-    if libraries.is_dir() {
+    if let Some(libraries) = libraries(target) {
         words.extend(["-L".into(), libraries.display().to_string()]);
     }
     Some(words)
 }
 
+/// Debian's folder of foreign libraries, in which the emulator looks for what a program opens; none where the program
+/// needs no library.
+fn libraries(target: Target) -> Option<PathBuf> {
+    let folder = Path::new("/usr").join(target.processor().gnu());
+    (!target.is_musl() && folder.is_dir()).then_some(folder)
+}
+
 /// Whether the caller's own Rust can build for the target.
 fn caller_has_standard(tree: &Tree, target: Target) -> bool {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let folder = Process::new(tree, rustc).args(["--print", "target-libdir", "--target", target.triple()]).probe();
+    let folder =
+        Process::new(tree, caller_rustc()).args(["--print", "target-libdir", "--target", target.triple()]).probe();
     folder.is_some_and(|folder| has_standard(Path::new(&folder), target.proof()))
 }
 
@@ -172,13 +199,16 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
         None => bail!("the Rust on this machine lacks a target, and there is no dpkg to get another Rust"),
     }
     let cache = cache()?;
+    let rust = Rust::at(&cache);
+    if rust.serves(target) {
+        return Ok(rust);
+    }
     fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
     // two at once would write into the same folders
     let lock = cache.join("lock");
     let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
     let _locked = locked.with_context(|| format!("cannot lock {}", lock.display()))?;
-    let rust = Rust::make(tree, &cache)?;
-    rust.add(tree, &cache, target)?;
+    rust.make(tree, &cache, target)?;
     Ok(rust)
 }
 
