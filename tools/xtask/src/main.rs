@@ -11,6 +11,7 @@ mod soak;
 mod steps;
 mod test;
 mod tree;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run the daemon on a day of samples while everything goes wrong that can
     Soak(soak::Args),
+    /// Boot an arm64 Debian under emulation, install the package and see what the service lives through
+    VmTest(vm::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
     /// List the programs that some tests need beside Rust and Python, and install what is missing
@@ -66,6 +69,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(args) => return test::run(&tree, &args),
         Command::Arm(args) => return arm::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
+        Command::VmTest(args) => return vm::run(&tree, &args),
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
