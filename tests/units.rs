@@ -1,4 +1,5 @@
-//! The systemd units in `configs/systemd`: accepted without a warning, and as little exposed as `docs/service.md` says.
+//! The systemd units in `configs/systemd`: accepted without a warning, and as little exposed as `docs/service.md` says;
+//! and the udev rule that starts one of them.
 //!
 //! The programs that check them name the units' mistakes, not what the kernel makes of them: whether gaitd lives within
 //! its hardening shows only under a systemd that runs as process 1.
@@ -12,8 +13,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The most exposed that the service may be, in tenths of the points of `systemd-analyze security`.
-const MOST_EXPOSED: &str = "15";
+/// The services, each with the most that it may be exposed, in tenths of the points of `systemd-analyze security`.
+const MOST_EXPOSED: [(&str, &str); 2] = [("gaitd.service", "15"), ("gaitd-iio@.service", "15")];
 
 fn configs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("configs")
@@ -43,10 +44,12 @@ fn systemd(test: &str) -> Option<u32> {
 fn installed(drop_ins: &[&str]) -> TempDir {
     let directory = TempDir::new().unwrap();
     let binary = assert_cmd::cargo::cargo_bin!("gaitd").to_str().unwrap();
-    let service = unit("gaitd.service");
-    assert_eq!(service.matches("=/usr/bin/gaitd ").count(), 2, "ExecStart and ExecReload");
-    let service = service.replace("=/usr/bin/gaitd ", &format!("={binary} "));
-    std::fs::write(directory.path().join("gaitd.service"), service).unwrap();
+    for (name, commands) in [("gaitd.service", 2), ("gaitd-iio@.service", 1)] {
+        let service = unit(name);
+        assert_eq!(service.matches("=/usr/bin/gaitd ").count(), commands, "{name}");
+        let service = service.replace("=/usr/bin/gaitd ", &format!("={binary} "));
+        std::fs::write(directory.path().join(name), service).unwrap();
+    }
     std::fs::write(directory.path().join("gaitd.socket"), unit("gaitd.socket")).unwrap();
     for name in drop_ins {
         let folder = directory.path().join("gaitd.service.d");
@@ -77,7 +80,7 @@ fn systemd_has_nothing_to_say_about_the_units() {
     for drop_ins in variants {
         let directory = installed(&drop_ins);
         let output = Command::new("systemd-analyze")
-            .args(["verify", "--man=no", "gaitd.service", "gaitd.socket"])
+            .args(["verify", "--man=no", "gaitd.service", "gaitd.socket", "gaitd-iio@.service"])
             // ours before the system's, whose units ours depend on
             .env("SYSTEMD_UNIT_PATH", format!("{}:", directory.path().display()))
             .output()
@@ -102,22 +105,24 @@ fn a_mistake_in_a_unit_would_be_found() {
 }
 
 #[test]
-fn the_service_is_hardly_exposed() {
-    let Some(version) = systemd("the_service_is_hardly_exposed") else { return };
+fn the_services_are_hardly_exposed() {
+    let Some(version) = systemd("the_services_are_hardly_exposed") else { return };
     if version < 250 {
-        eprintln!("SKIPPED the_service_is_hardly_exposed: systemd {version} cannot judge unit files, 250 can");
+        eprintln!("SKIPPED the_services_are_hardly_exposed: systemd {version} cannot judge unit files, 250 can");
         return;
     }
     let directory = installed(&[]);
-    let output = Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--no-pager", "--threshold", MOST_EXPOSED])
-        .arg(directory.path().join("gaitd.service"))
-        .output()
-        .unwrap();
-    let text = told(&output);
-    let level = text.lines().find(|line| line.contains("Overall exposure level"));
-    assert!(output.status.success(), "{text}");
-    println!("{}", level.unwrap().trim());
+    for (name, most) in MOST_EXPOSED {
+        let output = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--no-pager", "--threshold", most])
+            .arg(directory.path().join(name))
+            .output()
+            .unwrap();
+        let text = told(&output);
+        let level = text.lines().find(|line| line.contains("Overall exposure level"));
+        assert!(output.status.success(), "{text}");
+        println!("{}", level.unwrap().trim());
+    }
 }
 
 #[test]
@@ -141,4 +146,33 @@ fn the_service_reads_the_configuration_that_is_shipped_for_it() {
     assert_eq!(config["source"]["on_failure"], "retry", "a sensor that is not there yet must not end the service");
     // a mistake there must not be tried for ever
     assert_eq!(settings(&start, "RestartPreventExitStatus"), ["64 65 78"]);
+}
+
+#[test]
+fn the_sensors_program_writes_where_the_service_reads() {
+    let sensor = unit("gaitd-iio@.service");
+    let config: Value = serde_json::from_slice(&std::fs::read(configs().join("service.json")).unwrap()).unwrap();
+    let samples = config["source"]["path"].as_str().unwrap();
+    assert_eq!(settings(&sensor, "ExecStart"), [format!("/usr/bin/gaitd iio %i --output {samples}")]);
+    let folder = format!("/run/{}", settings(&sensor, "RuntimeDirectory")[0]);
+    assert_eq!(Path::new(samples).parent().unwrap(), Path::new(&folder));
+    assert_eq!(settings(&sensor, "Group"), settings(&unit("gaitd.service"), "Group"), "who may read the samples");
+}
+
+#[test]
+fn a_motion_sensor_starts_its_program() {
+    let rule = std::fs::read_to_string(configs().join("udev/70-gaitd.rules")).unwrap();
+    let start: Vec<_> = rule.lines().filter(|line| line.contains("SYSTEMD_WANTS")).collect();
+    assert_eq!(start.len(), 1);
+    assert!(start[0].contains("gaitd-iio@%k.service") && start[0].contains("TAG+=\"systemd\""), "{rule}");
+    let Some(version) = systemd("a_motion_sensor_starts_its_program") else { return };
+    if version < 254 {
+        eprintln!("SKIPPED udevadm verify of 70-gaitd.rules: systemd {version} has none, 254 has");
+        return;
+    }
+    let Ok(output) = Command::new("udevadm").arg("verify").arg(configs().join("udev/70-gaitd.rules")).output() else {
+        eprintln!("SKIPPED udevadm verify of 70-gaitd.rules: there is no udevadm here (Debian: apt-get install udev)");
+        return;
+    };
+    assert!(output.status.success(), "{}", told(&output));
 }

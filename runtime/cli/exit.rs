@@ -19,27 +19,27 @@ pub(super) const USAGE: u8 = 64;
 /// A model, a recording, a stream or a scenario is wrong (`EX_DATAERR`).
 pub(super) const DATA: u8 = 65;
 /// A file is missing or unreadable (`EX_NOINPUT`).
-const NO_INPUT: u8 = 66;
+pub(super) const NO_INPUT: u8 = 66;
 /// Something that should never happen (`EX_SOFTWARE`).
 pub(super) const SOFTWARE: u8 = 70;
 /// The system refused something, such as another process (`EX_OSERR`).
 const OS: u8 = 71;
 /// Reading or writing failed (`EX_IOERR`).
-const IO: u8 = 74;
+pub(super) const IO: u8 = 74;
 /// A configuration is wrong (`EX_CONFIG`).
 pub(super) const CONFIG: u8 = 78;
-/// What only `gaitd ctl` can meet.
+/// No daemon answers (`EX_UNAVAILABLE`).
 #[cfg(feature = "http")]
-pub(super) mod service {
-    /// No daemon answers (`EX_UNAVAILABLE`).
-    pub(in crate::cli) const UNAVAILABLE: u8 = 69;
-    /// A later attempt may succeed (`EX_TEMPFAIL`).
-    pub(in crate::cli) const TEMPORARY: u8 = 75;
-    /// Whoever answers is no gaitd, or one of another version (`EX_PROTOCOL`).
-    pub(in crate::cli) const PROTOCOL: u8 = 76;
-    /// The user may not do this (`EX_NOPERM`).
-    pub(in crate::cli) const NO_PERMISSION: u8 = 77;
-}
+pub(super) const UNAVAILABLE: u8 = 69;
+/// A later attempt may succeed (`EX_TEMPFAIL`).
+#[cfg(any(feature = "http", target_os = "linux"))]
+pub(super) const TEMPORARY: u8 = 75;
+/// Whoever answers is no gaitd, or one of another version (`EX_PROTOCOL`).
+#[cfg(feature = "http")]
+pub(super) const PROTOCOL: u8 = 76;
+/// The user may not do this (`EX_NOPERM`).
+#[cfg(any(feature = "http", target_os = "linux"))]
+pub(super) const NO_PERMISSION: u8 = 77;
 
 /// Tells `error` on standard error, in the form of the log, and returns its exit code.
 pub(super) fn report(error: &anyhow::Error, last_word: LastWord) -> ExitCode {
@@ -64,6 +64,10 @@ fn code(error: &anyhow::Error) -> u8 {
         #[cfg(feature = "http")]
         if let Some(failure) = cause.downcast_ref::<super::ctl::Failure>() {
             return failure.code;
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(code) = super::iio::code(cause) {
+            return code;
         }
         if let Some(error) = cause.downcast_ref::<ConfigError>() {
             return if matches!(error, ConfigError::Read { .. }) { NO_INPUT } else { CONFIG };

@@ -2,12 +2,16 @@
 
 mod check;
 mod co_runner;
+mod completions;
 mod control;
 #[cfg(feature = "http")]
 mod ctl;
 mod exit;
+#[cfg(target_os = "linux")]
+mod iio;
 mod ladder;
 mod log;
+mod man;
 mod model;
 mod profile;
 mod rehearse;
@@ -44,7 +48,12 @@ enum Command {
     Profile(profile::Arguments),
     Simulate(simulate::Arguments),
     Check(check::Arguments),
+    #[cfg(target_os = "linux")]
+    Iio(iio::Arguments),
     Rehearse(rehearse::Arguments),
+    Completions(completions::Arguments),
+    #[command(hide = true)]
+    Man(man::Arguments),
     #[command(hide = true)]
     CoRunner(co_runner::Arguments),
 }
@@ -64,7 +73,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
     // the inference library tells its own affairs at these levels
-    let filter = format!("{level},tract_core=error,tract_onnx=error,tract_hir=error,tract_linalg=error");
+    let filter = format!("{level},tract_core=error,tract_linalg=error");
     let format = match &arguments.command {
         Some(Command::Run(arguments)) => arguments.log_format,
         _ => log::LogFormat::default(),
@@ -80,7 +89,11 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Profile(arguments)) => profile::execute(&arguments),
         Some(Command::Simulate(arguments)) => simulate::execute(&arguments),
         Some(Command::Check(arguments)) => check::execute(&arguments),
+        #[cfg(target_os = "linux")]
+        Some(Command::Iio(arguments)) => iio::execute(&arguments),
         Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
+        Some(Command::Completions(arguments)) => completions::execute(&arguments),
+        Some(Command::Man(arguments)) => man::execute(&arguments),
         Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),
     };
     match outcome {

@@ -42,5 +42,5 @@ pub use requests::{Hangup, Requests};
 pub use run::{DaemonError, Ending, Plan, run};
 pub(crate) use signals::{LatestSignals, Sampling};
 pub use signals::{SystemProbe, cpu_name};
-pub use source::OpenError;
+pub use source::{OpenError, Opened};
 pub use stop::Stop;

@@ -48,7 +48,7 @@ impl Stop {
     }
 
     /// Waits for `time`; true as soon as the run is asked to end.
-    pub(super) fn wait(&self, time: Duration) -> bool {
+    pub fn wait(&self, time: Duration) -> bool {
         let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // a poisoned lock holds nothing that could be wrong
         let _ = self.shared.ended.wait_timeout_while(waiting, time, |()| !self.asked());

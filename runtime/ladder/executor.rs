@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tract_onnx::prelude::*;
+use tract_core::internal::*;
+
+use super::onnx;
 
 /// An inference that failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,18 +41,17 @@ pub(super) struct TractExecutor {
 }
 
 impl TractExecutor {
-    /// Reads, shapes and optimises the network in `onnx`, whose input must be `[1, channels, resolution]` and whose
+    /// Reads, shapes and optimises the ONNX file `network`, whose input must be `[1, channels, resolution]` and whose
     /// output `[1, classes]`.
-    pub(super) fn new(onnx: &[u8], channels: usize, resolution: usize, classes: usize) -> Result<Self, InferenceError> {
+    pub(super) fn new(
+        network: &[u8],
+        channels: usize,
+        resolution: usize,
+        classes: usize,
+    ) -> Result<Self, InferenceError> {
         let unusable = |error: TractError| InferenceError::Unusable(format!("{error:#}"));
         let shape = [1, channels, resolution];
-        let mut model = tract_onnx::onnx().model_for_read(&mut std::io::Cursor::new(onnx)).map_err(unusable)?;
-        if model.inputs.len() != 1 || model.outputs.len() != 1 {
-            return Err(InferenceError::Unusable("it must have one input and one output".to_owned()));
-        }
-        // shapes made concrete before optimising: a symbolic time axis costs 5 to 50 %
-        model.set_input_fact(0, f32::fact(shape).into()).map_err(unusable)?;
-        let model = model.into_optimized().map_err(unusable)?;
+        let model = onnx::read(network, &shape).and_then(TypedModel::into_optimized).map_err(unusable)?;
         let output = model.output_fact(0).map_err(unusable)?;
         if output.shape.as_concrete() != Some([1, classes].as_slice()) || output.datum_type != f32::datum_type() {
             return Err(InferenceError::Unusable(format!(

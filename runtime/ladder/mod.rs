@@ -11,6 +11,7 @@ pub(crate) mod keep;
 mod load;
 mod manifest;
 mod measure;
+mod onnx;
 mod profile;
 mod store;
 

@@ -1,4 +1,4 @@
-//! Samples in: from a file, standard input or the simulated wearer; decoded, paced, and made continuous.
+//! Samples in: from a file, standard input, Linux IIO or the simulated wearer; decoded, paced, and made continuous.
 //!
 //! A [`Source`] yields raw readings one at a time. [`Continuity`] stands behind every source and settles by one rule
 //! what happens to gaps, samples out of order and values that are not finite, so that nothing behind it ever sees one.
@@ -8,6 +8,8 @@ mod column;
 pub mod continuity;
 mod csv;
 mod error;
+#[cfg(target_os = "linux")]
+pub mod iio;
 mod lines;
 mod ndjson;
 mod pace;
@@ -16,6 +18,7 @@ mod recording;
 mod text;
 pub(crate) mod unit;
 pub mod wearer;
+mod writer;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,7 @@ pub use error::SenseError;
 pub use pace::{Pace, Pacer};
 pub use recording::Recording;
 pub use text::{TextFormat, TextSource};
+pub use writer::TextWriter;
 
 /// One sensor channel: its name and the unit of its values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

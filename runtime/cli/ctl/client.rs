@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use super::super::exit::{SOFTWARE, service};
+use super::super::exit;
 use super::{Failure, PATIENCE, senseless};
 
 /// The longest answer that is read, bytes; the status takes two thousand.
@@ -41,7 +41,7 @@ impl Request {
 
 /// Asks the daemon behind `socket`.
 pub(super) fn ask(socket: &Path, request: Request) -> Result<Answer, Failure> {
-    let software = |problem: &dyn std::fmt::Display| Failure::new(SOFTWARE, format!("cannot ask: {problem}"));
+    let software = |problem: &dyn std::fmt::Display| Failure::new(exit::SOFTWARE, format!("cannot ask: {problem}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -74,7 +74,7 @@ pub(super) fn ask(socket: &Path, request: Request) -> Result<Answer, Failure> {
     let late = || {
         let (socket, seconds) = (socket.display(), patience.as_secs());
         let sentence = format!("{socket}: no answer within {seconds} s; what was asked for may still be done");
-        Failure::new(service::TEMPORARY, sentence)
+        Failure::new(exit::TEMPORARY, sentence)
     };
     runtime.block_on(async { tokio::time::timeout(patience, asking).await }).unwrap_or_else(|_| Err(late()))
 }
@@ -83,17 +83,17 @@ fn no_way_in(socket: &Path, error: &std::io::Error) -> Failure {
     let socket = socket.display();
     match error.kind() {
         ErrorKind::PermissionDenied => Failure::new(
-            service::NO_PERMISSION,
+            exit::NO_PERMISSION,
             format!(
                 "you may not use {socket}: {error}; it is for root, for gaitd's own user, and for the members of its \
                  group, gaitd-operators (sudo usermod --append --groups gaitd-operators \"$USER\", then log in again)"
             ),
         ),
         ErrorKind::WouldBlock => {
-            Failure::new(service::TEMPORARY, format!("{socket} lets nobody else in just now: {error}; try again"))
+            Failure::new(exit::TEMPORARY, format!("{socket} lets nobody else in just now: {error}; try again"))
         }
         _ => Failure::new(
-            service::UNAVAILABLE,
+            exit::UNAVAILABLE,
             format!(
                 "no gaitd answers on {socket}: {error}; start it (systemctl start gaitd), or say where its socket is \
                  with --socket PATH or $GAITD_SOCKET"
@@ -109,5 +109,5 @@ fn broken(socket: &Path, error: &hyper::Error) -> Failure {
 fn gone(socket: &Path, error: &dyn std::fmt::Display) -> Failure {
     let socket = socket.display();
     let sentence = format!("{socket}: whoever listens there has not answered ({error}); see whether gaitd still runs");
-    Failure::new(service::UNAVAILABLE, sentence)
+    Failure::new(exit::UNAVAILABLE, sentence)
 }

@@ -12,7 +12,7 @@ use gaitd::publish::api::Change;
 use serde::de::DeserializeOwned;
 
 use super::control::{DEFAULT_FLOOR, ObjectiveFlag, PolicyFlag};
-use super::exit::{CONFIG, DATA, SOFTWARE, service};
+use super::exit;
 use client::{Answer, Request};
 
 /// The variable that names the socket where no flag does.
@@ -159,13 +159,13 @@ impl Question {
     fn code(&self, status: u16) -> u8 {
         match (status, self) {
             // too early
-            (404, Self::Explain) => service::TEMPORARY,
-            (400 | 422, Self::Reload) => CONFIG,
-            (400 | 422, _) => DATA,
-            (401 | 403, _) => service::NO_PERMISSION,
-            (408 | 409 | 503, _) => service::TEMPORARY,
-            (500, _) => SOFTWARE,
-            _ => service::PROTOCOL,
+            (404, Self::Explain) => exit::TEMPORARY,
+            (400 | 422, Self::Reload) => exit::CONFIG,
+            (400 | 422, _) => exit::DATA,
+            (401 | 403, _) => exit::NO_PERMISSION,
+            (408 | 409 | 503, _) => exit::TEMPORARY,
+            (500, _) => exit::SOFTWARE,
+            _ => exit::PROTOCOL,
         }
     }
 }
@@ -176,7 +176,7 @@ impl SetArguments {
         let objective = match (self.objective, self.accuracy_floor) {
             (Some(ObjectiveFlag::Accuracy), Some(_)) => {
                 let problem = "--accuracy-floor is for --objective energy; the objective is accuracy";
-                return Err(Failure::new(super::exit::USAGE, problem));
+                return Err(Failure::new(exit::USAGE, problem));
             }
             (Some(ObjectiveFlag::Accuracy), None) => Some(Objective::Accuracy),
             (Some(ObjectiveFlag::Energy), _) | (None, Some(_)) => Some(energy()),
@@ -195,7 +195,7 @@ impl SetArguments {
 }
 
 fn changing(change: &Change) -> Result<Request, Failure> {
-    let body = serde_json::to_vec(change).map_err(|error| Failure::new(SOFTWARE, error.to_string()))?;
+    let body = serde_json::to_vec(change).map_err(|error| Failure::new(exit::SOFTWARE, error.to_string()))?;
     Ok(Request { method: "PATCH", path: "/api/control", body: Some(body), patience: PATIENCE })
 }
 
@@ -211,7 +211,7 @@ fn senseless(problem: &str) -> Failure {
          this, {}",
         env!("CARGO_PKG_VERSION")
     );
-    Failure::new(service::PROTOCOL, sentence)
+    Failure::new(exit::PROTOCOL, sentence)
 }
 
 pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {

@@ -1,12 +1,14 @@
-//! Labelled data to replay: a recording, or prepared windows.
+//! Labelled data to replay: a recording, prepared windows, or a simulated wearer.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+use gaitd::daemon::{Opened, SourceSpec};
 use gaitd::ladder::Manifest;
-use gaitd::sense::{Clock, Pace, Recording, TextSource};
-use gaitd::window::Window;
+use gaitd::sense::{Clock, Pace, Reading, Recording, Sample, TextSource};
+use gaitd::window::{Cutter, Window};
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Split {
@@ -61,10 +63,27 @@ impl Labelled {
         } else {
             Self::recording(path, manifest, clock)?
         };
-        if data.compared() == 0 {
+        data.comparable(path)
+    }
+
+    /// Lets a simulated wearer move, who knows what he does.
+    pub(super) fn simulated(wearer: &SourceSpec, manifest: &Manifest, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let Opened { mut source, truth } = wearer.open(&manifest.stream_format(), clock)?;
+        let mut truth = truth.context("only a simulated wearer knows what he does")?;
+        let mut cut = Cut::new(manifest)?;
+        let mut sample = Sample { time_s: None, values: vec![0.0; manifest.task.input.channels.len()] };
+        while source.read(&mut sample)? == Reading::Sample {
+            cut.push(&sample.values, |first, last| Some(truth.steady(first, last)?.name()));
+        }
+        Self { windows: cut.windows }.comparable(Path::new(&wearer.name()))
+    }
+
+    /// Itself, if there is something to compare.
+    fn comparable(self, path: &Path) -> anyhow::Result<Self> {
+        if self.compared() == 0 {
             return Err(unusable(path, "holds no window that lies wholly inside one known activity").into());
         }
-        Ok(data)
+        Ok(self)
     }
 
     /// Reads a recording and conditions and cuts it as the daemon does.
@@ -82,33 +101,24 @@ impl Labelled {
                 );
             }
         }
-        let mut cutter = manifest.cutter()?;
-        let mut window = Window::new(manifest.task.channels.len(), manifest.task.window);
-        let mut data = Self { windows: Vec::new() };
+        let mut cut = Cut::new(manifest)?;
         let mut resets = recording.resets.iter().peekable();
         for number in 0..recording.len() {
             if let Some(next) = resets.next_if(|next| **next == number as u64) {
-                cutter.reset(*next);
+                cut.cutter.reset(*next);
             }
-            let Some(ready) = cutter.push(recording.sample(number), None, Duration::ZERO) else { continue };
-            ready.fill(&mut window);
-            let mut inside = window.first_sample as usize..=window.last_sample as usize;
-            let label = recording.label(*inside.start());
-            let single = inside.all(|sample| recording.label(sample) == label);
-            let truth = manifest.task.labels.iter().position(|known| Some(known.as_str()) == label);
-            data.windows.push(LabelledWindow {
-                samples: window.samples().to_vec(),
-                span: (window.first_sample, window.last_sample),
-                truth: truth.filter(|_| single),
+            cut.push(recording.sample(number), |first, last| {
+                let mut inside = first as usize..=last as usize;
+                let label = recording.label(*inside.start());
+                label.filter(|_| inside.all(|sample| recording.label(sample) == label))
             });
         }
-        Ok(data)
+        Ok(Self { windows: cut.windows })
     }
 
     /// Reads conditioned windows `X_*` `[windows, channels, time]` and labels `y_*` from 1 in the model's order.
     #[cfg(feature = "npz")]
     fn archive(path: &Path, split: Split, manifest: &Manifest) -> anyhow::Result<Self> {
-        use anyhow::Context;
         use ndarray::{Array1, Array3};
 
         let (x, y) = match split {
@@ -165,6 +175,31 @@ impl Labelled {
     #[cfg(not(feature = "npz"))]
     fn archive(path: &Path, _: Split, _: &Manifest) -> anyhow::Result<Self> {
         Err(unusable(path, "this gaitd was built without the feature `npz`").into())
+    }
+}
+
+/// Cuts a stream of samples into conditioned windows, as the daemon does.
+struct Cut<'a> {
+    manifest: &'a Manifest,
+    cutter: Cutter,
+    window: Window,
+    windows: Vec<LabelledWindow>,
+}
+
+impl<'a> Cut<'a> {
+    fn new(manifest: &'a Manifest) -> anyhow::Result<Self> {
+        let window = Window::new(manifest.task.channels.len(), manifest.task.window);
+        Ok(Self { manifest, cutter: manifest.cutter()?, window, windows: Vec::new() })
+    }
+
+    /// Takes the next sample; `label` says in which activity a window lies, from its first to its last sample.
+    fn push<'l>(&mut self, sample: &[f64], label: impl FnOnce(u64, u64) -> Option<&'l str>) {
+        let Some(ready) = self.cutter.push(sample, None, Duration::ZERO) else { return };
+        ready.fill(&mut self.window);
+        let span = (self.window.first_sample, self.window.last_sample);
+        let label = label(span.0, span.1);
+        let truth = self.manifest.task.labels.iter().position(|known| Some(known.as_str()) == label);
+        self.windows.push(LabelledWindow { samples: self.window.samples().to_vec(), span, truth });
     }
 }
 

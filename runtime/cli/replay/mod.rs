@@ -1,22 +1,26 @@
-//! `gaitd replay`: a labelled recording or prepared windows, through every configuration or through the controller.
+//! `gaitd replay`: a labelled recording, prepared windows or a simulated wearer, through every configuration or
+//! through the controller.
 
 mod labelled;
 mod load;
+mod record;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use gaitd::control::{PolicySpec, Signals};
-use gaitd::daemon::Config;
+use gaitd::daemon::{Config, ConfigError, SourceSpec};
 use gaitd::engine::{Control, Decision, Engine, PublishReserve};
 use gaitd::ladder::{Ladder, Percentiles};
-use gaitd::sense::{Clock, MonotonicClock};
+use gaitd::publish;
+use gaitd::sense::{Clock, MonotonicClock, Pace};
 use gaitd::window::Window;
 pub(super) use labelled::DataError;
 use labelled::{Labelled, Split};
+use record::Record;
 use report::{ControllerRow, Report, Score};
 
 use self::load::SimulatedLoad;
@@ -25,12 +29,13 @@ use super::model::ModelArguments;
 
 /// Run labelled data through every configuration, or through the controller, and compare with the labels
 #[derive(clap::Args)]
-#[command(after_help = "DATA is a recording (CSV or NDJSON with a `label` column) or a NumPy archive of conditioned \
-                        windows as `gaitd-train prepare` makes it.\nOf a recording, windows that lie wholly inside one \
-                        activity are compared.\n\nExamples:\n  gaitd replay uci_har.npz --split test\n  \
-                        gaitd replay walk.csv --budget-ms 2")]
+#[command(after_help = "DATA is a recording (CSV or NDJSON with a `label` column), a NumPy archive of conditioned \
+                        windows as `gaitd-train prepare` makes it, or `wearer`, the simulated one.\nOf a stream, \
+                        windows that lie wholly inside one activity are compared.\n\nExamples:\n  \
+                        gaitd replay uci_har.npz --split test\n  gaitd replay walk.csv --budget-ms 2\n  \
+                        gaitd replay wearer --scenario configs/scenarios/uci-har-steps.json --decisions decisions.ndjson")]
 pub(super) struct Arguments {
-    /// A labelled recording or a prepared .npz
+    /// A labelled recording, a prepared .npz, or `wearer`
     #[arg(value_name = "DATA")]
     data: PathBuf,
     #[command(flatten)]
@@ -44,15 +49,47 @@ pub(super) struct Arguments {
     /// Only the first windows
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// How long the simulated wearer moves, in seconds of its stream [default: 300]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    seconds: Option<f64>,
+    /// Seed of the simulated wearer [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     #[command(flatten)]
     control: ControlArguments,
     /// Let a scenario (JSON) set latencies, budgets and load signals, instead of measuring: the controller under a
     /// simulated load
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// Write every decision of the controller to this file, as NDJSON like that of `gaitd run`
+    #[arg(long, value_name = "FILE", conflicts_with = "configuration")]
+    decisions: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// How long the simulated wearer moves where nothing else is asked for, seconds: through a few activities.
+const WEARER_SECONDS: f64 = 300.0;
+
+impl Arguments {
+    /// The simulated wearer, if it is what is to be replayed.
+    fn wearer(&self) -> Result<Option<SourceSpec>, ConfigError> {
+        let asked_for = self.data == Path::new("wearer");
+        if !asked_for && (self.seconds.is_some() || self.seed.is_some()) {
+            return Err(ConfigError::OutOfRange(vec![format!(
+                "--seconds and --seed are for the simulated wearer; the data is {}",
+                self.data.display()
+            )]));
+        }
+        let seconds = Some(self.seconds.unwrap_or(WEARER_SECONDS));
+        Ok(asked_for.then(|| SourceSpec::Wearer { seed: self.seed.unwrap_or_default(), seconds, pace: Pace::Fast }))
+    }
+
+    /// Whether the controller picks the configurations.
+    fn controlled(&self) -> bool {
+        self.control.given() || self.scenario.is_some() || self.decisions.is_some()
+    }
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
@@ -62,14 +99,20 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         let ids: Vec<String> = ladder.rungs().iter().map(|rung| rung.configuration().id.clone()).collect();
         PolicySpec::Fixed { configuration: Some(id.clone()) }.check(&ids, Duration::MAX)?;
     }
-    let mut data = Labelled::read(&arguments.data, arguments.split, ladder.manifest(), &clock)?;
+    let wearer = arguments.wearer()?;
+    let mut data = match &wearer {
+        Some(wearer) => Labelled::simulated(wearer, ladder.manifest(), &clock)?,
+        None => Labelled::read(&arguments.data, arguments.split, ladder.manifest(), &clock)?,
+    };
     if let Some(limit) = arguments.limit {
         data.truncate(limit);
     }
-    let report = if arguments.control.given() || arguments.scenario.is_some() {
-        controlled(arguments, ladder, &data, &clock)?
+    let name = wearer.as_ref().map_or_else(|| arguments.data.display().to_string(), SourceSpec::name);
+    let report = Report::new(name, wearer.is_some(), ladder.manifest(), &data);
+    let report = if arguments.controlled() {
+        controlled(arguments, ladder, &data, &clock, report)?
     } else {
-        every_configuration(arguments, ladder, &data, clock.as_ref())?
+        every_configuration(arguments, ladder, &data, clock.as_ref(), report)?
     };
     if arguments.json { super::print_json(&report) } else { super::print(&report.text()) }
 }
@@ -80,8 +123,8 @@ fn every_configuration(
     mut ladder: Ladder,
     data: &Labelled,
     clock: &dyn Clock,
+    mut report: Report,
 ) -> anyhow::Result<Report> {
-    let mut report = Report::new(&arguments.data, ladder.manifest(), data);
     let labels = report.labels.len();
     let wanted = |id: &str| arguments.configuration.as_ref().is_none_or(|only| only == id);
     let count = ladder.rungs().iter().filter(|rung| wanted(&rung.configuration().id)).count();
@@ -113,8 +156,8 @@ fn controlled(
     mut ladder: Ladder,
     data: &Labelled,
     clock: &Arc<dyn Clock>,
+    mut report: Report,
 ) -> anyhow::Result<Report> {
-    let mut report = Report::new(&arguments.data, ladder.manifest(), data);
     let manifest = ladder.manifest().clone();
     let load = match &arguments.scenario {
         Some(path) => Some(SimulatedLoad::new(path, &mut ladder)?),
@@ -136,6 +179,21 @@ fn controlled(
     let mut engine = Engine::new(ladder, &profile, control.settings(), PublishReserve::default())?;
     let handle = engine.handle();
 
+    let budget = control.settings().budget;
+    let mut record = match &arguments.decisions {
+        Some(path) => {
+            let context = publish::Context::new(
+                &manifest,
+                report.data.clone(),
+                report.simulated,
+                control.policy.name().to_owned(),
+                budget,
+            );
+            Some(Record::create(path, context)?)
+        }
+        None => None,
+    };
+
     let labels = manifest.task.labels.len();
     let mut window = Window::new(manifest.task.channels.len(), manifest.task.window);
     let mut decision = Decision::empty(&manifest);
@@ -155,6 +213,9 @@ fn controlled(
             None => Signals::NONE,
         };
         engine.decide(&window, signals, clock.as_ref(), &mut decision)?;
+        if let Some(record) = &mut record {
+            record.write(&decision)?;
+        }
         let latency = decision.decided.saturating_sub(decision.arrived);
         let late = latency > decision.budget;
         misses += u64::from(late);
@@ -169,6 +230,9 @@ fn controlled(
         bar.inc(1);
     }
     bar.finish_and_clear();
+    if let Some(record) = record {
+        record.finish()?;
+    }
     report.configurations = scores
         .into_iter()
         .zip(&manifest.configurations)

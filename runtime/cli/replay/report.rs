@@ -1,6 +1,5 @@
 //! What a replay found, as JSON and as tables.
 
-use std::path::Path;
 use std::time::Duration;
 
 use gaitd::ladder::{Manifest, Percentiles};
@@ -12,6 +11,8 @@ use super::labelled::Labelled;
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) data: String,
+    /// The samples are made up.
+    pub(super) simulated: bool,
     pub(super) model: String,
     pub(super) labels: Vec<String>,
     pub(super) windows: usize,
@@ -104,13 +105,14 @@ impl Score {
 }
 
 impl Report {
-    pub(super) fn new(path: &Path, manifest: &Manifest, data: &Labelled) -> Self {
+    pub(super) fn new(data: String, simulated: bool, manifest: &Manifest, windows: &Labelled) -> Self {
         Self {
-            data: path.display().to_string(),
+            data,
+            simulated,
             model: manifest.name.clone(),
             labels: manifest.task.labels.clone(),
-            windows: data.compared(),
-            unlabelled: data.windows.len() - data.compared(),
+            windows: windows.compared(),
+            unlabelled: windows.windows.len() - windows.compared(),
             configurations: Vec::new(),
             controller: None,
         }

@@ -9,12 +9,19 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::cargo_tool::CargoTool;
 use crate::process::Process;
 use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
 
-/// The cargo-fuzz that is installed and recommended.
-const VERSION: &str = "0.13.2";
+/// What builds the targets.
+pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    root: "fuzz/cargo-fuzz",
+    chore: "cargo xtask fuzz",
+    takes: "half a minute",
+};
 
 /// The longest input, bytes. What is read is made of short lines and small objects; longer ones only take time.
 const LONGEST_INPUT: u64 = 16 * 1024;
@@ -138,30 +145,11 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The cargo-fuzz to use: the installed one, or one below the target directory.
 fn cargo_fuzz(tree: &Tree, install: bool) -> Result<PathBuf> {
     if Process::new(tree, "c++").arg("--version").probe().is_none() {
         bail!("libFuzzer is compiled from C++, and there is no `c++`; on Debian and its kin install `g++`");
     }
-    let root = tree.target("fuzz/cargo-fuzz");
-    let own = root.join("bin/cargo-fuzz");
-    for path in [PathBuf::from("cargo-fuzz"), own.clone()] {
-        if Process::new(tree, &path).arg("--version").probe().is_some() {
-            return Ok(path);
-        }
-    }
-    if !install {
-        bail!(
-            "cargo-fuzz is missing: `cargo install cargo-fuzz --locked --version {VERSION}`, or let --install put it \
-             below the target directory (half a minute)"
-        );
-    }
-    Process::cargo(tree)
-        .args(["install", "cargo-fuzz", "--locked", "--version", VERSION, "--root"])
-        .arg(&root)
-        .run()
-        .context("cargo-fuzz cannot be installed")?;
-    Ok(own)
+    CARGO_FUZZ.get(tree, install)
 }
 
 fn build(places: &Places<'_>, cargo_fuzz: &Path) -> Result<()> {

@@ -1,9 +1,11 @@
 //! `cargo xtask COMMAND`: the chores of this repository, the same on every machine and in CI.
 
 mod arm;
+mod cargo_tool;
 mod compare;
 mod debian;
 mod fuzz;
+mod package;
 mod process;
 mod programs;
 mod python;
@@ -45,6 +47,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run the daemon on a day of samples while everything goes wrong that can
     Soak(soak::Args),
+    /// Build and check Debian packages for amd64, arm64 and armhf
+    Package(package::Args),
     /// Boot an arm64 Debian under emulation, install the package and see what the service lives through
     VmTest(vm::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
@@ -69,6 +73,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(args) => return test::run(&tree, &args),
         Command::Arm(args) => return arm::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
+        Command::Package(args) => return package::run(&tree, &args),
         Command::VmTest(args) => return vm::run(&tree, &args),
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,

@@ -19,6 +19,9 @@ impl Process {
     pub(crate) fn new(tree: &Tree, program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
         command.current_dir(tree.join("")).env("CARGO_TARGET_DIR", tree.target(""));
+        if let Some(home) = tree.own_cargo_home() {
+            command.env("CARGO_HOME", home);
+        }
         Self(command)
     }
 

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cargo_tool::CargoTool;
 use crate::debian;
+use crate::fuzz::CARGO_FUZZ;
+use crate::package::CARGO_DEB;
 use crate::process::{Process, on_path};
 use crate::tree::Tree;
 
@@ -39,15 +42,15 @@ enum Source {
     Package(&'static str),
     /// Taken out of this Debian package, which would bring a running daemon if it was installed.
     Unpacked(&'static str),
-    /// Made by this command, by hand, or by `cargo xtask fuzz --install`: no test needs it.
-    Command(&'static str),
+    /// Made by cargo, by hand or by the chore that needs it: no test does.
+    Cargo(&'static CargoTool),
 }
 
 /// The variable by which the tests find a browser.
 pub(crate) const CHROMIUM: &str = "GAITD_CHROMIUM";
 
 /// All of them.
-pub(crate) const PROGRAMS: [Program; 4] = [
+pub(crate) const PROGRAMS: [Program; 7] = [
     Program {
         name: "chromium",
         names: &["chromium", "chromium-browser", "google-chrome"],
@@ -70,11 +73,32 @@ pub(crate) const PROGRAMS: [Program; 4] = [
         source: Source::Package("systemd"),
     },
     Program {
+        name: "man",
+        names: &["man"],
+        serves: "tests of the manual pages",
+        variable: None,
+        source: Source::Package("man-db"),
+    },
+    Program {
+        name: "lintian",
+        names: &["lintian"],
+        serves: "checks of the packages (`cargo xtask package`)",
+        variable: None,
+        source: Source::Package("lintian"),
+    },
+    Program {
+        name: "cargo-deb",
+        names: &["cargo-deb"],
+        serves: "`cargo xtask package`, and no test",
+        variable: None,
+        source: Source::Cargo(&CARGO_DEB),
+    },
+    Program {
         name: "cargo-fuzz",
         names: &["cargo-fuzz"],
         serves: "`cargo xtask fuzz`, and no test",
         variable: None,
-        source: Source::Command("cargo install cargo-fuzz --locked"),
+        source: Source::Cargo(&CARGO_FUZZ),
     },
 ];
 
@@ -88,7 +112,7 @@ impl Program {
         }
         let own = match self.source {
             Source::Unpacked(_) => Some(unpacked(tree).join("usr/bin").join(self.name)),
-            Source::Command(_) => Some(tree.target("fuzz/cargo-fuzz/bin").join(self.name)),
+            Source::Cargo(tool) => Some(tool.own(tree)),
             Source::Package(_) => None,
         };
         own.into_iter().chain(on_path(self.names)).find(|path| path.is_file() && runs(tree, path))
@@ -101,12 +125,12 @@ impl Program {
             Source::Unpacked(package) => {
                 format!("Debian: apt-get download {package}, and `dpkg -x` it (the package starts a daemon)")
             }
-            Source::Command(command) => format!("cargo xtask fuzz --install, or {command}"),
+            Source::Cargo(tool) => tool.remedy(),
         }
     }
 
     fn is_for_tests(&self) -> bool {
-        !matches!(self.source, Source::Command(_))
+        !matches!(self.source, Source::Cargo(_))
     }
 }
 
@@ -177,7 +201,7 @@ fn install(tree: &Tree) -> Result<()> {
         match program.source {
             Source::Package(package) => packages.push(package),
             Source::Unpacked(package) => problems.extend(unpack(tree, package).err()),
-            Source::Command(_) => {}
+            Source::Cargo(_) => {}
         }
     }
     if !packages.is_empty() {

@@ -89,10 +89,7 @@ impl Step {
             }
             Self::Python => python(tree)?,
             Self::Ruff => ruff(tree)?,
-            // Tests and programs together: built apart, their dependencies would differ in features and be built twice.
-            Self::Build => {
-                Process::cargo(tree).args(["build", "--workspace", "--locked", "--bins", "--tests"]).run()?;
-            }
+            Self::Build => build(tree)?,
             Self::Configs => return configs(tree),
             Self::Docs => Process::cargo(tree)
                 .args(["doc", "--workspace", "--locked", "--no-deps", "--document-private-items"])
@@ -133,6 +130,12 @@ fn chosen(only: &[Step]) -> Vec<Step> {
     }
     let all = Step::value_variants().iter().copied();
     all.filter(|&step| only.is_empty() || only.iter().any(|&chosen| wants(chosen, step))).collect()
+}
+
+/// Builds gaitd and all tests for this machine.
+pub(crate) fn build(tree: &Tree) -> Result<()> {
+    // Tests and programs together: built apart, their dependencies would differ in features and be built twice.
+    Process::cargo(tree).args(["build", "--workspace", "--locked", "--bins", "--tests"]).run()
 }
 
 fn trainer(tree: &Tree) -> PathBuf {

@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 pub(crate) struct Tree {
     root: PathBuf,
     target: PathBuf,
+    /// Where cargo has its home, if not where the caller's is.
+    cargo_home: Option<PathBuf>,
 }
 
 impl Tree {
@@ -23,7 +25,12 @@ impl Tree {
             Some(dir) => std::path::absolute(dir).context("CARGO_TARGET_DIR")?,
             None => root.join("target"),
         };
-        Ok(Self { root, target })
+        Ok(Self { root, target, cargo_home: None })
+    }
+
+    /// A copy of the working copy at `root`, with a target directory and a cargo home of its own.
+    pub(crate) fn elsewhere(root: PathBuf, target: PathBuf, cargo_home: PathBuf) -> Self {
+        Self { root, target, cargo_home: Some(cargo_home) }
     }
 
     /// `path` in the working copy.
@@ -34,6 +41,20 @@ impl Tree {
     /// `path` in the build output.
     pub(crate) fn target(&self, path: impl AsRef<Path>) -> PathBuf {
         self.target.join(path)
+    }
+
+    /// The cargo home that processes for this working copy are given, if it is not the caller's.
+    pub(crate) fn own_cargo_home(&self) -> Option<&Path> {
+        self.cargo_home.as_deref()
+    }
+
+    /// Where cargo keeps the sources of dependencies.
+    pub(crate) fn cargo_home(&self) -> Result<PathBuf> {
+        match (self.own_cargo_home(), env::var_os("CARGO_HOME")) {
+            (Some(folder), _) => Ok(folder.to_path_buf()),
+            (None, Some(folder)) => std::path::absolute(folder).context("CARGO_HOME"),
+            (None, None) => Ok(env::home_dir().context("no home directory; set CARGO_HOME")?.join(".cargo")),
+        }
     }
 
     /// The gaitd that was built with `profile` (`debug` or `release`).

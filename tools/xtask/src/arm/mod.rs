@@ -1,18 +1,20 @@
 //! `cargo xtask arm`: gaitd on every system that it is built for, as far as that can be proven under emulation.
 
 mod musl;
+mod parity;
+mod proof;
 mod rust;
 mod standard;
 pub(crate) mod targets;
 pub(crate) mod toolchain;
 
-use std::env;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
-use self::targets::{Proof, Target};
+use self::proof::Action;
+use self::targets::Target;
 use self::toolchain::Toolchain;
 use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
@@ -22,10 +24,16 @@ pub(crate) struct Args {
     /// Only these targets [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "TARGET,...")]
     target: Vec<Target>,
-    /// Get the toolchain, and build nothing with it
-    #[arg(long)]
-    toolchain_only: bool,
-    /// Where the toolchain cannot be had, say so and succeed
+    /// Do only this [default: all that a target is proven by]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ACTION,...")]
+    only: Vec<Action>,
+    /// Profile of the static programs; `dist` is what is shipped and takes several times as long to build
+    #[arg(long, default_value = "dev")]
+    profile: String,
+    /// Get the toolchains, and build nothing with them
+    #[arg(long, conflicts_with = "only")]
+    toolchain: bool,
+    /// Where a toolchain cannot be had, say so and succeed
     #[arg(long)]
     if_possible: bool,
 }
@@ -33,42 +41,60 @@ pub(crate) struct Args {
 /// Proves gaitd on every chosen target and prints the table of what was done; the exit code says whether all held.
 pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
     let targets = if args.target.is_empty() { Target::value_variants() } else { &args.target };
-    let (mut report, mut notes) = (Report::default(), Vec::new());
+    let mut report = Report::default();
     for &target in targets {
-        match Toolchain::find(tree, target) {
-            Ok(_) if args.toolchain_only => {}
-            Ok(toolchain) => prove(tree, &toolchain, target, &mut report),
-            Err(error) if args.if_possible => {
-                eprintln!("\n*** NOTHING WAS CHECKED ON {target}: {error:#}\n");
-                notes.push(format!("*** NOTHING WAS CHECKED ON {target}"));
-            }
-            Err(error) => report.step(target.triple(), &[], || Err(error)),
-        }
+        prove(tree, args, target, &mut report);
     }
-    println!("{}", report.summary(&notes));
+    println!("{}", report.summary(&[]));
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn prove(tree: &Tree, toolchain: &Toolchain, target: Target, report: &mut Report) {
-    report.step(target.triple(), &[], || {
-        match target.proof() {
-            Proof::Checked => toolchain.cargo(tree, "check").args(["--locked", "-p", "gaitd"]).run()?,
-            Proof::Run => {
-                toolchain.cargo(tree, "build").args(["--locked", "-p", "gaitd"]).run()?;
-                let gaitd = toolchain.emulator(tree, None)?.arg(toolchain.gaitd(tree, "dev"));
-                gaitd.args(["check", "models/uci-har-cnn"]).run()?;
-            }
-            Proof::Tested => test(tree, toolchain)?,
+fn prove(tree: &Tree, args: &Args, target: Target, report: &mut Report) {
+    let name = |what: &str| format!("{target:<width$} {what}", width = Target::WIDTH);
+    let actions = Action::of(target).iter().copied();
+    let actions: Vec<_> = actions.filter(|action| args.only.is_empty() || args.only.contains(action)).collect();
+    if actions.is_empty() {
+        return;
+    }
+    let mut found = None;
+    report.step(&name("toolchain"), &[], || match Toolchain::find(tree, target) {
+        Ok(toolchain) => {
+            found = Some(toolchain);
+            Ok(Outcome::Passed)
         }
-        Ok(Outcome::Passed)
+        Err(error) if args.if_possible => Ok(Outcome::Skipped(format!("*** NOTHING WAS CHECKED HERE: {error:#}"))),
+        Err(error) => Err(error),
     });
+    let Some(toolchain) = found.filter(|_| !args.toolchain) else { return };
+    for action in actions {
+        report.step(&name(action.name()), &[], || action.run(tree, &toolchain, &args.profile));
+    }
 }
 
-fn test(tree: &Tree, toolchain: &Toolchain) -> Result<()> {
-    toolchain
-        .cargo(tree, "test")
-        .args(["--locked", "-p", "gaitd", "--lib", "--test", "golden"])
-        // Under emulation a few dozen random cases per property take as long as hundreds on the host, where they run.
-        .env("PROPTEST_CASES", env::var("PROPTEST_CASES").unwrap_or_else(|_| "32".into()))
-        .run()
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn each_target_is_proven_by_something_that_can_be_asked_for() {
+        for &target in Target::value_variants() {
+            assert!(!Action::of(target).is_empty());
+        }
+        for action in Action::value_variants() {
+            let name = action.to_possible_value().map(|value| value.get_name().to_owned());
+            assert_eq!(name.as_deref(), Some(action.name()));
+        }
+    }
+
+    #[test]
+    fn cross_builds_for_the_same_targets() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cross.toml");
+        let text = fs::read_to_string(path).unwrap();
+        let named: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("[target.")?.strip_suffix(']')).collect();
+        let ours: Vec<_> = Target::value_variants().iter().map(|target| target.triple()).collect();
+        assert_eq!(named, ours);
+    }
 }

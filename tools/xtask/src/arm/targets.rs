@@ -39,6 +39,9 @@ pub(crate) enum Proof {
 }
 
 impl Target {
+    /// Length of the longest name.
+    pub(crate) const WIDTH: usize = 30;
+
     /// The target's name, in Rust and in `cross`.
     pub(crate) fn triple(self) -> &'static str {
         match self {
@@ -125,6 +128,7 @@ mod tests {
         for target in Target::value_variants() {
             let name = target.to_possible_value().map(|value| value.get_name().to_owned());
             assert_eq!(name.as_deref(), Some(target.triple()));
+            assert!(target.triple().len() <= Target::WIDTH);
         }
     }
 }

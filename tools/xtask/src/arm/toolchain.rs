@@ -44,6 +44,11 @@ impl Toolchain {
         })
     }
 
+    /// What it builds for.
+    pub(crate) fn target(&self) -> Target {
+        self.target
+    }
+
     /// `cargo COMMAND --target TARGET` with everything that the target's compiler needs; output goes below
     /// `target/arm`.
     pub(crate) fn cargo(&self, tree: &Tree, command: &str) -> Process {
@@ -74,6 +79,11 @@ impl Toolchain {
         build_folder(tree).join(self.target.triple()).join(folder).join("gaitd")
     }
 
+    /// The compiler.
+    pub(crate) fn rustc(&self) -> OsString {
+        self.rust.as_ref().map_or_else(caller_rustc, |rust| rust.program("rustc").into())
+    }
+
     /// The variables that cargo, rustc and the `cc` crate take the toolchain from. What the caller has set stays.
     fn environment(&self) -> Vec<(String, OsString)> {
         let (target, gnu) = (self.target, self.target.processor().gnu());
@@ -95,8 +105,14 @@ impl Toolchain {
     }
 }
 
-fn build_folder(tree: &Tree) -> PathBuf {
+/// The target directory of all that a toolchain builds.
+pub(crate) fn build_folder(tree: &Tree) -> PathBuf {
     tree.target("arm")
+}
+
+/// The compiler that cargo uses where it is told of no other.
+pub(crate) fn caller_rustc() -> OsString {
+    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
 }
 
 /// `CARGO_TARGET_<TRIPLE>_<WHAT>`.
@@ -118,7 +134,7 @@ fn emulator(target: Target) -> Option<Vec<String>> {
     let program = on_path(processor.emulators()).into_iter().find(|path| path.is_file())?;
     let mut words = vec![program.display().to_string()];
     let libraries = Path::new("/usr").join(processor.gnu());
-    if libraries.is_dir() {
+    if !target.is_musl() && libraries.is_dir() {
         words.extend(["-L".into(), libraries.display().to_string()]);
     }
     Some(words)
@@ -126,8 +142,8 @@ fn emulator(target: Target) -> Option<Vec<String>> {
 
 /// Whether the caller's own Rust can build for the target.
 fn caller_has_standard(tree: &Tree, target: Target) -> bool {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let folder = Process::new(tree, rustc).args(["--print", "target-libdir", "--target", target.triple()]).probe();
+    let folder =
+        Process::new(tree, caller_rustc()).args(["--print", "target-libdir", "--target", target.triple()]).probe();
     folder.is_some_and(|folder| has_standard(Path::new(&folder), target.proof()))
 }
 
@@ -171,7 +187,7 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
         Some(other) => bail!("this machine is Debian for {other}, and only the compiler for amd64 serves"),
         None => bail!("the Rust on this machine lacks a target, and there is no dpkg to get another Rust"),
     }
-    let cache = cache()?;
+    let cache = cache(tree)?;
     fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
     // two at once would write into the same folders
     let lock = cache.join("lock");
@@ -182,15 +198,11 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
     Ok(rust)
 }
 
-fn cache() -> Result<PathBuf> {
-    if let Some(folder) = env::var_os(CACHE) {
-        return std::path::absolute(folder).context(CACHE);
+fn cache(tree: &Tree) -> Result<PathBuf> {
+    match env::var_os(CACHE) {
+        Some(folder) => std::path::absolute(folder).context(CACHE),
+        None => tree.cache("arm"),
     }
-    let caches = match env::var_os("XDG_CACHE_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => env::home_dir().with_context(|| format!("no home directory; set {CACHE} to a folder"))?.join(".cache"),
-    };
-    Ok(caches.join("gaitd/arm"))
 }
 
 #[cfg(test)]

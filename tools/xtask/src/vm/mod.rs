@@ -33,6 +33,7 @@ use self::lab::Lab;
 use self::machine::{Board, Machine};
 use self::parity::Parity;
 use self::sensor::Sensor;
+use crate::package::{self, Architecture};
 use crate::tree::Tree;
 
 #[derive(clap::Args)]
@@ -46,6 +47,9 @@ pub(crate) struct Args {
     /// The board's memory in MiB: that of a Raspberry Pi Zero 2 W
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     memory: u32,
+    /// Install cargo-deb below the target directory where it is missing
+    #[arg(long)]
+    install: bool,
     /// Where the machine or the package cannot be made, say so and succeed
     #[arg(long)]
     if_possible: bool,
@@ -85,18 +89,13 @@ fn prepare(tree: &Tree, args: &Args, logs: &Path) -> Result<Prepared> {
     let image = Image::provide(tree)?;
     let package = match &args.package {
         Some(package) => std::path::absolute(package)?,
-        None => build(tree)?,
+        None => package::make(tree, Architecture::Arm64, args.install)?,
     };
     Ok(Prepared {
         image,
         payload: payload::make(tree, &package, logs)?,
         parity: Parity::record(tree, &logs.join("parity"))?,
     })
-}
-
-/// Builds the package for arm64.
-fn build(_tree: &Tree) -> Result<PathBuf> {
-    anyhow::bail!("name a package with --package")
 }
 
 fn test(prepared: Prepared, args: &Args, logs: &Path, account: &mut Account) -> Result<()> {

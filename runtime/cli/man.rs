@@ -1,0 +1,39 @@
+//! `gaitd man`: the manual pages, for whoever makes a package.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+/// Write the manual pages: gaitd(1) and one for each command
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The folder to write them to; made where it is missing
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// The day that they bear, such as that of the release
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    date: String,
+}
+
+pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
+    let folder = &arguments.output;
+    // a page for `help` beside each command would say nothing
+    let mut command = super::Arguments::command().disable_help_subcommand(true);
+    command.build();
+    fs::create_dir_all(folder)
+        .and_then(|()| write(command, &arguments.date, folder))
+        .with_context(|| format!("cannot write manual pages to {}", folder.display()))
+}
+
+/// Writes the page of `command`, and those of the commands below it.
+fn write(command: clap::Command, date: &str, folder: &Path) -> std::io::Result<()> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        write(below.clone(), date, folder)?;
+    }
+    let version = concat!("gaitd ", env!("CARGO_PKG_VERSION"));
+    Man::new(command).date(date).source(version).manual("gaitd").generate_to(folder)?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Settings in sysfs: reading, writing, and putting back what was written.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::IioError;
+
+/// sysfs shows a page at most.
+const LONGEST: u64 = 4096;
+
+/// What the file holds, without the blanks around it; nothing where there is no such file.
+pub(super) fn read(path: &Path) -> Result<Option<String>, IioError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(IioError::file("open", path, error)),
+    };
+    text(file).map(Some).map_err(|error| IioError::file("read", path, error))
+}
+
+fn text(file: File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// The number in the file; nothing where there is no such file.
+pub(super) fn number(path: &Path) -> Result<Option<f64>, IioError> {
+    read(path)?.map(|text| parse(path, &text)).transpose()
+}
+
+/// The finite number in `text`, which stands in the file at `path`.
+pub(super) fn parse(path: &Path, text: &str) -> Result<f64, IioError> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.ok_or_else(|| IioError::content(path, text, "a number was expected"))
+}
+
+/// Writes `value` to a file that must be there.
+pub(super) fn write(path: &Path, value: &str) -> Result<(), IioError> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
+        // one call of write is one value, and an empty one needs a byte to be one
+        file.write_all(format!("{value}\n").as_bytes())
+    };
+    write().map_err(|error| IioError::file(format!("write {value:?} to"), path, error))
+}
+
+/// The names of what is in a folder, sorted; none where there is no such folder.
+pub(super) fn names(folder: &Path) -> Result<Vec<String>, IioError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(IioError::file("list", folder, error)),
+    };
+    let mut names = entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|error| IioError::file("list", folder, error))?;
+    names.sort();
+    Ok(names)
+}
+
+/// What was changed, to be put back in the opposite order when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Changes(Vec<Change>);
+
+#[derive(Debug)]
+enum Change {
+    Value { path: PathBuf, before: String },
+    Folder(PathBuf),
+}
+
+impl Changes {
+    /// Writes `value` where the file holds another one.
+    pub(super) fn set(&mut self, path: &Path, value: &str) -> Result<(), IioError> {
+        let before = read(path)?.ok_or_else(|| IioError::file("open", path, ErrorKind::NotFound.into()))?;
+        if same(&before, value) {
+            return Ok(());
+        }
+        write(path, value)?;
+        self.0.push(Change::Value { path: path.to_owned(), before });
+        Ok(())
+    }
+
+    /// Makes the folder; one that is there already, from a run that was killed, is as good.
+    pub(super) fn make_folder(&mut self, path: &Path) -> Result<(), IioError> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(IioError::file("make", path, error)),
+            _ => self.0.push(Change::Folder(path.to_owned())),
+        }
+        Ok(())
+    }
+
+    /// Takes back everything. What cannot be is told, and does not keep the rest from being put back.
+    pub(super) fn put_back(&mut self) {
+        while let Some(change) = self.0.pop() {
+            let done = match &change {
+                Change::Value { path, before } => write(path, before),
+                Change::Folder(path) => fs::remove_dir(path).map_err(|error| IioError::file("remove", path, error)),
+            };
+            if let Err(error) = done {
+                log::warn!("not put back: {error}");
+            }
+        }
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        self.put_back();
+    }
+}
+
+/// Whether two values are the same: `50` and `50.000000` are.
+fn same(one: &str, other: &str) -> bool {
+    one == other || one.parse::<f64>().is_ok_and(|one| other.parse() == Ok(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_changed_is_put_back_last_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("rate"), "10.000000\n").unwrap();
+        fs::write(path("trigger"), "\n").unwrap();
+        let mut changes = Changes::default();
+        changes.set(&path("rate"), "10").unwrap();
+        assert!(changes.0.is_empty(), "it was so before");
+        changes.set(&path("rate"), "50").unwrap();
+        changes.set(&path("rate"), "100").unwrap();
+        changes.set(&path("trigger"), "timer").unwrap();
+        changes.make_folder(&path("made")).unwrap();
+        assert_eq!(read(&path("rate")).unwrap().unwrap(), "100");
+        drop(changes);
+        assert_eq!(read(&path("rate")).unwrap().unwrap(), "10.000000");
+        assert_eq!(fs::read_to_string(path("trigger")).unwrap(), "\n", "an empty value is written, too");
+        assert!(!path("made").exists());
+    }
+
+    #[test]
+    fn no_file_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("absent");
+        assert!(Changes::default().set(&path, "1").is_err() && write(&path, "1").is_err());
+        assert!(!path.exists());
+        assert_eq!(read(&path).unwrap(), None);
+        assert!(names(&path).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,150 @@
+//! What can be wrong with a sensor.
+
+use std::io;
+use std::path::Path;
+
+use rustix::io::Errno;
+
+/// Why a sensor cannot be read (on). Every message says what was wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum IioError {
+    /// There is no motion sensor.
+    #[error(
+        "no device with an accelerometer in {folder}; is the sensor wired, its overlay or driver loaded? `dmesg | grep -i \
+         iio` and `i2cdetect -y 1` tell more"
+    )]
+    None {
+        /// Where devices were looked for.
+        folder: String,
+    },
+    /// There is no such device.
+    #[error("no device {wanted} with an accelerometer; there is {found}")]
+    Unknown {
+        /// What was asked for.
+        wanted: String,
+        /// The devices that are there.
+        found: String,
+    },
+    /// More than one would do.
+    #[error("more than one motion sensor: {found}; say which, such as `gaitd iio {example}`")]
+    Several {
+        /// The devices.
+        found: String,
+        /// One of them.
+        example: String,
+    },
+    /// Accelerometer and gyroscope are devices of their own.
+    #[error(
+        "{accelerometer} has no gyroscope, {gyroscope} no accelerometer, and two devices are not put together; read the \
+         accelerometer alone, for a model that needs no gyroscope, with `gaitd iio {example}`, or write a stream of both \
+         with a program of yours"
+    )]
+    Split {
+        /// The device with the accelerometer.
+        accelerometer: String,
+        /// The device with the gyroscope.
+        gyroscope: String,
+        /// Identifier of the accelerometer.
+        example: String,
+    },
+    /// A file of the device could not be used.
+    #[error("cannot {action} {path}: {source}{}", advice(source))]
+    File {
+        /// `open`, `read` or `write ... to`.
+        action: String,
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of the device holds what cannot be understood.
+    #[error("{path} holds {text:?}: {problem}")]
+    Content {
+        /// The file.
+        path: String,
+        /// What it holds, or its beginning.
+        text: String,
+        /// What is wrong, and what was expected.
+        problem: String,
+    },
+    /// The device cannot be set as asked.
+    #[error("{device} offers {offered}, but {wanted} is asked for; {remedy}")]
+    Setting {
+        /// The device.
+        device: String,
+        /// What it offers.
+        offered: String,
+        /// What is needed.
+        wanted: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The device gives nothing.
+    #[error(
+        "{device}: no sample for {seconds} s {by}; is the sensor's interrupt pin (INT) wired to the GPIO that the \
+         overlay names? `--poll` reads it without"
+    )]
+    Silent {
+        /// The device.
+        device: String,
+        /// How samples were to come.
+        by: String,
+        /// How long was waited, seconds.
+        seconds: u64,
+    },
+    /// The device went away.
+    #[error("{device} is gone: it was unplugged, or its driver was unloaded")]
+    Gone {
+        /// The device.
+        device: String,
+    },
+}
+
+impl IioError {
+    pub(super) fn file(action: impl Into<String>, path: &Path, source: io::Error) -> Self {
+        Self::File { action: action.into(), path: path.display().to_string(), source }
+    }
+
+    pub(super) fn content(path: &Path, text: &str, problem: impl Into<String>) -> Self {
+        let text: String = text.chars().take(60).collect();
+        Self::Content { path: path.display().to_string(), text, problem: problem.into() }
+    }
+
+    /// What the system said, where it was the system that refused.
+    #[must_use]
+    pub fn system(&self) -> Option<&io::Error> {
+        if let Self::File { source, .. } = self { Some(source) } else { None }
+    }
+
+    /// Whether the device itself was in use by another program.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.system().is_some_and(|error| errno(error) == Some(Errno::BUSY))
+    }
+}
+
+pub(super) fn errno(error: &io::Error) -> Option<Errno> {
+    Errno::from_io_error(error)
+}
+
+/// Whether the system says in one of its ways that a device has gone.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(errno(error), Some(Errno::NODEV | Errno::NXIO))
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match errno(error) {
+        Some(Errno::ACCESS | Errno::PERM) => {
+            "; the kernel gives a sensor's settings to root: use sudo, or the service gaitd-iio@, or a udev rule that \
+             gives them to a group of yours"
+        }
+        Some(Errno::BUSY) => {
+            "; another program uses the sensor: `fuser -v /dev/iio:device*` names it, and two cannot have it"
+        }
+        Some(Errno::NODEV | Errno::NXIO) => "; the sensor was unplugged, or its driver was unloaded",
+        Some(Errno::IO | Errno::REMOTEIO | Errno::TIMEDOUT) => {
+            "; the sensor does not answer on its bus: look at the wires"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,658 @@
+//! Motion sensors of Linux IIO: `gaitd iio` on a made-up sysfs, with a pipe as the device. What a real kernel makes of
+//! the same files shows only on a board, or on a virtual machine that has the drivers.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use common::{gaitd, lines, summary};
+use gaitd::sense::iio::{ElementType, Layout};
+use proptest::prelude::*;
+use rustix::fs::{CWD, Mode, mkfifoat};
+use tempfile::TempDir;
+
+const MPU6050_SCALE: f64 = 0.000598;
+
+/// A root with made-up devices.
+struct Board {
+    root: TempDir,
+}
+
+impl Board {
+    fn new() -> Self {
+        let board = Self { root: TempDir::new().unwrap() };
+        fs::create_dir_all(board.path("sys/bus/iio/devices")).unwrap();
+        fs::create_dir_all(board.path("dev")).unwrap();
+        board
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    fn device(&self, number: u32, path: &str) -> PathBuf {
+        self.path(&format!("sys/bus/iio/devices/iio:device{number}")).join(path)
+    }
+
+    fn put(&self, path: &Path, value: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("{value}\n")).unwrap();
+    }
+
+    fn set(&self, number: u32, path: &str, value: &str) {
+        self.put(&self.device(number, path), value);
+    }
+
+    fn get(&self, number: u32, path: &str) -> String {
+        fs::read_to_string(self.device(number, path)).unwrap().trim().to_owned()
+    }
+
+    /// A device of the driver inv_mpu6050, as a kernel 6.6 shows it, without its temperature and calibration.
+    fn mpu6050(number: u32) -> Self {
+        let board = Self::new();
+        board.add_mpu6050(number);
+        board
+    }
+
+    fn add_mpu6050(&self, number: u32) {
+        self.set(number, "name", "mpu6050");
+        self.set(number, "sampling_frequency", "50");
+        self.set(number, "sampling_frequency_available", "10 20 50 100 200 500");
+        self.set(number, "in_accel_scale", "0.000598");
+        self.set(number, "in_accel_scale_available", "0.000598 0.001196 0.002392 0.004785");
+        self.set(number, "in_anglvel_scale", "0.001064724");
+        self.set(number, "in_anglvel_scale_available", "0.000133090 0.000266181 0.000532362 0.001064724");
+        self.set(number, "in_accel_mount_matrix", "1, 0, 0; 0, 1, 0; 0, 0, 1");
+        self.set(number, "in_anglvel_mount_matrix", "1, 0, 0; 0, 1, 0; 0, 0, 1");
+        self.set(number, "current_timestamp_clock", "realtime");
+        self.set(number, "trigger/current_trigger", &format!("mpu6050-dev{number}"));
+        for (index, name) in
+            ["accel_x", "accel_y", "accel_z", "temp", "anglvel_x", "anglvel_y", "anglvel_z"].iter().enumerate()
+        {
+            self.set(number, &format!("in_{name}_raw"), &(100 * (index + 1)).to_string());
+            self.element(number, &format!("in_{name}"), index, "be:s16/16>>0");
+        }
+        self.element(number, "in_timestamp", 7, "le:s64/64>>0");
+        self.set(number, "scan_elements/in_temp_en", "1");
+        self.buffer(number);
+    }
+
+    fn element(&self, number: u32, name: &str, index: usize, kind: &str) {
+        self.set(number, &format!("scan_elements/{name}_en"), "0");
+        self.set(number, &format!("scan_elements/{name}_index"), &index.to_string());
+        self.set(number, &format!("scan_elements/{name}_type"), kind);
+    }
+
+    fn buffer(&self, number: u32) {
+        self.set(number, "buffer/enable", "0");
+        self.set(number, "buffer/length", "2");
+        mkfifoat(CWD, self.path(&format!("dev/iio:device{number}")), Mode::RUSR | Mode::WUSR).unwrap();
+    }
+
+    fn gaitd(&self) -> assert_cmd::Command {
+        let mut command = gaitd(self.root.path());
+        command.arg("iio").arg("--root").arg(self.root.path());
+        command
+    }
+
+    /// gaitd on this board, running, with its standard output to read.
+    fn start(&self, arguments: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gaitd"))
+            .args(["iio", "--root"])
+            .arg(self.root.path())
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        (child, output)
+    }
+
+    /// The device's end of the pipe; waits until gaitd has opened it.
+    fn sensor(&self, number: u32) -> File {
+        fs::OpenOptions::new().write(true).open(self.path(&format!("dev/iio:device{number}"))).unwrap()
+    }
+
+    /// Every file of a device, with what it holds.
+    fn state(&self, number: u32) -> Vec<(PathBuf, String)> {
+        fn walk(folder: &Path, all: &mut Vec<(PathBuf, String)>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(&path, all)
+                } else {
+                    all.push((path.clone(), fs::read_to_string(path).unwrap()))
+                }
+            }
+        }
+        let mut all = Vec::new();
+        walk(&self.device(number, ""), &mut all);
+        all.sort();
+        all
+    }
+}
+
+fn terminate(child: &Child) {
+    assert!(std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+}
+
+/// A scan of an MPU-6050 with accelerometer, gyroscope and timestamp on: 12 bytes, 4 of padding, 8.
+fn scan(raw: [i16; 6], time_ns: i64) -> Vec<u8> {
+    let mut bytes: Vec<u8> = raw.iter().flat_map(|value| value.to_be_bytes()).collect();
+    bytes.extend([0xee; 4]);
+    bytes.extend(time_ns.to_le_bytes());
+    bytes
+}
+
+/// `seconds` of scans at `rate_hz`: gravity on x, and a swing.
+fn walk(seconds: f64, rate_hz: f64) -> Vec<u8> {
+    let samples = (seconds * rate_hz) as u32;
+    (0..samples)
+        .flat_map(|number| {
+            let time = f64::from(number) / rate_hz;
+            let swing = (time * std::f64::consts::TAU * 1.8).sin();
+            let x = (9.80665 * (1.0 + 0.2 * swing) / MPU6050_SCALE).round() as i16;
+            scan([x, 1600, -3200, (400.0 * swing) as i16, 0, 100], 5_000_000_000 + (time * 1e9).round() as i64)
+        })
+        .collect()
+}
+
+fn rows(text: &str) -> Vec<Vec<f64>> {
+    let samples = text.lines().skip_while(|line| !line.starts_with('t')).skip(1);
+    samples.map(|line| line.split(',').map(|field| field.parse().unwrap()).collect()).collect()
+}
+
+fn close(found: f64, expected: f64) -> bool {
+    (found - expected).abs() <= 1e-6
+}
+
+#[test]
+fn scans_become_samples_and_every_setting_is_put_back() {
+    let board = Board::mpu6050(3);
+    board.set(3, "sampling_frequency", "200");
+    board.set(3, "scan_elements/in_temp_en", "1");
+    board.set(3, "in_anglvel_mount_matrix", "0, 1, 0; -1, 0, 0; 0, 0, 1");
+    let before = board.state(3);
+    let (mut child, mut output) = board.start(&["--seconds", "0.06"]);
+    let mut sensor = board.sensor(3);
+    let mut first = String::new();
+    output.read_line(&mut first).unwrap();
+    assert_eq!(first, "# rate_hz=50\n");
+    // the first line is written when all is set
+    for (file, value) in [
+        ("sampling_frequency", "50"),
+        ("current_timestamp_clock", "monotonic"),
+        ("scan_elements/in_accel_y_en", "1"),
+        ("scan_elements/in_anglvel_z_en", "1"),
+        ("scan_elements/in_timestamp_en", "1"),
+        ("scan_elements/in_temp_en", "0"),
+        ("trigger/current_trigger", "mpu6050-dev3"),
+        ("buffer/length", "100"),
+        ("buffer/enable", "1"),
+    ] {
+        assert_eq!(board.get(3, file), value, "{file}");
+    }
+    let all = [
+        scan([16393, 0, -16393, 1000, 2000, -3000], 1_234_567_890),
+        scan([i16::MAX, i16::MIN, 1, 0, 0, 0], 1_254_567_890),
+        scan([0; 6], 1_274_567_890),
+    ]
+    .concat();
+    // in pieces that end anywhere
+    for piece in all.chunks(7) {
+        sensor.write_all(piece).unwrap();
+    }
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(
+        text.starts_with("t [s],acc_x [m/s2],acc_y [m/s2],acc_z [m/s2],gyro_x [rad/s],gyro_y [rad/s],gyro_z [rad/s]\n")
+    );
+    let rows = rows(&text);
+    assert_eq!(rows.len(), 3);
+    let gyro = 0.001064724;
+    let expected = [1.234568, 9.803014, 0.0, -9.803014, 2000.0 * gyro, -1000.0 * gyro, -3000.0 * gyro];
+    assert!(rows[0].iter().zip(expected).all(|(&found, expected)| close(found, expected)), "{:?}", rows[0]);
+    assert!(close(rows[1][1], 32767.0 * MPU6050_SCALE) && close(rows[1][2], -32768.0 * MPU6050_SCALE));
+    assert_eq!(board.state(3), before);
+}
+
+#[test]
+fn gaitd_run_takes_the_stream() {
+    for format in ["csv", "ndjson"] {
+        let board = Board::mpu6050(0);
+        let (mut child, mut output) = board.start(&["--seconds", "8", "--format", format]);
+        let mut sensor = board.sensor(0);
+        let writer = std::thread::spawn(move || sensor.write_all(&walk(8.0, 50.0)).unwrap());
+        let mut text = String::new();
+        output.read_to_string(&mut text).unwrap();
+        writer.join().unwrap();
+        assert!(child.wait().unwrap().success());
+        let run = gaitd(board.root.path())
+            .args(["run", "--source", "-", "--pace", "fast", "--format", "ndjson", "--state"])
+            .arg(board.root.path())
+            .write_stdin(text)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let told = String::from_utf8_lossy(&run.stderr);
+        assert!(told.contains("acc_x from m/s2 to g"), "{told}");
+        let summary = summary(&run.stdout);
+        assert_eq!(summary["stream"]["samples"], 400);
+        assert_eq!(summary["stream"]["gaps"], 0);
+        assert_eq!(lines(&run.stdout, "decision").len(), 5);
+    }
+}
+
+#[test]
+fn a_sensor_without_the_rate_is_resampled() {
+    let board = Board::mpu6050(0);
+    // as the lsm6dsx driver has it
+    board.set(0, "sampling_frequency_available", "12.500 26.000 52.000 104.000");
+    board.set(0, "sampling_frequency", "12.500");
+    let (mut child, mut output) = board.start(&["--seconds", "6"]);
+    let mut sensor = board.sensor(0);
+    let writer = std::thread::spawn(move || sensor.write_all(&walk(7.0, 52.0)));
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    // gaitd may have had enough before all was written
+    let _ = writer.join().unwrap();
+    let rows = rows(&text);
+    assert_eq!(rows.len(), 300);
+    assert!(rows.windows(2).all(|pair| close(pair[1][0] - pair[0][0], 0.02)), "50 Hz sharp");
+    for row in &rows {
+        let swing = ((row[0] - 5.0) * std::f64::consts::TAU * 1.8).sin();
+        let (found, expected) = (row[1] / 9.80665, 1.0 + 0.2 * swing);
+        assert!((found - expected).abs() < 0.005, "{found} for {expected}");
+    }
+    assert_eq!(board.get(0, "sampling_frequency"), "12.500");
+}
+
+#[test]
+fn a_range_is_set_where_it_is_asked_for() {
+    let board = Board::mpu6050(0);
+    let (mut child, mut output) = board.start(&["--seconds", "0.02", "--accel-range", "5", "--gyro-range", "250"]);
+    let mut sensor = board.sensor(0);
+    output.read_line(&mut String::new()).unwrap();
+    assert_eq!(board.get(0, "in_accel_scale"), "0.002392000");
+    assert_eq!(board.get(0, "in_anglvel_scale"), "0.000133090");
+    sensor.write_all(&scan([1000; 6], 0)).unwrap();
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(close(rows(&text)[0][1], 2.392), "{text}");
+    assert_eq!(board.get(0, "in_accel_scale"), "0.000598");
+    let refused = board.gaitd().args(["--accel-range", "20"]).assert().code(64);
+    let told = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(told.contains("offers at most 156.8, but a range of 196.1 m/s2 is asked for"), "{told}");
+}
+
+/// A sensor without a trigger of its own.
+fn without_trigger() -> Board {
+    let board = Board::mpu6050(0);
+    board.set(0, "name", "bmi160");
+    board.set(0, "trigger/current_trigger", "");
+    board
+}
+
+#[test]
+fn a_timer_of_the_kernel_s_triggers_a_sensor_that_cannot() {
+    let board = without_trigger();
+    let timers = board.path("sys/kernel/config/iio/triggers/hrtimer");
+    fs::create_dir_all(&timers).unwrap();
+    // what the kernel makes when the folder is made
+    let trigger = board.path("sys/bus/iio/devices/trigger0");
+    board.put(&trigger.join("name"), "gaitd-0");
+    board.put(&trigger.join("sampling_frequency"), "100.000");
+    let before = board.state(0);
+    let (child, mut output) = board.start(&["--seconds", "0.02", "-v"]);
+    let mut sensor = board.sensor(0);
+    output.read_line(&mut String::new()).unwrap();
+    assert!(timers.join("gaitd-0").is_dir());
+    assert_eq!(fs::read_to_string(trigger.join("sampling_frequency")).unwrap().trim(), "50");
+    assert_eq!(board.get(0, "trigger/current_trigger"), "gaitd-0");
+    assert_eq!(board.get(0, "sampling_frequency"), "100", "twice as often as it is looked at");
+    sensor.write_all(&scan([0; 6], 0)).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success());
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("by the kernel's timer gaitd-0"));
+    assert_eq!(board.state(0), before);
+    assert!(!timers.join("gaitd-0").exists());
+}
+
+#[test]
+fn the_sensor_s_own_trigger_goes_before_a_timer() {
+    let board = without_trigger();
+    board.put(&board.path("sys/bus/iio/devices/trigger4/name"), "bmi160-dev0");
+    let (mut child, mut output) = board.start(&["--seconds", "0.02"]);
+    let mut sensor = board.sensor(0);
+    output.read_line(&mut String::new()).unwrap();
+    assert_eq!(board.get(0, "trigger/current_trigger"), "bmi160-dev0");
+    sensor.write_all(&scan([0; 6], 0)).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(board.get(0, "trigger/current_trigger"), "");
+}
+
+#[test]
+fn without_any_trigger_values_are_polled() {
+    let board = without_trigger();
+    let before = board.state(0);
+    let polled = board.gaitd().args(["--seconds", "0.1"]).assert().success();
+    let told = String::from_utf8_lossy(&polled.get_output().stderr).into_owned();
+    assert!(told.contains("no trigger for its buffer") && told.contains("modprobe iio-trig-hrtimer"), "{told}");
+    let rows = rows(std::str::from_utf8(&polled.get_output().stdout).unwrap());
+    assert_eq!(rows.len(), 5);
+    let expected = [100.0, 200.0, 300.0].map(|raw| raw * MPU6050_SCALE);
+    assert!(rows.iter().all(|row| row[1..4].iter().zip(expected).all(|(&found, expected)| close(found, expected))));
+    assert!(close(rows[0][4], 500.0 * 0.001064724));
+    assert_eq!(board.state(0), before);
+}
+
+#[test]
+fn a_driver_without_a_buffer_is_polled_and_one_with_is_where_it_is_asked_for() {
+    let board = Board::mpu6050(0);
+    board.gaitd().args(["--poll", "--seconds", "0.04"]).assert().success();
+    fs::remove_dir_all(board.device(0, "buffer")).unwrap();
+    fs::remove_dir_all(board.device(0, "scan_elements")).unwrap();
+    let polled = board.gaitd().args(["-v", "--seconds", "0.04"]).assert().success();
+    let told = String::from_utf8_lossy(&polled.get_output().stderr).into_owned();
+    assert!(told.contains("by polling (its driver has no buffer), sampled at 100 Hz"), "{told}");
+}
+
+#[test]
+fn a_pipe_s_readers_come_and_go() {
+    let board = Board::mpu6050(0);
+    let pipe = board.path("samples");
+    let (mut child, _output) = board.start(&["--output", pipe.to_str().unwrap(), "-v"]);
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut wait_for = |text: &str| {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(told.read_line(&mut line).unwrap(), 0, "waited for {text}");
+        }
+    };
+    wait_for("waiting for a reader");
+    assert_eq!(
+        fs::metadata(&pipe).map(|file| std::os::unix::fs::PermissionsExt::mode(&file.permissions())).unwrap() & 0o777,
+        0o640
+    );
+    for _ in 0..2 {
+        assert_eq!(board.get(0, "buffer/enable"), "0", "nobody listens: the sensor is off");
+        let mut reader = BufReader::new(File::open(&pipe).unwrap());
+        let mut sensor = board.sensor(0);
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        assert_eq!(line, "# rate_hz=50\n", "a stream from its begin");
+        assert_eq!(board.get(0, "buffer/enable"), "1");
+        drop(reader);
+        sensor.write_all(&walk(0.1, 50.0)).unwrap();
+        wait_for("its reader has gone");
+        wait_for("waiting for a reader");
+    }
+    terminate(&child);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_request_to_stop_is_heard_while_the_sensor_is_silent_and_the_reader_slow() {
+    let board = Board::mpu6050(0);
+    let before = board.state(0);
+    let (mut child, mut output) = board.start(&[]);
+    let mut sensor = board.sensor(0);
+    output.read_line(&mut String::new()).unwrap();
+    // more than the pipe to this test holds, of which it reads nothing: gaitd takes what it can
+    let scans = walk(60.0, 50.0);
+    let writer = std::thread::spawn(move || {
+        let _ = sensor.write_all(&scans);
+        sensor
+    });
+    terminate(&child);
+    assert!(child.wait().unwrap().success());
+    drop(writer.join().unwrap());
+    assert_eq!(board.state(0), before);
+}
+
+#[test]
+fn a_buffer_that_was_left_on_is_taken_over() {
+    let board = Board::mpu6050(0);
+    board.set(0, "buffer/enable", "1");
+    let (mut child, mut output) = board.start(&["--seconds", "0.02"]);
+    let mut sensor = board.sensor(0);
+    output.read_line(&mut String::new()).unwrap();
+    sensor.write_all(&scan([0; 6], 0)).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(board.get(0, "buffer/enable"), "0");
+}
+
+/// gaitd's exit code and what it tells on this board.
+fn failure(board: &Board, arguments: &[&str]) -> (i32, String) {
+    let output = board.gaitd().args(arguments).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), told.replace(board.root.path().to_str().unwrap(), ""))
+}
+
+#[test]
+fn which_device_is_asked_where_it_is_not_clear() {
+    let board = Board::new();
+    let (code, told) = failure(&board, &[]);
+    assert!(code == 66 && told.contains("no device with an accelerometer in /sys/bus/iio/devices"), "{code}: {told}");
+    assert_eq!(failure(&board, &["--list"]).0, 66);
+    // a board's light sensor is none
+    board.set(0, "name", "tsl2561");
+    board.set(0, "in_illuminance_input", "3");
+    assert_eq!(failure(&board, &[]).0, 66);
+    board.add_mpu6050(1);
+    let (code, told) = failure(&board, &["iio:device0"]);
+    assert!(code == 66 && told.contains("no device iio:device0 with an accelerometer; there is iio:device1 (mpu6050)"));
+    board.add_mpu6050(10);
+    board.set(10, "name", "icm20608");
+    let (code, told) = failure(&board, &[]);
+    assert!(code == 64 && told.contains("iio:device1 (mpu6050), iio:device10 (icm20608); say which"), "{code}: {told}");
+    for wanted in ["iio:device10", "10", "icm20608", "/dev/iio:device10"] {
+        board.gaitd().args([wanted, "--poll", "--seconds", "0.02"]).assert().success();
+    }
+    let list = board.gaitd().arg("--list").assert().success();
+    let text = String::from_utf8(list.get_output().stdout.clone()).unwrap();
+    insta::assert_snapshot!(text, @r"
+    device            name                    senses              rates Hz         buffer
+    iio:device1    mpu6050  accelerometer, gyroscope  10 20 50 100 200 500   mpu6050-dev1
+    iio:device10  icm20608  accelerometer, gyroscope  10 20 50 100 200 500  mpu6050-dev10
+    ");
+}
+
+#[test]
+fn a_gyroscope_that_is_a_device_of_its_own_is_told() {
+    let board = Board::new();
+    for (number, name, prefix) in [(0, "lsm6ds3_gyro", "anglvel"), (1, "lsm6ds3_accel", "accel")] {
+        board.set(number, "name", name);
+        for axis in ["x", "y", "z"] {
+            board.set(number, &format!("in_{prefix}_{axis}_raw"), "1");
+        }
+    }
+    let (code, told) = failure(&board, &[]);
+    assert_eq!(code, 64);
+    insta::assert_snapshot!(told, @"gaitd: iio:device1 (lsm6ds3_accel) has no gyroscope, iio:device0 (lsm6ds3_gyro) no accelerometer, and two devices are not put together; read the accelerometer alone, for a model that needs no gyroscope, with `gaitd iio iio:device1`, or write a stream of both with a program of yours");
+    // the accelerometer alone, for those who name it
+    let alone = board.gaitd().args(["lsm6ds3_accel", "--seconds", "0.02"]).assert().success();
+    let text = String::from_utf8_lossy(&alone.get_output().stdout).into_owned();
+    assert!(text.contains("t [s],acc_x [m/s2],acc_y [m/s2],acc_z [m/s2]\n"), "{text}");
+    assert!(String::from_utf8_lossy(&alone.get_output().stderr).contains("has no gyroscope"));
+}
+
+#[test]
+fn bad_trees_are_told_and_left_as_they_were() {
+    for (file, value, code, problem) in [
+        ("scan_elements/in_accel_x_type", "be:s16", 65, "in_accel_x_type holds \"be:s16\": expected a form such as"),
+        ("scan_elements/in_accel_x_type", "be:s16/24>>0", 65, "24 bits of storage"),
+        ("scan_elements/in_accel_x_index", "first", 65, "in_accel_x_index holds \"first\": a whole number"),
+        ("scan_elements/in_accel_x_index", "1", 65, "two elements have the index 1"),
+        ("in_accel_scale", "one", 65, "in_accel_scale holds \"one\": a number was expected"),
+        ("in_accel_mount_matrix", "1, 0; 0, 1", 65, "three rows of three numbers"),
+        ("in_accel_mount_matrix", "0,0,0;0,0,0;0,0,0", 65, "no mount matrix; --mount-matrix goes before it"),
+        ("sampling_frequency_available", "10 20", 64, "offers at most 20 samples per second, but 50 Hz is asked for"),
+        ("sampling_frequency_available", "", 65, "sampling_frequency_available holds \"\": expected numbers"),
+    ] {
+        let board = Board::mpu6050(0);
+        board.set(0, file, value);
+        let before = board.state(0);
+        let (found, told) = failure(&board, &[]);
+        assert!(found == code && told.contains(problem), "{file} {value:?}: {found}: {told}");
+        assert_eq!(board.state(0), before, "{file} {value:?}");
+    }
+    let board = Board::mpu6050(0);
+    fs::remove_file(board.device(0, "scan_elements/in_accel_y_type")).unwrap();
+    let before = board.state(0);
+    let (code, told) = failure(&board, &[]);
+    assert!(
+        code == 66 && told.contains("cannot open /sys/bus/iio/devices/iio:device0/scan_elements/in_accel_y_type"),
+        "{told}"
+    );
+    assert_eq!(board.state(0), before);
+}
+
+#[test]
+fn a_sensor_that_goes_away_or_is_silent_is_told() {
+    let board = Board::mpu6050(0);
+    let before = board.state(0);
+    let (child, mut output) = board.start(&[]);
+    let mut sensor = board.sensor(0);
+    output.read_line(&mut String::new()).unwrap();
+    sensor.write_all(&scan([0; 6], 0)).unwrap();
+    drop(sensor);
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.code() == Some(74) && told.contains("iio:device0 (mpu6050) is gone"), "{told}");
+    assert_eq!(board.state(0), before);
+
+    let (child, mut output) = board.start(&[]);
+    let _silent = board.sensor(0);
+    output.read_line(&mut String::new()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(
+        ended.status.code() == Some(74) && told.contains("no sample for 2 s by the trigger mpu6050-dev0"),
+        "{told}"
+    );
+    assert!(told.contains("interrupt pin"), "{told}");
+    assert_eq!(board.state(0), before);
+}
+
+#[test]
+fn where_the_pipe_should_be_is_a_file() {
+    let board = Board::mpu6050(0);
+    let file = board.path("walk.csv");
+    fs::write(&file, "precious").unwrap();
+    let (code, told) = failure(&board, &["--output", file.to_str().unwrap()]);
+    assert!(
+        code == 64 && told.contains("/walk.csv is no pipe; remove it, or write to a file with `> /walk.csv`"),
+        "{told}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+    let (code, told) = failure(&board, &["--output", board.path("absent/samples").to_str().unwrap()]);
+    assert!(code == 74 && told.contains("cannot make the pipe /absent/samples"), "{code}: {told}");
+}
+
+/// A type, and the text that says so.
+fn any_type() -> impl Strategy<Value = (String, u64, u32, u32, u32, bool, bool)> {
+    let storage = prop_oneof![Just(8_u32), Just(16), Just(32), Just(64)];
+    let shape = storage.prop_flat_map(|storage| (1..=storage, Just(storage)));
+    let shape = shape.prop_flat_map(|(bits, storage)| (Just(bits), Just(storage), 0..=storage - bits));
+    (shape, any::<bool>(), any::<bool>(), any::<u64>()).prop_map(|((bits, storage, shift), big, signed, stored)| {
+        let (endian, sign) = (if big { "be" } else { "le" }, if signed { 's' } else { 'u' });
+        (format!("{endian}:{sign}{bits}/{storage}>>{shift}"), stored, bits, storage, shift, big, signed)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_type_is_decoded_bit_by_bit((text, stored, bits, storage, shift, big, signed) in any_type()) {
+        let element: ElementType = text.parse().unwrap();
+        let length = (storage / 8) as usize;
+        prop_assert_eq!(element.size(), length);
+        let bytes = if big { stored.to_be_bytes()[8 - length..].to_vec() } else { stored.to_le_bytes()[..length].to_vec() };
+        // the value as the sum of its bits; the highest of a signed one counts negatively
+        let bit = |place: u32| i128::from(stored >> (shift + place) & 1);
+        let weight = |place: u32| if signed && place == bits - 1 { -(1_i128 << place) } else { 1 << place };
+        let value: i128 = (0..bits).map(|place| bit(place) * weight(place)).sum();
+        prop_assert_eq!(element.value(&bytes), value as f64, "{}", text);
+        prop_assert_eq!(i128::from(element.integer(&bytes)), i128::from(value as i64), "{}", text);
+    }
+
+    #[test]
+    fn a_layout_is_the_tightest_one_that_is_aligned(sizes in prop::collection::vec((0_usize..4, 0_u32..3), 1..12), turn in 0_usize..12) {
+        let element = |&(storage, repeat): &(usize, u32)| -> ElementType {
+            let bits = [8, 16, 32, 64][storage];
+            format!("le:u{bits}/{bits}X{}>>0", 1 << repeat).parse().unwrap()
+        };
+        let mut elements: Vec<(u32, ElementType)> =
+            sizes.iter().enumerate().map(|(index, size)| (index as u32, element(size))).collect();
+        // given in another order than they lie in
+        let turn = turn % elements.len();
+        elements.rotate_left(turn);
+        let layout = Layout::new(&elements).unwrap();
+        // byte by byte: each element at the first place after the one before that is aligned
+        let (mut next, mut largest) = (0, 1);
+        for index in 0..elements.len() as u32 {
+            let number = elements.iter().position(|(other, _)| *other == index).unwrap();
+            let size = elements[number].1.size();
+            while next % size != 0 { next += 1; }
+            prop_assert_eq!(layout.offset(number), next);
+            next += size;
+            largest = largest.max(size);
+        }
+        while next % largest != 0 { next += 1; }
+        prop_assert_eq!(layout.size(), next);
+    }
+
+    #[test]
+    fn no_text_makes_the_type_panic(text in "(be|le)?:?[suf]?[0-9]{0,12}/?[0-9]{0,3}X?[0-9]{0,3}(>>)?[0-9]{0,12}", bytes in prop::collection::vec(any::<u8>(), 512..=512)) {
+        if let Ok(element) = text.parse::<ElementType>() {
+            prop_assert!(element.size() <= 512);
+            let _ = (element.value(&bytes), element.integer(&bytes));
+        }
+    }
+}
+
+#[test]
+fn floating_point_and_nonsense() {
+    let value = |text: &str, bytes: &[u8]| text.parse::<ElementType>().unwrap().value(bytes);
+    assert_eq!(value("be:f32/32>>0", &(-1.5_f32).to_be_bytes()), -1.5);
+    assert_eq!(value("le:f64/64", &0.1_f64.to_le_bytes()), 0.1);
+    assert_eq!(value("le:s12/16>>4", &0xfff7_u16.to_le_bytes()), -1.0);
+    for text in [
+        "",
+        "be",
+        "be:",
+        "be:s16",
+        "xe:s16/16>>0",
+        "be:x16/16>>0",
+        "be:s0/16>>0",
+        "be:s17/16>>0",
+        "be:s16/16>>1",
+        "be:s16/16>>",
+        "be:s16/16X3>>0",
+        "be:s16/24>>0",
+        "be:s16/128>>0",
+        "be:f16/16>>0",
+        "be:f32/64>>0",
+        "be:s16/16>>-1",
+        "be:s+16/16>>0",
+        "be:s4294967297/16>>0",
+        "be:s16/16>>4294967295",
+        "be: s16/16",
+        "bé:s16/16",
+    ] {
+        assert!(text.parse::<ElementType>().is_err(), "{text}");
+    }
+}

@@ -1,0 +1,82 @@
+//! What `gaitd replay` says of a simulated wearer, and the decisions that it keeps.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{fresh, gaitd};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn scenario() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenarios/uci-har-steps.json")
+}
+
+fn objects(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_decisions_of_a_replay_are_kept_and_come_out_the_same_again() {
+    let state = TempDir::new().unwrap();
+    let replay = || {
+        let file = fresh(&state, "ndjson");
+        let mut command = gaitd(state.path());
+        command.args(["replay", "wearer", "--seconds", "90", "--seed", "3", "--json", "--scenario"]).arg(scenario());
+        let output = command.arg("--decisions").arg(&file).assert().success();
+        let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+        (report, std::fs::read_to_string(&file).unwrap())
+    };
+    let (report, text) = replay();
+    let lines = objects(&text);
+    let (greeting, decisions) = lines.split_first().unwrap();
+    assert_eq!((&greeting["class"], &greeting["simulated"]), (&"gaitd".into(), &true.into()));
+    assert_eq!(greeting["policy"], report["controller"]["policy"]);
+    assert_eq!(report["controller"]["decided"], decisions.len());
+    // 4500 samples make 69 windows; the median keeps one sample back
+    assert_eq!(decisions.len(), 69);
+    for (number, decision) in decisions.iter().enumerate() {
+        assert_eq!((&decision["class"], &decision["window"]), (&"decision".into(), &number.into()));
+        let probabilities = decision["probabilities"].as_object().unwrap();
+        let highest = probabilities.iter().max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap()));
+        assert_eq!(decision["activity"], *highest.unwrap().0);
+    }
+    let misses = decisions.iter().filter(|decision| decision["miss"] == true).count();
+    assert_eq!(report["controller"]["misses"], misses);
+    // virtual time: not even a timing differs
+    assert_eq!(replay().1, text);
+}
+
+#[test]
+fn a_simulated_wearer_is_replayed_through_every_configuration() {
+    let state = TempDir::new().unwrap();
+    let output = gaitd(state.path()).args(["replay", "wearer", "--seconds", "60", "--json"]).assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(report["simulated"], true);
+    // 45 windows, some of which lie in two activities
+    let (compared, unlabelled) = (report["windows"].as_u64().unwrap(), report["unlabelled"].as_u64().unwrap());
+    assert_eq!(compared + unlabelled, 45);
+    for configuration in report["configurations"].as_array().unwrap() {
+        assert_eq!(configuration["windows"], compared);
+        assert!(configuration["accuracy"].as_f64().unwrap() > 0.8, "{configuration}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_what_to_do() {
+    let state = TempDir::new().unwrap();
+    let missing = state.path().join("none/decisions.ndjson").display().to_string();
+    for (arguments, code, expected) in [
+        (vec!["replay", "walk.csv", "--seed", "1"], 78, "simulated wearer"),
+        (vec!["replay", "wearer", "--seconds", "0"], 78, "seconds is 0"),
+        (vec!["replay", "wearer", "--seconds", "1"], 65, "no window"),
+        (vec!["replay", "wearer", "--policy", "fixed", "--decisions", &missing], 74, "none/decisions.ndjson"),
+        (vec!["replay", "wearer", "--configuration", "1.00x-128", "--decisions", "d"], 64, "--configuration"),
+    ] {
+        let output = gaitd(state.path()).args(arguments).assert().code(code);
+        let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        assert!(stderr.contains(expected), "{expected:?} should be named in: {stderr}");
+    }
+}

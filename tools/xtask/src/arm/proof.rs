@@ -1,0 +1,111 @@
+//! What is done with gaitd on a target.
+
+use std::env;
+use std::fs;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use super::parity;
+use super::targets::{Proof, Target};
+use super::toolchain::Toolchain;
+use crate::process::Process;
+use crate::steps::Outcome;
+use crate::test;
+use crate::tree::Tree;
+
+/// The tests that run under emulation: of what computes, on other registers and words than this machine's. Those
+/// that start gaitd as a program are left to this machine.
+const TESTS: [&str; 7] = ["allocations", "conditioning", "control", "engine", "golden", "sensing", "steady"];
+
+/// One thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Action {
+    /// Compile gaitd, without a program
+    Check,
+    /// Run the library's tests, the golden vectors of every rung among them
+    Tests,
+    /// Replay 200 windows, and compare every decision with this machine's
+    Replay,
+    /// Build one static program, and let it check the shipped ladder
+    Static,
+}
+
+impl Action {
+    /// Its name on the command line and in the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Tests => "tests",
+            Self::Replay => "replay",
+            Self::Static => "static",
+        }
+    }
+
+    /// Those by which a target is proven.
+    pub(crate) fn of(target: Target) -> &'static [Self] {
+        match target.proof() {
+            Proof::Checked => &[Self::Check],
+            Proof::Run => &[Self::Static],
+            Proof::Tested => &[Self::Tests, Self::Replay],
+        }
+    }
+
+    /// Does it; `profile` is that of the static program.
+    pub(crate) fn run(self, tree: &Tree, toolchain: &Toolchain, profile: &str) -> Result<Outcome> {
+        match self {
+            Self::Check => check(tree, toolchain),
+            Self::Tests => tests(tree, toolchain),
+            Self::Replay => replay(tree, toolchain),
+            Self::Static => run_static(tree, toolchain, profile),
+        }
+    }
+}
+
+fn check(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
+    toolchain.cargo(tree, "check").args(["--locked", "-p", "gaitd"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn tests(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
+    cargo_test(tree, toolchain)
+        // Under emulation a few dozen random cases per property take as long as hundreds on the host, where they run.
+        .env("PROPTEST_CASES", env::var("PROPTEST_CASES").unwrap_or_else(|_| "32".into()))
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+fn cargo_test(tree: &Tree, toolchain: &Toolchain) -> Process {
+    let tests = TESTS.iter().flat_map(|test| ["--test", test]);
+    toolchain.cargo(tree, "test").args(["--locked", "-p", "gaitd", "--lib"]).args(tests)
+}
+
+/// The same windows through the controller here and there, in the virtual time of a scenario: so no decision depends
+/// on how fast either machine is.
+fn replay(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
+    test::build(tree)?;
+    // with the tests comes the program, built once for both
+    cargo_test(tree, toolchain).arg("--no-run").run()?;
+    let windows = parity::Windows::choose(tree);
+    let folder = tree.target("arm/replay");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let decisions = |gaitd: Process, name: &str| -> Result<String> {
+        let file = folder.join(name);
+        windows.replay(gaitd).arg("--decisions").arg(&file).run()?;
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+    };
+    let here = decisions(Process::new(tree, tree.gaitd("debug")), "here.ndjson")?;
+    let emulated = toolchain.emulator(tree, None)?.arg(toolchain.gaitd(tree, "dev"));
+    let there = decisions(emulated, &format!("{}.ndjson", toolchain.target()))?;
+    let agreement = parity::compare(&here, &there)?;
+    Ok(Outcome::Found(format!("{agreement}, {}", windows.name())))
+}
+
+fn run_static(tree: &Tree, toolchain: &Toolchain, profile: &str) -> Result<Outcome> {
+    toolchain.cargo(tree, "build").args(["--locked", "-p", "gaitd", "--profile", profile]).run()?;
+    let gaitd = toolchain.gaitd(tree, profile);
+    // the emulator is given no libraries and no loader: what runs there is static
+    toolchain.emulator(tree, None)?.arg(&gaitd).args(["check", "models/uci-har-cnn"]).run()?;
+    let size = fs::metadata(&gaitd).with_context(|| format!("cannot read {}", gaitd.display()))?.len();
+    Ok(Outcome::Found(format!("one static file, profile {profile}, {:.1} MB", size as f64 / 1e6)))
+}

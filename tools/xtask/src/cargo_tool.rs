@@ -1,0 +1,59 @@
+//! Subcommands of cargo that some chores need, in one version each, kept below the target directory.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::Process;
+use crate::tree::Tree;
+
+/// A program from crates.io.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CargoTool {
+    pub(crate) name: &'static str,
+    /// The version that is installed and recommended.
+    pub(crate) version: &'static str,
+    /// Where it is kept, below the target directory.
+    pub(crate) root: &'static str,
+    /// The chore that installs it.
+    pub(crate) chore: &'static str,
+    /// How long that takes.
+    pub(crate) takes: &'static str,
+}
+
+impl CargoTool {
+    /// The program, where the user or an earlier call has installed that version; with `install`, it is installed now.
+    pub(crate) fn get(&self, tree: &Tree, install: bool) -> Result<PathBuf> {
+        let own = self.own(tree);
+        for path in [PathBuf::from(self.name), own.clone()] {
+            let told = Process::new(tree, &path).arg("--version").probe();
+            if told.is_some_and(|told| told.split_whitespace().any(|word| word == self.version)) {
+                return Ok(path);
+            }
+        }
+        if !install {
+            bail!("{} {} is missing: {}", self.name, self.version, self.remedy());
+        }
+        eprintln!("Installing {} {} to {}: {}", self.name, self.version, tree.target(self.root).display(), self.takes);
+        Process::cargo(tree)
+            .args(["install", self.name, "--locked", "--version", self.version, "--root"])
+            .arg(tree.target(self.root))
+            .run()
+            .with_context(|| format!("{} cannot be installed", self.name))?;
+        Ok(own)
+    }
+
+    /// Where it lies if it is not the user's.
+    pub(crate) fn own(&self, tree: &Tree) -> PathBuf {
+        tree.target(self.root).join("bin").join(self.name)
+    }
+
+    /// How to get it.
+    pub(crate) fn remedy(&self) -> String {
+        let Self { name, version, chore, takes, .. } = self;
+        format!(
+            "`cargo install {name} --locked --version {version}`, or let `{chore} --install` put it below the target \
+             directory ({takes})"
+        )
+    }
+}

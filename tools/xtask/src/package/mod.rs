@@ -1,0 +1,100 @@
+//! `cargo xtask package`: Debian packages, built and checked.
+//!
+//! `[package.metadata.deb]` in Cargo.toml says what they hold, configs/debian has what only a package needs.
+
+mod architecture;
+mod build;
+mod check;
+mod documents;
+mod pack;
+mod reproduce;
+mod trial;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+pub(crate) use self::architecture::Architecture;
+use self::build::Builder;
+pub(crate) use self::pack::CARGO_DEB;
+use crate::steps::{Outcome, Report};
+use crate::tree::Tree;
+
+/// The folder of the packages, below the target directory.
+const PACKAGES: &str = "packages";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// For these architectures, as Debian names them [default: all]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ARCH,...")]
+    arch: Vec<Architecture>,
+    /// Tells packages of the same gaitd apart: the number behind its version
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    revision: u32,
+    /// Build everything a second time, elsewhere and from nothing, and compare: minutes for each architecture
+    #[arg(long)]
+    reproduce: bool,
+    /// Install cargo-deb below the target directory where it is missing
+    #[arg(long)]
+    install: bool,
+    /// Where cargo-deb, lintian or a toolchain cannot be had, say so and succeed
+    #[arg(long)]
+    if_possible: bool,
+}
+
+/// Makes and checks the packages for the chosen architectures, and says how that went.
+pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
+    let programs = check::ensure_programs(tree).and_then(|()| CARGO_DEB.get(tree, args.install));
+    let cargo_deb = match programs {
+        Ok(cargo_deb) => cargo_deb,
+        Err(error) if args.if_possible => {
+            eprintln!("\n*** NOTHING WAS PACKAGED: {error:#}\n");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => return Err(error),
+    };
+    let architectures = if args.arch.is_empty() { Architecture::value_variants() } else { &args.arch };
+    let (mut report, mut notes) = (Report::default(), Vec::new());
+    for &architecture in architectures {
+        report.step(architecture.name(), &[], || match Builder::find(tree, architecture) {
+            Ok(builder) => package(tree, &cargo_deb, &builder, args, &mut notes),
+            Err(error) if args.if_possible => Ok(Outcome::Skipped(format!("{error:#}"))),
+            Err(error) => Err(error),
+        });
+    }
+    println!("{}", report.summary(&notes));
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes the first revision of the package for `architecture`, unchecked, and gives where it is; `install` allows to
+/// get cargo-deb below the target directory where it is missing.
+pub(crate) fn make(tree: &Tree, architecture: Architecture, install: bool) -> Result<PathBuf> {
+    let cargo_deb = CARGO_DEB.get(tree, install)?;
+    let builder = Builder::find(tree, architecture)?;
+    builder.build(tree)?;
+    pack::pack(tree, &cargo_deb, &builder, 1, &tree.target(PACKAGES))
+}
+
+fn package(tree: &Tree, cargo_deb: &Path, builder: &Builder, args: &Args, notes: &mut Vec<String>) -> Result<Outcome> {
+    let pack = |tree: &Tree, revision, folder| pack::pack(tree, cargo_deb, builder, revision, &tree.target(folder));
+    builder.build(tree)?;
+    let package = pack(tree, args.revision, PACKAGES)?;
+    check::depends(tree, &builder.program(tree), &package)?;
+    check::says_nothing_of_this_machine(tree, &builder.program(tree))?;
+    check::lintian(tree, &package)?;
+    check::same(&package, &pack(tree, args.revision, "package/again")?)?;
+    let later = pack(tree, args.revision + 1, "package/later")?;
+    notes.extend(trial::live_through(tree, &package, &later)?);
+    let size = fs::metadata(&package).with_context(|| format!("cannot read {}", package.display()))?.len();
+    notes.push(format!("{}: {:.1} MB", package.display(), size as f64 / 1e6));
+    if args.reproduce {
+        let copy = reproduce::copy(tree)?;
+        builder.build(&copy)?;
+        check::same(&package, &pack(&copy, args.revision, PACKAGES)?)?;
+        notes.push(format!("{}: built twice, in different places: the same bytes", builder.architecture));
+    }
+    Ok(Outcome::Passed)
+}
