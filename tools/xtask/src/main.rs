@@ -13,6 +13,7 @@ mod soak;
 mod steps;
 mod test;
 mod tree;
+#[cfg(unix)]
 mod vm;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ enum Command {
     /// Build and check Debian packages for amd64, arm64 and armhf
     Package(package::Args),
     /// Boot an arm64 Debian under emulation, install the package and see what the service lives through
+    #[cfg(unix)]
     VmTest(vm::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
@@ -74,6 +76,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Arm(args) => return arm::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
         Command::Package(args) => return package::run(&tree, &args),
+        #[cfg(unix)]
         Command::VmTest(args) => return vm::run(&tree, &args),
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,

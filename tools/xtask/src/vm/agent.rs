@@ -19,6 +19,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 /// How often the agent, or what is awaited in the guest, is asked again.
 const INTERVAL: Duration = Duration::from_millis(150);
 
+/// Lines of a command's output that the transcript has.
+const LONGEST: usize = 100;
+
 /// The environment of commands: that of a root shell on a terminal nobody sits at.
 const ENVIRONMENT: [&str; 4] = [
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -115,9 +118,15 @@ impl Agent {
     }
 
     fn note(&mut self, script: &str, ended: &Ended, time: Duration) -> Result<()> {
-        let Ended { code, out, err } = ended;
-        let (script, seconds) = (script.replace('\n', "\n  "), time.as_secs_f64());
-        writeln!(self.transcript, "# {script}\n{out}{err}--- {code}, {seconds:.1} s").context("the transcript")
+        let mut text = format!("# {}\n", script.replace('\n', "\n  "));
+        let lines = || ended.out.lines().chain(ended.err.lines());
+        for line in lines().take(LONGEST) {
+            text += &format!("{line}\n");
+        }
+        if let Some(more) = lines().count().checked_sub(LONGEST).filter(|more| *more > 0) {
+            text += &format!("... and {more} lines more\n");
+        }
+        writeln!(self.transcript, "{text}--- {}, {:.1} s", ended.code, time.as_secs_f64()).context("the transcript")
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn make(tree: &Tree, package: &Path, folder: &Path) -> Result<PathBuf
     clean(&files)?;
     fs::create_dir_all(&files).with_context(|| format!("cannot make {}", files.display()))?;
     copy(package, &files.join("gaitd.deb"))?;
-    for name in ["gaitd-events.service", "imu.service", "listing.sh"] {
+    for name in ["eat-memory.sh", "gaitd-events.service", "imu.service", "listing.sh"] {
         copy(&tree.join("tools/vm").join(name), &files.join(name))?;
     }
     for (number, suffix) in SUFFIXES.into_iter().enumerate() {

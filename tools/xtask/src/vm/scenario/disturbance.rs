@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::super::lab::Lab;
+use super::super::payload::MOUNT;
 
 pub(super) const KILLED: &str = "systemd starts another process, which is ready and decides";
 
@@ -71,11 +72,8 @@ pub(super) fn pressed(lab: &mut Lab) -> Result<String> {
     let (service, before) = (lab.service()?, lab.status()?);
     let stalled = "sed -n 's/^some.*total=//p' /proc/pressure/memory";
     let start: u64 = lab.agent.sh(stalled)?.parse()?;
-    // as much as there is, and more than is free, at once: the kernel refuses only what could never fit
     lab.agent.sh(&format!(
-        "systemd-run --quiet --unit=hog --property=OOMPolicy=continue \
-         sh -c 'all=$(sed -n \"s/^MemTotal: *\\([0-9]*\\) kB/\\1/p\" /proc/meminfo); for attack in $(seq {ATTACKS}); do \
-         dd if=/dev/zero of=/dev/null bs=${{all}}K count=4; done; touch {DONE}'"
+        "systemd-run --quiet --unit=hog --property=OOMPolicy=continue sh {MOUNT}/eat-memory.sh {ATTACKS} {DONE}"
     ))?;
     let mut answers = Vec::new();
     while lab.agent.run(&format!("test -e {DONE}"))?.code != 0 {

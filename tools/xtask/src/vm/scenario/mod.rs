@@ -26,6 +26,7 @@ pub(super) fn play(lab: &mut Lab, account: &mut Account) -> Result<()> {
         return Ok(());
     }
     account.step("is hardened", service::HARDENED, || service::is_hardened(lab))?;
+    account.step("operators", service::ALLOWS, || service::allows_operators(lab))?;
     account.step("memory at rest", service::RESTS, || service::memory_at_rest(lab))?;
     for (number, name) in [(0, "same decisions, smallest"), (1, "same decisions, largest")] {
         account.step(name, recognition::SAME, || recognition::same_decisions(lab, number))?;

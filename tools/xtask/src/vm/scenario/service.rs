@@ -9,13 +9,14 @@ pub(super) const HARDENED: &str = "systemd takes the units without a word; the p
 
 pub(super) fn is_hardened(lab: &mut Lab) -> Result<String> {
     let units = lab.agent.sh("dpkg --listfiles gaitd | grep -E '/systemd/system/[^/]+\\.(service|socket)$'")?;
-    let mut names: Vec<&str> = units.lines().filter_map(|path| path.rsplit('/').next()).collect();
+    // a template is checked as one of its instances
+    let names =
+        units.lines().filter_map(|path| path.rsplit('/').next()).map(|name| name.replace("@.", "@iio:device0."));
+    let mut names: Vec<String> = names.collect();
     names.sort_unstable();
-    for path in units.lines() {
-        // a template is checked as one of its instances
-        let verify = format!("systemd-analyze verify {} 2>&1", path.replace("@.", "@iio:device0."));
-        let said = lab.agent.run(&verify)?;
-        ensure!(said.code == 0 && said.said().is_empty(), "systemd-analyze verify {path}: {}", said.said());
+    for name in &names {
+        let said = lab.agent.run(&format!("systemd-analyze verify {name}"))?;
+        ensure!(said.code == 0 && said.said().is_empty(), "systemd-analyze verify {name}: {}", said.said());
     }
     let exposure = lab.agent.sh("systemd-analyze security gaitd.service --no-pager | tail -1")?;
     let pid = lab.service()?.pid;
@@ -40,6 +41,24 @@ pub(super) fn is_hardened(lab: &mut Lab) -> Result<String> {
         names.join(", "),
         exposure.trim_start_matches("→ ").trim()
     ))
+}
+
+pub(super) const ALLOWS: &str = "`gaitd ctl` works for a member of gaitd-operators, and ends with 77 for anybody else";
+
+pub(super) fn allows_operators(lab: &mut Lab) -> Result<String> {
+    let nobody = "setpriv --reuid=65534 --regid=65534";
+    let member = lab.agent.run(&format!("{nobody} --groups=gaitd-operators gaitd ctl status"))?;
+    let other = lab.agent.run(&format!("{nobody} --clear-groups gaitd ctl status"))?;
+    ensure!(
+        (member.code, other.code) == (0, 77),
+        "{}: {}; {}: {}",
+        member.code,
+        member.said(),
+        other.code,
+        other.said()
+    );
+    let state = member.out.lines().find(|line| line.starts_with("state")).unwrap_or_default();
+    Ok(format!("a member reads: {}; another: {}", state.split_whitespace().collect::<Vec<_>>().join(" "), other.said()))
 }
 
 pub(super) const RESTS: &str = "it keeps below 64 MiB, a quarter of its limit";
