@@ -23,11 +23,12 @@ pub(super) fn good(lab: &mut Lab) -> Result<String> {
     });
     lab.agent.sh(&format!("cat > {CONFIG} <<'END'\n{config}\nEND\ngaitd check {CONFIG}"))?;
     lab.agent.sh("systemctl kill --signal=SIGHUP --kill-whom=main gaitd")?;
-    let after = lab.until("the new budget", |status| status["settings"]["budget_ms"] == json!(BUDGET_MS))?;
     let count = |status: &serde_json::Value, part: &str, name: &str| status[part][name].as_u64();
-    ensure!(count(&after, "reloads", "done") > count(&before, "reloads", "done"), "the status is {after}");
+    let done = count(&before, "reloads", "done");
+    let after = lab.until("a reload", |status| count(status, "reloads", "done") > done)?;
+    ensure!(after["settings"]["budget_ms"] == json!(BUDGET_MS), "the settings are {}", after["settings"]);
     let lost = |status: &serde_json::Value| (count(status, "windows", "dropped"), count(status, "windows", "failed"));
-    ensure!(lost(&after) == lost(&before), "windows were lost: {before}, then {after}");
+    ensure!(lost(&after) == lost(&before), "windows were lost: {}, then {}", before["windows"], after["windows"]);
     lab.events.next(lab.sensor.time())?;
     let line = lab.agent.until("decisions in the file", &format!("grep -m1 '\"class\":\"decision\"' {DECISIONS}"))?;
     let line: serde_json::Value = serde_json::from_str(&line).with_context(|| format!("{DECISIONS} holds {line}"))?;
