@@ -6,6 +6,7 @@
 mod common;
 
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use common::{data, fresh, gaitd, lines, shipped_model};
@@ -71,6 +72,22 @@ fn test_recordings() -> Option<Vec<Recording>> {
     Some(recordings.into_values().collect())
 }
 
+/// How many of the decisions on windows with one label are right, and how many there are.
+fn recognised(output: &[u8], labels: &[i64], names: &[&str]) -> (u32, u32) {
+    let (mut right, mut windows) = (0, 0);
+    for decision in lines(output, "decision") {
+        let sample = |end: usize| decision["samples"][end].as_u64().unwrap() as usize;
+        // a stream that was resampled may end a sample later
+        let Some(inside) = labels.get(sample(0)..=sample(1)) else { continue };
+        let Some(name) = usize::try_from(inside[0] - 1).ok().and_then(|label| names.get(label)) else { continue };
+        if inside.iter().all(|label| *label == inside[0]) {
+            windows += 1;
+            right += u32::from(decision["activity"] == *name);
+        }
+    }
+    (right, windows)
+}
+
 /// An array of integers of whatever width NumPy chose.
 fn integers(archive: &mut NpzReader<std::fs::File>, name: &str) -> Array1<i64> {
     if let Ok(array) = archive.by_name::<ndarray::OwnedRepr<i64>, ndarray::Ix1>(name) {
@@ -113,17 +130,8 @@ fn raw_recordings_through_the_whole_daemon_are_recognised_as_well_as_prepared_wi
                 .arg(file)
                 .assert()
                 .success();
-            for decision in lines(&output.get_output().stdout, "decision") {
-                let sample = |end: usize| decision["samples"][end].as_u64().unwrap() as usize;
-                let inside = &recording.labels[sample(0)..=sample(1)];
-                let Some(name) = usize::try_from(inside[0] - 1).ok().and_then(|label| names.get(label)) else {
-                    continue;
-                };
-                if inside.iter().all(|label| *label == inside[0]) {
-                    windows += 1;
-                    right += u32::from(decision["activity"] == *name);
-                }
-            }
+            let (more_right, more) = recognised(&output.get_output().stdout, &recording.labels, &names);
+            (right, windows) = (right + more_right, windows + more);
         }
         let (found, expected) =
             (f64::from(right) / f64::from(windows), configuration["accuracy"]["test"].as_f64().unwrap());
@@ -228,7 +236,7 @@ fn simulated_recording() -> String {
 #[ignore = "writes what `cargo xtask vm-test` compares another machine with"]
 fn a_stream_and_what_is_decided_on_it() {
     let folder = std::env::var_os("GAITD_PARITY").expect("GAITD_PARITY names the folder to write to");
-    let folder = std::path::Path::new(&folder);
+    let folder = Path::new(&folder);
     let (csv, about) = match test_recordings() {
         Some(recordings) => {
             (recordings.into_iter().next().unwrap().csv, "the first raw recording of a test subject of HAPT")
@@ -281,7 +289,7 @@ fn raw_recordings_under_load_gain_by_what_the_wearer_is_doing() {
     let state = TempDir::new().unwrap();
     let file = fresh(&state, "csv");
     std::fs::write(&file, labelled_stream(&recordings, &names)).unwrap();
-    let scenario = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenarios/uci-har-steps.json");
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenarios/uci-har-steps.json");
     eprintln!("budget  objective  activity  accuracy %  late as guess %  late  MMACs  CPU ms");
     let run = |budget: &str, objective: &str, blind: bool| {
         let mut command = gaitd(state.path());
@@ -314,4 +322,69 @@ fn raw_recordings_under_load_gain_by_what_the_wearer_is_doing() {
         assert!(saving > blind - 0.5, "{saving} against {blind}");
         assert!(saving_macs < 0.8 * blind_macs, "{saving_macs} against {blind_macs}");
     }
+}
+
+/// What `termux-sensor -d 20` would have printed of a recording: Android renews the values 15 times a second, and
+/// each object holds the latest ones. The time that jq would take from its clock stands in the object.
+fn as_termux_prints(recording: &Recording) -> String {
+    const RENEWED_MS: f64 = 1000.0 / 15.0;
+    let samples: Vec<Vec<f64>> = recording
+        .csv
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|value| value.parse().unwrap()).collect())
+        .collect();
+    let mut text = String::new();
+    for printed in 0..samples.len() {
+        let time_s = printed as f64 / 50.0;
+        let renewed = (time_s * 1e3 / RENEWED_MS).floor() * RENEWED_MS / 20.0;
+        let values = &samples[renewed as usize];
+        let list = |values: &[f64], factor: f64| {
+            values.iter().map(|value| format!("      {:.6}", value * factor)).collect::<Vec<_>>().join(",\n")
+        };
+        writeln!(
+            text,
+            "{{\n  \"t\": {time_s},\n  \"LSM6DSO Accelerometer\": {{\n    \"values\": [\n{}\n    ]\n  }},\n  \"LSM6DSO \
+             Gyroscope\": {{\n    \"values\": [\n{}\n    ]\n  }}\n}}",
+            list(&values[..3], 9.80665),
+            list(&values[3..], 1.0)
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// What is left of the accuracy on a telephone whose sensors come through Termux.
+#[test]
+fn recordings_at_the_pace_of_termux_are_still_recognised() {
+    let test = "recordings_at_the_pace_of_termux_are_still_recognised";
+    if std::process::Command::new("jq").arg("--version").output().is_err() {
+        eprintln!("SKIPPED {test}: there is no jq here (Debian: apt-get install jq)");
+        return;
+    }
+    let Some(recordings) = test_recordings() else { return };
+    let manifest = manifest();
+    let names: Vec<&str> = manifest["task"]["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+    let state = TempDir::new().unwrap();
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/termux/samples.jq");
+    let (mut right, mut windows) = (0, 0);
+    for recording in &recordings {
+        let samples = assert_cmd::Command::new("jq")
+            .args(["-nc", "--unbuffered", "-f"])
+            .arg(&program)
+            .write_stdin(as_termux_prints(recording))
+            .assert()
+            .success();
+        let output = gaitd(state.path())
+            .args(["run", "--source", "-", "--pace", "fast", "--configuration", "1.00x-128"])
+            .write_stdin(samples.get_output().stdout.clone())
+            .assert()
+            .success();
+        let (more_right, more) = recognised(&output.get_output().stdout, &recording.labels, &names);
+        (right, windows) = (right + more_right, windows + more);
+    }
+    let share = f64::from(right) / f64::from(windows);
+    eprintln!("1.00x-128: {:.2} % of {windows} windows at 15 readings a second", 100.0 * share);
+    assert!(windows > 2000, "{windows} windows");
+    assert!(share > 0.95, "{share}");
 }

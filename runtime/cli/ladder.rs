@@ -1,5 +1,6 @@
 //! `gaitd ladder`: the table of a model's configurations.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use gaitd::daemon::{Config, Memory, cpu_name};
@@ -14,7 +15,7 @@ use super::table::{percent, table};
 #[command(
     after_help = "Latencies are shown once `gaitd profile` has measured them on this processor. The correction is how \
                         many times the paced latency `gaitd run` has found. Memory is that of a configuration's weights \
-                        and intermediate values.\n\n\
+                        and intermediate values. Kernels are the matrix routines that were picked for this processor.\n\n\
                         Example: gaitd ladder --models models/uci-har-cnn"
 )]
 pub(super) struct Arguments {
@@ -52,6 +53,8 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     correction: Option<f64>,
     memory_kb: u64,
+    /// Matrix kernels picked on this processor.
+    kernels: Vec<String>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -91,6 +94,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
             parameters: configuration.parameters,
             accuracy: configuration.accuracy,
             memory_kb: rung.memory() / 1024,
+            kernels: rung.kernels().to_vec(),
         }
     });
     let report = Report {
@@ -137,6 +141,9 @@ impl Report {
             ]
         });
         let mut text = format!("{} in {store}, on {}\n{}", self.model, self.cpu, table(&header, rows));
+        let kernels: BTreeSet<&str> =
+            self.configurations.iter().flat_map(|row| &row.kernels).map(String::as_str).collect();
+        text += &format!("kernels: {}\n", kernels.into_iter().collect::<Vec<_>>().join(", "));
         if !self.profiled {
             text += "not profiled on this processor yet: run `gaitd profile`\n";
         }

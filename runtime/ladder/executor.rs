@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tract_core::internal::*;
+use tract_core::ops::matmul::optimized::OptMatMul;
 
 use super::onnx;
 
@@ -38,6 +39,7 @@ pub(super) struct TractExecutor {
     state: TypedSimpleState,
     input: Arc<Tensor>,
     memory: u64,
+    kernels: Vec<String>,
 }
 
 impl TractExecutor {
@@ -60,9 +62,15 @@ impl TractExecutor {
         }
         let values = model.nodes.iter().flat_map(|node| &node.outputs);
         let memory = values.filter_map(|value| value.fact.mem_size().to_i64().ok()).map(i64::unsigned_abs).sum();
+        let kernels = kernels(&model);
         let state = model.into_runnable().map_err(unusable)?.spawn().map_err(unusable)?;
         let input = Tensor::zero::<f32>(&shape).map_err(unusable)?;
-        Ok(Self { state, input: Arc::new(input), memory })
+        Ok(Self { state, input: Arc::new(input), memory, kernels })
+    }
+
+    /// tract's names of the routines that multiply matrices here, in the order in which they first run.
+    pub(super) fn kernels(&self) -> &[String] {
+        &self.kernels
     }
 
     fn run(&mut self, window: &[f32], logits: &mut [f32]) -> TractResult<()> {
@@ -73,6 +81,18 @@ impl TractExecutor {
         logits.copy_from_slice(outputs[0].try_as_plain_ram()?.as_slice::<f32>()?);
         Ok(())
     }
+}
+
+/// The routines with which `model`, optimised for this processor, multiplies matrices.
+fn kernels(model: &TypedModel) -> Vec<String> {
+    let products = model.nodes.iter().filter_map(|node| node.op_as::<OptMatMul>());
+    let mut kernels: Vec<String> = Vec::new();
+    for kernel in products.flat_map(|product| &product.mmm) {
+        if !kernels.iter().any(|known| known == kernel.name()) {
+            kernels.push(kernel.name().to_owned());
+        }
+    }
+    kernels
 }
 
 impl Executor for TractExecutor {

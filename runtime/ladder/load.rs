@@ -135,6 +135,7 @@ pub struct Rung {
     configuration: Configuration,
     resampler: Resampler,
     executor: Box<dyn Executor>,
+    kernels: Vec<String>,
     input: Vec<f32>,
 }
 
@@ -145,7 +146,8 @@ impl Rung {
         let resampler = Resampler::new(manifest.task.window, configuration.resolution)
             .map_err(|error| InferenceError::Unusable(error.to_string()))?;
         let input = vec![0.0; channels * configuration.resolution];
-        Ok(Self { configuration, resampler, executor: Box::new(executor), input })
+        let kernels = executor.kernels().to_vec();
+        Ok(Self { configuration, resampler, executor: Box::new(executor), kernels, input })
     }
 
     /// What the manifest says of it.
@@ -164,6 +166,12 @@ impl Rung {
     #[must_use]
     pub fn memory(&self) -> u64 {
         self.executor.memory()
+    }
+
+    /// Names of the matrix kernels that were picked for it on this processor, in the order in which they first run.
+    #[must_use]
+    pub fn kernels(&self) -> &[String] {
+        &self.kernels
     }
 
     /// Resamples `window` (`[channels, time]`, row-major) to this configuration's resolution, into the rung's buffer.

@@ -48,14 +48,14 @@ pub enum IioError {
         example: String,
     },
     /// A file of the device could not be used.
-    #[error("cannot {action} {path}: {source}{}", advice(source))]
+    #[error("cannot {action} {path}: {error}{}", advice(error))]
     File {
         /// `open`, `read` or `write ... to`.
         action: String,
         /// The file.
         path: String,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// A file of the device holds what cannot be understood.
     #[error("{path} holds {text:?}: {problem}")]
@@ -82,7 +82,7 @@ pub enum IioError {
     /// The device gives nothing.
     #[error(
         "{device}: no sample for {seconds} s {by}; is the sensor's interrupt pin (INT) wired to the GPIO that the \
-         overlay names? `--poll` reads it without"
+         overlay names?"
     )]
     Silent {
         /// The device.
@@ -101,8 +101,8 @@ pub enum IioError {
 }
 
 impl IioError {
-    pub(super) fn file(action: impl Into<String>, path: &Path, source: io::Error) -> Self {
-        Self::File { action: action.into(), path: path.display().to_string(), source }
+    pub(super) fn file(action: impl Into<String>, path: &Path, error: io::Error) -> Self {
+        Self::File { action: action.into(), path: path.display().to_string(), error }
     }
 
     pub(super) fn content(path: &Path, text: &str, problem: impl Into<String>) -> Self {
@@ -113,13 +113,7 @@ impl IioError {
     /// What the system said, where it was the system that refused.
     #[must_use]
     pub fn system(&self) -> Option<&io::Error> {
-        if let Self::File { source, .. } = self { Some(source) } else { None }
-    }
-
-    /// Whether the device itself was in use by another program.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.system().is_some_and(|error| errno(error) == Some(Errno::BUSY))
+        if let Self::File { error, .. } = self { Some(error) } else { None }
     }
 }
 

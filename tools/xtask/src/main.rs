@@ -4,12 +4,17 @@ mod arm;
 mod cargo_tool;
 mod compare;
 mod debian;
+mod decision;
+mod dist;
 mod fuzz;
+mod instructions;
 mod package;
 mod process;
 mod programs;
 mod python;
+mod size;
 mod soak;
+mod start;
 mod steps;
 mod test;
 mod tree;
@@ -48,6 +53,10 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run the daemon on a day of samples while everything goes wrong that can
     Soak(soak::Args),
+    /// Build the program that is shipped, and hold its size to the limits
+    Size(size::Args),
+    /// Measure the CPU time that the daemon takes until it is ready
+    Start(start::Args),
     /// Build and check Debian packages for amd64, arm64 and armhf
     Package(package::Args),
     /// Boot an arm64 Debian under emulation, install the package and see what the service lives through
@@ -55,6 +64,8 @@ enum Command {
     VmTest(vm::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
+    /// Count the instructions of an inference on ARM cores, under emulation, and compare with the committed table
+    Instructions(instructions::Args),
     /// List the programs that some tests need beside Rust and Python, and install what is missing
     Programs(programs::Args),
 }
@@ -74,6 +85,8 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Test(args) => return test::run(&tree, &args),
         Command::Arm(args) => return arm::run(&tree, &args),
+        Command::Size(args) => return size::run(&tree, &args),
+        Command::Start(args) => return start::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
         Command::Package(args) => return package::run(&tree, &args),
         #[cfg(unix)]
@@ -81,6 +94,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
+        Command::Instructions(args) => instructions::run(&tree, &args)?,
         Command::Programs(args) => programs::run(&tree, &args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -50,7 +50,7 @@ enum Source {
 pub(crate) const CHROMIUM: &str = "GAITD_CHROMIUM";
 
 /// All of them.
-pub(crate) const PROGRAMS: [Program; 7] = [
+pub(crate) const PROGRAMS: [Program; 8] = [
     Program {
         name: "chromium",
         names: &["chromium", "chromium-browser", "google-chrome"],
@@ -92,6 +92,13 @@ pub(crate) const PROGRAMS: [Program; 7] = [
         serves: "`cargo xtask package`, and no test",
         variable: None,
         source: Source::Cargo(&CARGO_DEB),
+    },
+    Program {
+        name: "jq",
+        names: &["jq"],
+        serves: "tests of the recipe for Termux",
+        variable: None,
+        source: Source::Package("jq"),
     },
     Program {
         name: "cargo-fuzz",

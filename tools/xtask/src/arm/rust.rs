@@ -21,15 +21,28 @@ pub(super) struct Rust {
 }
 
 impl Rust {
-    /// The compiler in `cache`, made where it is missing.
-    pub(super) fn make(tree: &Tree, cache: &Path) -> Result<Self> {
-        let rust = Self { folder: cache.join("rust") };
-        if !rust.folder.exists() {
+    /// The compiler in `cache`, whether it is there or not.
+    pub(super) fn at(cache: &Path) -> Self {
+        Self { folder: cache.join("rust") }
+    }
+
+    /// Whether it is there, with all that proves the target.
+    pub(super) fn serves(&self, target: Target) -> bool {
+        has_standard(&self.libraries(target), target.proof())
+    }
+
+    /// Makes the compiler and the target's standard library where they are missing.
+    pub(super) fn make(&self, tree: &Tree, cache: &Path, target: Target) -> Result<()> {
+        if !self.folder.exists() {
             let part = cache.join("rust.part");
-            rust.unpack(tree, cache, &part)?;
-            fs::rename(&part, &rust.folder).with_context(|| format!("cannot make {}", rust.folder.display()))?;
+            self.unpack(tree, cache, &part)?;
+            fs::rename(&part, &self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
         }
-        Ok(rust)
+        if !self.serves(target) {
+            standard::build(tree, cache, self, target)
+                .with_context(|| format!("the standard library for {target} could not be made"))?;
+        }
+        Ok(())
     }
 
     /// `rustc`, or another program of the compiler.
@@ -45,15 +58,6 @@ impl Rust {
     /// The standard library's source.
     pub(super) fn source(&self) -> PathBuf {
         self.folder.join("usr/lib/rustlib/src/rust")
-    }
-
-    /// Adds the target's standard library where it is missing, or is not enough to prove what is to be proven.
-    pub(super) fn add(&self, tree: &Tree, cache: &Path, target: Target) -> Result<()> {
-        if !has_standard(&self.libraries(target), target.proof()) {
-            standard::build(tree, cache, self, target)
-                .with_context(|| format!("the standard library for {target} could not be made"))?;
-        }
-        Ok(())
     }
 
     fn unpack(&self, tree: &Tree, cache: &Path, part: &Path) -> Result<()> {

@@ -72,6 +72,11 @@ impl Toolchain {
         Ok(process)
     }
 
+    /// The folder of the target's libraries that the emulator is given, where there is one.
+    pub(crate) fn libraries(&self) -> Option<PathBuf> {
+        libraries(self.target)
+    }
+
     /// The gaitd that was built with `profile` (`dev`, `release`, `dist`).
     pub(crate) fn gaitd(&self, tree: &Tree, profile: &str) -> PathBuf {
         // the one profile whose folder has another name
@@ -133,11 +138,17 @@ fn emulator(target: Target) -> Option<Vec<String>> {
     let processor = target.processor();
     let program = on_path(processor.emulators()).into_iter().find(|path| path.is_file())?;
     let mut words = vec![program.display().to_string()];
-    let libraries = Path::new("/usr").join(processor.gnu());
-    if !target.is_musl() && libraries.is_dir() {
+    if let Some(libraries) = libraries(target) {
         words.extend(["-L".into(), libraries.display().to_string()]);
     }
     Some(words)
+}
+
+/// Debian's folder of foreign libraries, in which the emulator looks for what a program opens; none where the program
+/// needs no library.
+fn libraries(target: Target) -> Option<PathBuf> {
+    let folder = Path::new("/usr").join(target.processor().gnu());
+    (!target.is_musl() && folder.is_dir()).then_some(folder)
 }
 
 /// Whether the caller's own Rust can build for the target.
@@ -188,13 +199,16 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
         None => bail!("the Rust on this machine lacks a target, and there is no dpkg to get another Rust"),
     }
     let cache = cache(tree)?;
+    let rust = Rust::at(&cache);
+    if rust.serves(target) {
+        return Ok(rust);
+    }
     fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
     // two at once would write into the same folders
     let lock = cache.join("lock");
     let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
     let _locked = locked.with_context(|| format!("cannot lock {}", lock.display()))?;
-    let rust = Rust::make(tree, &cache)?;
-    rust.add(tree, &cache, target)?;
+    rust.make(tree, &cache, target)?;
     Ok(rust)
 }
 

@@ -5,11 +5,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::agent::PATIENCE;
-use super::decision::Decision;
+use crate::decision::Decision;
 
 /// The decisions, in the order in which they came; after a new connection the server repeats the latest ones.
 pub(super) struct Events(Receiver<Result<Decision>>);
@@ -54,12 +54,8 @@ impl Events {
 /// The decision in one line of server-sent events, if there is one. A line may be cut short where gaitd was killed, and
 /// such a decision counts as not published.
 fn decision(line: &[u8]) -> Result<Option<Decision>> {
-    let Some(data) = line.strip_prefix(b"data: ") else { return Ok(None) };
-    let Ok(data) = serde_json::from_slice::<Value>(data) else { return Ok(None) };
-    if data["class"] != "decision" {
-        return Ok(None);
-    }
-    Decision::read(&data).map(Some).with_context(|| format!("this is no decision: {data}"))
+    let data = line.strip_prefix(b"data: ").and_then(|data| serde_json::from_slice(data).ok());
+    data.map_or(Ok(None), |data: Value| Decision::read(&data))
 }
 
 #[cfg(test)]
@@ -71,7 +67,7 @@ mod tests {
         for other in ["", "event: hello", "data: {\"class\":\"gaitd\"}", "data: {\"class\":\"deci", ": "] {
             assert!(decision(other.as_bytes()).unwrap().is_none(), "{other}");
         }
-        let line = br#"data: {"class":"decision","samples":[64,191],"time_s":3.84,"activity":"lying","configuration":"0.10x-96","probabilities":{"lying":1.0}}"#;
+        let line = br#"data: {"class":"decision","samples":[64,191],"window":1,"miss":false,"time_s":3.84,"activity":"lying","configuration":"0.10x-96","probabilities":{"lying":1.0}}"#;
         assert_eq!(decision(line).unwrap().unwrap().samples, [64, 191]);
         assert!(decision(br#"data: {"class":"decision"}"#).is_err());
     }

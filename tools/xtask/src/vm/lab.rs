@@ -6,11 +6,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::agent::Agent;
-use super::decision::Decision;
 use super::events::Events;
 use super::machine::Machine;
 use super::parity::Parity;
 use super::sensor::Sensor;
+use crate::decision::Decision;
 
 /// Everything that a step of the scenario works with.
 pub(super) struct Lab {

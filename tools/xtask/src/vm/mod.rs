@@ -7,7 +7,6 @@
 
 mod account;
 mod agent;
-mod decision;
 mod events;
 mod image;
 mod lab;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
-use super::decision::Decision;
+use crate::decision::Decision;
 use crate::process::Process;
 use crate::tree::Tree;
 

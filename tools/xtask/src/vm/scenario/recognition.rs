@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use super::super::decision::{Decision, compare};
 use super::super::lab::Lab;
+use crate::decision::Decision;
 
 pub(super) const SAME: &str = "pinned with `gaitd ctl`, it decides on each window of a recording as gaitd on this host \
     does: same windows, same activities, probabilities within 1e-4; none is dropped";
@@ -43,4 +43,57 @@ fn activities(decisions: &[Decision]) -> String {
         *counts.entry(&decision.activity).or_default() += 1;
     }
     counts.iter().map(|(activity, count)| format!("{activity} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Holds each decision of the guest against its counterpart here: the same window, configuration and activity, and the
+/// same probabilities. Gives the largest difference of these. Samples are counted from the first of each stream.
+fn compare(here: &[Decision], there: &[Decision]) -> Result<f64> {
+    ensure!(here.len() == there.len(), "{} windows here, {} there", here.len(), there.len());
+    let start = |all: &[Decision]| all.first().map_or(0, |decision| decision.samples[0]);
+    let (here_first, there_first) = (start(here), start(there));
+    let mut worst = 0f64;
+    for (number, (here, there)) in here.iter().zip(there).enumerate() {
+        let place = |decision: &Decision, first: u64| decision.samples.map(|sample| sample.wrapping_sub(first));
+        let same = place(here, here_first) == place(there, there_first);
+        ensure!(same, "window {number}: samples {:?} here, {:?} there", here.samples, there.samples);
+        worst = worst.max(here.difference(there).with_context(|| format!("window {number}"))?);
+    }
+    Ok(worst)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(first: u64, lying: f64) -> Decision {
+        Decision {
+            window: first / 64,
+            samples: [first, first + 127],
+            time_s: None,
+            configuration: "0.10x-96".into(),
+            activity: "lying".into(),
+            miss: false,
+            probabilities: BTreeMap::from([("lying".to_owned(), lying)]),
+        }
+    }
+
+    #[test]
+    fn decisions_of_the_same_windows_agree_wherever_their_stream_began() {
+        let here = [decision(0, 0.9), decision(64, 0.8)];
+        let difference = compare(&here, &[decision(1000, 0.9), decision(1064, 0.800_05)]).unwrap();
+        assert!((difference - 5e-5).abs() < 1e-9, "{difference}");
+    }
+
+    #[test]
+    fn a_window_that_is_missing_or_another_is_named() {
+        let here = [decision(0, 0.9), decision(64, 0.8)];
+        for (there, named) in [
+            (vec![decision(0, 0.9)], "1 there"),
+            (vec![decision(0, 0.9), decision(128, 0.8)], "window 1: samples [64, 191] here, [128, 255] there"),
+            (vec![decision(0, 0.9), decision(64, 0.8002)], "window 1: the probabilities differ"),
+        ] {
+            let error = format!("{:#}", compare(&here, &there).unwrap_err());
+            assert!(error.contains(named), "{named} should be in: {error}");
+        }
+    }
 }

@@ -1,0 +1,214 @@
+//! What is counted: each configuration by itself, and one whole window through the engine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::core::Core;
+use crate::tree::Tree;
+
+/// Inferences are counted as the difference between a run with so many windows and one with more.
+const FEWER: u64 = 2;
+
+/// So many multiply-accumulates lie between the two runs, which makes what differs by chance between them small.
+const MACS: u64 = 150_000_000;
+
+/// Bounds on the windows between the two runs.
+const MORE: std::ops::RangeInclusive<u64> = 10..=200;
+
+/// What one count is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Resampling and inference, without any decision.
+    Inference,
+    /// A whole window through the engine: `bayes` chooses among all configurations, with a load signal, and learns.
+    Window,
+}
+
+impl Work {
+    /// Its name in the table.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Inference => "inference",
+            Self::Window => "window",
+        }
+    }
+}
+
+/// One count to make.
+pub(super) struct Job<'a> {
+    pub(super) core: &'static Core,
+    pub(super) work: Work,
+    configuration: &'a Configuration,
+    workload: &'a Workload,
+}
+
+/// One configuration of the shipped ladder.
+struct Configuration {
+    id: String,
+    macs: u64,
+    /// A model directory with nothing but this configuration, so that none of the others has to be loaded.
+    alone: PathBuf,
+}
+
+/// The files that gaitd is run on.
+pub(super) struct Workload {
+    configurations: Vec<Configuration>,
+    ladder: PathBuf,
+    recording: PathBuf,
+    scenario: PathBuf,
+    /// The cheapest configuration, which `scenario` makes the only one in time.
+    cheapest: usize,
+}
+
+impl Workload {
+    /// Writes them into `folder`, from the shipped ladder.
+    pub(super) fn write(tree: &Tree, folder: &Path) -> Result<Self> {
+        let ladder = tree.join("models/uci-har-cnn");
+        let read = |name: &str| -> Result<Value> {
+            let path = ladder.join(name);
+            let text = fs::read(&path).with_context(|| path.display().to_string())?;
+            serde_json::from_slice(&text).with_context(|| path.display().to_string())
+        };
+        let manifest = read("manifest.json")?;
+        let listed = manifest["configurations"].as_array().context("manifest.json: no configurations")?;
+        let mut configurations = Vec::new();
+        for entry in listed {
+            let text = |name: &str| entry[name].as_str().with_context(|| format!("manifest.json: no {name}"));
+            let (id, file) = (text("id")?.to_owned(), text("file")?);
+            let alone = folder.join("ladders").join(&id);
+            let mut only = manifest.clone();
+            only["configurations"] = json!([entry]);
+            put(&alone.join("manifest.json"), &only.to_string())?;
+            for name in [file, "golden.json"] {
+                fs::copy(ladder.join(name), alone.join(name)).with_context(|| format!("cannot copy {name}"))?;
+            }
+            let macs = entry["macs"].as_u64().context("manifest.json: no macs")?;
+            configurations.push(Configuration { id, macs, alone });
+        }
+        let cheapest = (0..configurations.len()).min_by_key(|&index| configurations[index].macs);
+        let workload = Self {
+            cheapest: cheapest.context("manifest.json: no configurations")?,
+            configurations,
+            ladder,
+            recording: folder.join("recording.csv"),
+            scenario: folder.join("scenario.json"),
+        };
+        put(&workload.recording, &recording(&manifest["task"], FEWER + MORE.end())?)?;
+        put(&workload.scenario, &workload.scenario().to_string())?;
+        Ok(workload)
+    }
+
+    /// All counts to make on `core`.
+    pub(super) fn jobs<'a>(&'a self, core: &'static Core) -> impl Iterator<Item = Job<'a>> {
+        let inferences = self.configurations.iter().map(|configuration| (Work::Inference, configuration));
+        let all = inferences.chain([(Work::Window, &self.configurations[self.cheapest])]);
+        all.map(move |(work, configuration)| Job { core, work, configuration, workload: self })
+    }
+
+    /// A load under which only the cheapest configuration is ever in time, so that a change of the policy cannot change
+    /// which inference is counted.
+    fn scenario(&self) -> Value {
+        let given = self.configurations.iter().enumerate().map(|(index, configuration)| {
+            let latency_ms = if index == self.cheapest { 1 } else { 1000 };
+            json!({"id": configuration.id, "latency_ms": latency_ms, "accuracy": 0.9, "macs": configuration.macs})
+        });
+        json!({
+            "schema": 1,
+            "name": "one-in-time",
+            "about": "Only the cheapest configuration is in time",
+            "ladder": {"kind": "given", "labels": 2, "configurations": given.collect::<Vec<_>>()},
+            "budgets": [{"ms": 50, "inferences": 1}],
+            "miss_target": 0.02,
+            "slowdown": {
+                "kind": "process",
+                "levels": [{"slowdown": 1, "load": 0.3}],
+                "dwell": {"kind": "geometric", "mean": 100},
+                "noise": 0.05,
+            },
+            "load": {"kind": "honest", "noise": 0.05},
+            "inferences": FEWER + MORE.end(),
+            "seeds": [0],
+        })
+    }
+}
+
+impl Job<'_> {
+    /// Its configuration's name.
+    pub(super) fn configuration(&self) -> &str {
+        &self.configuration.id
+    }
+
+    /// Multiply-accumulates of its inference.
+    pub(super) fn macs(&self) -> u64 {
+        self.configuration.macs
+    }
+
+    /// Windows of the shorter and of the longer run.
+    pub(super) fn windows(&self) -> (u64, u64) {
+        let more = MACS.div_ceil(self.macs()).clamp(*MORE.start(), *MORE.end());
+        (FEWER, FEWER + more)
+    }
+
+    /// The model directory that is run.
+    pub(super) fn models(&self) -> &Path {
+        match self.work {
+            Work::Inference => &self.configuration.alone,
+            Work::Window => &self.workload.ladder,
+        }
+    }
+
+    /// gaitd's arguments for a run of `windows` windows.
+    pub(super) fn arguments(&self, windows: u64) -> Vec<String> {
+        let path = |path: &Path| path.display().to_string();
+        let mut arguments = vec!["replay".to_owned(), path(&self.workload.recording)];
+        arguments.extend(["--models".to_owned(), path(self.models())]);
+        arguments.extend(["--limit".to_owned(), windows.to_string()]);
+        if self.work == Work::Window {
+            arguments.extend(["--scenario".to_owned(), path(&self.workload.scenario)]);
+        }
+        arguments
+    }
+}
+
+/// A recording of `windows` windows of one activity in which nothing moves: the work does not depend on the values.
+fn recording(task: &Value, windows: u64) -> Result<String> {
+    let number = |name: &str| task[name].as_u64().with_context(|| format!("manifest.json: no {name}"));
+    let channels = task["input"]["channels"].as_array().context("manifest.json: no input channels")?;
+    let names: Vec<_> = channels.iter().filter_map(|channel| channel["name"].as_str()).collect();
+    let label = task["labels"][0].as_str().context("manifest.json: no labels")?;
+    let mut text = format!("# rate_hz={}\n{},label\n", task["sample_rate_hz"], names.join(","));
+    let line = "0,".repeat(names.len()) + label + "\n";
+    // a few samples more, since conditioning delays
+    let samples = number("window")? + number("hop")? * windows;
+    text.extend((0..samples).map(|_| line.as_str()));
+    Ok(text)
+}
+
+fn put(path: &Path, text: &str) -> Result<()> {
+    let write = || {
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        fs::write(path, text)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recording_holds_all_windows_of_channels_and_one_label() {
+        let task = json!({
+            "labels": ["still", "not"], "sample_rate_hz": 50, "window": 8, "hop": 4,
+            "input": {"channels": [{"name": "x"}, {"name": "y"}]},
+        });
+        let text = recording(&task, 3).unwrap();
+        assert!(text.starts_with("# rate_hz=50\nx,y,label\n0,0,still\n"), "{text}");
+        // the last of three windows ends with sample 8 + 2 * 4
+        assert!(text.lines().count() - 2 >= 16, "{text}");
+        assert!(recording(&json!({"labels": []}), 3).is_err());
+    }
+}

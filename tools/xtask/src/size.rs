@@ -1,0 +1,99 @@
+//! `cargo xtask size`: the program as it is shipped, held to its limits.
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::arm::targets::Target;
+use crate::arm::toolchain::Toolchain;
+use crate::dist;
+use crate::process::Process;
+use crate::tree::Tree;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these targets [default: those with a limit]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "TARGET,...")]
+    target: Vec<Target>,
+    /// Tell as well what each of the default features adds: one more build for each
+    #[arg(long)]
+    features: bool,
+    /// Where the toolchain cannot be had, say so and succeed
+    #[arg(long)]
+    if_possible: bool,
+}
+
+const TARGETS: [Target; 4] = [Target::Aarch64Gnu, Target::Armv7Gnu, Target::Aarch64Musl, Target::Armv7Musl];
+const FEATURES: [&str; 3] = ["figures", "http", "npz"];
+
+/// The most that the stripped program may take, in bytes.
+fn limit(target: Target) -> Option<u64> {
+    match target {
+        Target::Aarch64Gnu | Target::Aarch64Musl => Some(15_000_000),
+        Target::Armv7Gnu | Target::Armv7Musl => Some(12_000_000),
+        Target::Armv6Gnu | Target::Android => None,
+    }
+}
+
+/// Builds the program for every chosen target and prints how large it is; the exit code says whether all limits hold.
+pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
+    let targets = if args.target.is_empty() { TARGETS.as_slice() } else { &args.target };
+    let (mut lines, mut good) = (Vec::new(), true);
+    for &target in targets {
+        let toolchain = match Toolchain::find(tree, target) {
+            Ok(toolchain) => toolchain,
+            Err(error) if args.if_possible => {
+                eprintln!("\n*** {target} WAS NOT BUILT: {error:#}\n");
+                lines.push(format!("{target:<30} NOT BUILT"));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let start = Instant::now();
+        let size = build(tree, &toolchain, &[])?;
+        let seconds = start.elapsed().as_secs();
+        if target.is_musl() {
+            ensure_static(tree, &toolchain)?;
+        }
+        let verdict = match limit(target) {
+            Some(limit) if size > limit => {
+                good = false;
+                format!("OVER its limit of {limit}")
+            }
+            Some(limit) => format!("limit {limit}"),
+            None => String::new(),
+        };
+        lines.push(format!("{target:<30} {size:>9} bytes  {verdict}  (built in {seconds} s)"));
+        if args.features {
+            for left_out in FEATURES {
+                let without = build(tree, &toolchain, &others(left_out))?;
+                lines.push(format!("{:>30} {:>9} bytes", left_out, size.saturating_sub(without)));
+            }
+        }
+    }
+    println!("\n{}", lines.join("\n"));
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds what is shipped, with further arguments for cargo; its size in bytes.
+fn build(tree: &Tree, toolchain: &Toolchain, args: &[String]) -> Result<u64> {
+    dist::cargo(tree, toolchain, "build")?.args(args).run()?;
+    let gaitd = toolchain.gaitd(tree, dist::PROFILE);
+    Ok(fs::metadata(&gaitd).with_context(|| gaitd.display().to_string())?.len())
+}
+
+/// The arguments for cargo that leave out one of the default features.
+fn others(left_out: &str) -> Vec<String> {
+    let rest: Vec<_> = FEATURES.into_iter().filter(|feature| *feature != left_out).collect();
+    vec!["--no-default-features".into(), "--features".into(), rest.join(",")]
+}
+
+fn ensure_static(tree: &Tree, toolchain: &Toolchain) -> Result<()> {
+    let gaitd = toolchain.gaitd(tree, dist::PROFILE);
+    let headers = Process::new(tree, "readelf").args(["--wide", "--program-headers"]).arg(&gaitd).probe();
+    let headers = headers.context("readelf (Debian package binutils) cannot read the program")?;
+    ensure!(!headers.contains("INTERP"), "{} needs a dynamic linker, and must not", gaitd.display());
+    Ok(())
+}
