@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use self::architecture::Architecture;
+pub(crate) use self::architecture::Architecture;
 use self::build::Builder;
 pub(crate) use self::pack::CARGO_DEB;
 use crate::steps::{Outcome, Report};
@@ -64,6 +64,15 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
     }
     println!("{}", report.summary(&notes));
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes the first revision of the package for `architecture`, unchecked, and gives where it is; `install` allows to
+/// get cargo-deb below the target directory where it is missing.
+pub(crate) fn make(tree: &Tree, architecture: Architecture, install: bool) -> Result<PathBuf> {
+    let cargo_deb = CARGO_DEB.get(tree, install)?;
+    let builder = Builder::find(tree, architecture)?;
+    builder.build(tree)?;
+    pack::pack(tree, &cargo_deb, &builder, 1, &tree.target(PACKAGES))
 }
 
 fn package(tree: &Tree, cargo_deb: &Path, builder: &Builder, args: &Args, notes: &mut Vec<String>) -> Result<Outcome> {
