@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::arm::toolchain::{Toolchain, caller_rustc};
 use crate::process::Process;
@@ -22,7 +22,7 @@ pub(crate) fn cargo_here(tree: &Tree, triple: &str, command: &str) -> Result<Pro
 }
 
 fn shipped(tree: &Tree, cargo: Process, rustc: Process) -> Result<Process> {
-    let sysroot = rustc.args(["--print", "sysroot"]).probe().context("rustc does not tell where its libraries are")?;
+    let sysroot = rustc.args(["--print", "sysroot"]).capture()?;
     // Files from which code comes are named in panics, and so in the program.
     let places = [
         (PathBuf::from(sysroot).join("lib/rustlib/src/rust"), "/rustc"),

@@ -75,6 +75,16 @@ impl Process {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// Runs the command; what it printed. What it says on standard error is the caller's to see.
+    pub(crate) fn capture(mut self) -> Result<String> {
+        self.0.stdin(Stdio::null()).stderr(Stdio::inherit());
+        let output = self.0.output().with_context(|| format!("cannot start `{self}`"))?;
+        if !output.status.success() {
+            bail!("`{self}` ended with {}", output.status);
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// Runs the command unseen, and gives all that it printed, however it ended.
     pub(crate) fn output(mut self) -> Result<String> {
         let output = self.0.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{self}`"))?;

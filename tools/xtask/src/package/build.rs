@@ -52,9 +52,7 @@ impl Builder {
 
     /// Runs what was built, under emulation where that is needed; what it printed.
     pub(super) fn gaitd(&self, tree: &Tree, args: &[&str]) -> Result<String> {
-        let process = self.cargo(tree, "run")?.args(["--quiet", "--"]).args(args);
-        let shown = process.to_string();
-        process.probe().with_context(|| format!("`{shown}` failed"))
+        self.cargo(tree, "run")?.args(["--quiet", "--"]).args(args).capture()
     }
 
     fn cargo(&self, tree: &Tree, command: &str) -> Result<Process> {

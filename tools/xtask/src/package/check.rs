@@ -26,13 +26,9 @@ pub(super) fn ensure_programs(tree: &Tree) -> Result<()> {
 
 /// The program needs no library and no version of libc that the package does not depend on.
 pub(super) fn depends(tree: &Tree, program: &Path, package: &Path) -> Result<()> {
-    let ask = |process: Process| {
-        let shown = process.to_string();
-        process.probe().with_context(|| format!("`{shown}` failed"))
-    };
-    let depends = ask(Process::new(tree, "dpkg-deb").arg("--field").arg(package).arg("Depends"))?;
-    let dynamic = ask(Process::new(tree, "readelf").arg("--dynamic").arg(program))?;
-    let versions = ask(Process::new(tree, "readelf").arg("--version-info").arg(program))?;
+    let depends = Process::new(tree, "dpkg-deb").arg("--field").arg(package).arg("Depends").capture()?;
+    let readelf = |part| Process::new(tree, "readelf").env("LC_ALL", "C").args([part, "--wide"]).arg(program).capture();
+    let (dynamic, versions) = (readelf("--dynamic")?, readelf("--version-info")?);
     let missing = missing(&depends, &dynamic, &versions)?;
     ensure!(
         missing.is_empty(),

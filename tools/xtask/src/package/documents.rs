@@ -31,8 +31,7 @@ pub(super) fn write(tree: &Tree, builder: &Builder, version: &str) -> Result<()>
     let mut files = pages_in(&pages)?;
     files.push(changelog);
     // without the time and name of the file
-    let packed = Process::new(tree, "gzip").args(["--best", "--no-name"]).args(files).probe();
-    packed.map(drop).with_context(|| format!("gzip failed in {}", folder.display()))
+    Process::new(tree, "gzip").args(["--best", "--no-name"]).args(files).capture().map(drop)
 }
 
 /// The changelog in Debian's form; what is new in gaitd stands in gaitd's own.
@@ -50,8 +49,7 @@ fn changes(tree: &Tree, version: &str, date: &str) -> Result<String> {
 /// The time that everything in the package bears.
 fn date(tree: &Tree, builder: &Builder, form: &str) -> Result<String> {
     let seconds = format!("--date=@{}", builder.epoch);
-    let date = Process::new(tree, "date").env("LC_ALL", "C").args(["--utc", &seconds, form]).probe();
-    date.with_context(|| format!("`date --utc {seconds} {form}` failed"))
+    Process::new(tree, "date").env("LC_ALL", "C").args(["--utc", &seconds, form]).capture()
 }
 
 fn pages_in(folder: &Path) -> Result<Vec<PathBuf>> {
