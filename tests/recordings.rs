@@ -7,8 +7,11 @@ mod common;
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use common::{data, fresh, gaitd, lines, shipped_model};
+use gaitd::sense::wearer::{WearerConfig, WearerSource};
+use gaitd::sense::{Channel, MonotonicClock, Pace, Reading, Sample, Source, StreamFormat};
 use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::NpzReader;
 use serde_json::Value;
@@ -209,6 +212,57 @@ fn what_cannot_be_replayed_is_refused_with_what_to_do() {
         let output = gaitd(state.path()).arg("replay").arg(&file).assert().code(code);
         let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
         assert!(stderr.contains(expected), "{expected:?} should be named in: {stderr}");
+    }
+}
+
+/// Five minutes of the simulated wearer, a line of CSV per sample.
+fn simulated_recording() -> String {
+    let task = &manifest()["task"];
+    let channels: Vec<Channel> = serde_json::from_value(task["input"]["channels"].clone()).unwrap();
+    let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+    let mut csv = names.join(",") + "\n";
+    let format = StreamFormat { channels: channels.clone(), rate_hz: task["sample_rate_hz"].as_f64().unwrap() };
+    let config = WearerConfig { seconds: Some(300.0), pace: Pace::Fast, ..WearerConfig::default() };
+    let mut wearer = WearerSource::new(&config, &format, Arc::new(MonotonicClock::start())).unwrap();
+    let mut sample = Sample { time_s: None, values: vec![0.0; channels.len()] };
+    while matches!(wearer.read(&mut sample).unwrap(), Reading::Sample) {
+        let values: Vec<String> = sample.values.iter().map(f64::to_string).collect();
+        writeln!(csv, "{}", values.join(",")).unwrap();
+    }
+    csv
+}
+
+#[test]
+#[ignore = "writes what `cargo xtask vm-test` compares another machine with"]
+fn a_stream_and_what_is_decided_on_it() {
+    let folder = std::env::var_os("GAITD_PARITY").expect("GAITD_PARITY names the folder to write to");
+    let folder = Path::new(&folder);
+    let (csv, about) = match test_recordings() {
+        Some(recordings) => {
+            (recordings.into_iter().next().unwrap().csv, "the first raw recording of a test subject of HAPT")
+        }
+        None => (simulated_recording(), "the simulated wearer, for the recordings of HAPT are not here"),
+    };
+    let (header, rows) = csv.split_once('\n').unwrap();
+    let object = |row: &str| {
+        let fields: Vec<String> = header.split(',').zip(row.split(',')).map(|(n, v)| format!("\"{n}\":{v}")).collect();
+        format!("{{{}}}\n", fields.join(","))
+    };
+    let samples = folder.join("samples.ndjson");
+    std::fs::write(&samples, rows.lines().map(object).collect::<String>()).unwrap();
+    std::fs::write(folder.join("about.txt"), about).unwrap();
+    let manifest = manifest();
+    let listed = manifest["configurations"].as_array().unwrap();
+    for (name, configuration) in [("smallest", &listed[0]), ("largest", listed.last().unwrap())] {
+        let id = configuration["id"].as_str().unwrap();
+        let state = TempDir::new().unwrap();
+        let mut run = gaitd(state.path());
+        run.args(["run", "--pace", "fast", "--format", "ndjson", "--configuration", id, "--source"]).arg(&samples);
+        let output = run.assert().success();
+        let stdout = &output.get_output().stdout;
+        let windows = (rows.lines().count() - 1 - 128) / 64 + 1;
+        assert_eq!(lines(stdout, "decision").len(), windows, "the last sample waits for its median");
+        std::fs::write(folder.join(format!("{name}.ndjson")), stdout).unwrap();
     }
 }
 

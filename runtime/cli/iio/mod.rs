@@ -102,7 +102,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Writes samples until the reader goes, somebody asks for an end, or there were enough.
 fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, stop: &Stop) -> anyhow::Result<Fate> {
-    let settings = Settings {
+    let mut settings = Settings {
         rate_hz: arguments.rate,
         accel_range_g: arguments.accel_range,
         gyro_range_dps: arguments.gyro_range,
@@ -119,12 +119,23 @@ fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, st
     let mut left = arguments.seconds.map(|seconds| (seconds * arguments.rate).round() as u64);
     let mut sample = Sample { time_s: None, values: Vec::new() };
     let mut fate = reader.write(&writer.header(), stop)?;
+    let mut heard = false;
     while fate == Fate::Written && left != Some(0) {
         if stop.asked() {
             return Ok(Fate::Stopped);
         }
-        if !capture.next(&mut sample, LOOK)? {
-            continue;
+        match capture.next(&mut sample, LOOK) {
+            Ok(true) => heard = true,
+            Ok(false) => continue,
+            Err(error @ IioError::Silent { .. }) if !heard && !settings.poll => {
+                log::warn!("{error}; polling now, which is less regular");
+                // what the trigger needed is put back first
+                drop(capture);
+                settings.poll = true;
+                capture = Capture::start(&arguments.root, device, &settings)?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
         }
         fate = reader.write(writer.line(&sample), stop)?;
         left = left.map(|left| left - 1);

@@ -82,7 +82,7 @@ pub enum IioError {
     /// The device gives nothing.
     #[error(
         "{device}: no sample for {seconds} s {by}; is the sensor's interrupt pin (INT) wired to the GPIO that the \
-         overlay names? `--poll` reads it without"
+         overlay names?"
     )]
     Silent {
         /// The device.

@@ -60,6 +60,8 @@ enum Target {
     Golden,
     /// Streams of samples, as CSV and NDJSON
     Samples,
+    /// Binary scans of a Linux IIO sensor, and what its driver says of them
+    Scans,
     /// Scenarios of `gaitd simulate`
     Scenario,
     /// Kept profiles
@@ -77,6 +79,7 @@ impl Target {
             Self::Manifest => "manifest",
             Self::Golden => "golden",
             Self::Samples => "samples",
+            Self::Scans => "scans",
             Self::Scenario => "scenario",
             Self::Profile => "profile",
             Self::Learned => "learned",
@@ -93,7 +96,9 @@ impl Target {
                 let folders = entries(&tree.join("models"))?;
                 return Ok(folders.into_iter().map(|folder| folder.join("manifest.json")).collect());
             }
-            Self::Golden | Self::Samples | Self::Profile | Self::Learned | Self::Control => return Ok(vec![]),
+            Self::Golden | Self::Samples | Self::Scans | Self::Profile | Self::Learned | Self::Control => {
+                return Ok(vec![]);
+            }
         };
         entries(&tree.join(folder))
     }

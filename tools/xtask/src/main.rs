@@ -4,6 +4,8 @@ mod arm;
 mod cargo_tool;
 mod compare;
 mod debian;
+mod decision;
+mod dist;
 mod fuzz;
 mod instructions;
 mod package;
@@ -16,6 +18,8 @@ mod start;
 mod steps;
 mod test;
 mod tree;
+#[cfg(unix)]
+mod vm;
 
 use std::process::ExitCode;
 
@@ -55,6 +59,9 @@ enum Command {
     Start(start::Args),
     /// Build and check Debian packages for amd64, arm64 and armhf
     Package(package::Args),
+    /// Boot an arm64 Debian under emulation, install the package and see what the service lives through
+    #[cfg(unix)]
+    VmTest(vm::Args),
     /// Compare gaitd with ONNX Runtime and LiteRT on every rung of a ladder
     Compare(compare::Args),
     /// Count the instructions of an inference on ARM cores, under emulation, and compare with the committed table
@@ -82,6 +89,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Start(args) => return start::run(&tree, &args),
         Command::Fuzz(args) => return fuzz::run(&tree, &args),
         Command::Package(args) => return package::run(&tree, &args),
+        #[cfg(unix)]
+        Command::VmTest(args) => return vm::run(&tree, &args),
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,

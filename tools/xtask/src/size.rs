@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::arm::targets::Target;
 use crate::arm::toolchain::Toolchain;
+use crate::dist;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -24,7 +25,6 @@ pub(crate) struct Args {
     if_possible: bool,
 }
 
-const PROFILE: &str = "dist";
 const TARGETS: [Target; 4] = [Target::Aarch64Gnu, Target::Armv7Gnu, Target::Aarch64Musl, Target::Armv7Musl];
 const FEATURES: [&str; 3] = ["figures", "http", "npz"];
 
@@ -79,9 +79,8 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
 
 /// Builds what is shipped, with further arguments for cargo; its size in bytes.
 fn build(tree: &Tree, toolchain: &Toolchain, args: &[String]) -> Result<u64> {
-    let build = toolchain.cargo(tree, "build").args(["--locked", "-p", "gaitd", "--bin", "gaitd"]);
-    build.args(["--profile", PROFILE]).args(args).run()?;
-    let gaitd = toolchain.gaitd(tree, PROFILE);
+    dist::cargo(tree, toolchain, "build")?.args(args).run()?;
+    let gaitd = toolchain.gaitd(tree, dist::PROFILE);
     Ok(fs::metadata(&gaitd).with_context(|| gaitd.display().to_string())?.len())
 }
 
@@ -92,7 +91,7 @@ fn others(left_out: &str) -> Vec<String> {
 }
 
 fn ensure_static(tree: &Tree, toolchain: &Toolchain) -> Result<()> {
-    let gaitd = toolchain.gaitd(tree, PROFILE);
+    let gaitd = toolchain.gaitd(tree, dist::PROFILE);
     let headers = Process::new(tree, "readelf").args(["--wide", "--program-headers"]).arg(&gaitd).probe();
     let headers = headers.context("readelf (Debian package binutils) cannot read the program")?;
     ensure!(!headers.contains("INTERP"), "{} needs a dynamic linker, and must not", gaitd.display());

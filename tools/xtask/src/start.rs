@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ pub(crate) struct Args {
     /// Starts of each kind
     #[arg(long, default_value_t = 9, value_name = "N")]
     runs: usize,
+    /// Measure this gaitd instead of building one
+    #[arg(long, value_name = "FILE")]
+    gaitd: Option<PathBuf>,
 }
 
 /// The most CPU time that a start may take.
@@ -28,7 +31,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// threads until it told its service manager that it is ready: where no profile is kept, so that it measures the ladder,
 /// and where one is.
 pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
-    Process::cargo(tree).args(["build", "--release", "--locked", "-p", "gaitd"]).run()?;
+    let gaitd = match &args.gaitd {
+        Some(gaitd) => std::path::absolute(gaitd)?,
+        None => {
+            Process::cargo(tree).args(["build", "--release", "--locked", "-p", "gaitd"]).run()?;
+            tree.gaitd("release")
+        }
+    };
     let folder = tree.target("start");
     let (mut first, mut again) = (Vec::new(), Vec::new());
     for _ in 0..args.runs.max(1) {
@@ -36,8 +45,8 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        first.push(start(tree, &folder)?);
-        again.push(start(tree, &folder)?);
+        first.push(start(&gaitd, &folder)?);
+        again.push(start(&gaitd, &folder)?);
     }
     println!(
         "CPU time until ready, ms: lowest, median, highest of {} starts; limit {}",
@@ -55,15 +64,16 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Starts the daemon once, with its state and socket in `folder`.
-fn start(tree: &Tree, folder: &Path) -> Result<Duration> {
+/// Starts the daemon `gaitd` once, with its state and socket in `folder`.
+fn start(gaitd: &Path, folder: &Path) -> Result<Duration> {
     let told = folder.join("notify");
     let manager = UnixDatagram::bind(&told).with_context(|| format!("cannot listen on {}", told.display()))?;
     manager.set_read_timeout(Some(PATIENCE)).context("cannot limit how long to wait")?;
-    let mut command = Command::new(tree.gaitd("release"));
+    let mut command = Command::new(gaitd);
     command.args(["run", "--format", "none", "--http", "127.0.0.1:0", "--seconds", "3600"]);
     command.env("NOTIFY_SOCKET", &told).env("STATE_DIRECTORY", folder.join("state")).env_remove("WATCHDOG_USEC");
-    let mut daemon = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let daemon = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut daemon = daemon.with_context(|| format!("cannot start {}", gaitd.display()))?;
     let time = until_ready(&manager, &daemon);
     // it may have ended by itself, which is no other failure than that it was never ready
     let _ = daemon.kill();

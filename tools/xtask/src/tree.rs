@@ -62,6 +62,15 @@ impl Tree {
         self.target(profile).join(format!("gaitd{}", env::consts::EXE_SUFFIX))
     }
 
+    /// The folder `name` of what is kept for all working copies of this user.
+    pub(crate) fn cache(&self, name: &str) -> Result<PathBuf> {
+        let caches = match env::var_os("XDG_CACHE_HOME") {
+            Some(folder) => PathBuf::from(folder),
+            None => env::home_dir().context("no home directory; set XDG_CACHE_HOME to a folder")?.join(".cache"),
+        };
+        Ok(caches.join("gaitd").join(name))
+    }
+
     /// The recorded data sets that some tests need, if this machine has them.
     pub(crate) fn data(&self) -> Option<PathBuf> {
         let dir = env::var_os("GAITD_DATA").map_or_else(|| self.join("../shared/data"), PathBuf::from);

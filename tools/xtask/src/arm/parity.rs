@@ -1,17 +1,16 @@
 //! Whether two machines decide the same.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use anyhow::{Context, Result, ensure};
 
+use crate::decision::Decision;
 use crate::process::Process;
 use crate::tree::Tree;
 
 /// How many windows are compared.
 const WINDOWS: usize = 200;
-/// How far a probability may be from the other machine's.
-const TOLERANCE: f64 = 1e-4;
 /// Virtual latencies, and a load that makes the controller use several configurations.
 const SCENARIO: &str = "configs/scenarios/uci-har-steps.json";
 
@@ -52,29 +51,16 @@ impl Windows {
 /// Compares the decisions of two machines about the same windows; each text is NDJSON as gaitd writes it. Gives what
 /// was compared, for people.
 pub(super) fn compare(here: &str, there: &str) -> Result<String> {
-    let (here, there) = (decisions(here)?, decisions(there)?);
+    let (here, there) = (Decision::read_all(here)?, Decision::read_all(there)?);
     ensure!(here.len() >= WINDOWS, "only {} windows were decided", here.len());
     ensure!(here.len() == there.len(), "{} windows were decided here, {} there", here.len(), there.len());
-    let (mut worst, mut configurations) = (0f64, Vec::new());
+    let (mut worst, mut configurations) = (0f64, BTreeSet::new());
     for (here, there) in here.iter().zip(&there) {
-        for field in ["window", "samples", "activity", "configuration", "miss"] {
-            ensure!(
-                here[field] == there[field],
-                "window {}: {field} is {} here, {} there",
-                here["window"],
-                here[field],
-                there[field]
-            );
-        }
-        let difference = farthest(&here["probabilities"], &there["probabilities"])
-            .with_context(|| format!("window {}: the probabilities cannot be compared", here["window"]))?;
-        if difference > TOLERANCE {
-            bail!("window {}: the probabilities differ by {difference:.1e}, above {TOLERANCE:.0e}", here["window"]);
-        }
+        let same = (here.window, here.samples, here.miss) == (there.window, there.samples, there.miss);
+        ensure!(same, "window {}: {here:?} here, {there:?} there", here.window);
+        let difference = here.difference(there).with_context(|| format!("window {}", here.window))?;
         worst = worst.max(difference);
-        if !configurations.contains(&here["configuration"]) {
-            configurations.push(here["configuration"].clone());
-        }
+        configurations.insert(&here.configuration);
     }
     Ok(format!(
         "{} windows decided as here by {} configurations, probabilities to {worst:.0e}",
@@ -83,27 +69,10 @@ pub(super) fn compare(here: &str, there: &str) -> Result<String> {
     ))
 }
 
-fn decisions(text: &str) -> Result<Vec<Value>> {
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).context("a line is not JSON"));
-    let lines = lines.collect::<Result<Vec<_>>>()?;
-    Ok(lines.into_iter().filter(|line| line["class"] == "decision").collect())
-}
-
-/// The largest difference between the numbers of two objects with the same names.
-fn farthest(here: &Value, there: &Value) -> Option<f64> {
-    let (here, there) = (here.as_object()?, there.as_object()?);
-    if here.len() != there.len() {
-        return None;
-    }
-    here.iter().map(|(name, value)| Some((value.as_f64()? - there.get(name)?.as_f64()?).abs())).try_fold(
-        0.0,
-        // not `max`, which would pass over what is no number
-        |worst, difference| difference.map(|difference| if difference <= worst { worst } else { difference }),
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn stream(change: impl Fn(usize, &mut Value)) -> String {
@@ -133,10 +102,10 @@ mod tests {
     fn one_other_decision_is_found_and_named() {
         type Change = fn(&mut Value);
         let changes: [(Change, &str); 4] = [
+            (|line| line["miss"] = true.into(), "window 123: Decision"),
             (|line| line["activity"] = "lying".into(), "window 123: activity is \"walking\" here, \"lying\" there"),
             (|line| line["configuration"] = "0.10x-96".into(), "window 123: configuration"),
             (|line| line["probabilities"]["lying"] = 0.2502.into(), "window 123: the probabilities differ by 2.0e-4"),
-            (|line| line["probabilities"]["lying"] = Value::Null, "window 123: the probabilities cannot"),
         ];
         for (change, expected) in changes {
             let other = stream(|window, line| {

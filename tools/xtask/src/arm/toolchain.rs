@@ -198,7 +198,7 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
         Some(other) => bail!("this machine is Debian for {other}, and only the compiler for amd64 serves"),
         None => bail!("the Rust on this machine lacks a target, and there is no dpkg to get another Rust"),
     }
-    let cache = cache()?;
+    let cache = cache(tree)?;
     let rust = Rust::at(&cache);
     if rust.serves(target) {
         return Ok(rust);
@@ -212,15 +212,11 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
     Ok(rust)
 }
 
-fn cache() -> Result<PathBuf> {
-    if let Some(folder) = env::var_os(CACHE) {
-        return std::path::absolute(folder).context(CACHE);
+fn cache(tree: &Tree) -> Result<PathBuf> {
+    match env::var_os(CACHE) {
+        Some(folder) => std::path::absolute(folder).context(CACHE),
+        None => tree.cache("arm"),
     }
-    let caches = match env::var_os("XDG_CACHE_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => env::home_dir().with_context(|| format!("no home directory; set {CACHE} to a folder"))?.join(".cache"),
-    };
-    Ok(caches.join("gaitd/arm"))
 }
 
 #[cfg(test)]

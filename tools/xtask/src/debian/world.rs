@@ -57,6 +57,11 @@ impl<'a> World<'a> {
         super::fetch(|| self.apt(), packages, folder)
     }
 
+    /// The file that names this world's suite and mirror, in the form of a sources.list.
+    pub(crate) fn sources(&self) -> PathBuf {
+        self.config.with_file_name("sources.list")
+    }
+
     fn apt(&self) -> Process {
         super::apt(self.tree).env("APT_CONFIG", &self.config)
     }

@@ -8,7 +8,7 @@ use crate::arm::targets::Target;
 
 /// An architecture, as Debian names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Architecture {
+pub(crate) enum Architecture {
     /// PCs
     Amd64,
     /// Raspberry Pi 3 and later, with a 64-bit system

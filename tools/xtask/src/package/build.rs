@@ -1,4 +1,4 @@
-//! gaitd as it is shipped, with nothing in it of the machine that built it.
+//! The program of a package.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,12 +7,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use super::architecture::Architecture;
-use crate::arm::toolchain::{self, Toolchain, caller_rustc};
+use crate::arm::toolchain::{self, Toolchain};
+use crate::dist;
 use crate::process::Process;
 use crate::tree::Tree;
-
-/// The profile of what is shipped.
-pub(super) const PROFILE: &str = "dist";
 
 /// Builds for one architecture.
 pub(super) struct Builder {
@@ -40,7 +38,7 @@ impl Builder {
 
     /// Where cargo puts the program.
     pub(super) fn folder(&self, tree: &Tree) -> PathBuf {
-        self.target_folder(tree).join(self.architecture.triple()).join(PROFILE)
+        self.target_folder(tree).join(self.architecture.triple()).join(dist::PROFILE)
     }
 
     /// The program.
@@ -60,23 +58,10 @@ impl Builder {
     }
 
     fn cargo(&self, tree: &Tree, command: &str) -> Result<Process> {
-        let (process, rustc) = match &self.toolchain {
-            Some(toolchain) => (toolchain.cargo(tree, command), toolchain.rustc()),
-            None => (Process::cargo(tree).args([command, "--target", self.architecture.triple()]), caller_rustc()),
-        };
-        let sysroot = Process::new(tree, rustc).args(["--print", "sysroot"]).probe();
-        let sysroot = PathBuf::from(sysroot.context("rustc does not tell where its libraries are")?);
-        // Files from which code comes are named in panics, and so in the program.
-        let places = [
-            (sysroot.join("lib/rustlib/src/rust"), "/rustc"),
-            (tree.cargo_home()?, "/cargo"),
-            (tree.target(""), "/target"),
-        ];
-        let flags = places.map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
-        Ok(process
-            .args(["--locked", "--profile", PROFILE, "-p", "gaitd"])
-            // in the form that allows for spaces, and that nobody's RUSTFLAGS override
-            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")))
+        match &self.toolchain {
+            Some(toolchain) => dist::cargo(tree, toolchain, command),
+            None => dist::cargo_here(tree, self.architecture.triple(), command),
+        }
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) fn write(tree: &Tree, builder: &Builder, version: &str) -> Result<()>
     let mut files = pages_in(&pages)?;
     files.push(changelog);
     // without the time and name of the file
-    Process::new(tree, "gzip").args(["--best", "--no-name"]).args(files).run()
+    let packed = Process::new(tree, "gzip").args(["--best", "--no-name"]).args(files).probe();
+    packed.map(drop).with_context(|| format!("gzip failed in {}", folder.display()))
 }
 
 /// The changelog in Debian's form; what is new in gaitd stands in gaitd's own.

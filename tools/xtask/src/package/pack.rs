@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::build::{Builder, PROFILE};
+use super::build::Builder;
 use super::documents;
 use crate::cargo_tool::CargoTool;
+use crate::dist;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -26,7 +27,7 @@ pub(super) fn pack(tree: &Tree, cargo_deb: &Path, builder: &Builder, revision: u
     let version = format!("{version}-{revision}");
     documents::write(tree, builder, &version)?;
     Process::new(tree, cargo_deb)
-        .args(["--no-build", "--no-strip", "--locked", "--profile", PROFILE])
+        .args(["--no-build", "--no-strip", "--locked", "--profile", dist::PROFILE])
         .args(["--target", builder.architecture.triple(), "--deb-version", &version, "--output"])
         // a folder, also where it is missing
         .arg(folder.join(""))

@@ -1,0 +1,37 @@
+//! gaitd as it is shipped, with nothing in it of the machine that builds it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::arm::toolchain::{Toolchain, caller_rustc};
+use crate::process::Process;
+use crate::tree::Tree;
+
+/// The profile of what is shipped.
+pub(crate) const PROFILE: &str = "dist";
+
+/// `cargo COMMAND` for the shipped gaitd on a toolchain's target.
+pub(crate) fn cargo(tree: &Tree, toolchain: &Toolchain, command: &str) -> Result<Process> {
+    shipped(tree, toolchain.cargo(tree, command), Process::new(tree, toolchain.rustc()))
+}
+
+/// `cargo COMMAND` for the shipped gaitd on the target `triple`, with the caller's compiler.
+pub(crate) fn cargo_here(tree: &Tree, triple: &str, command: &str) -> Result<Process> {
+    shipped(tree, Process::cargo(tree).args([command, "--target", triple]), Process::new(tree, caller_rustc()))
+}
+
+fn shipped(tree: &Tree, cargo: Process, rustc: Process) -> Result<Process> {
+    let sysroot = rustc.args(["--print", "sysroot"]).probe().context("rustc does not tell where its libraries are")?;
+    // Files from which code comes are named in panics, and so in the program.
+    let places = [
+        (PathBuf::from(sysroot).join("lib/rustlib/src/rust"), "/rustc"),
+        (tree.cargo_home()?, "/cargo"),
+        (tree.target(""), "/target"),
+    ];
+    let flags = places.map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
+    Ok(cargo
+        .args(["--locked", "--profile", PROFILE, "-p", "gaitd", "--bin", "gaitd"])
+        // in the form that allows for spaces, and that nobody's RUSTFLAGS override
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")))
+}
