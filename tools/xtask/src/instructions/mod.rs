@@ -102,7 +102,7 @@ fn compare(tree: &Tree, counted: &Table, name: &str, all: bool) -> Result<()> {
         println!("{finding}");
     }
     bail!(
-        "{} differences from {name}; what is meant to be so is kept with `cargo xtask instructions --update`, with the \
+        "differences from {name}: {}; what is meant to be so is kept with `cargo xtask instructions --update`, with the \
          same --target",
         findings.len()
     )

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::arm::targets::Target;
 
-/// A count may be so far from the kept one, in percent of that. Counts of the same program differ by less than a tenth
-/// of this.
+/// A count may be so far from the kept one, in percent of that. Counts of the same program differ by less than half of
+/// this.
 pub(super) const TOLERANCE_PERCENT: f64 = 0.5;
 
 /// The file of the counts for `target`.

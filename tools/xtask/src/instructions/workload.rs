@@ -15,8 +15,11 @@ const FEWER: u64 = 2;
 /// So many multiply-accumulates lie between the two runs, which makes what differs by chance between them small.
 const MACS: u64 = 150_000_000;
 
-/// Bounds on the windows between the two runs.
+/// Bounds on the windows between the two runs of an inference.
 const MORE: std::ops::RangeInclusive<u64> = 10..=200;
+
+/// Windows between the two runs of the engine, which loads all configurations, so that more differs by chance.
+const MORE_OF_ENGINE: u64 = 1000;
 
 /// What one count is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,20 @@ impl Work {
             Self::Inference => "inference",
             Self::Window => "window",
         }
+    }
+
+    /// No run has more windows.
+    fn most_windows(self) -> u64 {
+        FEWER
+            + match self {
+                Self::Inference => *MORE.end(),
+                Self::Window => MORE_OF_ENGINE,
+            }
+    }
+
+    /// The recording for it; one that is too long would be read for nothing.
+    fn recording(self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}.csv", self.name()))
     }
 }
 
@@ -57,7 +74,8 @@ struct Configuration {
 pub(super) struct Workload {
     configurations: Vec<Configuration>,
     ladder: PathBuf,
-    recording: PathBuf,
+    /// Where the recordings are.
+    folder: PathBuf,
     scenario: PathBuf,
     /// The cheapest configuration, which `scenario` makes the only one in time.
     cheapest: usize,
@@ -93,10 +111,12 @@ impl Workload {
             cheapest: cheapest.context("manifest.json: no configurations")?,
             configurations,
             ladder,
-            recording: folder.join("recording.csv"),
+            folder: folder.to_path_buf(),
             scenario: folder.join("scenario.json"),
         };
-        put(&workload.recording, &recording(&manifest["task"], FEWER + MORE.end())?)?;
+        for work in [Work::Inference, Work::Window] {
+            put(&work.recording(folder), &recording(&manifest["task"], work.most_windows())?)?;
+        }
         put(&workload.scenario, &workload.scenario().to_string())?;
         Ok(workload)
     }
@@ -129,7 +149,7 @@ impl Workload {
                 "noise": 0.05,
             },
             "load": {"kind": "honest", "noise": 0.05},
-            "inferences": FEWER + MORE.end(),
+            "inferences": Work::Window.most_windows(),
             "seeds": [0],
         })
     }
@@ -148,7 +168,10 @@ impl Job<'_> {
 
     /// Windows of the shorter and of the longer run.
     pub(super) fn windows(&self) -> (u64, u64) {
-        let more = MACS.div_ceil(self.macs()).clamp(*MORE.start(), *MORE.end());
+        let more = match self.work {
+            Work::Inference => MACS.div_ceil(self.macs()).clamp(*MORE.start(), *MORE.end()),
+            Work::Window => MORE_OF_ENGINE,
+        };
         (FEWER, FEWER + more)
     }
 
@@ -163,7 +186,7 @@ impl Job<'_> {
     /// gaitd's arguments for a run of `windows` windows.
     pub(super) fn arguments(&self, windows: u64) -> Vec<String> {
         let path = |path: &Path| path.display().to_string();
-        let mut arguments = vec!["replay".to_owned(), path(&self.workload.recording)];
+        let mut arguments = vec!["replay".to_owned(), path(&self.work.recording(&self.workload.folder))];
         arguments.extend(["--models".to_owned(), path(self.models())]);
         arguments.extend(["--limit".to_owned(), windows.to_string()]);
         if self.work == Work::Window {
