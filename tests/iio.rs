@@ -70,7 +70,8 @@ impl Board {
         self.set(number, "in_anglvel_scale_available", "0.000133090 0.000266181 0.000532362 0.001064724");
         self.set(number, "in_accel_mount_matrix", "1, 0, 0; 0, 1, 0; 0, 0, 1");
         self.set(number, "in_anglvel_mount_matrix", "1, 0, 0; 0, 1, 0; 0, 0, 1");
-        self.set(number, "current_timestamp_clock", "realtime");
+        // as it is shown, with a zero
+        self.set(number, "current_timestamp_clock", "realtime\n\0");
         self.set(number, "trigger/current_trigger", &format!("mpu6050-dev{number}"));
         for (index, name) in
             ["accel_x", "accel_y", "accel_z", "temp", "anglvel_x", "anglvel_y", "anglvel_z"].iter().enumerate()
@@ -120,16 +121,15 @@ impl Board {
         fs::OpenOptions::new().write(true).open(self.path(&format!("dev/iio:device{number}"))).unwrap()
     }
 
-    /// Every file of a device, with what it holds.
+    /// Every file of a device, with its value: what ends the line does not belong to it.
     fn state(&self, number: u32) -> Vec<(PathBuf, String)> {
+        fn value(path: &Path) -> String {
+            fs::read_to_string(path).unwrap().trim_matches(['\n', '\0']).to_owned()
+        }
         fn walk(folder: &Path, all: &mut Vec<(PathBuf, String)>) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
-                    walk(&path, all)
-                } else {
-                    all.push((path.clone(), fs::read_to_string(path).unwrap()))
-                }
+                if path.is_dir() { walk(&path, all) } else { all.push((path.clone(), value(&path))) }
             }
         }
         let mut all = Vec::new();

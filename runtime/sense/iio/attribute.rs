@@ -4,12 +4,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::IioError;
+use super::error::{IioError, is_gone};
 
 /// sysfs shows a page at most.
 const LONGEST: u64 = 4096;
 
-/// What the file holds, without the blanks around it; nothing where there is no such file.
+/// What the file holds, without what ends its line and blanks around it; nothing where there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<String>, IioError> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -22,7 +22,9 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, IioError> {
 fn text(file: File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    // some drivers show the zero that ends their text
+    let blank = |letter: char| letter.is_whitespace() || letter == '\0';
+    Ok(String::from_utf8_lossy(&bytes).trim_matches(blank).to_owned())
 }
 
 /// The number in the file; nothing where there is no such file.
@@ -92,7 +94,8 @@ impl Changes {
         Ok(())
     }
 
-    /// Takes back everything. What cannot be is told, and does not keep the rest from being put back.
+    /// Takes back everything. What cannot be is told, unless it has gone with the device, and does not keep the rest from
+    /// being put back.
     pub(super) fn put_back(&mut self) {
         while let Some(change) = self.0.pop() {
             let done = match &change {
@@ -100,7 +103,8 @@ impl Changes {
                 Change::Folder(path) => fs::remove_dir(path).map_err(|error| IioError::file("remove", path, error)),
             };
             if let Err(error) = done {
-                log::warn!("not put back: {error}");
+                let gone = error.system().is_some_and(|error| error.kind() == ErrorKind::NotFound || is_gone(error));
+                log::log!(if gone { log::Level::Debug } else { log::Level::Warn }, "not put back: {error}");
             }
         }
     }

@@ -133,7 +133,8 @@ impl Scans {
         let mut ready = [PollFd::new(&self.node.file, PollFlags::IN)];
         let timeout = Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         match poll(&mut ready, Some(&timeout)) {
-            Ok(0) | Err(Errno::INTR) => return Ok(false),
+            Err(Errno::INTR) => return Ok(false),
+            // of a device that has gone, the kernel tells by reading only
             Ok(_) => {}
             Err(error) => return Err(failed(error.into())),
         }

@@ -23,9 +23,6 @@ pub(crate) use self::pack::CARGO_DEB;
 use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
 
-/// The folder of the packages, below the target directory.
-const PACKAGES: &str = "packages";
-
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For these architectures, as Debian names them [default: all]
@@ -81,20 +78,29 @@ pub(crate) fn make(tree: &Tree, architecture: Architecture, install: bool) -> Re
 fn package(tree: &Tree, cargo_deb: &Path, builder: &Builder, args: &Args, notes: &mut Vec<String>) -> Result<Outcome> {
     let pack = |tree: &Tree, revision, folder| pack::pack(tree, cargo_deb, builder, revision, &tree.target(folder));
     builder.build(tree)?;
-    let package = pack(tree, args.revision, PACKAGES)?;
+    let package = pack(tree, args.revision, "package/new")?;
     check::depends(tree, &builder.program(tree), &package)?;
     check::says_nothing_of_this_machine(tree, &builder.program(tree))?;
     check::lintian(tree, &package)?;
     check::same(&package, &pack(tree, args.revision, "package/again")?)?;
     let later = pack(tree, args.revision + 1, "package/later")?;
     notes.extend(trial::live_through(tree, &package, &later)?);
-    let size = fs::metadata(&package).with_context(|| format!("cannot read {}", package.display()))?.len();
-    notes.push(format!("{}: {:.1} MB", package.display(), size as f64 / 1e6));
     if args.reproduce {
         let copy = reproduce::copy(tree)?;
         builder.build(&copy)?;
-        check::same(&package, &pack(&copy, args.revision, PACKAGES)?)?;
+        check::same(&package, &pack(&copy, args.revision, "package/new")?)?;
         notes.push(format!("{}: built twice, in different places: the same bytes", builder.architecture));
     }
+    let (path, size) = publish(tree, &package)?;
+    notes.push(format!("{}: {:.1} MB", path.display(), size as f64 / 1e6));
     Ok(Outcome::Passed)
+}
+
+/// Puts a package that is good where packages are looked for; its path there and its size in bytes.
+fn publish(tree: &Tree, package: &Path) -> Result<(PathBuf, u64)> {
+    let folder = tree.target("packages");
+    let path = folder.join(package.file_name().context("a package without a name")?);
+    let size = fs::create_dir_all(&folder).and_then(|()| fs::copy(package, &path));
+    let size = size.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok((path, size))
 }
