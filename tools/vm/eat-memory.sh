@@ -1,12 +1,10 @@
 #!/bin/sh
-# eat-memory.sh TIMES FILE: takes almost as much memory as the machine has, which is more than is free, so that the
-# kernel has to end the eater; as often as that. Makes FILE when it is over.
-set -u
+# eat-memory.sh REST FILE: takes all memory that is available but REST MiB, writes to it and gives it back, over and over
+# while FILE exists.
+set -eu
 
-# what could never fit would be refused at once
-most=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
-for attack in $(seq "$1"); do
+most=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) - $1 * 1024))
+while [ -e "$2" ]; do
     # each copy writes to all of its buffer
-    dd if=/dev/zero of=/dev/null bs="$((most * 19 / 20))K" count=4
+    dd if=/dev/zero of=/dev/null bs="${most}K" count=2 status=none
 done
-touch "$2"

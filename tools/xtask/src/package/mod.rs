@@ -72,7 +72,7 @@ pub(crate) fn make(tree: &Tree, architecture: Architecture, install: bool) -> Re
     let cargo_deb = CARGO_DEB.get(tree, install)?;
     let builder = Builder::find(tree, architecture)?;
     builder.build(tree)?;
-    pack::pack(tree, &cargo_deb, &builder, 1, &tree.target(PACKAGES))
+    pack::pack(tree, &cargo_deb, &builder, 1, &tree.target("package/new"))
 }
 
 fn package(tree: &Tree, cargo_deb: &Path, builder: &Builder, args: &Args, notes: &mut Vec<String>) -> Result<Outcome> {

@@ -1,6 +1,6 @@
 //! What ends a process, holds it up, or takes its memory.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::super::lab::Lab;
 use super::super::payload::MOUNT;
@@ -59,57 +59,47 @@ pub(super) fn hung(lab: &mut Lab) -> Result<String> {
     ))
 }
 
-/// How often all free memory is eaten up, until the kernel ends the eater.
-const ATTACKS: u32 = 4;
+/// What is left to everybody else, in MiB: less than the pages of the programs that run.
+const REST: u32 = 32;
 
-/// Made when the attacks are over.
-const DONE: &str = "/run/hog.done";
+/// The memory is eaten while this file exists.
+const EATING: &str = "/run/eating";
 
-pub(super) const PRESSED: &str = "while another program eats up all memory, again and again, until the kernel ends it, \
-    the same process goes on answering and deciding";
+/// So many decisions have to come meanwhile.
+const DECISIONS: u64 = 20;
+
+pub(super) const PRESSED: &str = "while another program takes all memory but 32 MiB, gives it back and takes it again, so \
+    that tasks have to wait for memory, the same process goes on answering and deciding";
 
 pub(super) fn pressed(lab: &mut Lab) -> Result<String> {
     let (service, before) = (lab.service()?, lab.status()?);
     let stalled = "sed -n 's/^some.*total=//p' /proc/pressure/memory";
     let start: u64 = lab.agent.sh(stalled)?.parse()?;
-    lab.agent.sh(&format!(
-        "systemd-run --quiet --unit=hog --property=OOMPolicy=continue sh {MOUNT}/eat-memory.sh {ATTACKS} {DONE}"
-    ))?;
-    let mut answers = Vec::new();
-    while lab.agent.run(&format!("test -e {DONE}"))?.code != 0 {
-        let reply = lab.get("/api/status")?;
-        ensure!(reply.code == 200, "/api/status {} {}", reply.code, reply.body);
-        let status: serde_json::Value = serde_json::from_str(&reply.body).context("/api/status")?;
-        answers.push(status["signals"]["pressure"].as_f64().unwrap_or_default());
-    }
-    let eaten =
-        lab.agent.sh("journalctl --boot --dmesg --output=cat --no-pager --grep='Out of memory: Killed process'")?;
-    lab.agent.sh(&format!("rm {DONE}"))?;
-    let others: Vec<&str> = eaten.lines().filter(|line| !line.contains("(dd)")).collect();
-    ensure!(others.is_empty(), "the kernel ended others: {}", others.join(" / "));
-    ensure!(
-        eaten.lines().count() >= ATTACKS as usize,
-        "the kernel ended {} of {ATTACKS} eaters",
-        eaten.lines().count()
-    );
+    lab.agent
+        .sh(&format!("touch {EATING} && systemd-run --quiet --unit=eater sh {MOUNT}/eat-memory.sh {REST} {EATING}"))?;
+    let count = |status: &serde_json::Value, name: &str| status["windows"][name].as_u64().unwrap_or(0);
+    let (mut answers, mut pressure) = (0, 0f64);
+    let after = lab.until("decisions under pressure", |status| {
+        answers += 1;
+        pressure = pressure.max(status["signals"]["pressure"].as_f64().unwrap_or_default());
+        count(status, "decided") >= count(&before, "decided") + DECISIONS
+    })?;
     let stalls = lab.agent.sh(stalled)?.parse::<u64>()?.saturating_sub(start);
-    let (now, after) = (lab.service()?, lab.status()?);
+    lab.agent.sh(&format!("systemctl is-active eater && rm {EATING}"))?;
+    let now = lab.service()?;
     ensure!(now == service, "it was {service:?} and is {now:?}");
-    let count =
-        |name: &str| after["windows"][name].as_u64().unwrap_or(0) - before["windows"][name].as_u64().unwrap_or(0);
-    let decided = count("decided");
-    ensure!(decided > 0 && !answers.is_empty(), "{decided} decisions, {} answers meanwhile", answers.len());
-    let resident = after["memory"]["resident_bytes"].as_f64().unwrap_or_default() / f64::from(1 << 20);
+    ensure!(stalls > 0, "no task had to wait for memory");
+    let more = |name: &str| count(&after, name) - count(&before, name);
     Ok(format!(
-        "{ATTACKS} eaters were ended, tasks waited {:.1} s for memory; process {} gave {} answers and {decided} \
-         decisions meanwhile ({} windows overtaken, {} failed); pressure on the processors up to {:.0} %; {resident:.1} MiB \
-         resident afterwards",
+        "tasks waited {:.1} s for memory; process {} gave {answers} answers and {} decisions meanwhile ({} windows \
+         overtaken, {} failed); it saw pressure on the processors up to {:.0} %; {:.1} MiB of it were resident",
         stalls as f64 / 1e6,
         service.pid,
-        answers.len(),
-        count("dropped"),
-        count("failed"),
-        100.0 * answers.iter().fold(0.0, |most: f64, one| most.max(*one)),
+        more("decided"),
+        more("dropped"),
+        more("failed"),
+        100.0 * pressure,
+        after["memory"]["resident_bytes"].as_f64().unwrap_or_default() / f64::from(1 << 20),
     ))
 }
 
