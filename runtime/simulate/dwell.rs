@@ -45,8 +45,9 @@ mod tests {
 
     /// Mean, and how far a mean of so many draws may be off.
     fn mean(lengths: &[usize]) -> (f64, f64) {
-        let mean = lengths.iter().sum::<usize>() as f64 / DRAWS as f64;
-        let variance = lengths.iter().map(|l| (*l as f64 - mean).powi(2)).sum::<f64>() / DRAWS as f64;
+        // summed as floats: where usize has 32 bits, the sum does not fit
+        let mean = lengths.iter().map(|length| *length as f64).sum::<f64>() / DRAWS as f64;
+        let variance = lengths.iter().map(|length| (*length as f64 - mean).powi(2)).sum::<f64>() / DRAWS as f64;
         (mean, 4.5 * (variance / DRAWS as f64).sqrt())
     }
 
