@@ -52,9 +52,10 @@ pub enum LoadError {
     Golden(#[from] GoldenError),
 }
 
-/// Reads, checks, optimises and warms up one configuration after the other, so that no more than one network's file is
-/// in memory at a time; each is checked before anything of it runs.
+/// Reads, checks, optimises and warms up one configuration after the other, so that no more than one network's file of a
+/// directory is in memory at a time; each is checked before anything of it runs.
 fn build(store: &ModelStore) -> Result<Ladder, LoadError> {
+    let _held = store.held()?;
     let manifest = Ladder::manifest_of(store)?;
     if let Some(name) =
         store.networks()?.into_iter().find(|name| manifest.configurations.iter().all(|c| c.file != *name))

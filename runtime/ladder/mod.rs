@@ -1,9 +1,9 @@
 //! The ladder: from a model directory to verified, optimised and warmed-up configurations, and their profile.
 //!
 //! The manifest is checked before anything else, and a network's SHA-256 before anything of it runs; nothing outside
-//! this room knows which
-//! inference library executes a configuration ([`Executor`]).
+//! this room knows which inference library executes a configuration ([`Executor`]).
 
+mod embedded;
 mod executor;
 mod golden;
 mod json;

@@ -1,10 +1,9 @@
 //! Where a model's files come from: a directory, or the ladder inside the binary.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// The ladder that ships inside the binary, so that `gaitd` runs wherever it was copied to.
-static EMBEDDED: include_dir::Dir<'static> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/models/uci-har-cnn");
+use super::embedded::{self, Unpacked};
 
 /// A file of a model that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -52,17 +51,28 @@ impl ModelStore {
         }
     }
 
+    /// What to hold while several files are read, so that the embedded ladder is unpacked only once.
+    ///
+    /// # Errors
+    /// When the embedded ladder is damaged.
+    pub(super) fn held(&self) -> Result<Option<Arc<Unpacked>>, StoreError> {
+        match self {
+            Self::Directory(_) => Ok(None),
+            Self::Embedded => {
+                embedded::unpacked().map(Some).map_err(|source| StoreError { path: self.origin(), source })
+            }
+        }
+    }
+
     /// The bytes of the file `name`.
     ///
     /// # Errors
     /// When there is no such file or it cannot be read.
-    pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>, StoreError> {
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
         match self {
-            Self::Directory(directory) => std::fs::read(directory.join(name)).map(Cow::Owned),
-            Self::Embedded => EMBEDDED
-                .get_file(name)
-                .map(|file| Cow::Borrowed(file.contents()))
-                .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound)),
+            Self::Directory(directory) => std::fs::read(directory.join(name)),
+            Self::Embedded => embedded::unpacked()
+                .and_then(|files| files.file(name).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))),
         }
         .map_err(|source| StoreError { path: self.describe(name), source })
     }
@@ -80,7 +90,7 @@ impl ModelStore {
                         .collect::<Result<Vec<_>, _>>()
                 })
                 .map_err(|source| StoreError { path: directory.display().to_string(), source })?,
-            Self::Embedded => EMBEDDED.files().map(|file| file.path().to_string_lossy().into_owned()).collect(),
+            Self::Embedded => embedded::names().map(str::to_owned).collect(),
         };
         names.retain(|name| name.ends_with(".onnx"));
         names.sort();
