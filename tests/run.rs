@@ -153,6 +153,7 @@ fn wrong_flags_and_configurations_are_refused_with_the_range() {
         let output = gaitd(state.path()).arg("run").args(arguments).assert().code(code);
         assert!(stderr(&output).contains(expected), "{expected:?} should be named in: {}", stderr(&output));
         assert!(output.get_output().stdout.is_empty());
+        assert!(stderr(&output).matches("(os error").count() <= 1, "told twice: {}", stderr(&output));
     };
     refused(&["--budget-ms", "0"], 78, "budget_ms is 0");
     refused(&["--budget-ms", "-5"], 78, "budget_ms is -5");

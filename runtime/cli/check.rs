@@ -50,7 +50,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         };
         let valid = outcome.is_ok();
         let message = outcome.unwrap_or_else(|error| {
-            let message = format!("{error:#}");
+            let message = super::exit::told(&error);
             first_error.get_or_insert(error);
             message
         });

@@ -43,8 +43,21 @@ pub(super) const NO_PERMISSION: u8 = 77;
 
 /// Tells `error` on standard error, in the form of the log, and returns its exit code.
 pub(super) fn report(error: &anyhow::Error, last_word: LastWord) -> ExitCode {
-    last_word.tell(&format!("{error:#}"));
+    last_word.tell(&told(error));
     code(error).into()
+}
+
+/// `error` and its causes in one line. Many an error names its cause, which is not told again.
+pub(super) fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 /// What is inside of `error`, which hides it from the chain of causes.
