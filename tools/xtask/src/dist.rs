@@ -16,6 +16,12 @@ pub(crate) fn cargo(tree: &Tree, toolchain: &Toolchain, command: &str) -> Result
     shipped(tree, toolchain.cargo(tree, command), Process::new(tree, toolchain.rustc()))
 }
 
+/// Builds the shipped gaitd for a toolchain's target, with further arguments for cargo; where it is.
+pub(crate) fn build(tree: &Tree, toolchain: &Toolchain, args: &[String]) -> Result<PathBuf> {
+    cargo(tree, toolchain, "build")?.args(args).run()?;
+    Ok(toolchain.gaitd(tree, PROFILE))
+}
+
 /// `cargo COMMAND` for the shipped gaitd on the target `triple`, with the caller's compiler.
 pub(crate) fn cargo_here(tree: &Tree, triple: &str, command: &str) -> Result<Process> {
     shipped(tree, Process::cargo(tree).args([command, "--target", triple]), Process::new(tree, caller_rustc()))

@@ -79,8 +79,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
 
 /// Builds what is shipped, with further arguments for cargo; its size in bytes.
 fn build(tree: &Tree, toolchain: &Toolchain, args: &[String]) -> Result<u64> {
-    dist::cargo(tree, toolchain, "build")?.args(args).run()?;
-    let gaitd = toolchain.gaitd(tree, dist::PROFILE);
+    let gaitd = dist::build(tree, toolchain, args)?;
     Ok(fs::metadata(&gaitd).with_context(|| gaitd.display().to_string())?.len())
 }
 

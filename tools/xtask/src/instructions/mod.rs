@@ -18,9 +18,8 @@ use self::table::Table;
 use self::workload::{Job, Workload};
 use crate::arm::targets::Target;
 use crate::arm::toolchain::Toolchain;
+use crate::dist;
 use crate::tree::Tree;
-
-const PROFILE: &str = "dist";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -58,10 +57,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<()> {
     };
     let program = match &args.gaitd {
         Some(program) => std::path::absolute(program)?,
-        None => {
-            toolchain.cargo(tree, "build").args(["--profile", PROFILE, "--locked", "-p", "gaitd"]).run()?;
-            toolchain.gaitd(tree, PROFILE)
-        }
+        None => dist::build(tree, &toolchain, &[])?,
     };
     ensure!(program.is_file(), "there is no {}", program.display());
     let counter = Counter::build(tree, &toolchain, &folder, program)?;
