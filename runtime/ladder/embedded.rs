@@ -56,9 +56,12 @@ impl Unpacked {
 /// The file of which `planes` holds every fourth byte, from the first, the second, the third and the fourth on.
 fn join(planes: &[u8]) -> Vec<u8> {
     let mut file = vec![0; planes.len()];
-    let places = (0..4).flat_map(|plane| (plane..planes.len()).step_by(4));
-    for (place, byte) in places.zip(planes) {
-        file[place] = *byte;
+    let mut rest = planes;
+    for first in 0..4 {
+        let places = file.iter_mut().skip(first).step_by(4);
+        let (plane, after) = rest.split_at(places.len());
+        places.zip(plane).for_each(|(place, byte)| *place = *byte);
+        rest = after;
     }
     file
 }

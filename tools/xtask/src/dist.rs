@@ -13,7 +13,8 @@ pub(crate) const PROFILE: &str = "dist";
 
 /// `cargo COMMAND` for the shipped gaitd on a toolchain's target.
 pub(crate) fn cargo(tree: &Tree, toolchain: &Toolchain, command: &str) -> Result<Process> {
-    shipped(tree, toolchain.cargo(tree, command), Process::new(tree, toolchain.rustc()))
+    let rustc = Process::new(tree, toolchain.rustc());
+    shipped(tree, toolchain.cargo(tree, command), toolchain.target().triple(), rustc)
 }
 
 /// Builds the shipped gaitd for a toolchain's target, with further arguments for cargo; where it is.
@@ -24,10 +25,11 @@ pub(crate) fn build(tree: &Tree, toolchain: &Toolchain, args: &[String]) -> Resu
 
 /// `cargo COMMAND` for the shipped gaitd on the target `triple`, with the caller's compiler.
 pub(crate) fn cargo_here(tree: &Tree, triple: &str, command: &str) -> Result<Process> {
-    shipped(tree, Process::cargo(tree).args([command, "--target", triple]), Process::new(tree, caller_rustc()))
+    let rustc = Process::new(tree, caller_rustc());
+    shipped(tree, Process::cargo(tree).args([command, "--target", triple]), triple, rustc)
 }
 
-fn shipped(tree: &Tree, cargo: Process, rustc: Process) -> Result<Process> {
+fn shipped(tree: &Tree, cargo: Process, triple: &str, rustc: Process) -> Result<Process> {
     let sysroot = rustc.args(["--print", "sysroot"]).capture()?;
     // Files from which code comes are named in panics, and so in the program.
     let places = [
@@ -38,6 +40,8 @@ fn shipped(tree: &Tree, cargo: Process, rustc: Process) -> Result<Process> {
     let flags = places.map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
     Ok(cargo
         .args(["--locked", "--profile", PROFILE, "-p", "gaitd", "--bin", "gaitd"])
-        // in the form that allows for spaces, and that nobody's RUSTFLAGS override
-        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")))
+        // beside those of .cargo/config.toml, which these variables would displace
+        .args(["--config", &format!("target.{triple}.rustflags={flags:?}")])
+        .without_env("RUSTFLAGS")
+        .without_env("CARGO_ENCODED_RUSTFLAGS"))
 }

@@ -45,6 +45,11 @@ impl Process {
         self
     }
 
+    pub(crate) fn without_env(mut self, name: &str) -> Self {
+        self.0.env_remove(name);
+        self
+    }
+
     pub(crate) fn directory(mut self, dir: &Path) -> Self {
         self.0.current_dir(dir);
         self
