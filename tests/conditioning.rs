@@ -121,7 +121,7 @@ fn wrong_operations_are_refused_by_place_and_channel() {
         r#"[{"op": "copy", "from": ["a"], "to": ["c"]}, {"op": "median", "from": ["x"], "length": 3}]"#,
         r#"[{"op": "median", "from": ["a"], "length": 4}]"#,
         r#"[{"op": "median", "from": ["a"], "length": 0}]"#,
-        r#"[{"op": "median", "from": ["a"], "length": 99999999999}]"#,
+        r#"[{"op": "median", "from": ["a"], "length": 2147483647}]"#,
         r#"[{"op": "median", "from": [], "length": 3}]"#,
         r#"[{"op": "copy", "from": ["a", "b"], "to": ["c"]}]"#,
         r#"[{"op": "copy", "from": ["a", "b"], "to": ["c", "c"]}]"#,
@@ -142,7 +142,7 @@ fn wrong_operations_are_refused_by_place_and_channel() {
     conditioning[1] (median): there is no channel `x` at this point, only a, b, w, c
     conditioning[0] (median): length is 4, but must be odd, from 1 to 1001
     conditioning[0] (median): length is 0, but must be odd, from 1 to 1001
-    conditioning[0] (median): length is 99999999999, but must be odd, from 1 to 1001
+    conditioning[0] (median): length is 2147483647, but must be odd, from 1 to 1001
     conditioning[0] (median): `from` is empty; name at least one channel
     conditioning[0] (copy): `to` names 1 channels, but `from` names 2; one is needed for each
     conditioning[0] (copy): channel `c` is named twice
