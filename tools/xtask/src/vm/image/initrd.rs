@@ -29,9 +29,9 @@ pub(super) const INIT: &str = "#!/busybox sh
 /busybox mount -t devtmpfs dev /dev
 for module in /modules/*; do /busybox insmod \"$module\"; done
 until [ -b /dev/vda ]; do /busybox sleep 0.1; done
-/busybox mount -t ext4 /dev/vda /root
-/busybox mount -o move /dev /root/dev
-exec /busybox switch_root /root /sbin/init
+/busybox mount -t ext4 /dev/vda /sysroot
+/busybox mount -o move /dev /sysroot/dev
+exec /busybox switch_root /sysroot /sbin/init
 ";
 
 /// Makes `kernel` and `initrd` in `folder`.
@@ -42,7 +42,7 @@ pub(super) fn make(tree: &Tree, world: &World<'_>, download: &Path, folder: &Pat
     for archive in world.download(&[kernel, BUSYBOX.to_owned()], download)? {
         debian::unpack(tree, &archive, &files)?;
     }
-    for directory in ["dev", "root", "modules"] {
+    for directory in ["dev", "modules", "sysroot"] {
         fs::create_dir_all(initrd.join(directory)).with_context(|| format!("cannot make {}", initrd.display()))?;
     }
     for (number, module) in MODULES.iter().enumerate() {
