@@ -91,10 +91,15 @@ fn missing_files_are_named() {
     }
 }
 
+/// Errors of calibration as the trainer notes them, those of the test subjects at the temperature being `after`.
+fn calibration(before: f64, after: f64) -> Value {
+    json!({"validation": {"before": before, "after": 0.012}, "test": {"before": 0.031, "after": after}})
+}
+
 #[test]
 fn what_is_wrong_with_a_manifest_is_named() {
     type Edit = fn(&mut Value);
-    let cases: [(Edit, &[&str]); 17] = [
+    let cases: [(Edit, &[&str]); 26] = [
         (|m| drop(m["task"].as_object_mut().unwrap().remove("labels")), &["task", "labels"]),
         (|m| m["task"]["colour"] = "red".into(), &["task", "colour"]),
         (|m| m["configurations"][0]["bogus"] = 1.into(), &["configurations[0]", "bogus"]),
@@ -114,6 +119,21 @@ fn what_is_wrong_with_a_manifest_is_named() {
         // no machine has memory for it
         (|m| m["task"]["window"] = u64::MAX.into(), &["task.window is 18446744073709551615", "from 1 to 60000"]),
         (|m| m["task"]["input"]["conditioning"][0]["from"][0] = "acc_q".into(), &["conditioning", "acc_q"]),
+        (|m| m["configurations"][0]["temperature"] = 0.into(), &["0.10x-96", "temperature is 0", "from 0.05 to 20"]),
+        (|m| m["configurations"][0]["temperature"] = (-1.27).into(), &["temperature is -1.27"]),
+        (|m| m["configurations"][9]["temperature"] = 20.1.into(), &["1.00x-128", "temperature is 20.1"]),
+        (|m| m["configurations"][0]["temperature"] = 1e300.into(), &["temperature is 1"]),
+        (|m| m["configurations"][0]["temperature"] = "warm".into(), &["configurations[0].temperature", "warm"]),
+        (|m| m["configurations"][0]["temperature"] = Value::Null, &["configurations[0].temperature", "null"]),
+        (
+            |m| m["configurations"][0]["calibration"] = calibration(1.5, 0.01),
+            &["0.10x-96", "calibration", "from 0 to 1"],
+        ),
+        (
+            |m| m["configurations"][0]["calibration"] = calibration(0.03, -0.1),
+            &["0.10x-96", "calibration", "from 0 to 1"],
+        ),
+        (|m| m["configurations"][0]["calibration"] = json!({"colour": 1}), &["calibration", "colour"]),
     ];
     for (edit, expected) in cases {
         let model = ModelCopy::new();
@@ -156,6 +176,27 @@ fn the_ladder_is_shown_with_what_the_manifest_says() {
         let kernels = configuration["kernels"].as_array().unwrap();
         assert!(!kernels.is_empty() && kernels.iter().all(|kernel| kernel.as_str().unwrap().contains("f32")));
     }
+}
+
+#[test]
+fn temperatures_are_shown_and_are_1_where_there_are_none() {
+    let state = TempDir::new().unwrap();
+    let model = ModelCopy::new();
+    // the ends of what is allowed, and nothing
+    model.set_temperatures(|rung| [None, Some(0.05), Some(20.0)][rung % 3]);
+    model.edit(|manifest| manifest["configurations"][3]["calibration"] = calibration(0.031, 0.012));
+    let shown = |arguments: &[&str]| {
+        let output = gaitd(state.path()).arg("ladder").arg("--models").arg(model.path()).args(arguments).assert();
+        String::from_utf8(output.success().get_output().stdout.clone()).unwrap()
+    };
+    let report: Value = serde_json::from_str(&shown(&["--json"])).unwrap();
+    let temperatures: Vec<f64> =
+        report["configurations"].as_array().unwrap().iter().map(|c| c["temperature"].as_f64().unwrap()).collect();
+    assert_eq!(temperatures[..4], [1.0, 0.05, 20.0, 1.0]);
+    let text = shown(&[]);
+    assert!(text.contains("\nsoftmax temperatures: 0.05 to 20.00\n"), "{text}");
+    model.set_temperatures(|_| Some(1.0));
+    assert!(!shown(&[]).contains("temperatures"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{fresh, gaitd};
+use common::{ModelCopy, fresh, gaitd};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -47,6 +47,53 @@ fn the_decisions_of_a_replay_are_kept_and_come_out_the_same_again() {
     assert_eq!(report["controller"]["misses"], misses);
     // virtual time: not even a timing differs
     assert_eq!(replay().1, text);
+}
+
+#[test]
+fn each_decision_has_the_temperature_of_its_own_configuration() {
+    let state = TempDir::new().unwrap();
+    let model = ModelCopy::new();
+    let replay = |temperature: &dyn Fn(usize) -> Option<f64>| {
+        model.set_temperatures(temperature);
+        let file = fresh(&state, "ndjson");
+        let mut command = gaitd(state.path());
+        // blind to the activity, so that the same configurations are picked whatever the probabilities
+        command.args(["replay", "wearer", "--seconds", "180", "--activity-blind", "--models"]).arg(model.path());
+        command.arg("--scenario").arg(scenario()).arg("--decisions").arg(&file).assert().success();
+        std::fs::read_to_string(&file).unwrap()
+    };
+    let plain = replay(&|_| Some(1.0));
+    assert_eq!(replay(&|_| None), plain, "no temperature is a temperature of 1");
+
+    let of_rung = |rung: usize| [2.0, 1.0, 4.0][rung % 3];
+    let softened = replay(&|rung| Some(of_rung(rung)));
+    let manifest: Value = serde_json::from_slice(&std::fs::read(model.path().join("manifest.json")).unwrap()).unwrap();
+    let ids: Vec<&Value> = manifest["configurations"].as_array().unwrap().iter().map(|c| &c["id"]).collect();
+    let (plain, softened) = (objects(&plain), objects(&softened));
+    assert_eq!(plain.len(), softened.len());
+    let mut temperatures = Vec::new();
+    for (plain, softened) in plain.iter().zip(&softened).skip(1) {
+        let same = |decision: &Value| ["window", "configuration", "activity"].map(|key| decision[key].clone());
+        assert_eq!(same(plain), same(softened));
+        let temperature = of_rung(ids.iter().position(|id| **id == plain["configuration"]).unwrap());
+        temperatures.push(temperature);
+        let log_odds = |decision: &Value, label: &str| {
+            let probability = |label: &str| decision["probabilities"][label].as_f64().unwrap();
+            // below, single precision has few digits left
+            let against = Some(probability(label)).filter(|probability| *probability > 1e-36);
+            against.map(|against| (probability(decision["activity"].as_str().unwrap()) / against).ln())
+        };
+        for label in plain["probabilities"].as_object().unwrap().keys() {
+            let Some((plain, softened)) = log_odds(plain, label).zip(log_odds(softened, label)) else { continue };
+            let difference = (plain - temperature * softened).abs();
+            assert!(difference < 1e-4, "{label}: log-odds {plain} become {softened} at {temperature}");
+        }
+        assert_eq!(plain["probabilities"] == softened["probabilities"], temperature == 1.0, "{plain} {softened}");
+    }
+    // else nothing of it was tried
+    temperatures.sort_by(f64::total_cmp);
+    temperatures.dedup();
+    assert!(temperatures.len() >= 2, "only the temperatures {temperatures:?}");
 }
 
 #[test]

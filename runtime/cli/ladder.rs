@@ -15,7 +15,9 @@ use super::table::{percent, table};
 #[command(
     after_help = "Latencies are shown once `gaitd profile` has measured them on this processor. The correction is how \
                         many times the paced latency `gaitd run` has found. Memory is that of a configuration's weights \
-                        and intermediate values. Kernels are the matrix routines that were picked for this processor.\n\n\
+                        and intermediate values. Kernels are the matrix routines that were picked for this processor. \
+                        Softmax temperatures calibrate the probabilities of decisions, softmax(logits / temperature); \
+                        --json names each.\n\n\
                         Example: gaitd ladder --models models/uci-har-cnn"
 )]
 pub(super) struct Arguments {
@@ -47,6 +49,7 @@ struct Row {
     macs: u64,
     parameters: u64,
     accuracy: gaitd::ladder::Accuracy,
+    temperature: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_us: Option<Latency>,
     /// Latency as learned / paced median.
@@ -93,6 +96,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
             macs: configuration.macs,
             parameters: configuration.parameters,
             accuracy: configuration.accuracy,
+            temperature: configuration.temperature,
             memory_kb: rung.memory() / 1024,
             kernels: rung.kernels().to_vec(),
         }
@@ -144,6 +148,11 @@ impl Report {
         let kernels: BTreeSet<&str> =
             self.configurations.iter().flat_map(|row| &row.kernels).map(String::as_str).collect();
         text += &format!("kernels: {}\n", kernels.into_iter().collect::<Vec<_>>().join(", "));
+        let temperatures = self.configurations.iter().map(|row| row.temperature);
+        let (lowest, highest) = (temperatures.clone().fold(f64::MAX, f64::min), temperatures.fold(0.0, f64::max));
+        if (lowest, highest) != (1.0, 1.0) {
+            text += &format!("softmax temperatures: {lowest:.2} to {highest:.2}\n");
+        }
         if !self.profiled {
             text += "not profiled on this processor yet: run `gaitd profile`\n";
         }

@@ -141,8 +141,8 @@ impl Operations {
         let destination = prepare::destination(&config, &engine).map_err(problem)?;
 
         let mut changed = differing(&present, &config);
-        if key.model != present_key.model && !changed.iter().any(|changed| changed == "models") {
-            // other files in the same place
+        if manifest != present_manifest && !changed.iter().any(|changed| changed == "models") {
+            // other files in the same place; the networks may be the same, and their temperatures not
             changed.push("models".to_owned());
         }
         let not_reloaded = differing(&config, &wanted);

@@ -28,7 +28,7 @@ pub struct Decision {
     pub time_s: Option<f64>,
     /// Index of the recognised activity among the labels.
     pub activity: usize,
-    /// Probability of each label.
+    /// Probability of each label: softmax(logits / temperature), with the temperature of the configuration.
     pub probabilities: Vec<f32>,
     /// The configuration and why it was picked.
     pub choice: Choice,

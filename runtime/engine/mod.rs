@@ -6,6 +6,7 @@ mod handle;
 mod prospects;
 mod reserve;
 mod settings;
+mod softmax;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub use decision::{Considered, Decision};
 pub use handle::ControlHandle;
 pub use reserve::PublishReserve;
 pub use settings::{Control, LONGEST_BUDGET, Settings};
+pub use softmax::largest;
 
 use crate::control::{
     Allowance, Candidate, Demand, Learned, LearnedError, Policy, PolicyError, Resumed, Signals, Situation, Terms,
@@ -21,6 +23,7 @@ use crate::ladder::{InferenceError, Ladder, Profile};
 use crate::sense::Clock;
 use crate::window::Window;
 use prospects::Prospects;
+use softmax::softmax;
 
 /// Runs one ladder under one policy for one stream.
 pub struct Engine {
@@ -156,6 +159,7 @@ impl Engine {
         let (prepared, cpu_before) = (clock.now(), clock.thread_time());
         rung.infer(&mut self.logits)?;
         let (inferred, cpu_after) = (clock.now(), clock.thread_time());
+        let temperature = rung.configuration().temperature;
         let infer = inferred.saturating_sub(prepared);
         let cpu = cpu_after.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
         self.policy.observe(choice.rung, infer);
@@ -163,7 +167,7 @@ impl Engine {
             allowance.draw(cpu.unwrap_or(infer));
         }
 
-        decision.activity = softmax(&self.logits, &mut decision.probabilities);
+        decision.activity = softmax(&self.logits, temperature, &mut decision.probabilities);
         self.prospects.learn(choice.rung, cpu.unwrap_or(infer), &decision.probabilities);
         decision.manifest.clone_from(self.ladder.manifest());
         decision.window = window.index;
@@ -258,25 +262,4 @@ fn make_policy(
 ) -> Result<Box<dyn Policy>, PolicyError> {
     let terms = Terms { budget: settings.budget, guess_accuracy: ladder.manifest().guess_accuracy() };
     settings.policy.make(candidates, handle.configurations(), &terms)
-}
-
-/// The index of the largest of `logits`; of equal ones the first.
-#[must_use]
-pub fn largest(logits: &[f32]) -> usize {
-    (1..logits.len()).fold(0, |best, label| if logits[label] > logits[best] { label } else { best })
-}
-
-/// Writes the softmax of `logits` into `probabilities` and returns the index of the largest.
-fn softmax(logits: &[f32], probabilities: &mut [f32]) -> usize {
-    let best = largest(logits);
-    let highest = logits[best];
-    let mut sum = 0.0;
-    for (probability, logit) in probabilities.iter_mut().zip(logits) {
-        *probability = (logit - highest).exp();
-        sum += *probability;
-    }
-    for probability in probabilities {
-        *probability /= sum;
-    }
-    best
 }

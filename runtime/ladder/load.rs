@@ -113,7 +113,8 @@ impl Ladder {
         &self.manifest
     }
 
-    /// SHA-256 over the digests of all networks, which names exactly this ladder.
+    /// SHA-256 over the digests of all networks, which names exactly what is executed; temperatures and other figures
+    /// of the manifest have no part in it.
     #[must_use]
     pub fn model_hash(&self) -> &str {
         &self.model_hash

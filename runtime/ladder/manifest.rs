@@ -19,6 +19,10 @@ const LONGEST_WINDOW: usize = 60_000;
 /// Sample rates in hertz. No sensor of motion is slower or faster; what is bridged and waited for stays within bounds.
 const RATES: RangeInclusive<f64> = 0.1..=10_000.0;
 
+/// Temperatures of a configuration's probabilities. Fitted ones lie near 1; what is far from it is no calibration, but
+/// makes every answer look certain, or none.
+const TEMPERATURES: RangeInclusive<f64> = 0.05..=20.0;
+
 /// The manifest of a model directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +109,19 @@ pub struct Configuration {
     /// The same on the test subjects; for the report only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recall_test: Option<Vec<f64>>,
+    /// What the logits are divided by before they become probabilities, 0.05 to 20; 1 where the manifest names none.
+    /// Fitted on held-out training subjects, so that the probabilities are as high as the answers are often right
+    /// (temperature scaling: Guo et al., ICML 2017). It changes no answer.
+    #[serde(default = "uncalibrated")]
+    pub temperature: f64,
+    /// How well the temperature calibrates; for the report only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+}
+
+/// The temperature that changes nothing.
+fn uncalibrated() -> f64 {
+    1.0
 }
 
 /// Accuracy of one configuration, as shares from 0 to 1.
@@ -116,6 +133,27 @@ pub struct Accuracy {
     /// On the test subjects. Reported, and never used to select.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<f64>,
+}
+
+/// How far one configuration's probabilities are from the shares of answers that are right.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// On held-out training subjects.
+    pub validation: CalibrationError,
+    /// On the test subjects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<CalibrationError>,
+}
+
+/// Expected calibration errors, as shares from 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationError {
+    /// At a temperature of 1.
+    pub before: f64,
+    /// At the configuration's temperature.
+    pub after: f64,
 }
 
 /// A manifest that cannot be used.
@@ -281,6 +319,14 @@ impl Configuration {
             {
                 problem(format!("{name} must hold one share from 0 to 1 for each of the {} labels", task.labels.len()));
             }
+        }
+        if !TEMPERATURES.contains(&self.temperature) {
+            let (temperature, lowest, highest) = (self.temperature, TEMPERATURES.start(), TEMPERATURES.end());
+            problem(format!("temperature is {temperature}, and must be from {lowest} to {highest}; 1 changes nothing"));
+        }
+        let mut errors = self.calibration.iter().flat_map(|c| std::iter::once(&c.validation).chain(&c.test));
+        if !errors.all(|error| is_share(error.before) && is_share(error.after)) {
+            problem("calibration must hold shares from 0 to 1".to_owned());
         }
     }
 }

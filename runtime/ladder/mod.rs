@@ -19,7 +19,7 @@ pub use executor::{Executor, InferenceError};
 pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError};
 pub(crate) use json::{Misplaced, parse_json};
 pub use load::{Ladder, LoadError, Rung};
-pub use manifest::{Accuracy, Configuration, InputSpec, Manifest, ManifestError, Task};
+pub use manifest::{Accuracy, Calibration, CalibrationError, Configuration, InputSpec, Manifest, ManifestError, Task};
 pub use measure::{Effort, measure};
 pub(crate) use profile::nearest_rank;
 pub use profile::{Percentiles, Profile, ProfileError, ProfileKey, Profiled, Regime};

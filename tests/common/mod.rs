@@ -64,6 +64,17 @@ impl ModelCopy {
         change(&mut manifest);
         std::fs::write(path, serde_json::to_vec_pretty(&manifest).unwrap()).unwrap();
     }
+
+    /// Gives each rung its temperature, or none.
+    pub fn set_temperatures(&self, of_rung: impl Fn(usize) -> Option<f64>) {
+        self.edit(|manifest| {
+            for (rung, configuration) in manifest["configurations"].as_array_mut().unwrap().iter_mut().enumerate() {
+                let configuration = configuration.as_object_mut().unwrap();
+                configuration.remove("temperature");
+                configuration.extend(of_rung(rung).map(|temperature| ("temperature".to_owned(), temperature.into())));
+            }
+        });
+    }
 }
 
 /// A raw stream as CSV: `seconds` of a made-up signal at 50 Hz in the shipped model's channels.

@@ -114,6 +114,28 @@ fn another_ladder_takes_over_between_two_windows() {
 }
 
 #[test]
+fn other_temperatures_of_the_same_networks_come_into_force() {
+    let model = ModelCopy::new();
+    model.set_temperatures(|_| Some(1.0));
+    let setup = Setup::with(|config| config["models"] = json!(model.path()));
+    let mut daemon = setup.start();
+    let surest = |daemon: &mut Daemon| {
+        let decision = daemon.decide(1).pop().unwrap();
+        decision["probabilities"][text(&decision["activity"])].as_f64().unwrap()
+    };
+    let hash = daemon.unix().get("/api/ladder").json()["hash"].clone();
+    let before = surest(&mut daemon);
+    assert!(daemon.ctl(&["reload"]).done().contains("the same as before"));
+    model.set_temperatures(|_| Some(20.0));
+    assert_eq!(daemon.ctl(&["reload"]).done(), "reloaded: models\n");
+    let ladder = daemon.unix().get("/api/ladder").json();
+    assert_eq!((&ladder["hash"], &ladder["configurations"][0]["temperature"]), (&hash, &json!(20.0)));
+    let after = surest(&mut daemon);
+    assert!(after < before - 0.05, "{before} before, {after} after");
+    daemon.stop();
+}
+
+#[test]
 fn decisions_that_wait_for_a_slow_reader_stay_with_their_own_ladder() {
     let mut setup = Setup::with(|config| config["output"]["path"] = json!("decisions"));
     let path = setup.path("decisions");

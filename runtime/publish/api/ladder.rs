@@ -52,6 +52,8 @@ pub struct LadderConfiguration {
     pub parameters: u64,
     /// Shares of windows recognised.
     pub accuracy: Accuracy,
+    /// What the logits are divided by before they become probabilities.
+    pub temperature: f64,
     /// Median of inferences straight after each other, microseconds, where it was measured.
     pub hot_p50_us: Option<f64>,
     /// Median of inferences as the daemon paces them, microseconds, where it was measured.
@@ -78,6 +80,7 @@ impl LadderView {
                 macs: configuration.macs,
                 parameters: configuration.parameters,
                 accuracy: configuration.accuracy.clone(),
+                temperature: configuration.temperature,
                 hot_p50_us: measured.map(|profiled| profiled.hot.p50),
                 paced_p50_us: measured.map(|profiled| profiled.paced.p50),
                 paced_p99_us: measured.map(|profiled| profiled.paced.p99),

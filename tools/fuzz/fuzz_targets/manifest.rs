@@ -32,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     for configuration in &manifest.configurations {
         assert!((1..=task.window).contains(&configuration.resolution));
         assert_eq!(configuration.recall.len(), task.labels.len());
+        assert!((0.05..=20.0).contains(&configuration.temperature), "a softmax at it is no distribution");
         assert!(!configuration.file.contains('/'), "it would lie outside the model directory");
         let resampler = Resampler::new(task.window, configuration.resolution).expect("a resolution");
         let mut out = vec![f32::NAN; configuration.resolution];
