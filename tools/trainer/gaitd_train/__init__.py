@@ -2,11 +2,10 @@
 
 Data flows one way through the modules:
 
-    fetch -> prepare -> data -> (recipe, cnn, slimmable) -> collaborative -> calibrate -> evaluate -> report
-                                                                                      \\-> export (onnx,
-                                                                                      golden)
+    fetch -> datasets -> data -> collaborative -> calibrate -> evaluate -> summary, report
+                                 (recipe, networks)              \\-> export (onnx_form, golden)
 
-Each module does one thing; `cli` turns flags into one call of one of them.
+`plan` makes whole sets of runs. Each module does one thing; `cli` turns flags into one call of one of them.
 """
 
 __version__ = "0.1.0"

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 import torch
 from tqdm import tqdm
 
-from gaitd_train.cnn import Cnn
 from gaitd_train.data import Windows
 from gaitd_train.grid import Configuration
-from gaitd_train.slimmable import ConfigurationNorm
+from gaitd_train.networks.slimmable import ConfigurationNorm, Network
 
 BATCH = 512
 # 4,096 windows; all 7,352 of UCI-HAR change the answer of about one window in 2,000 and take twice the time.
@@ -17,7 +16,7 @@ MOST_BATCHES = 8
 
 @torch.no_grad()
 def calibrate(
-    network: Cnn, windows: Windows, configurations: Iterable[Configuration], progress: bool = True
+    network: Network, windows: Windows, configurations: Iterable[Configuration], progress: bool = True
 ) -> None:
     """Sets the statistics of `configurations` to their cumulative mean over training batches.
 
@@ -27,7 +26,8 @@ def calibrate(
     order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
     # Batches of equal size: each weighs the same in the cumulative mean.
     batches = [batch for batch in order.split(BATCH) if len(batch) == min(BATCH, len(windows))]
-    x = [windows.x[batch] for batch in batches[:MOST_BATCHES]]
+    device = next(network.parameters()).device
+    x = [windows.x[batch].to(device) for batch in batches[:MOST_BATCHES]]
     norms = [module for module in network.modules() if isinstance(module, ConfigurationNorm)]
     for configuration in tqdm(
         list(configurations), unit="configuration", desc="calibrate", disable=not progress

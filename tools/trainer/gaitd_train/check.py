@@ -1,5 +1,6 @@
 """Proves that a live stream looks like the data: conditioned recordings are the prepared windows."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def open_archive(path: Path):
     """The arrays of an `.npz` file, by name; a `UserError` where it is none."""
     try:
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a readable .npz archive ({error})") from error
 
 

@@ -1,21 +1,21 @@
 """A training run on disk: enough to go on exactly where it stopped, and to say how the weights came about."""
 
-import contextlib
-import os
 import pickle
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from gaitd_train import method as methods
 from gaitd_train import recipe as recipes
-from gaitd_train.cnn import Cnn
 from gaitd_train.errors import UserError
+from gaitd_train.files import replaced
+from gaitd_train.method import Method
+from gaitd_train.networks.slimmable import Network
 from gaitd_train.recipe import Recipe
-from gaitd_train.task import Task, task_named
+from gaitd_train.task import Task
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass
@@ -24,6 +24,8 @@ class Checkpoint:
 
     recipe_name: str
     recipe: Recipe
+    task: Task
+    method: Method
     seed: int
     held_out: list[int]
     version: str
@@ -33,48 +35,41 @@ class Checkpoint:
     average: dict | None
     optimizer: dict
     generator: torch.Tensor
-    torch_generator: torch.Tensor
 
-    @property
-    def task(self) -> Task:
-        return task_named(self.recipe.dataset)
-
-    def build(self) -> Cnn:
+    def build(self) -> Network:
         """The trained network, uncalibrated, in evaluation mode."""
-        network = build_network(self.recipe)
+        network = self.recipe.build(self.task)
         network.load_state_dict(self.average if self.average is not None else self.network)
         return network.eval()
 
 
-def build_network(recipe: Recipe) -> Cnn:
-    """A network with fresh weights for a recipe."""
-    task = task_named(recipe.dataset)
-    return Cnn(recipe.network, len(task.channels), len(task.labels), recipe.grid)
-
-
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Writes beside the target and renames, so that a crash leaves the old file or the new one."""
-    values = vars(checkpoint) | {"schema": SCHEMA, "recipe": recipes.to_dict(checkpoint.recipe)}
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(values, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(scratch)
-        raise
+    """Writes a checkpoint; a crash leaves the old file or the new one."""
+    values = vars(checkpoint) | {
+        "schema": SCHEMA,
+        "recipe": recipes.to_dict(checkpoint.recipe),
+        "task": checkpoint.task.to_dict(),
+        "method": checkpoint.method.name,
+    }
+    with replaced(path) as file:
+        torch.save(values, file)
 
 
 def load(path: Path) -> Checkpoint:
-    """Reads a checkpoint; only plain values and tensors are accepted, so a foreign file cannot run code."""
+    """Reads a checkpoint; only plain values and tensors are accepted, so a foreign file cannot run code.
+
+    A user's network is named by its file and the SHA-256 of its text; that file is run, if it is the same.
+    """
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
             raise UserError(f"{path}: not a gaitd-train checkpoint of schema {SCHEMA}")
-        return Checkpoint(**values | {"recipe": recipes.from_dict(values["recipe"])})
+        plain = {
+            "recipe": recipes.from_dict(values["recipe"]),
+            "task": Task.from_dict(values["task"]),
+            "method": methods.parse(values["method"]),
+        }
+        return Checkpoint(**values | plain)
     except FileNotFoundError:
         raise UserError(f"{path}: no such checkpoint; `gaitd-train train` writes one") from None
     except (

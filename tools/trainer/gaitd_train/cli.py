@@ -19,19 +19,24 @@ from gaitd_train import (
     checkpoint,
     collaborative,
     data,
+    datasets,
     demo,
+    distributed,
     evaluate,
     export,
     fetch,
     onnx_form,
-    prepare,
+    plan,
     recipe,
     report,
+    results,
+    summary,
     wearer,
 )
+from gaitd_train.datasets import csv_files, split
 from gaitd_train.errors import UserError
-from gaitd_train.grid import Configuration
-from gaitd_train.task import task_named
+from gaitd_train.method import ALONE, COLLABORATIVE, KINDS, Method
+from gaitd_train.task import TASKS, Channel, task_named
 
 DESCRIPTION = """\
 Trains, evaluates and exports the model ladders that gaitd runs.
@@ -83,7 +88,8 @@ def add_fetch(commands) -> None:
         commands,
         "fetch",
         "download the official archive of a data set and check it",
-        "Reads the publisher's archive over the network; writes DIR/uci-har.zip, checked by SHA-256.",
+        "Reads the publisher's archive over the network; writes DIR/DATASET.zip (or .tar.gz), checked by\n"
+        "SHA-256. Where that is not known, the first download's is kept beside it and compared later.",
         "gaitd-train fetch uci-har --out downloads",
     )
     parser.add_argument("dataset", choices=sorted(fetch.ARCHIVES))
@@ -96,21 +102,114 @@ def add_prepare(commands) -> None:
         commands,
         "prepare",
         "turn the official archive into the file that every other command reads",
-        "Reads the official folder or zip; writes the windows of both splits as one .npz file.",
+        "Reads the official folder or archive (the publisher's outer or inner one) and checks its counts;\n"
+        "writes the windows of both splits as one .npz file.",
         "gaitd-train prepare uci-har downloads/uci-har.zip --out data/uci_har.npz",
     )
-    parser.add_argument("dataset", choices=sorted(fetch.ARCHIVES))
-    parser.add_argument(
-        "source", type=Path, help="official folder, or zip (the publisher's outer or inner one)"
+    sets = parser.add_subparsers(title="data sets", required=True, metavar="DATASET")
+    for name, loader in datasets.LOADERS.items():
+        one = _command(
+            sets,
+            name,
+            loader.summary,
+            "Reads the official folder or archive, or the .npz archive where one is known.",
+            f"gaitd-train prepare {name} SOURCE --out data/{name.replace('-', '_')}.npz",
+        )
+        one.add_argument("source", type=Path, metavar="SOURCE", help="folder or archive to read")
+        _prepared_out(one)
+        one.add_argument(
+            "--partial", action="store_true", help="accept an incomplete copy; reports then say so"
+        )
+        one.set_defaults(run=_prepare, dataset=name)
+    _add_prepare_csv(sets)
+
+
+def _add_prepare_csv(sets) -> None:
+    parser = _command(
+        sets,
+        "csv",
+        "any labelled CSV files with a header, one sample per line, with a task of their own",
+        "Reads CSV files; windows lie within one file, subject and activity.",
+        "gaitd-train prepare csv ward.csv --name ward --label-column activity --subject-column person \\\n"
+        "      --channels acc_x:g,acc_y:g,acc_z:g --rate 50 --window 128 --hop 64 --out data/ward.npz",
     )
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    _prepared_out(parser)
+    parser.add_argument("--name", required=True, help="name of the task, for example ward")
+    parser.add_argument("--label-column", required=True, metavar="COLUMN", help="the activity of each sample")
+    parser.add_argument("--subject-column", required=True, metavar="COLUMN", help="who wore the sensor")
+    parser.add_argument(
+        "--time-column", metavar="COLUMN", help="seconds; a step above 1.5 sample periods is a gap"
+    )
+    parser.add_argument(
+        "--channels",
+        type=_channels,
+        required=True,
+        metavar="COLUMN:UNIT,...",
+        help="the signals, in the order of the network's channels, for example acc_x:g,acc_y:g",
+    )
+    parser.add_argument("--rate", type=float, required=True, metavar="HZ", help="samples per second")
+    parser.add_argument("--window", type=_positive, required=True, metavar="SAMPLES")
+    parser.add_argument("--hop", type=_positive, required=True, metavar="SAMPLES")
+    parser.add_argument(
+        "--labels", type=_texts, metavar="LABEL,...", help="order of the activities (default: sorted)"
+    )
+    parser.add_argument(
+        "--test-subjects",
+        type=_texts,
+        metavar="SUBJECT,...",
+        help="subjects of the test split (default: every third in sorted order)",
+    )
+    parser.set_defaults(run=_prepare_csv)
+
+
+def _prepared_out(parser) -> None:
     _out(parser, "the .npz file to write")
-    parser.set_defaults(run=_prepare)
+    parser.add_argument(
+        "--split",
+        choices=split.RULES,
+        default=split.SUBJECT_WISE,
+        help="who tests: other people (the publisher's choice, or every third), or 30 %% of the windows at "
+        "random, of the same people (default: %(default)s)",
+    )
 
 
 def _prepare(flags) -> None:
-    for name, shape in prepare.prepare_uci_har(flags.source, flags.out).items():
-        print(f"{name:14} {shape}")
-    print(flags.out)
+    _show(datasets.prepare(flags.dataset, flags.source, flags.out, flags.split, flags.partial))
+
+
+def _prepare_csv(flags) -> None:
+    layout = csv_files.Layout(
+        name=flags.name,
+        label=flags.label_column,
+        subject=flags.subject_column,
+        channels=flags.channels,
+        rate_hz=flags.rate,
+        window=flags.window,
+        hop=flags.hop,
+        time=flags.time_column,
+        labels=flags.labels,
+        test_subjects=flags.test_subjects,
+    )
+    _show(csv_files.prepare_csv(flags.files, layout, flags.out, flags.split))
+
+
+def _show(prepared) -> None:
+    print(f"{prepared.table()}\n\n{prepared.path}")
+
+
+def _channels(text: str) -> tuple[Channel, ...]:
+    pairs = [part.rpartition(":") for part in _texts(text)]
+    if any(not (name and unit) for name, _, unit in pairs):
+        raise argparse.ArgumentTypeError(f"must be COLUMN:UNIT,..., got '{text}'")
+    return tuple(Channel(name, unit) for name, _, unit in pairs)
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(","))
+    if not all(parts):
+        raise argparse.ArgumentTypeError(f"must be names separated by commas, got '{text}'")
+    return parts
 
 
 def add_recipe(commands) -> None:
@@ -148,20 +247,41 @@ def add_train(commands) -> None:
         metavar="SUBJECTS",
         help="training subjects to leave out and validate on, for example 7,14,17",
     )
+    parser.add_argument(
+        "--method",
+        choices=KINDS,
+        default=COLLABORATIVE,
+        help="what learns from what; all but the default are baselines (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--configuration", metavar="ID", help=f"which one `--method {ALONE}` trains, for example 0.55x-104"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--stop-after", type=_positive, metavar="EPOCHS", help="end early; --resume goes on")
     _threads(parser)
+    _device(parser)
     parser.set_defaults(run=_train)
 
 
 def _train(flags) -> None:
     name, how = recipe.load(flags.recipe)
     dataset = _dataset(flags, how.dataset)
-    print(
-        collaborative.train(
-            name, how, dataset, flags.out, flags.seed, flags.hold_out, flags.resume, flags.stop_after
+    method = Method(flags.method, flags.configuration)
+    with distributed.world(flags.device) as world:
+        path = collaborative.train(
+            name,
+            how,
+            dataset,
+            flags.out,
+            flags.seed,
+            flags.hold_out,
+            method,
+            world,
+            resume=flags.resume,
+            stop_after=flags.stop_after,
         )
-    )
+        if world.leads:
+            print(path)
 
 
 def add_evaluate(commands) -> None:
@@ -170,7 +290,7 @@ def add_evaluate(commands) -> None:
         "evaluate",
         "calibrate and measure every configuration",
         "Reads checkpoints (several seeds or held-out groups give mean and spread) and the prepared\n"
-        "data; writes evaluation.json, accuracy.csv, accuracy.md, heatmap.png,\n"
+        "data; writes evaluation.json, answers.npz, accuracy.csv, accuracy.md, heatmap.png,\n"
         "accuracy-macs.png and confusion.png to DIR.",
         "gaitd-train evaluate runs/fast-*/checkpoint.pt --split test --out runs/report",
     )
@@ -185,39 +305,21 @@ def add_evaluate(commands) -> None:
         "--only", type=_ids, metavar="IDS", help="only these configurations, for example 1.00x-128,0.10x-96"
     )
     _data(parser)
-    _out(parser, "folder of the report")
+    _out(parser, "folder of the tables and figures")
     _threads(parser)
+    _device(parser)
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(flags) -> None:
     runs = []
-    for path in flags.checkpoints:
-        trained = checkpoint.load(path)
-        chosen = flags.only and [_configuration(name, trained.recipe.grid) for name in flags.only]
-        runs.append(
-            evaluate.evaluate(trained, _dataset(flags, trained.recipe.dataset), flags.split, chosen or None)
-        )
-    for file in report.write(runs, flags.out):
-        print(file)
-
-
-def add_report(commands) -> None:
-    parser = _command(
-        commands,
-        "report",
-        "write the tables and figures of evaluations made earlier",
-        "Reads evaluation.json files; writes what `evaluate` writes, over all their runs, to DIR.",
-        "gaitd-train report runs/seed0 runs/seed1 --out runs/report",
-    )
-    parser.add_argument("evaluations", type=Path, nargs="+", metavar="EVALUATION")
-    _out(parser, "folder of the report")
-    parser.set_defaults(run=_report)
-
-
-def _report(flags) -> None:
-    runs = [run for path in flags.evaluations for run in report.load(path)]
-    for file in report.write(runs, flags.out):
+    with distributed.world(flags.device) as world:
+        for path in flags.checkpoints:
+            trained = checkpoint.load(path)
+            chosen = [trained.recipe.grid.named(name) for name in flags.only or []]
+            dataset = _dataset(flags, trained.recipe.dataset)
+            runs.append(results.Run(*evaluate.evaluate(trained, dataset, flags.split, chosen, world.device)))
+    for file in (*results.save(runs, flags.out), *summary.write([run.figures for run in runs], flags.out)):
         print(file)
 
 
@@ -242,6 +344,12 @@ def add_export(commands) -> None:
         "--rungs", type=_positive, default=10, help="at most this many (default: %(default)s)"
     )
     parser.add_argument(
+        "--only",
+        type=_ids,
+        metavar="IDS",
+        help="these rungs in place of a choice, for example 1.00x-128,0.10x-96",
+    )
+    parser.add_argument(
         "--form", choices=onnx_form.FORMS, default=onnx_form.FORMS[0], help="default: %(default)s"
     )
     _data(parser)
@@ -252,12 +360,64 @@ def add_export(commands) -> None:
 
 def _export(flags) -> None:
     trained = checkpoint.load(flags.checkpoint)
-    validation = report.load(flags.validation)
-    test = export.run_of(trained, report.load(flags.test), flags.test) if flags.test else None
+    validation = results.load(flags.validation)
+    test = export.run_of(trained, results.load(flags.test), flags.test) if flags.test else None
     dataset = _dataset(flags, trained.recipe.dataset)
     name = flags.name or flags.out.resolve().name
-    export.export_ladder(trained, dataset, validation, test, flags.out, name, flags.rungs, flags.form)
+    export.export_ladder(
+        trained, dataset, validation, test, flags.out, name, flags.form, flags.rungs, flags.only
+    )
     print(flags.out / export.MANIFEST_FILE)
+
+
+def add_reproduce(commands) -> None:
+    parser = _command(
+        commands,
+        "reproduce",
+        "make every run behind a table of the report",
+        "Reads plans and the prepared data; writes one folder per run to DIR/PLAN. Runs that are whole are\n"
+        "kept, others go on from their checkpoint, so the same command may be given again at any time.\n"
+        f"Shipped plans: {', '.join(plan.shipped())}.",
+        "gaitd-train reproduce uci-har-cnn --out runs",
+    )
+    parser.add_argument("plans", nargs="+", metavar="PLAN", help="shipped name or path of a TOML file")
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=1,
+        help="runs at a time, that share the cores (default: %(default)s)",
+    )
+    _data(parser)
+    _out(parser, "folder of all runs; keep it outside the repository")
+    _device(parser)
+    parser.set_defaults(run=_reproduce)
+
+
+def _reproduce(flags) -> None:
+    for name in flags.plans:
+        print(
+            plan.make(
+                name, flags.out, flags.data, flags.device, flags.jobs, lambda text: print(text, flush=True)
+            )
+        )
+
+
+def add_report(commands) -> None:
+    parser = _command(
+        commands,
+        "report",
+        "write the paper's tables and plots beside ours, as one page",
+        f"Reads the folder that `reproduce` filled; writes {report.PAGE} and its figures to DIR.",
+        "gaitd-train report runs --out docs/training",
+    )
+    parser.add_argument("runs", type=Path, metavar="RUNS", help="the --out of `reproduce`")
+    _out(parser, "folder of the page")
+    parser.set_defaults(run=_report)
+
+
+def _report(flags) -> None:
+    for file in report.write(flags.runs, flags.out):
+        print(file)
 
 
 def add_check_conditioning(commands) -> None:
@@ -338,8 +498,9 @@ COMMANDS = (
     add_recipe,
     add_train,
     add_evaluate,
-    add_report,
     add_export,
+    add_reproduce,
+    add_report,
     add_check_conditioning,
     add_fit_wearer,
     add_demo_ladder,
@@ -373,16 +534,27 @@ def _threads(parser) -> None:
     parser.add_argument("--threads", type=_positive, help="processor threads (default: all cores)")
 
 
+def _device(parser) -> None:
+    parser.add_argument(
+        "--device",
+        default=distributed.AUTO,
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:N, or auto: a GPU where there is one (default: %(default)s)",
+    )
+
+
 def _dataset(flags, name: str) -> data.Dataset:
-    task = task_named(name)
-    return data.load(flags.data or data.default_path(task), task)
-
-
-def _configuration(name: str, grid) -> Configuration:
-    for configuration in grid.configurations():
-        if configuration.id == name:
-            return configuration
-    raise UserError(f"--only: this network has no configuration '{name}'; the full one is {grid.full.id}")
+    """The data set that a recipe names: a known one, or a file that brings its own task."""
+    task = TASKS.get(name)
+    if task is None and not flags.data:
+        raise UserError(
+            f"'{name}' is not one of {', '.join(sorted(TASKS))}; for data of your own, point --data at what "
+            "`gaitd-train prepare csv` wrote"
+        )
+    dataset = data.load(flags.data or data.default_path(task), task)
+    if dataset.task.name != name:
+        raise UserError(f"{flags.data}: holds '{dataset.task.name}', but '{name}' was asked for")
+    return dataset
 
 
 def _positive(text: str) -> int:

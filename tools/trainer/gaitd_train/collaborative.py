@@ -10,6 +10,7 @@ import copy
 import json
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -17,15 +18,17 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from gaitd_train import __version__, checkpoint
+from gaitd_train import __version__, checkpoint, distributed
+from gaitd_train import method as methods
 from gaitd_train import recipe as recipes
 from gaitd_train.augment import augment
 from gaitd_train.checkpoint import Checkpoint
 from gaitd_train.data import Dataset
+from gaitd_train.distributed import World
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration
+from gaitd_train.method import Method
 from gaitd_train.recipe import Recipe
-from gaitd_train.task import task_named
 
 CHECKPOINT_FILE = "checkpoint.pt"
 LOG_FILE = "losses.jsonl"
@@ -38,6 +41,8 @@ def train(
     out: Path,
     seed: int,
     held_out: list[int],
+    method: Method = methods.DEFAULT,
+    world: World = distributed.ALONE,
     resume: bool = False,
     stop_after: int | None = None,
 ) -> Path:
@@ -45,24 +50,35 @@ def train(
 
     Writes `checkpoint.pt` after every epoch and one line per epoch to `losses.jsonl` in `out`. With `resume`
     it goes on from the checkpoint there and ends with the same weights as an uninterrupted run. `stop_after`
-    ends the run early, after that many epochs of its schedule.
+    ends the run early, after that many epochs of its schedule. Of several processes, the first writes.
     """
-    out.mkdir(parents=True, exist_ok=True)
     path = out / CHECKPOINT_FILE
-    run = _Run(recipe, seed, dataset.without(held_out))
+    saved = None
     if path.exists():
         if not resume:
             raise UserError(f"{path} exists; go on with --resume, or choose another --out to keep both")
-        run.restore(_matching(path, recipe, seed, held_out))
-    log = out / LOG_FILE
-    _truncate_log(log, run.epoch)
+        saved = checkpoint.load(path)
+    run = _Run(recipe_name, recipe, dataset, seed, held_out, method, world)
+    if saved is not None:
+        run.restore(saved, path)
     last = min(stop_after or recipe.epochs, recipe.epochs)
-    with tqdm(total=last, initial=run.epoch, unit="epoch", desc=f"seed {seed}") as bar:
+    log = out / LOG_FILE
+    if world.leads:
+        out.mkdir(parents=True, exist_ok=True)
+        _truncate_log(log, run.epoch)
+    with tqdm(
+        total=last,
+        initial=run.epoch,
+        unit="epoch",
+        desc=f"{method.name}, seed {seed}",
+        disable=not world.leads,
+    ) as bar:
         while run.epoch < last:
             facts = run.one_epoch()
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(facts) + "\n")
-            checkpoint.save(run.state(recipe_name, held_out, dataset.source), path)
+            if world.leads:
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(facts) + "\n")
+                checkpoint.save(run.state(), path)
             bar.set_postfix(full=f"{facts['loss_full']:.4f}", sub=f"{facts['loss_sub']:.4f}")
             bar.update()
     return path
@@ -71,12 +87,27 @@ def train(
 class _Run:
     """The moving parts of one training run."""
 
-    def __init__(self, recipe: Recipe, seed: int, windows) -> None:
-        self.recipe, self.seed, self.windows = recipe, seed, windows
-        self.task = task_named(recipe.dataset)
-        torch.manual_seed(seed)  # weights and dropout
+    def __init__(
+        self,
+        recipe_name: str,
+        recipe: Recipe,
+        dataset: Dataset,
+        seed: int,
+        held_out: list[int],
+        method: Method,
+        world: World,
+    ) -> None:
+        self.recipe_name, self.recipe, self.method, self.world = recipe_name, recipe, method, world
+        self.seed, self.held_out = seed, held_out
+        self.task, self.source = dataset.task, dataset.source
+        self.windows = dataset.without(held_out)
+        if self.steps_per_epoch < 1:
+            raise UserError(f"{len(self.windows)} windows are too few to train on")
+        torch.manual_seed(seed)  # weights
         self.generator = torch.Generator().manual_seed(seed)  # order, augmentation, configurations
-        self.network = checkpoint.build_network(recipe).train()
+        self.network = recipe.build(self.task).train().to(world.device)
+        self.main = method.main(self.network.grid)
+        self.learner = world.learner(self.network)
         self.average = copy.deepcopy(self.network) if recipe.average else None
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=recipe.optimizer.rate, weight_decay=recipe.optimizer.weight_decay
@@ -85,23 +116,27 @@ class _Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        # A last batch of one window would have no statistics to normalise by.
+        # Of one window, a process would have no statistics to normalise by.
         whole, rest = divmod(len(self.windows), self.recipe.batch)
-        return whole + (rest > 1)
+        return whole + (rest >= 2 * self.world.size)
 
     def one_epoch(self) -> dict:
         began = time.monotonic()
+        # Dropout differs between processes and is the same after a resume.
+        torch.manual_seed((self.seed * 1009 + self.epoch) * 1009 + self.world.rank)
         order = torch.randperm(len(self.windows), generator=self.generator)
         loss_full = loss_sub = correct = seen = 0.0
         for at in range(self.steps_per_epoch):
             step = self.epoch * self.steps_per_epoch + at
             batch = order[at * self.recipe.batch : (at + 1) * self.recipe.batch]
+            # Every process draws for the whole batch, so that all of them draw the same.
             x = augment(self.windows.x[batch], self.recipe.augmentation, self.task, self.generator)
-            y = self.windows.y[batch]
+            x, y = (self.world.share(part).to(self.world.device) for part in (x, self.windows.y[batch]))
             rate = learning_rate(self.recipe, step, self.steps_per_epoch)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            lower = self.recipe.precision == "bfloat16"
+            with torch.autocast(self.world.device.type, torch.bfloat16, enabled=lower):
                 full, sub, logits = self._gradients(x, y)
             if not math.isfinite(full + sub):
                 raise UserError(
@@ -126,59 +161,76 @@ class _Run:
         }
 
     def _gradients(self, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float, torch.Tensor]:
+        """Adds up the gradients of one step; losses of the main and the other configurations, main logits."""
         how = self.recipe.collaboration
         self.optimizer.zero_grad(set_to_none=True)
-        logits = self.network(x, self.network.grid.full)
-        loss = functional.cross_entropy(logits, y, label_smoothing=how.label_smoothing)
-        loss.backward()
+        others = self._subnetworks()
+        with distributed.alone(self.learner) if others else nullcontext():
+            logits = self.learner(x, self.main)
+            loss = functional.cross_entropy(logits, y, label_smoothing=how.label_smoothing)
+            loss.backward()
         teacher = logits.detach().softmax(1)
         total = 0.0
-        chosen = self._subnetworks()
-        for configuration in chosen:
-            student = self.network(x, configuration)
-            sub = how.distillation * functional.kl_div(student.log_softmax(1), teacher, reduction="batchmean")
-            sub = sub + (1 - how.distillation) * functional.cross_entropy(
-                student, y, label_smoothing=how.label_smoothing
-            )
-            sub.backward()
+        for left, configuration in zip(range(len(others) - 1, -1, -1), others, strict=True):
+            with distributed.alone(self.learner) if left else nullcontext():
+                student = self.learner(x, configuration)
+                divergence = functional.kl_div(student.log_softmax(1), teacher, reduction="batchmean")
+                entropy = functional.cross_entropy(student, y, label_smoothing=how.label_smoothing)
+                sub = how.distillation * divergence + (1 - how.distillation) * entropy
+                sub.backward()
             total += sub.item()
-        return loss.item(), total / max(1, len(chosen)), logits.detach()
+        return loss.item(), total / max(1, len(others)), logits.detach()
 
     def _subnetworks(self) -> list[Configuration]:
-        """The configurations that learn beside the full one in this step."""
+        """The configurations that learn beside the main one in this step."""
         grid, how = self.network.grid, self.recipe.collaboration
-
-        def draw(values):
-            return values[int(torch.randint(len(values), (1,), generator=self.generator))]
-
+        resolutions = self.method.resolutions(grid)
+        if not resolutions:
+            return []
         widths = [grid.widths[0]] * how.smallest + [grid.widths[-1]] * how.full_again
-        widths += [draw(grid.widths) for _ in range(how.random_widths)]
-        chosen = [Configuration(width, draw(grid.resolutions)) for width in widths]
-        return chosen + [grid.smallest] * how.smallest_lowest
+        widths += self._draw(grid.widths, how.random_widths)
+        read = self._draw(resolutions, len(widths))
+        chosen = [Configuration(*pair) for pair in zip(widths, read, strict=True)]
+        return chosen + [Configuration(grid.widths[0], resolutions[-1])] * how.smallest_lowest
 
-    def state(self, recipe_name: str, held_out: list[int], source: str) -> Checkpoint:
+    def _draw(self, values: tuple, count: int) -> list:
+        return [values[at] for at in torch.randint(len(values), (count,), generator=self.generator).tolist()]
+
+    def state(self) -> Checkpoint:
         return Checkpoint(
-            recipe_name=recipe_name,
+            recipe_name=self.recipe_name,
             recipe=self.recipe,
+            task=self.task,
+            method=self.method,
             seed=self.seed,
-            held_out=held_out,
+            held_out=self.held_out,
             version=__version__,
-            source=source,
+            source=self.source,
             epoch=self.epoch,
             network=self.network.state_dict(),
             average=self.average.state_dict() if self.average is not None else None,
             optimizer=self.optimizer.state_dict(),
             generator=self.generator.get_state(),
-            torch_generator=torch.get_rng_state(),
         )
 
-    def restore(self, saved: Checkpoint) -> None:
+    def restore(self, saved: Checkpoint, path: Path) -> None:
+        """Goes on where `saved`, read from `path`, stopped; refuses what another run left there."""
+        for what, there, here in (
+            ("recipe", recipes.to_dict(saved.recipe), recipes.to_dict(self.recipe)),
+            ("task", saved.task.to_dict(), self.task.to_dict()),
+            ("method", saved.method.name, self.method.name),
+            ("seed", saved.seed, self.seed),
+            ("held-out subjects", saved.held_out, self.held_out),
+        ):
+            if there != here:
+                raise UserError(
+                    f"{path} was trained with another {what} ({there}, not {here}); choose another --out"
+                )
         self.network.load_state_dict(saved.network)
         if self.average is not None:
             self.average.load_state_dict(saved.average)
         self.optimizer.load_state_dict(saved.optimizer)
         self.generator.set_state(saved.generator)
-        torch.set_rng_state(saved.torch_generator)
         self.epoch = saved.epoch
 
 
@@ -197,20 +249,6 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
 def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
     for mean, value in zip(average.parameters(), network.parameters(), strict=True):
         mean.lerp_(value, 1 - decay)
-
-
-def _matching(path: Path, recipe: Recipe, seed: int, held_out: list[int]) -> Checkpoint:
-    saved = checkpoint.load(path)
-    for what, there, here in (
-        ("recipe", recipes.to_dict(saved.recipe), recipes.to_dict(recipe)),
-        ("seed", saved.seed, seed),
-        ("held-out subjects", saved.held_out, held_out),
-    ):
-        if there != here:
-            raise UserError(
-                f"{path} was trained with another {what} ({there}, not {here}); choose another --out"
-            )
-    return saved
 
 
 def _truncate_log(log: Path, epochs: int) -> None:

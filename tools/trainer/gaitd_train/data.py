@@ -6,10 +6,13 @@
 | `y_train`, `y_test` | `[windows]`, activity 1..classes in the order of the task's labels |
 | `subject_train`, `subject_test` | `[windows]`, who wore the sensor |
 | `channels` | `[channels]`, names in the order of `X` |
+| `task` | optional, the JSON text of the task (`gaitd_train.task.Task.to_dict`) |
 | `source` | optional, a text: where the windows came from, as reports must call them |
 | `src_train`, `src_test` | optional, `[windows, 2]`: recording and first sample of each; -1: unknown |
+| `subject_names` | optional, `[subjects]`: the text that the source has for subject 1, 2, ... |
 """
 
+import json
 import os
 import zipfile
 from dataclasses import dataclass
@@ -44,11 +47,12 @@ class Windows:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The official training and test split of a prepared file, and what reports must call the data."""
+    """The training and test split of a prepared file, what reports must call the data, and its task."""
 
     train: Windows
     test: Windows
     source: str
+    task: Task
 
     def without(self, held_out: list[int]) -> Windows:
         """The training windows of everyone but `held_out`."""
@@ -76,11 +80,16 @@ def default_path(task: Task) -> Path:
     return folder / f"{task.name.replace('-', '_')}.npz"
 
 
-def load(path: Path, task: Task) -> Dataset:
-    """Reads a prepared file and checks it against the task."""
+def load(path: Path, task: Task | None = None) -> Dataset:
+    """Reads a prepared file.
+
+    With `task` the file must fit it; without, the file's own task is used, and a file that has none is a
+    `UserError`.
+    """
     if not path.is_file():
+        dataset = task.name if task else "DATASET"
         raise UserError(
-            f"{path}: no such file; make it with `gaitd-train prepare {task.name}`, point --data at it, "
+            f"{path}: no such file; make it with `gaitd-train prepare {dataset}`, point --data at it, "
             f"or set {DATA_VARIABLE} to the folder that holds it"
         )
     try:
@@ -91,11 +100,44 @@ def load(path: Path, task: Task) -> Dataset:
     needed = [f"{array}_{split}" for split in ("train", "test") for array in ("X", "y", "subject")]
     if missing := [name for name in (*needed, "channels") if name not in arrays]:
         raise UserError(f"{path}: lacks the arrays {missing}; prepare it again")
+    task = _task_of(path, arrays, task)
     expected = [channel.name for channel in task.channels]
     if (found := [str(name) for name in arrays["channels"]]) != expected:
         raise UserError(f"{path}: its channels are {found}, {task.name} has {expected}")
     source = str(arrays["source"]) if "source" in arrays else _source_of(task, arrays)
-    return Dataset(_windows(path, arrays, "train", task), _windows(path, arrays, "test", task), source)
+    train, test = (_windows(path, arrays, split, task) for split in ("train", "test"))
+    require_every_class(str(path), arrays["y_train"], arrays["y_test"], task)
+    return Dataset(train, test, source, task)
+
+
+def require_every_class(where: str, y_train: np.ndarray, y_test: np.ndarray, task: Task) -> None:
+    """A `UserError` if an activity (1..classes) has no window in either split; `where` names the file."""
+    present = {*np.unique(y_train).tolist(), *np.unique(y_test).tolist()}
+    if absent := [label for at, label in enumerate(task.labels, start=1) if at not in present]:
+        raise UserError(
+            f"{where}: no window of {', '.join(absent)} in either split of {task.title}; a network cannot "
+            "learn what it never sees. Add recordings of it"
+        )
+
+
+def _task_of(path: Path, arrays: dict[str, np.ndarray], wanted: Task | None) -> Task:
+    if "task" not in arrays:
+        if wanted is None:
+            raise UserError(
+                f"{path}: does not say for which task it is; prepare it again, or name the data set"
+            )
+        return wanted
+    try:
+        own = Task.from_dict(json.loads(str(arrays["task"])))
+    except ValueError as error:
+        raise UserError(f"{path}: its task is not JSON ({error}); prepare it again") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}; prepare it again") from error
+    if wanted is None or own == wanted:
+        return own
+    if own.name != wanted.name:
+        raise UserError(f"{path}: holds windows of {own.name}, not of {wanted.name}")
+    raise UserError(f"{path}: its {own.name} differs from what this version prepares; prepare it again")
 
 
 def _source_of(task: Task, arrays: dict[str, np.ndarray]) -> str:

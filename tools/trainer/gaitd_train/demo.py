@@ -1,10 +1,11 @@
 """A tiny ladder from made-up data, end to end in seconds: for tests of whatever loads a ladder."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
-from gaitd_train import checkpoint, collaborative, data, evaluate, export, recipe, report
+from gaitd_train import checkpoint, collaborative, data, evaluate, export, recipe, results, summary
 from gaitd_train.task import UCI_HAR, Task
 
 RECIPE = "demo"
@@ -21,6 +22,7 @@ def write_data(path: Path, task: Task = UCI_HAR) -> None:
     arrays = {
         "channels": np.array([channel.name for channel in task.channels]),
         "source": np.array("synthetic demo data"),
+        "task": np.array(json.dumps(task.to_dict())),
     }
     for split, subjects in (("train", TRAIN_SUBJECTS), ("test", TEST_SUBJECTS)):
         count = len(subjects) * len(task.labels) * WINDOWS_PER_ACTIVITY
@@ -51,7 +53,9 @@ def demo_ladder(out: Path, work: Path, form: str) -> None:
     dataset = data.load(work / "windows.npz", UCI_HAR)
     path = collaborative.train(name, how, dataset, work / "run", SEED, list(HELD_OUT), resume=True)
     trained = checkpoint.load(path)
-    validation, test = (evaluate.evaluate(trained, dataset, split) for split in evaluate.SPLITS)
-    report.write([validation], work / "validation")
-    report.write([test], work / "test")
-    export.export_ladder(trained, dataset, [validation], test, out, "demo", most=4, form=form)
+    runs = [results.Run(*evaluate.evaluate(trained, dataset, split)) for split in evaluate.SPLITS]
+    for split, run in zip(evaluate.SPLITS, runs, strict=True):
+        results.save([run], work / split)
+        summary.write([run.figures], work / split)
+    validation, test = runs
+    export.export_ladder(trained, dataset, [validation], test, out, "demo", form, most=4)

@@ -1,46 +1,57 @@
-"""Accuracy of every configuration, on held-out training subjects or on the test subjects."""
+"""Answers and accuracy of every configuration, on held-out training subjects or on the test subjects."""
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from gaitd_train import __version__
+from gaitd_train.answers import Answers
 from gaitd_train.calibrate import calibrate
 from gaitd_train.checkpoint import Checkpoint
-from gaitd_train.cnn import Cnn
+from gaitd_train.confidence import calibration_error
+from gaitd_train.costs import costs
 from gaitd_train.data import Dataset, Windows
+from gaitd_train.distributed import CPU
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration
-from gaitd_train.macs import count_macs, count_parameters
+from gaitd_train.networks.slimmable import Network
 
 SPLITS = ("validation", "test")
 BATCH = 512
 
 
 def evaluate(
-    trained: Checkpoint, dataset: Dataset, split: str, configurations: list[Configuration] | None = None
-) -> dict:
-    """Calibrates on the checkpoint's own training subjects and measures; returns plain values for JSON.
+    trained: Checkpoint,
+    dataset: Dataset,
+    split: str,
+    configurations: list[Configuration] | None = None,
+    device: torch.device = CPU,
+) -> tuple[dict, Answers]:
+    """Calibrates on the checkpoint's own training subjects and measures; plain values for JSON, and answers.
 
     `validation` measures on the subjects that were held out of this training, `test` on the official test
-    subjects. Per configuration: `macs`, `parameters`, `accuracy`, `recall` per class (None for a class
-    without windows) and `confusion[true][predicted]`.
+    subjects. Per configuration: `macs`, `parameters`, `accuracy`, `calibration_error`, `recall` per class
+    (None for a class without windows) and `confusion[true][predicted]`.
     """
-    network, task = trained.build(), trained.task
-    configurations = configurations or network.grid.configurations()
+    network, task = trained.build().to(device), trained.task
+    configurations = configurations or trained.method.measured(network.grid)
     windows = _windows_of(trained, dataset, split)
     calibrate(network, dataset.without(trained.held_out), configurations)
-    results = {}
+    y = windows.y.numpy()
+    results, answers = {}, Answers({}, y, windows.subject)
     for configuration in tqdm(configurations, unit="configuration", desc=f"evaluate on {split}"):
-        confusion = confusion_matrix(network, windows, configuration, len(task.labels))
+        logits = answers.logits[configuration.id] = _logits(network, windows, configuration)
+        confusion = confusion_matrix(y, logits.argmax(1), len(task.labels))
         totals = confusion.sum(1)
         recall = [float(confusion[i, i] / totals[i]) if totals[i] else None for i in range(len(task.labels))]
+        cost = costs(network, configuration)
         results[configuration.id] = {
             "width": configuration.width,
             "resolution": configuration.resolution,
-            "macs": count_macs(network, configuration),
-            "parameters": count_parameters(network, configuration),
+            "macs": cost.macs,
+            "parameters": cost.parameters,
             "accuracy": float(np.trace(confusion) / confusion.sum()),
+            "calibration_error": calibration_error(logits, y),
             "recall": recall,
             "confusion": confusion.tolist(),
         }
@@ -48,15 +59,18 @@ def evaluate(
         "seed": trained.seed,
         "epochs": trained.epoch,
         "recipe": trained.recipe_name,
+        "method": trained.method.name,
+        "network": trained.recipe.network.source.kind,
         "held_out": trained.held_out,
         "split": split,
         "subjects": sorted({int(s) for s in windows.subject}),
         "windows": len(windows),
+        "dataset": task.name,
         "data": dataset.source,
         "labels": list(task.labels),
         "gaitd_train": __version__,
         "configurations": results,
-    }
+    }, answers
 
 
 def _windows_of(trained: Checkpoint, dataset: Dataset, split: str) -> Windows:
@@ -71,10 +85,11 @@ def _windows_of(trained: Checkpoint, dataset: Dataset, split: str) -> Windows:
 
 
 @torch.no_grad()
-def confusion_matrix(
-    network: Cnn, windows: Windows, configuration: Configuration, classes: int
-) -> np.ndarray:
-    """`[true, predicted]` counts of a calibrated configuration."""
-    predicted = torch.cat([network(x, configuration).argmax(1) for x in windows.x.split(BATCH)])
-    pairs = windows.y * classes + predicted
-    return torch.bincount(pairs, minlength=classes**2).view(classes, classes).numpy()
+def _logits(network: Network, windows: Windows, configuration: Configuration) -> np.ndarray:
+    device = next(network.parameters()).device
+    return torch.cat([network(x.to(device), configuration).cpu() for x in windows.x.split(BATCH)]).numpy()
+
+
+def confusion_matrix(y: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """`[true, predicted]` counts of 0-based answers."""
+    return np.bincount(y * classes + predicted, minlength=classes**2).reshape(classes, classes)

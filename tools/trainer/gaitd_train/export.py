@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +11,20 @@ import torch
 
 from gaitd_train import __version__
 from gaitd_train import recipe as recipes
+from gaitd_train.answers import pooled
 from gaitd_train.calibrate import calibrate
 from gaitd_train.checkpoint import Checkpoint
+from gaitd_train.confidence import calibration_error, fit_temperature
+from gaitd_train.costs import costs
 from gaitd_train.data import Dataset
 from gaitd_train.errors import UserError
+from gaitd_train.files import replaced
 from gaitd_train.golden import golden, golden_windows
 from gaitd_train.grid import Configuration
-from gaitd_train.macs import count_macs, count_parameters
 from gaitd_train.onnx_form import to_onnx
-from gaitd_train.report import Row, summarise
 from gaitd_train.resample import resample
+from gaitd_train.results import Run
+from gaitd_train.summary import Row, summarise
 from gaitd_train.task import Task
 
 # Logits of a few units, computed in another order of additions.
@@ -58,11 +60,12 @@ def pick_rungs(
     return [smallest, *between, full]
 
 
-def run_of(trained: Checkpoint, runs: list[dict], where: Path) -> dict:
+def run_of(trained: Checkpoint, runs: list[Run], where: Path) -> Run:
     """The evaluation of this very checkpoint on the test subjects, among those of other seeds."""
+    keys = ("split", "recipe", "method", "seed", "epochs", "held_out")
+    wanted = ("test", trained.recipe_name, trained.method.name, trained.seed, trained.epoch, trained.held_out)
     for run in runs:
-        found = (run["split"], run["recipe"], run["seed"], run["epochs"], run["held_out"])
-        if found == ("test", trained.recipe_name, trained.seed, trained.epoch, trained.held_out):
+        if tuple(run.figures[key] for key in keys) == wanted:
             return run
     raise UserError(
         f"{where}: holds no test evaluation of this checkpoint (recipe {trained.recipe_name}, "
@@ -74,31 +77,32 @@ def run_of(trained: Checkpoint, runs: list[dict], where: Path) -> dict:
 def export_ladder(
     trained: Checkpoint,
     dataset: Dataset,
-    validation: list[dict],
-    test: dict | None,
+    validation: list[Run],
+    test: Run | None,
     out: Path,
     name: str,
-    most: int,
     form: str,
+    most: int = 10,
+    only: list[str] | None = None,
 ) -> None:
     """Picks at most `most` rungs and writes `*.onnx`, `golden.json` and, last, `manifest.json` to `out`.
 
-    `validation` are the evaluations that pick (their mean counts), `test` one that is only quoted; both as
-    `gaitd_train.evaluate` gives them. Every graph is run by ONNX Runtime and compared with PyTorch before
-    anything is written. ONNX files of an older ladder in `out` are removed.
+    `validation` are the evaluations that pick (their mean counts) and that fit each rung's temperature,
+    `test` one that is only quoted. `only` names the rungs in place of a choice. Every graph is run by ONNX
+    Runtime and compared with PyTorch before anything is written. ONNX files of an older ladder in `out` are
+    removed.
     """
     task, network = trained.task, trained.build()
     rows = {row.id: row for row in _validated(validation)}
     grid = {c.id: c for c in network.grid.configurations()}
     if unknown := sorted(set(rows) - set(grid)):
         raise UserError(f"the validation measured {unknown[0]}, which this network does not have")
-    rungs = pick_rungs(
-        {grid[name]: row.accuracy for name, row in rows.items()},
-        {grid[name]: row.macs for name, row in rows.items()},
-        network.grid.full,
-        network.grid.smallest,
-        most,
-    )
+    macs = {grid[name]: row.macs for name, row in rows.items()}
+    if only:
+        rungs = sorted((network.grid.named(name) for name in only), key=macs.__getitem__)
+    else:
+        accuracy = {grid[name]: row.accuracy for name, row in rows.items()}
+        rungs = pick_rungs(accuracy, macs, network.grid.full, network.grid.smallest, most)
     calibrate(network, dataset.without(trained.held_out), rungs)
     models = {rung: to_onnx(network, rung, form) for rung in rungs}
     for rung, model in models.items():
@@ -110,23 +114,23 @@ def export_ladder(
     for rung, model in models.items():
         content = model.SerializeToString(deterministic=True)
         file = f"{rung.id}.onnx"
-        _write(out / file, content)
+        with replaced(out / file) as target:
+            target.write(content)
         entry = {
             "id": rung.id,
             "width": rung.width,
             "resolution": rung.resolution,
             "file": file,
             "sha256": hashlib.sha256(content).hexdigest(),
-            "macs": count_macs(network, rung),
-            "parameters": count_parameters(network, rung),
+            **costs(network, rung)._asdict(),
             "accuracy": {"validation": rows[rung.id].accuracy},
             "recall": rows[rung.id].recall,
         }
         if test is not None:
-            figures = test["configurations"][rung.id]
+            figures = test.figures["configurations"][rung.id]
             entry["accuracy"]["test"] = figures["accuracy"]
             entry["recall_test"] = figures["recall"]
-        entries.append(entry)
+        entries.append(entry | _confidence(rung.id, validation, test))
     manifest = {
         "schema": SCHEMA,
         "name": name,
@@ -134,16 +138,34 @@ def export_ladder(
         "training": _training_entry(trained, dataset, validation, test, form),
         "configurations": entries,
     }
-    _write(out / "golden.json", (json.dumps(golden(network, task, rungs)) + "\n").encode())
-    _write(out / MANIFEST_FILE, (json.dumps(manifest, indent=1) + "\n").encode())
+    for file, values, indent in (
+        ("golden.json", golden(network, task, rungs), None),
+        (MANIFEST_FILE, manifest, 1),
+    ):
+        with replaced(out / file) as target:
+            target.write((json.dumps(values, indent=indent) + "\n").encode())
 
 
-def _validated(validation: list[dict]) -> list[Row]:
-    if any(run["split"] != "validation" for run in validation):
+def _confidence(name: str, validation: list[Run], test: Run | None) -> dict:
+    """One rung's temperature, fitted on all held-out subjects together, and its calibration errors."""
+    held_out = pooled([run.answers for run in validation], name)
+    temperature = fit_temperature(*held_out)
+    measured = {"validation": held_out}
+    if test is not None:
+        measured["test"] = (test.answers.logits[name], test.answers.y)
+    errors = {
+        split: {"before": calibration_error(*both), "after": calibration_error(*both, temperature)}
+        for split, both in measured.items()
+    }
+    return {"temperature": temperature, "calibration": errors}
+
+
+def _validated(validation: list[Run]) -> list[Row]:
+    if any(run.figures["split"] != "validation" for run in validation):
         raise UserError(
             "--validation: this evaluation is on the test subjects, which must not choose anything"
         )
-    return summarise(validation)
+    return summarise([run.figures for run in validation])
 
 
 def _task_entry(task: Task) -> dict:
@@ -161,28 +183,32 @@ def _task_entry(task: Task) -> dict:
 
 
 def _training_entry(
-    trained: Checkpoint, dataset: Dataset, validation: list[dict], test: dict | None, form: str
+    trained: Checkpoint, dataset: Dataset, validation: list[Run], test: Run | None, form: str
 ) -> dict:
     """How the weights and the figures came about; for readers, the runtime uses none of it."""
     settings = recipes.to_dict(trained.recipe)
     del settings["grid"]  # the configurations say what is left of it
+    if "file" in settings["network"]:
+        settings["network"]["file"] = Path(settings["network"]["file"]).name
     return {
         "dataset": trained.task.name,
         "data": dataset.source,
-        "method": "collaborative",
+        "method": trained.method.name,
         "recipe": trained.recipe_name,
         "seed": trained.seed,
         "epochs": trained.epoch,
         "subjects": sorted({int(s) for s in dataset.without(trained.held_out).subject}),
         "validation": {
-            "what": "same recipe, trained without these training subjects, measured on them; ranks the rungs",
+            "what": "same recipe, trained without these training subjects, measured on them; ranks rungs, "
+            "fits their temperatures",
             "runs": [
-                {key: run[key] for key in ("recipe", "seed", "epochs", "subjects", "windows")}
+                {key: run.figures[key] for key in ("recipe", "seed", "epochs", "subjects", "windows")}
                 for run in validation
             ],
         },
         "test": test
-        and {"what": "these weights, for the report only"} | {k: test[k] for k in ("subjects", "windows")},
+        and {"what": "these weights, for the report only"}
+        | {k: test.figures[k] for k in ("subjects", "windows")},
         "form": form,
         "gaitd_train": __version__,
         "settings": settings,
@@ -200,11 +226,3 @@ def _agree(network, task, rung: Configuration, model: onnx.ModelProto) -> None:
             f"{rung.id}: the exported graph differs from the network by {difference:g} (limit "
             f"{AGREEMENT:g}); this is a defect of the exporter, nothing was written"
         )
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.chmod(scratch, 0o644)
-    os.replace(scratch, path)

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from gaitd_train.cnn import Cnn
 from gaitd_train.grid import Configuration
+from gaitd_train.networks.slimmable import Network
 from gaitd_train.task import Task
 
 COUNT = 4
@@ -35,7 +35,7 @@ def golden_windows(task: Task) -> torch.Tensor:
 
 
 @torch.no_grad()
-def golden(network: Cnn, task: Task, configurations: list[Configuration]) -> dict:
+def golden(network: Network, task: Task, configurations: list[Configuration]) -> dict:
     """The content of `golden.json`: full-resolution windows, and the logits by configuration."""
     windows = golden_windows(task)
     return {

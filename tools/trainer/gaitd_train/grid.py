@@ -53,6 +53,14 @@ class Grid:
         """Every configuration, widths outermost, in the order of `index`."""
         return [Configuration(w, r) for w in self.widths for r in self.resolutions]
 
+    def named(self, name: str) -> Configuration:
+        """The configuration of an id."""
+        for configuration in self.configurations():
+            if configuration.id == name:
+                return configuration
+        known = ", ".join(c.id for c in (self.smallest, self.full))
+        raise UserError(f"this network has no configuration '{name}'; it has {known} and those between")
+
     def index(self, configuration: Configuration) -> int:
         """Position of a configuration in `configurations()`."""
         try:

@@ -16,9 +16,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from gaitd_train.cnn import Cnn
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration
+from gaitd_train.networks.slimmable import Classifier, ConvBlock, Network
+from gaitd_train.networks.trace import Shape
 
 FORMS = ("conv2d", "conv1d")
 OPSET = 17
@@ -26,88 +27,88 @@ OPSET = 17
 IR_VERSION = 8
 
 
-def to_onnx(network: Cnn, configuration: Configuration, form: str) -> onnx.ModelProto:
+def to_onnx(network: Network, configuration: Configuration, form: str) -> onnx.ModelProto:
     """Builds and checks the graph of one configuration."""
     if form not in FORMS:
         raise UserError(f"unknown form '{form}'; known: {', '.join(FORMS)}")
-    graph = _Graph(form, network.axes, configuration.resolution)
-    for block in network.blocks:
-        weight, bias = block.folded(graph.channels, configuration)
-        graph.conv(weight.numpy(), bias.numpy(), block.stride, block.padding)
-    classifier = network.classifier
-    windows, weight = classifier.folded(graph.channels, graph.length)
-    graph.classify(windows, weight.detach().numpy(), classifier.bias.detach().numpy())
-    return graph.finish(configuration, network.axes)
+    graph = _Graph(form)
+    window = graph.window(network.axes, configuration.resolution)
+    answer = network.trace(graph, window, configuration)
+    return graph.finish(answer.at, network.axes, answer.shape.channels, configuration)
 
 
 class _Graph:
-    """Appends nodes to a chain; features are `[axes, channels, length]` or `[1, channels, axes, length]`."""
+    """A tape (`gaitd_train.networks.trace.Tape`) of ONNX nodes; values are named by the nodes that give them.
 
-    def __init__(self, form: str, axes: int, length: int) -> None:
+    Features are `[axes, channels, time]` or `[1, channels, axes, time]`.
+    """
+
+    def __init__(self, form: str) -> None:
         self.flat = form == "conv1d"
-        self.axes, self.length, self.channels = axes, length, 1
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
-        self.at = "window"
-        self._reshape([axes, 1, length] if self.flat else [1, 1, axes, length])
+
+    def window(self, axes: int, time: int) -> str:
+        """The graph's input as features."""
+        return self._reshape("window", [axes, 1, time] if self.flat else [1, 1, axes, time])
 
     def conv(
-        self, weight: np.ndarray, bias: np.ndarray, stride: tuple[int, int], padding: tuple[int, int]
-    ) -> None:
-        """Convolution and ReLU; `weight [out, in, time, axes]`, pairs (time, axes)."""
-        outputs, _, over_time, over_axes = weight.shape
-        if self.flat and (over_axes, stride[1], padding[1]) != (1, 1, 0):
+        self, at: str, before: Shape, after: Shape, layer: ConvBlock, configuration: Configuration
+    ) -> str:
+        weight, bias = layer.folded(before.channels, configuration)
+        weight = weight.numpy()  # [out, in, time, axes]
+        if self.flat and (weight.shape[3], layer.stride[1], layer.padding[1]) != (1, 1, 0):
             raise UserError("this network's kernels mix the axes, which conv1d cannot; export --form conv2d")
-        layer = sum(node.op_type == "Conv" for node in self.nodes)
+        number = sum(node.op_type == "Conv" for node in self.nodes)
         kernel = weight[:, :, :, 0] if self.flat else weight.transpose(0, 1, 3, 2)
         dims = slice(0, 1) if self.flat else slice(None, None, -1)
-        names = [
-            self._constant(f"conv{layer}_weight", kernel),
-            self._constant(f"conv{layer}_bias", bias),
-        ]
-        self._node(
+        return self._node(
             "Conv",
-            names,
+            at,
+            self._constant(f"conv{number}_weight", kernel),
+            self._constant(f"conv{number}_bias", bias.numpy()),
             kernel_shape=list(kernel.shape[2:]),
-            strides=list(stride[dims]),
-            pads=2 * list(padding[dims]),
+            strides=list(layer.stride[dims]),
+            pads=2 * list(layer.padding[dims]),
         )
-        self._node("Relu", [])
-        self.channels = outputs
-        self.length = (self.length + 2 * padding[0] - over_time) // stride[0] + 1
-        self.axes = (self.axes + 2 * padding[1] - over_axes) // stride[1] + 1
 
-    def classify(self, windows: list[tuple[int, int]], weight: np.ndarray, bias: np.ndarray) -> None:
-        """Max over each half-open window of steps, then `weight [classes, channels, windows, axes]`."""
-        features, parts, order = self.at, [], []
+    def relu(self, at: str) -> str:
+        return self._node("Relu", at)
+
+    def add(self, at: str, other: str) -> str:
+        return self._node("Add", at, other)
+
+    def classify(self, at: str, before: Shape, layer: Classifier) -> str:
+        """Max over each pool window of steps, then the weights of all of them."""
+        windows, weight = layer.folded(before.channels, before.time)
+        weight = weight.detach().numpy()  # [classes, channels, windows, axes]
+        parts, order = [], []
         for run in _runs(windows):
-            self.at = features
-            parts.append(self._pool(run))
+            parts.append(self._pool(at, run, before.time))
             order += [windows.index(window) for window in run]
+        pooled = parts[0]
         if len(parts) > 1:
-            self.at = parts[0]
-            self._node("Concat", parts[1:], axis=2 if self.flat else 3)
-        weight = weight[:, :, order]  # [classes, channels, windows, axes] in the order of the parts
+            pooled = self._node("Concat", *parts, axis=2 if self.flat else 3)
+        weight = weight[:, :, order]  # in the order of the parts
         weight = weight.transpose(0, 3, 1, 2) if self.flat else weight.transpose(0, 1, 3, 2)
         weight = weight.reshape(weight.shape[0], -1)
-        self._reshape([1, weight.shape[1]])
-        self._node(
+        return self._node(
             "Gemm",
-            [self._constant("classifier_weight", weight), self._constant("classifier_bias", bias)],
+            self._reshape(pooled, [1, weight.shape[1]]),
+            self._constant("classifier_weight", weight),
+            self._constant("classifier_bias", layer.bias.detach().numpy()),
             transB=1,
         )
 
-    def finish(self, configuration: Configuration, channels: int) -> onnx.ModelProto:
+    def finish(self, at: str, axes: int, classes: int, configuration: Configuration) -> onnx.ModelProto:
+        """The model whose answer is the value `at`."""
+        if not self.nodes or self.nodes[-1].output[0] != at:
+            raise UserError("network: the last thing its layers do must be their answer")
         self.nodes[-1].output[0] = "logits"
-        classes = len(numpy_helper.to_array(self.constants[-1]))
         graph = helper.make_graph(
             self.nodes,
             configuration.id,
-            [
-                helper.make_tensor_value_info(
-                    "window", TensorProto.FLOAT, [1, channels, configuration.resolution]
-                )
-            ],
+            [helper.make_tensor_value_info("window", TensorProto.FLOAT, [1, axes, configuration.resolution])],
             [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, classes])],
             self.constants,
         )
@@ -120,30 +121,30 @@ class _Graph:
         onnx.checker.check_model(model, full_check=True)
         return model
 
-    def _pool(self, run: list[tuple[int, int]]) -> str:
+    def _pool(self, at: str, run: list[tuple[int, int]], time: int) -> str:
         """Max over evenly spaced windows of one length; returns the name of the result."""
         (start, first_end), (_, end) = run[0], run[-1]
         kernel = first_end - start
         stride = run[1][0] - start if len(run) > 1 else 1
-        if kernel == stride == 1 and len(run) == self.length:
-            return self.at  # every step by itself
-        if (start, end) != (0, self.length):
+        if kernel == stride == 1 and len(run) == time:
+            return at  # every step by itself
+        if (start, end) != (0, time):
             bounds = [
                 self._constant(f"{name}{len(self.nodes)}", np.array([value], dtype=np.int64))
                 for name, value in (("start", start), ("end", end), ("axis", 2 if self.flat else 3))
             ]
-            self._node("Slice", bounds)
+            at = self._node("Slice", at, *bounds)
         pair = [] if self.flat else [1]
-        self._node("MaxPool", [], kernel_shape=[*pair, kernel], strides=[*pair, stride])
-        return self.at
+        return self._node("MaxPool", at, kernel_shape=[*pair, kernel], strides=[*pair, stride])
 
-    def _reshape(self, shape: list[int]) -> None:
-        self._node("Reshape", [self._constant(f"shape{len(self.nodes)}", np.array(shape, dtype=np.int64))])
+    def _reshape(self, at: str, shape: list[int]) -> str:
+        values = np.array(shape, dtype=np.int64)
+        return self._node("Reshape", at, self._constant(f"shape{len(self.nodes)}", values))
 
-    def _node(self, kind: str, others: list[str], **attributes) -> None:
+    def _node(self, kind: str, *inputs: str, **attributes) -> str:
         output = f"{kind.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, [self.at, *others], [output], name=output, **attributes))
-        self.at = output
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
 
     def _constant(self, name: str, values: np.ndarray) -> str:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))

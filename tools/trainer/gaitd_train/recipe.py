@@ -1,21 +1,23 @@
 """A training recipe: everything but the data and the seed that decides what a run does, as a TOML file.
 
 Unknown keys are refused, because a misspelt key that is silently ignored has switched distillation off in
-published configurations. `gaitd-train recipe NAME` prints a shipped recipe to start from.
+published configurations. `gaitd-train recipe NAME` prints a shipped recipe to start from. A recipe may begin
+with `extends = "NAME"`, a shipped recipe or a file beside it, and then says only what differs; its lists
+replace those of the other.
 """
 
 import dataclasses
 import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from gaitd_train.cnn import CnnShape
+from gaitd_train import networks
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Grid
-from gaitd_train.task import task_named
+from gaitd_train.networks.slimmable import Network
+from gaitd_train.task import Task
+from gaitd_train.typed import build, coerce
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,14 @@ class Collaboration:
 
 
 @dataclass(frozen=True)
+class NetworkChoice:
+    """Which network, and the settings of its `Shape` (see `gaitd_train.networks`)."""
+
+    source: networks.Source = field(default_factory=networks.Source)
+    shape: object = field(default_factory=networks.SHIPPED[networks.DEFAULT].Shape)
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """Random changes that a window may meet in life; all off by default.
 
@@ -82,22 +92,17 @@ class Recipe:
     grid: Grid
     optimizer: Optimizer
     collaboration: Collaboration
-    network: CnnShape = field(default_factory=CnnShape)
+    network: NetworkChoice = field(default_factory=NetworkChoice)
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: str = "float32"
     average: float = 0.0
 
     def __post_init__(self) -> None:
-        task = task_named(self.dataset)
         checks = [
             (self.epochs >= 1, "epochs must be at least 1"),
             (self.batch >= 2, "batch must be at least 2, batch-norm needs more than one window"),
             (self.precision in ("float32", "bfloat16"), "precision must be 'float32' or 'bfloat16'"),
             (0 <= self.average < 1, "average must lie in [0, 1)"),
-            (
-                self.grid.resolutions[0] == task.window,
-                f"grid.resolutions must start at the window's length, {task.window}",
-            ),
             (self.optimizer.schedule in ("step", "one-cycle"), "optimizer.schedule: 'step' or 'one-cycle'"),
             (self.optimizer.rate > 0, "optimizer.rate must be positive"),
             (self.optimizer.weight_decay >= 0, "optimizer.weight_decay must not be negative"),
@@ -107,30 +112,22 @@ class Recipe:
             (self.collaboration.random_widths >= 0, "collaboration.random_widths must not be negative"),
             (0 <= self.collaboration.distillation <= 1, "collaboration.distillation must lie in [0, 1]"),
             (0 <= self.collaboration.label_smoothing < 1, "collaboration.label_smoothing must lie in [0, 1)"),
-            (0 <= self.network.dropout < 1, "network.dropout must lie in [0, 1)"),
-            (self.network.pool >= 1, "network.pool must be at least 1"),
-            (len(self.network.channels) >= 1, "network.channels must not be empty"),
-            (
-                all(c >= 4 and c % 4 == 0 for c in self.network.channels),
-                "network.channels: multiples of 4",
-            ),
-            (
-                all(v >= 1 for v in (*self.network.kernel, *self.network.stride)),
-                "network.kernel, network.stride: at least 1",
-            ),
-            (all(v >= 0 for v in self.network.padding), "network.padding must not be negative"),
             (all(v >= 0 for v in vars(self.augmentation).values()), "augmentation: nothing negative"),
             (self.augmentation.warp < 1, "augmentation.warp must be less than 1"),
         ]
         for good, message in checks:
             if not good:
                 raise UserError(message)
-        if min(self.network.features(self.grid.resolutions[-1], len(task.channels))) < 1:
+
+    def build(self, task: Task) -> Network:
+        """The network with fresh weights, or a `UserError` where it does not fit the task."""
+        if self.grid.resolutions[0] != task.window:
             raise UserError(
-                f"network: nothing is left of {self.grid.resolutions[-1]} time steps and "
-                f"{len(task.channels)} axes after {len(self.network.channels)} convolutions; "
-                "use fewer, or smaller kernels and strides"
+                f"grid.resolutions must start at the window's length, {task.window} in {task.name}; it "
+                f"starts at {self.grid.resolutions[0]}"
             )
+        source, shape = self.network.source, self.network.shape
+        return source.build(shape, len(task.channels), len(task.labels), self.grid)
 
 
 def shipped() -> list[str]:
@@ -160,64 +157,66 @@ def text_of(name_or_path: str) -> tuple[str, str]:
 def load(name_or_path: str) -> tuple[str, Recipe]:
     """Name and recipe, from a shipped name or a path."""
     name, text = text_of(name_or_path)
-    return name, parse(text, name)
+    return name, parse(text, name, _folder(name_or_path))
 
 
-def parse(text: str, name: str) -> Recipe:
-    """Reads a recipe, or says which key of recipe `name` is wrong."""
+def parse(text: str, name: str, folder: Path = Path()) -> Recipe:
+    """Reads a recipe that lies in `folder`, or says which key of recipe `name` is wrong."""
     try:
-        return from_dict(tomllib.loads(text))
+        return from_dict(_extended(text, folder, (name,)), folder)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"recipe {name}: not valid TOML: {error}") from error
     except UserError as error:
         raise UserError(f"recipe {name}: {error}") from error
 
 
-def from_dict(values: dict) -> Recipe:
-    """A recipe from its plain form, as `to_dict` gives it."""
-    return _build(Recipe, values, "")
+def from_dict(values: dict, folder: Path = Path()) -> Recipe:
+    """A recipe from its plain form, as `to_dict` gives it; a network's own file is looked for in `folder`."""
+    table = values.get("network", {}) if isinstance(values, dict) else {}
+    if not isinstance(table, dict):
+        raise UserError(f"network: expected a table, got {table!r}")
+    names = ("kind", "file", "sha256")
+    kind, file, sha256 = (coerce(str, table[n], f"network.{n}") if n in table else None for n in names)
+    source = networks.named(kind, file, sha256, folder)
+    settings = {key: value for key, value in table.items() if key not in names}
+    choice = NetworkChoice(source, build(source.module().Shape, settings, "network."))
+    return build(Recipe, {**values, "network": choice})
 
 
 def to_dict(recipe: Recipe) -> dict:
     """The plain form of a recipe: tables, lists, numbers, texts."""
-    return _plain(dataclasses.asdict(recipe))
+    values = _plain(dataclasses.asdict(recipe))
+    source = values["network"]["source"]
+    where = {"kind": source["kind"]} if source["file"] is None else {k: source[k] for k in ("file", "sha256")}
+    return values | {"network": where | values["network"]["shape"]}
+
+
+def _folder(name_or_path: str) -> Path:
+    return Path() if name_or_path in shipped() else Path(name_or_path).parent
+
+
+def _extended(text: str, folder: Path, seen: tuple[str, ...]) -> dict:
+    values = tomllib.loads(text)
+    if "extends" not in values:
+        return values
+    parent = coerce(str, values.pop("extends"), "extends")
+    if parent not in shipped():
+        parent = str(folder / parent)
+    name, text = text_of(parent)
+    if name in seen:
+        raise UserError(f"extends: {' -> '.join((*seen, name))} goes round in a circle")
+    return _merged(_extended(text, _folder(parent), (*seen, name)), values)
+
+
+def _merged(below: dict, above: dict) -> dict:
+    merged = dict(below)
+    for key, value in above.items():
+        tables = isinstance(value, dict) and isinstance(below.get(key), dict)
+        merged[key] = _merged(below[key], value) if tables else value
+    return merged
 
 
 def _plain(value):
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def _build(kind: type, values: object, path: str):
-    where = path.rstrip(".") or "top level"
-    if not isinstance(values, dict):
-        raise UserError(f"{where}: expected a table, got {values!r}")
-    hints = typing.get_type_hints(kind)
-    if unknown := sorted(set(values) - set(hints)):
-        raise UserError(f"{where}: unknown key '{unknown[0]}'; known keys: {', '.join(sorted(hints))}")
-    required = {
-        f.name
-        for f in dataclasses.fields(kind)
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    }
-    if missing := sorted(required - set(values)):
-        raise UserError(f"{where}: key '{missing[0]}' is missing")
-    return kind(**{key: _coerce(hints[key], value, f"{path}{key}") for key, value in values.items()})
-
-
-def _coerce(kind: type, value: object, path: str):
-    if dataclasses.is_dataclass(kind):
-        return _build(kind, value, f"{path}.")
-    if isinstance(kind, types.GenericAlias) or typing.get_origin(kind) is tuple:
-        items = typing.get_args(kind)
-        if not isinstance(value, list | tuple):
-            raise UserError(f"{path}: expected a list, got {value!r}")
-        if items[-1] is not Ellipsis and len(value) != len(items):
-            raise UserError(f"{path}: expected {len(items)} values, got {value!r}")
-        return tuple(_coerce(items[0], item, path) for item in value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise UserError(f"{path}: expected {kind.__name__}, got {value!r}")
-    return value

@@ -1,7 +1,8 @@
-"""Evaluations as tables and figures, with mean and spread over seeds."""
+"""One page: the paper's tables and plots, side by side with what the runs of plans gave.
 
-import csv
-import io
+Markdown with PNG figures. Tables that no run stands behind stay in it and say so.
+"""
+
 import json
 import statistics
 from dataclasses import dataclass
@@ -10,297 +11,443 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from gaitd_train import plan as plans
+from gaitd_train.answers import pooled
+from gaitd_train.collaborative import LOG_FILE
+from gaitd_train.confidence import calibration_error, fit_temperature, reliability
 from gaitd_train.errors import UserError
+from gaitd_train.evidence import Measured, compare, measured, speedup
+from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY
+from gaitd_train.paper import PUBLISHED, Point, Published, published
+from gaitd_train.plan import TEST, VALIDATION, Job, Plan
+from gaitd_train.recipe import Recipe
+from gaitd_train.results import Run
 
-EVALUATION_FILE = "evaluation.json"
-
-# Accuracy (%) of the paper's CNN on UCI-HAR by million multiply-accumulates, as printed there.
-PAPER_COLLABORATIVE = ((13.06, 96.71), (8.56, 96.68), (6.30, 96.66), (3.28, 96.03), (0.12, 93.72))
-PAPER_ALONE = ((13.06, 95.95), (8.56, 95.70), (0.12, 91.41))
+NAMES = {"cnn": "CNN", "resnet": "ResNet"}
+MISSING = "not reproduced: data not at hand"
+PAGE = "README.md"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One configuration over all runs; accuracies as fractions, `spread` the standard deviation over runs."""
+class Section:
+    """One plan with all of its runs that are whole."""
 
-    id: str
-    width: float
-    resolution: int
-    macs: int
-    parameters: int
-    accuracy: float
-    spread: float
-    recall: list[float | None]
+    name: str
+    plan: Plan
+    recipe: Recipe
+    folder: Path
+    runs: dict[Job, Run]
 
+    def of(self, kind: str, split: str = TEST) -> list[Run]:
+        """The runs of one kind of method on one split."""
+        return [run for job, run in self.runs.items() if job.method.kind == kind and job.split == split]
 
-def summarise(runs: list[dict]) -> list[Row]:
-    """Mean and spread over evaluations of one split and the same configurations, cheapest first.
+    @property
+    def network(self) -> str:
+        return self.recipe.network.source.kind
 
-    Runs may differ in their seed and, on validation, in the subjects that they held out."""
-    for key in ("split", "labels", "recipe", "data"):
-        if len({json.dumps(run[key]) for run in runs}) != 1:
-            raise UserError(
-                f"these evaluations differ in their {key}; only runs that share it can be averaged"
-            )
-    if len({tuple(run["configurations"]) for run in runs}) != 1:
-        raise UserError("these evaluations hold different configurations; evaluate all of them alike")
-    rows = []
-    for name, first in runs[0]["configurations"].items():
-        entries = [run["configurations"][name] for run in runs]
-        accuracies = [entry["accuracy"] for entry in entries]
-        recalls = zip(*(entry["recall"] for entry in entries), strict=True)
-        rows.append(
-            Row(
-                id=name,
-                width=first["width"],
-                resolution=first["resolution"],
-                macs=first["macs"],
-                parameters=first["parameters"],
-                accuracy=statistics.fmean(accuracies),
-                spread=statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
-                recall=[None if None in values else statistics.fmean(values) for values in recalls],
-            )
-        )
-    return sorted(rows, key=lambda row: row.macs)
+    @property
+    def paper(self) -> Published | None:
+        return published(self.network, self.recipe.dataset)
+
+    def macs(self) -> dict[str, int]:
+        """Multiply-accumulates of everything that some run measured."""
+        return {
+            name: entry["macs"]
+            for run in self.runs.values()
+            for name, entry in run.figures["configurations"].items()
+        }
 
 
-def front(rows: list[Row]) -> list[Row]:
-    """The rows that no cheaper row equals or beats."""
-    best: list[Row] = []
-    for row in sorted(rows, key=lambda row: (row.macs, -row.accuracy)):
-        if not best or row.accuracy > best[-1].accuracy:
-            best.append(row)
-    return best
-
-
-def write(runs: list[dict], out: Path) -> list[Path]:
-    """Writes the report of one or more runs to `out` and returns the files."""
-    rows = summarise(runs)
+def write(runs: Path, out: Path) -> list[Path]:
+    """Reads the folder that `gaitd-train reproduce` filled; writes the page and its figures to `out`."""
+    sections = _sections(runs)
     out.mkdir(parents=True, exist_ok=True)
     files = []
-
-    def text(name: str, content: str) -> None:
-        (out / name).write_text(content, encoding="utf-8")
-        files.append(out / name)
-
-    def figure(name: str, drawn: Figure) -> None:
-        drawn.savefig(out / name, dpi=130)
-        plt.close(drawn)
-        files.append(out / name)
-
-    text(EVALUATION_FILE, json.dumps({"schema": 1, "runs": runs}, indent=1) + "\n")
-    text("accuracy.csv", table_csv(rows, runs[0]["labels"]))
-    text("accuracy.md", table_markdown(rows, runs))
-    figure("accuracy-macs.png", plot_front(rows, runs))
-    figure("confusion.png", plot_confusion(runs, rows))
-    if len({row.width for row in rows}) > 1 and len({row.resolution for row in rows}) > 1:
-        figure("heatmap.png", plot_heatmap(rows, runs))
-    return files
+    lines = [*_introduction(sections)]
+    for section in sections:
+        lines += _section(section)
+        for what, drawn in (("front", plot_front(section)), ("confidence", plot_confidence(section))):
+            if drawn is not None:
+                path = out / f"{section.name}-{what}.png"
+                drawn.savefig(path, dpi=130)
+                plt.close(drawn)
+                files.append(path)
+    made = {(section.network, section.recipe.dataset) for section in sections}
+    for paper in PUBLISHED:
+        if (paper.network, paper.dataset) not in made:
+            lines += _not_reproduced(paper)
+    page = out / PAGE
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [page, *files]
 
 
-def load(path: Path) -> list[dict]:
-    """The runs in an `evaluation.json`, or in the folder that holds one."""
-    path = path / EVALUATION_FILE if path.is_dir() else path
-    try:
-        values = json.loads(path.read_text("utf-8"))
-        runs = values["runs"]
-        if values["schema"] != 1 or not runs or any("configurations" not in run for run in runs):
-            raise KeyError("runs")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such evaluation; `gaitd-train evaluate` writes one") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not an evaluation of gaitd-train ({error!r})") from error
-    return runs
-
-
-def table_csv(rows: list[Row], labels: list[str]) -> str:
-    """All configurations, one per line; accuracies and recalls as fractions."""
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow(
-        [
-            "id",
-            "width",
-            "resolution",
-            "macs",
-            "parameters",
-            "accuracy",
-            "spread",
-            *(f"recall_{x}" for x in labels),
-        ]
-    )
-    for row in rows:
-        numbers = [
-            f"{row.accuracy:.6f}",
-            f"{row.spread:.6f}",
-            *("" if r is None else f"{r:.6f}" for r in row.recall),
-        ]
-        writer.writerow([row.id, f"{row.width:.2f}", row.resolution, row.macs, row.parameters, *numbers])
-    return target.getvalue()
-
-
-def table_markdown(rows: list[Row], runs: list[dict]) -> str:
-    """What was measured, all configurations and their front, and the full one's confusion."""
-    labels, full = runs[0]["labels"], _full(rows)
-    lines = [
-        f"# {_title(runs)}",
-        "",
-        f"Recipe {runs[0]['recipe']}, {runs[0]['epochs']} epochs, gaitd-train {runs[0]['gaitd_train']}. "
-        f"{'; '.join(_measured(run) for run in runs)}.",
-        "",
-        "Accuracy and recall in percent. Front: no cheaper configuration is as accurate.",
-        "",
-        f"| configuration | MMACs | parameters | accuracy | sd | {' | '.join(labels)} | front |",
-        "| --- |" + " ---: |" * (4 + len(labels)) + " --- |",
-    ]
-    best = {row.id for row in front(rows)}
-    for row in rows:
-        spread = "" if len(runs) == 1 else f"{100 * row.spread:.2f}"
-        recall = " | ".join("" if value is None else f"{100 * value:.1f}" for value in row.recall)
-        lines.append(
-            f"| {row.id} | {row.macs / 1e6:.2f} | {row.parameters:,} | {100 * row.accuracy:.2f} | {spread} "
-            f"| {recall} | {'*' if row.id in best else ''} |"
+def _sections(runs: Path) -> list[Section]:
+    sections = []
+    for name in plans.shipped():
+        if not (runs / name).is_dir():
+            continue
+        _, plan, recipe = plans.load(name)
+        finished = plans.finished(runs / name, plan, recipe)
+        if finished:
+            sections.append(Section(name, plan, recipe, runs / name, finished))
+    if not sections:
+        raise UserError(
+            f"{runs}: holds no finished run of a plan ({', '.join(plans.shipped())}); "
+            "make some with `gaitd-train reproduce`"
         )
-    lines += [
+    return sections
+
+
+def _introduction(sections: list[Section]) -> list[str]:
+    return [
+        "# The paper's tables, and ours",
         "",
-        f"## Confusion at {full.id}",
+        "Written by `gaitd-train report`; do not edit. From the checkpoints, or from nothing at all:",
         "",
-        "Windows, added up over all runs; rows are the truth, columns the answer.",
+        *(f"    gaitd-train reproduce {section.name} --out RUNS" for section in sections),
+        "    gaitd-train report RUNS --out docs/training",
         "",
-        f"| | {' | '.join(labels)} |",
-        "| --- |" + " ---: |" * len(labels),
+        "The paper: Qin, Zhang et al., IEEE TKDE 2024 (`gaitd_train/paper.py` has its figures). It picked",
+        "its best configurations on its test windows. Here, nothing was chosen on test subjects: recipes,",
+        "rungs and temperatures come from held-out training subjects.",
+        "",
+        "Accuracy in percent, mean ± standard deviation over seeds, their number in brackets. MMACs: million",
+        "multiply-accumulates per window. *alone*: that configuration trained by itself, by the same recipe.",
+        "*width only*: widths teach each other, all read the whole window. *resolution only*: the full",
+        "network trained alone, fed shorter windows, its batch-norm statistics taken anew for each.",
+        "",
     ]
-    for label, counts in zip(labels, _confusion(runs, full), strict=True):
-        lines.append(f"| {label} | {' | '.join(str(count) for count in counts)} |")
-    return "\n".join(lines) + "\n"
 
 
-def plot_front(rows: list[Row], runs: list[dict]) -> Figure:
-    """Accuracy over cost: all configurations, their front, and on UCI-HAR the paper's points."""
+def _section(section: Section) -> list[str]:
+    any_run = next(iter(section.runs.values())).figures
+    title = f"{NAMES.get(section.network, section.network)}, {any_run['data']}"
+    missing = len(plans.jobs(section.plan)) - len(section.runs)
+    lines = [
+        f"## {title}",
+        "",
+        f"Plan `{section.name}`, recipe `{section.plan.recipe}` ({section.recipe.epochs} epochs)."
+        + (
+            f" {missing} of the plan's {len(plans.jobs(section.plan))} runs are not made yet."
+            if missing
+            else ""
+        ),
+        "",
+    ]
+    lines += _subjects(section)
+    lines += _methods(section)
+    lines += _against_alone(section)
+    lines += _speedups(section)
+    lines += _resolution_only(section)
+    lines += _calibration(section)
+    lines += _time(section)
+    if section.paper or section.of(COLLABORATIVE):
+        lines += [f"![accuracy over cost]({section.name}-front.png)", ""]
+    if _rungs(section):
+        lines += [f"![confidence and accuracy]({section.name}-confidence.png)", ""]
+    return lines
+
+
+def _subjects(section: Section) -> list[str]:
+    lines = []
+    for job, run in section.runs.items():
+        who = f"{run.figures['windows']:,} windows of subjects {_ranges(run.figures['subjects'])}"
+        if job.split == VALIDATION:
+            lines.append(f"- validation, {job.name}: {who}")
+        elif not any(line.startswith("- test") for line in lines):
+            lines.append(f"- test: {who}")
+    return [*lines, ""]
+
+
+def _ranges(numbers: list[int]) -> str:
+    return ", ".join(str(number) for number in numbers)
+
+
+def _methods(section: Section) -> list[str]:
+    """The paper's main table: configurations by method, the paper's beside ours."""
+    macs, paper = section.macs(), section.paper
+    columns = [(COLLABORATIVE, "collaborative"), (WIDTH_ONLY, "width_only"), (ALONE, "alone")]
+    published_ids = [point.id for _, key in columns for point in getattr(paper, key)] if paper else []
+    names = sorted(
+        {*(name for name in macs if _interesting(section, name)), *published_ids},
+        key=lambda name: -(macs.get(name) or _mmacs(paper, name) * 1e6),
+    )
+    head = ["configuration", "MMACs"]
+    for kind, _ in columns:
+        head += [f"paper: {kind.replace('-', ' ')}"] if paper else []
+        head += [kind.replace("-", " ")]
+    lines = [_row(head), _row(["---", *["---:"] * (len(head) - 1)])]
+    for name in names:
+        cells = [name, f"{macs[name] / 1e6:.2f}" if name in macs else f"{_mmacs(paper, name):.2f}"]
+        for kind, key in columns:
+            if paper:
+                cells.append(next((f"{p.accuracy:.2f}" for p in getattr(paper, key) if p.id == name), ""))
+            cells.append(_shown(measured(_trained(section, kind, name), name)))
+        lines.append(_row(cells))
+    return [*lines, ""]
+
+
+def _trained(section: Section, kind: str, name: str) -> list[Run]:
+    """Runs of a method that were trained for a configuration; the alone ones answer for theirs only."""
+    if kind != ALONE:
+        return section.of(kind)
+    return [run for job, run in section.runs.items() if job.method.alone == name]
+
+
+def _interesting(section: Section, name: str) -> bool:
+    listed = {*section.plan.configurations, *section.plan.alone}
+    if listed:
+        return name in listed
+    return name in {c.id for c in (section.recipe.grid.full, section.recipe.grid.smallest)}
+
+
+def _mmacs(paper: Published | None, name: str) -> float:
+    points = (*paper.collaborative, *paper.width_only, *paper.alone) if paper else ()
+    return next(point.mmacs for point in points if point.id == name)
+
+
+def _shown(value: Measured | None) -> str:
+    if value is None:
+        return ""
+    spread = "" if value.spread is None else f" ± {100 * value.spread:.2f}"
+    return f"{100 * value.mean:.2f}{spread} ({value.seeds})"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _against_alone(section: Section) -> list[str]:
+    collaborative, width_only = section.of(COLLABORATIVE), section.of(WIDTH_ONLY)
+    rows = []
+    for name in section.plan.alone:
+        if found := compare(collaborative, name, _trained(section, ALONE, name), name):
+            rows.append((f"collaborative over alone, {name}", found))
+    if width_only:
+        for name in sorted(section.macs(), key=section.macs().__getitem__):
+            if _interesting(section, name) and (found := compare(collaborative, name, width_only, name)):
+                rows.append((f"collaborative over width only, {name}", found))
+    if not rows:
+        return []
+    lines = [
+        "Paired differences in points, positive where collaboration is better. p over seeds: paired t-test;",
+        "p over subjects: Wilcoxon's signed-rank test on the accuracy of each test subject.",
+        "",
+        _row(["comparison", "points", "p over seeds", "p over subjects"]),
+        _row(["---", "---:", "---:", "---:"]),
+    ]
+    for what, found in rows:
+        lines.append(_row([what, f"{100 * found.gain:+.2f}", _p(found.p_seeds), _p(found.p_subjects)]))
+    return [*lines, ""]
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _speedups(section: Section) -> list[str]:
+    macs, full = section.macs(), section.recipe.grid.full.id
+    lines = []
+    alone = measured(_trained(section, ALONE, full), full)
+    runs = section.of(COLLABORATIVE)
+    accuracy = {n: found.mean for n in macs if (found := measured(runs, n)) is not None}
+    if alone and accuracy:
+        found = speedup(macs, accuracy, macs[full], alone.mean)
+        lines.append(
+            f"Speedup at the accuracy of {full} alone ({100 * alone.mean:.2f} %): "
+            + (f"{found[1]:.1f} times, by {found[0]}" if found else "none, no configuration reaches it")
+            + "."
+        )
+        best = max(accuracy, key=accuracy.__getitem__)
+        lines.append(f"Best configuration: {best}, {100 * accuracy[best]:.2f} %.")
+    if paper := section.paper:
+        points = {point.id: point for point in paper.collaborative}
+        found = speedup(
+            {name: point.mmacs for name, point in points.items()},
+            {name: point.accuracy for name, point in points.items()},
+            points[full].mmacs,
+            paper.boosted[0],
+        )
+        if found:
+            lines.append(
+                f"The paper, by the configurations that it lists: {found[1]:.1f} times, by {found[0]}; its "
+                f"full configuration went from {paper.boosted[0]:.2f} to {paper.boosted[1]:.2f} %."
+            )
+        if accuracy:
+            lines.append(_at_best_of_paper(macs, accuracy, paper))
+    return [*lines, ""] if lines else []
+
+
+def _at_best_of_paper(macs: dict[str, int], accuracy: dict[str, float], paper: Published) -> str:
+    best, full = paper.boosted[1] / 100, max(point.mmacs for point in paper.collaborative)
+    found = speedup(macs, accuracy, full * 1e6, best)
+    if found is None:
+        return f"The paper's best, {100 * best:.2f} %, is reached by none of ours."
+    return (
+        f"The paper's best, {100 * best:.2f} % at {full:.2f} MMACs, takes {macs[found[0]] / 1e6:.2f} here "
+        f"({found[0]}), {found[1]:.1f} times less."
+    )
+
+
+def _resolution_only(section: Section) -> list[str]:
+    full, grid = section.recipe.grid.full, section.recipe.grid
+    alone = _trained(section, ALONE, full.id)
+    names = [c.id for c in grid.configurations() if c.width == full.width]
+    shown = [(name, measured(alone, name), measured(section.of(COLLABORATIVE), name)) for name in names]
+    shown = [row for row in shown if row[1]]
+    if not shown:
+        return []
+    return [
+        _row(["resolution only", "full network alone", "collaborative"]),
+        _row(["---", "---:", "---:"]),
+        *(_row([name, _shown(only), _shown(ours)]) for name, only, ours in shown),
+        "",
+    ]
+
+
+def _rungs(section: Section) -> list[str]:
+    """Configurations that both splits measured of collaborative runs, cheapest first."""
+    validation, test = section.of(COLLABORATIVE, VALIDATION), section.of(COLLABORATIVE)
+    if not validation or not test:
+        return []
+    macs = section.macs()
+    names = [
+        n for n in validation[0].answers.logits if n in test[0].answers.logits and _interesting(section, n)
+    ]
+    return sorted(names, key=macs.__getitem__)
+
+
+def _calibration(section: Section) -> list[str]:
+    names = _rungs(section)
+    if not names:
+        return []
+    lines = [
+        "Expected calibration error in percent (15 bins), before and after temperature scaling. Temperatures",
+        "were fitted on the held-out training subjects, where `after` is therefore too good; test: mean over",
+        "seeds.",
+        "",
+        _row(["configuration", "temperature", "held-out before", "after", "test before", "after"]),
+        _row(["---", *["---:"] * 5]),
+    ]
+    for name in names:
+        temperature = _temperature(section, name)
+        cells = [name, f"{temperature:.2f}"]
+        for split in (VALIDATION, TEST):
+            answers = [run.answers for run in section.of(COLLABORATIVE, split)]
+            for t in (1.0, temperature):
+                errors = [calibration_error(a.logits[name], a.y, t) for a in answers]
+                cells.append(f"{100 * statistics.fmean(errors):.2f}")
+        lines.append(_row(cells))
+    return [*lines, ""]
+
+
+def _temperature(section: Section, name: str) -> float:
+    return fit_temperature(*pooled([run.answers for run in section.of(COLLABORATIVE, VALIDATION)], name))
+
+
+def _time(section: Section) -> list[str]:
+    seconds: dict[str, list[float]] = {}
+    for job in section.runs:
+        log = section.folder / job.name / LOG_FILE
+        if log.is_file():
+            for line in log.read_text("utf-8").splitlines():
+                seconds.setdefault(job.method.name, []).append(json.loads(line)["seconds"])
+    if not seconds:
+        return []
+    shown = "; ".join(f"{name} {statistics.median(values):.1f} s" for name, values in seconds.items())
+    return [f"Median time per epoch where these were trained: {shown}.", ""]
+
+
+def _not_reproduced(paper: Published) -> list[str]:
+    plan = f"{paper.dataset}-{paper.network}"
+    columns = (paper.collaborative, paper.width_only, paper.alone)
+    points = {point.id: point for column in columns for point in column}
+    lines = [
+        f"## {NAMES[paper.network]}, {paper.windows}",
+        "",
+        f"**{MISSING}.** `gaitd-train fetch {paper.dataset}` and `gaitd-train prepare {paper.dataset}` "
+        f"get the data; then `gaitd-train reproduce {plan} --out RUNS` makes every run, this page its table.",
+        "",
+        _row(["configuration", "MMACs", "paper: collaborative", "paper: width only", "paper: alone"]),
+        _row(["---", *["---:"] * 4]),
+    ]
+    for point in sorted(points.values(), key=lambda p: -p.mmacs):
+        lines.append(_row([point.id, f"{point.mmacs:.2f}", *(_of(column, point) for column in columns)]))
+    return [*lines, ""]
+
+
+def _of(column: tuple[Point, ...], wanted: Point) -> str:
+    return next((f"{point.accuracy:.2f}" for point in column if point.id == wanted.id), "")
+
+
+def plot_front(section: Section) -> Figure:
+    """Accuracy over cost, of every method, the paper's and ours."""
     drawn, axes = plt.subplots(figsize=(7.6, 4.6), layout="constrained")
-    macs = np.array([row.macs for row in rows]) / 1e6
-    accuracy = 100 * np.array([row.accuracy for row in rows])
-    points = axes.scatter(
-        macs,
-        accuracy,
-        s=14,
-        c=[row.width for row in rows],
-        cmap="viridis",
-        alpha=0.75,
-        linewidths=0,
-        zorder=2,
-    )
-    drawn.colorbar(points, ax=axes, label="width", pad=0.015)
-    best = front(rows)
-    axes.step(
-        [row.macs / 1e6 for row in best],
-        [100 * row.accuracy for row in best],
-        where="post",
-        color="#333333",
-        linewidth=1.1,
-        label="gaitd, front",
-        zorder=3,
-    )
-    if runs[0]["data"].startswith("UCI-HAR"):
-        for points, style, label in (
-            (PAPER_COLLABORATIVE, "D-", "paper, collaborative"),
-            (PAPER_ALONE, "s:", "paper, each trained alone"),
-        ):
+    macs, colors = section.macs(), {COLLABORATIVE: "#1f6f8b", WIDTH_ONLY: "#7a9e3f", ALONE: "#8a6fae"}
+    for kind, key in ((COLLABORATIVE, "collaborative"), (WIDTH_ONLY, "width_only"), (ALONE, "alone")):
+        names = [n for n in macs if _interesting(section, n) and _trained(section, kind, n)]
+        shown = sorted((macs[n] / 1e6, m) for n in names if (m := measured(_trained(section, kind, n), n)))
+        if shown:
+            axes.errorbar(
+                [cost for cost, _ in shown],
+                [100 * m.mean for _, m in shown],
+                yerr=[100 * (m.spread or 0.0) for _, m in shown],
+                fmt="o-",
+                markersize=4,
+                linewidth=1.2,
+                capsize=2,
+                color=colors[kind],
+                label=f"gaitd, {kind.replace('-', ' ')}",
+            )
+        if section.paper:
+            points = sorted(getattr(section.paper, key), key=lambda point: point.mmacs)
             axes.plot(
-                *zip(*points, strict=True),
-                style,
-                color="#c8452d",
-                markersize=5,
+                [point.mmacs for point in points],
+                [point.accuracy for point in points],
+                "s:",
+                markersize=4,
                 linewidth=1,
-                label=label,
-                zorder=4,
+                color=colors[kind],
+                label=f"paper, {kind.replace('-', ' ')}",
             )
     axes.set_xscale("log")
     axes.set_xlabel("million multiply-accumulates per window")
-    axes.set_ylabel("accuracy (%)")
-    axes.set_title(_title(runs), fontsize=10)
+    axes.set_ylabel("accuracy on test subjects (%)")
+    axes.set_title(f"{NAMES.get(section.network, section.network)}, {_data(section)}", fontsize=10)
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower right", frameon=False, fontsize=8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return drawn
 
 
-def plot_heatmap(rows: list[Row], runs: list[dict]) -> Figure:
-    """Accuracy of every configuration, width by resolution."""
-    widths = sorted({row.width for row in rows})
-    resolutions = sorted({row.resolution for row in rows})
-    grid = np.full((len(widths), len(resolutions)), np.nan)
-    for row in rows:
-        grid[widths.index(row.width), resolutions.index(row.resolution)] = 100 * row.accuracy
-    drawn, axes = plt.subplots(
-        figsize=(1.8 + 0.62 * len(resolutions), 1.4 + 0.31 * len(widths)), layout="constrained"
-    )
-    image = axes.imshow(grid, origin="lower", aspect="auto", cmap="viridis")
-    dark_below = np.nanmin(grid) + 0.6 * (np.nanmax(grid) - np.nanmin(grid))
-    for (y, x), value in np.ndenumerate(grid):
-        if np.isfinite(value):
-            color = "white" if value < dark_below else "black"
-            axes.text(x, y, f"{value:.1f}", ha="center", va="center", fontsize=7, color=color)
-    axes.set_xticks(range(len(resolutions)), resolutions)
-    axes.set_yticks(range(len(widths)), [f"{width:.2f}" for width in widths])
-    axes.set_xlabel("resolution (time steps)")
-    axes.set_ylabel("width")
-    axes.set_title(_title(runs), fontsize=10)
-    drawn.colorbar(image, ax=axes, label="accuracy (%)", pad=0.02)
+def plot_confidence(section: Section) -> Figure | None:
+    """Accuracy over confidence on the test subjects at both ends of the ladder, before and after scaling."""
+    names = _rungs(section)
+    if not names:
+        return None
+    drawn, both = plt.subplots(1, 2, figsize=(8.4, 3.9), layout="constrained", sharey=True)
+    for axes, name in zip(both, (names[0], names[-1]), strict=True):
+        logits, y = pooled([run.answers for run in section.of(COLLABORATIVE)], name)
+        axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
+        for temperature, style, label in (
+            (1.0, "o:", "before"),
+            (_temperature(section, name), "o-", "after"),
+        ):
+            confidence, accuracy = reliability(logits, y, temperature)
+            axes.plot(confidence, accuracy, style, markersize=3.5, linewidth=1.1, label=label)
+        axes.set_title(name, fontsize=10)
+        axes.set_xlabel("confidence")
+    both[0].set_ylabel("accuracy")
+    both[0].legend(frameon=False, fontsize=8)
+    drawn.suptitle(f"{NAMES.get(section.network, section.network)}, {_data(section)}", fontsize=10)
     return drawn
 
 
-def plot_confusion(runs: list[dict], rows: list[Row]) -> Figure:
-    """Truth against answer at the full and the smallest configuration, in percent of the truth."""
-    labels = runs[0]["labels"]
-    chosen = [_full(rows), rows[0]]
-    drawn, both = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained", sharey=True)
-    for axes, row in zip(both, chosen, strict=True):
-        counts = _confusion(runs, row).astype(float)
-        share = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
-        for (y, x), value in np.ndenumerate(share):
-            if value > 0:
-                axes.text(
-                    x,
-                    y,
-                    f"{value:.1f}",
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="white" if value > 55 else "black",
-                )
-        axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right")
-        axes.set_yticks(range(len(labels)), labels)
-        axes.set_xlabel("answer")
-        axes.set_title(f"{row.id}: {100 * row.accuracy:.2f} %", fontsize=10)
-    both[0].set_ylabel("truth")
-    drawn.suptitle(f"{_title(runs)}; percent of each true activity", fontsize=10)
-    return drawn
-
-
-def _full(rows: list[Row]) -> Row:
-    return max(rows, key=lambda row: row.macs)
-
-
-def _confusion(runs: list[dict], row: Row) -> np.ndarray:
-    return np.sum([run["configurations"][row.id]["confusion"] for run in runs], axis=0)
-
-
-def _title(runs: list[dict]) -> str:
-    where = "test subjects" if runs[0]["split"] == "test" else "held-out training subjects"
-    seeds = {run["seed"] for run in runs}
-    which = f"mean of {len(runs)} {'seeds' if len(seeds) == len(runs) else 'runs'}"
-    which = which if len(runs) > 1 else f"seed {runs[0]['seed']}"
-    return f"{runs[0]['data']}, {where}, {which}"
-
-
-def _measured(run: dict) -> str:
-    subjects = ", ".join(str(subject) for subject in run["subjects"])
-    return f"Seed {run['seed']}: {run['windows']} windows of subjects {subjects}"
+def _data(section: Section) -> str:
+    return next(iter(section.runs.values())).figures["data"]

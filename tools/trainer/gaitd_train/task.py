@@ -1,6 +1,6 @@
 """What a data set asks of a network: classes, channels, sampling, and the way from raw samples."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 from gaitd_train.conditioning import UCI_HAR_CONDITIONING
 from gaitd_train.errors import UserError
@@ -33,7 +33,7 @@ class Task:
     title: str
     labels: tuple[str, ...]
     channels: tuple[Channel, ...]
-    sample_rate_hz: int
+    sample_rate_hz: int | float
     window: int
     hop: int
     input_channels: tuple[Channel, ...]
@@ -49,6 +49,38 @@ class Task:
             if all(f"{stem}_{axis}" in names for axis in AXES)
         ]
 
+    def to_dict(self) -> dict:
+        """The task as plain JSON values; `from_dict` gives it back unchanged."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Task":
+        """The task that `to_dict` wrote, or a `UserError` that names what is missing or wrong."""
+        known = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != known:
+            found = sorted(values) if isinstance(values, dict) else type(values).__name__
+            raise UserError(f"a task has the fields {sorted(known)}, found {found}")
+        try:
+            return cls(
+                **{
+                    **values,
+                    "labels": tuple(str(label) for label in values["labels"]),
+                    "channels": tuple(Channel(**channel) for channel in values["channels"]),
+                    "input_channels": tuple(Channel(**channel) for channel in values["input_channels"]),
+                    "conditioning": tuple(dict(operation) for operation in values["conditioning"]),
+                }
+            )
+        except (TypeError, ValueError) as error:
+            raise UserError(f"the task '{values['name']}' is malformed: {error}") from error
+
+
+def unconditioned(name: str, title: str, labels, channels, sample_rate_hz, window: int, hop: int) -> Task:
+    """A task whose network reads the sensor's channels as they are."""
+    channels = tuple(channels)
+    return Task(name, title, tuple(labels), channels, sample_rate_hz, window, hop, channels, ())
+
 
 UCI_HAR = Task(
     name="uci-har",
@@ -62,7 +94,134 @@ UCI_HAR = Task(
     conditioning=UCI_HAR_CONDITIONING,
 )
 
-TASKS = {task.name: task for task in (UCI_HAR,)}
+# The same sensors, filters and windows as UCI-HAR; activities 1..12 in the publisher's order.
+HAPT = Task(
+    name="hapt",
+    title="HAPT",
+    labels=(
+        *UCI_HAR.labels,
+        "stand-to-sit",
+        "sit-to-stand",
+        "sit-to-lie",
+        "lie-to-sit",
+        "stand-to-lie",
+        "lie-to-stand",
+    ),
+    channels=UCI_HAR.channels,
+    sample_rate_hz=UCI_HAR.sample_rate_hz,
+    window=UCI_HAR.window,
+    hop=UCI_HAR.hop,
+    input_channels=UCI_HAR.input_channels,
+    conditioning=UCI_HAR.conditioning,
+)
+
+WISDM = unconditioned(
+    name="wisdm",
+    title="WISDM v1.1",
+    labels=("walking", "jogging", "upstairs", "downstairs", "sitting", "standing"),
+    channels=triad("acc", "m/s2"),
+    sample_rate_hz=20,
+    window=200,
+    hop=100,
+)
+
+WISDM_WINDOWS128 = unconditioned(
+    name="wisdm-windows128",
+    title="WISDM v1.1, approximate windows of 128 samples",
+    labels=WISDM.labels,
+    channels=WISDM.channels,
+    sample_rate_hz=WISDM.sample_rate_hz,
+    window=128,
+    hop=64,
+)
+
+WISDM_WATCH = unconditioned(
+    name="wisdm-watch",
+    title="WISDM 2019 watch",
+    labels=(
+        "walking",
+        "jogging",
+        "stairs",
+        "sitting",
+        "standing",
+        "typing",
+        "brushing-teeth",
+        "eating-soup",
+        "eating-chips",
+        "eating-pasta",
+        "drinking",
+        "eating-sandwich",
+        "kicking",
+        "catching",
+        "dribbling",
+        "writing",
+        "clapping",
+        "folding-clothes",
+    ),
+    channels=triad("acc", "m/s2"),
+    sample_rate_hz=20,
+    window=200,
+    hop=100,
+)
+
+UNIMIB_SHAR = unconditioned(
+    name="unimib-shar",
+    title="UniMiB-SHAR",
+    labels=(
+        "standing-up-from-sitting",
+        "standing-up-from-laying",
+        "walking",
+        "running",
+        "going-upstairs",
+        "jumping",
+        "going-downstairs",
+        "lying-down-from-standing",
+        "sitting-down",
+        "generic-falling-forward",
+        "falling-rightward",
+        "generic-falling-backward",
+        "hitting-an-obstacle-in-the-fall",
+        "falling-with-protection-strategies",
+        "falling-backward-sitting-chair",
+        "syncope",
+        "falling-leftward",
+    ),
+    channels=triad("acc", "m/s2"),
+    sample_rate_hz=50,
+    window=151,
+    hop=75,
+)
+
+PAMAP2 = unconditioned(
+    name="pamap2",
+    title="PAMAP2",
+    labels=(
+        "lying",
+        "sitting",
+        "standing",
+        "walking",
+        "running",
+        "cycling",
+        "nordic-walking",
+        "upstairs",
+        "downstairs",
+        "vacuum-cleaning",
+        "ironing",
+        "rope-jumping",
+    ),
+    channels=[
+        channel
+        for place in ("hand", "chest", "ankle")
+        for channel in (*triad(f"{place}_acc", "m/s2"), *triad(f"{place}_gyro", "rad/s"))
+    ],
+    sample_rate_hz=100,
+    window=512,
+    hop=256,
+)
+
+TASKS = {
+    task.name: task for task in (UCI_HAR, HAPT, WISDM, WISDM_WINDOWS128, WISDM_WATCH, UNIMIB_SHAR, PAMAP2)
+}
 
 
 def task_named(name: str) -> Task:

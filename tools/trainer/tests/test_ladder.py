@@ -1,6 +1,7 @@
 """The way from a checkpoint to a ladder: reports, rungs, graphs, manifest, golden vectors."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 import struct
@@ -10,13 +11,13 @@ import onnxruntime
 import pytest
 import torch
 
-from gaitd_train import checkpoint, data, evaluate, export, report
+from gaitd_train import checkpoint, data, evaluate, export, results, summary
 from gaitd_train.calibrate import calibrate
 from gaitd_train.cli import main
-from gaitd_train.cnn import Cnn, CnnShape
 from gaitd_train.data import Windows
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration, Grid
+from gaitd_train.networks import cnn, resnet
 from gaitd_train.onnx_form import FORMS, to_onnx
 from gaitd_train.resample import resample
 from gaitd_train.task import UCI_HAR
@@ -33,12 +34,18 @@ def answers(model: bytes, windows: torch.Tensor, resolution: int) -> np.ndarray:
     )
 
 
+def figures(folder) -> dict:
+    """The one run in an evaluation."""
+    (run,) = results.load(folder)
+    return run.figures
+
+
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("pool", [1, 3, 6, 25])
-def test_graphs_equal_the_network_in_evaluation_mode(form, pool):
+@pytest.mark.parametrize(("kind", "pool"), [(cnn, 1), (cnn, 3), (cnn, 6), (cnn, 25), (resnet, 6)])
+def test_graphs_equal_the_network_in_evaluation_mode(form, kind, pool):
     torch.manual_seed(0)
     grid = Grid((0.3, 1.0), (128, 120, 100, 97, 60))
-    network = Cnn(CnnShape(channels=(8, 12, 16), pool=pool), axes=9, classes=6, grid=grid)
+    network = kind.build(kind.Shape(channels=(8, 12, 16), pool=pool), axes=9, classes=6, grid=grid)
     for parameter in network.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     windows = Windows(torch.randn(32, 9, 128), torch.zeros(32, dtype=torch.long), None)
@@ -53,8 +60,8 @@ def test_graphs_equal_the_network_in_evaluation_mode(form, pool):
 def test_kernels_over_several_axes_need_the_two_dimensional_form():
     torch.manual_seed(0)
     grid = Grid((0.5, 1.0), (40, 30))
-    shape = CnnShape(channels=(8, 8), kernel=(3, 3), stride=(2, 2), padding=(1, 1), pool=5)
-    network = Cnn(shape, axes=3, classes=4, grid=grid)
+    shape = cnn.Shape(channels=(8, 8), kernel=(3, 3), stride=(2, 2), padding=(1, 1), pool=5)
+    network = cnn.build(shape, axes=3, classes=4, grid=grid)
     windows = Windows(torch.randn(16, 3, 40), torch.zeros(16, dtype=torch.long), None)
     calibrate(network, windows, grid.configurations(), progress=False)
     found = answers(to_onnx(network, grid.smallest, "conv2d").SerializeToString(), windows.x, 30)
@@ -65,7 +72,7 @@ def test_kernels_over_several_axes_need_the_two_dimensional_form():
 
 
 def test_uncalibrated_configurations_are_not_exported():
-    network = Cnn(CnnShape(channels=(8,)), axes=9, classes=6, grid=Grid((1.0,), (128,)))
+    network = cnn.build(cnn.Shape(channels=(8,)), axes=9, classes=6, grid=Grid((1.0,), (128,)))
     with pytest.raises(UserError, match="never calibrated"):
         to_onnx(network, network.grid.full, "conv1d")
 
@@ -115,7 +122,7 @@ def test_reports_are_complete(demo_ladder):
     with (folder / "accuracy.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 9
-    (run,) = report.load(folder)
+    run = figures(folder)
     for row in rows:
         entry = run["configurations"][row["id"]]
         confusion = np.array(entry["confusion"])
@@ -131,15 +138,15 @@ def test_reports_are_complete(demo_ladder):
 
 
 def test_several_seeds_give_mean_and_spread(demo_ladder):
-    (run,) = report.load(demo_ladder / "work" / "test")
+    run = figures(demo_ladder / "work" / "test")
     other = json.loads(json.dumps(run)) | {"seed": 1}
     for entry in other["configurations"].values():
         entry["accuracy"] -= 0.02
-    for row in report.summarise([run, other]):
+    for row in summary.summarise([run, other]):
         assert row.accuracy == pytest.approx(run["configurations"][row.id]["accuracy"] - 0.01)
         assert row.spread == pytest.approx(0.02 / 2**0.5)
     with pytest.raises(UserError, match="differ in their split"):
-        report.summarise([run, other | {"split": "validation"}])
+        summary.summarise([run, other | {"split": "validation"}])
 
 
 def test_rungs_lie_on_the_front_and_hold_both_ends():
@@ -170,10 +177,11 @@ def test_the_test_split_cannot_pick_rungs(demo_ladder, tmp_path, capsys):
 
 def test_figures_of_another_run_are_not_quoted(demo_ladder):
     trained = checkpoint.load(demo_ladder / "work" / "run" / "checkpoint.pt")
-    (run,) = report.load(demo_ladder / "work" / "test")
-    assert export.run_of(trained, [run | {"seed": 8}, run], demo_ladder) is run
+    (run,) = results.load(demo_ladder / "work" / "test")
+    other = dataclasses.replace(run, figures=run.figures | {"seed": 8})
+    assert export.run_of(trained, [other, run], demo_ladder) is run
     with pytest.raises(UserError, match="holds no test evaluation of this checkpoint"):
-        export.run_of(trained, [run | {"seed": 8}], demo_ladder)
+        export.run_of(trained, [other], demo_ladder)
 
 
 def test_only_some_configurations_can_be_measured(demo_ladder, tmp_path, capsys):
@@ -181,7 +189,7 @@ def test_only_some_configurations_can_be_measured(demo_ladder, tmp_path, capsys)
     command = ["evaluate", str(work / "run/checkpoint.pt"), "--data", str(work / "windows.npz")]
     command += ["--split", "validation", "--out", str(tmp_path)]
     assert main([*command, "--only", "1.00x-128,0.10x-96"]) == 0
-    assert set(report.load(tmp_path)[0]["configurations"]) == {"1.00x-128", "0.10x-96"}
+    assert set(figures(tmp_path)["configurations"]) == {"1.00x-128", "0.10x-96"}
     assert main([*command, "--only", "0.20x-96"]) == 1
     assert "no configuration '0.20x-96'" in capsys.readouterr().err
 
@@ -200,8 +208,8 @@ def test_validation_needs_held_out_subjects(demo_ladder):
 
 
 def test_groups_of_held_out_subjects_are_averaged(demo_ladder):
-    (run,) = report.load(demo_ladder / "work" / "validation")
+    run = figures(demo_ladder / "work" / "validation")
     other = run | {"held_out": [1], "subjects": [1]}
-    assert [row.accuracy for row in report.summarise([run, other])] == [
-        row.accuracy for row in report.summarise([run])
+    assert [row.accuracy for row in summary.summarise([run, other])] == [
+        row.accuracy for row in summary.summarise([run])
     ]

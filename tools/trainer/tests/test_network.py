@@ -4,21 +4,24 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
-from gaitd_train import checkpoint, recipe
+from gaitd_train import recipe
 from gaitd_train.calibrate import calibrate
+from gaitd_train.costs import costs
 from gaitd_train.data import Windows
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration, Grid
-from gaitd_train.macs import count_macs, count_parameters
+from gaitd_train.networks.slimmable import Classifier, ConfigurationNorm, keep_mask, slim
+from gaitd_train.paper import PUBLISHED
 from gaitd_train.resample import resample
-from gaitd_train.slimmable import Classifier, ConfigurationNorm, slim
+from gaitd_train.task import TASKS, UCI_HAR
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return checkpoint.build_network(recipe.load("reference")[1])
+    return recipe.load("reference")[1].build(UCI_HAR)
 
 
 @pytest.mark.parametrize(
@@ -44,23 +47,84 @@ def test_classifier_equals_adaptive_pool_and_linear(channels, pool):
         torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("configuration", "paper_mmacs"),
-    [
-        (Configuration(1.0, 128), 13.06),
-        (Configuration(0.8, 128), 8.56),
-        (Configuration(0.7, 128), 6.30),
-        (Configuration(0.55, 104), 3.28),
-        (Configuration(0.1, 96), 0.12),
-    ],
-)
-def test_macs_agree_with_the_paper(network, configuration, paper_mmacs):
-    assert count_macs(network, configuration) / 1e6 == pytest.approx(paper_mmacs, abs=0.0051)
+RECIPES = {
+    ("cnn", "uci-har"): "reference",
+    ("resnet", "uci-har"): "reference-resnet",
+    ("cnn", "wisdm"): "reference-wisdm",
+    ("resnet", "wisdm"): "reference-wisdm-resnet",
+    ("cnn", "unimib-shar"): "reference-unimib-shar",
+    ("resnet", "unimib-shar"): "reference-unimib-shar-resnet",
+}
 
 
-def test_parameters_of_the_full_configuration_are_all_parameters(network):
+@pytest.mark.parametrize("published", PUBLISHED, ids=lambda p: f"{p.network} {p.dataset}")
+def test_costs_agree_with_the_paper(published):
+    _, how = recipe.load(RECIPES[published.network, published.dataset])
+    network = how.build(TASKS[published.dataset])
+    for point in published.collaborative:
+        found = costs(network, how.grid.named(point.id)).macs / 1e6
+        # It prints two decimals, once one.
+        assert found == pytest.approx(point.mmacs, abs=0.0051 if point.mmacs < 40 else 0.05), point.id
+
+
+@pytest.mark.parametrize("name", ["reference", "reference-resnet", "reference-wisdm-resnet"])
+def test_costs_agree_with_pytorchs_own_counter(name):
+    _, how = recipe.load(name)
+    task = TASKS[how.dataset]
+    network = how.build(task).train()  # normalises by the batch, so needs no statistics
+    for configuration in (how.grid.full, how.grid.smallest, Configuration(0.55, how.grid.resolutions[2])):
+        windows = torch.zeros(1, len(task.channels), task.window)
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            network(windows, configuration)
+        counted = counter.get_flop_counts()["Global"][torch.ops.aten.convolution] // 2
+        channels = slim(network.classifier.weight.shape[1], configuration.width)
+        classifier = network.classifier.weight[:, :channels].numel()
+        assert costs(network, configuration).macs == counted + classifier
+
+
+@pytest.mark.parametrize("name", ["reference", "reference-resnet"])
+def test_parameters_of_the_full_configuration_are_all_parameters(name):
+    network = recipe.load(name)[1].build(UCI_HAR)
     everything = sum(p.numel() for p in network.parameters())
-    assert count_parameters(network, network.grid.full) == everything == 329_990
+    assert costs(network, network.grid.full).parameters == everything
+
+
+def test_the_residual_block_is_that_of_pytorch():
+    torch.manual_seed(0)
+    _, how = recipe.load("reference-resnet")
+    network = how.build(UCI_HAR)
+    windows = Windows(torch.randn(24, 9, 128), torch.zeros(24, dtype=torch.long), None)
+    chosen = Configuration(0.3, 112)
+    calibrate(network, windows, [chosen], progress=False)
+
+    def norm(layer, x):
+        at, c = network.grid.index(chosen), x.shape[1]
+        n = layer.norm
+        return functional.batch_norm(x, n.mean[at, :c], n.var[at, :c], n.weight[:c], n.bias[:c], eps=n.eps)
+
+    def conv(layer, x, stride, padding):
+        weight = layer.weight[: slim(layer.outputs, 0.3), : x.shape[1]]
+        return norm(layer, functional.conv2d(x, weight, stride=stride, padding=padding))
+
+    with torch.no_grad():
+        x = functional.interpolate(windows.x.double(), size=112, mode="nearest-exact").float()
+        x = x.transpose(1, 2).unsqueeze(1)
+        for block in network.blocks:
+            main = functional.relu(conv(block.enter, x, (3, 1), (1, 0)))
+            x = functional.relu(conv(block.refine, main, 1, (1, 0)) + conv(block.shortcut, x, (3, 1), (1, 0)))
+        pooled = functional.adaptive_max_pool2d(x, (6, 9))
+        weight = network.classifier.weight[:, : x.shape[1]].flatten(1)
+        expected = functional.linear(pooled.flatten(1), weight, network.classifier.bias)
+        torch.testing.assert_close(network(windows.x, chosen), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_dropout_keeps_its_share_and_the_mean():
+    torch.manual_seed(0)
+    mask = keep_mask(torch.empty(1000, 1001), 0.8)
+    kept = (mask > 0).float().mean().item()
+    assert kept == pytest.approx(0.8, abs=0.003)
+    assert mask.mean().item() == pytest.approx(1, abs=0.005)
+    assert len(mask.unique()) == 2
 
 
 def test_slimmed_channels_are_multiples_of_four():
@@ -89,7 +153,7 @@ def test_uncalibrated_configurations_are_refused(network):
 
 def test_calibration_of_one_configuration_leaves_the_others_alone():
     torch.manual_seed(0)
-    network = checkpoint.build_network(recipe.load("demo")[1])
+    network = recipe.load("demo")[1].build(UCI_HAR)
     windows = Windows(torch.randn(40, 9, 128), torch.zeros(40, dtype=torch.long), None)
     first, second = network.grid.full, network.grid.smallest
     calibrate(network, windows, [first], progress=False)

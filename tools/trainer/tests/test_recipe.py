@@ -5,7 +5,9 @@ import pytest
 from gaitd_train import recipe
 from gaitd_train.cli import main
 from gaitd_train.collaborative import learning_rate
+from gaitd_train.costs import costs
 from gaitd_train.errors import UserError
+from gaitd_train.task import TASKS, UCI_HAR
 
 
 @pytest.mark.parametrize("name", recipe.shipped())
@@ -52,13 +54,14 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nothing():
         (("0.10, 0.15", "0.15, 0.10"), "widths must ascend"),
         (("0.10, 0.15", "0.0, 0.15"), "widths must lie in"),
         (("0.10, 0.15", "0.101, 0.102"), "first two decimals"),
-        (("[128, 124", "[124"), "resolutions must start at the window's length"),
         (("kernel = [6, 1]", "kernel = [6]"), "network.kernel: expected 2 values"),
-        (("kernel = [6, 1]", "kernel = [60, 1]"), "nothing is left of 96 time steps"),
-        (("kernel = [6, 1]", "kernel = [6, 12]"), "nothing is left of 96 time steps and 9 axes"),
         (("[network]", "[[network]]"), "network: expected a table"),
-        (('"uci-har"', '"uci-hr"'), "unknown data set 'uci-hr'"),
         (("[grid]", "[grid"), "not valid TOML"),
+        (("[network]", '[network]\nkind = "rnn"'), "network.kind: 'rnn' is none of cnn, resnet"),
+        (("[network]", '[network]\nkind = "cnn"\nfile = "mine.py"'), "not both"),
+        (("[network]", '[network]\nfile = "missing.py"'), "cannot read"),
+        (("[network]", "[network]\ndepth = 3"), "network: unknown key 'depth'"),
+        (('dataset = "uci-har"', 'extends = "nothing"'), "neither shipped"),
     ],
 )
 def test_wrong_recipes_are_refused(change, message):
@@ -68,6 +71,49 @@ def test_wrong_recipes_are_refused(change, message):
         recipe.parse(text.replace(*change, 1), "mine")
     assert message in str(error.value)
     assert "recipe mine" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("[128, 124", "[124"), "resolutions must start at the window's length, 128 in uci-har"),
+        (("kernel = [6, 1]", "kernel = [60, 1]"), "nothing is left of 13 time steps"),
+        (("kernel = [6, 1]", "kernel = [6, 12]"), "nothing is left of 96 time steps and 9 axes"),
+    ],
+)
+def test_a_network_that_does_not_fit_its_task_is_refused(change, message):
+    how = recipe.parse(recipe.text_of("reference")[1].replace(*change, 1), "mine")
+    with pytest.raises(UserError) as error:
+        how.build(UCI_HAR)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("name", [name for name in recipe.shipped() if name != "demo"])
+def test_shipped_recipes_fit_their_data_sets(name):
+    _, how = recipe.load(name)
+    network = how.build(TASKS[how.dataset])
+    assert costs(network, how.grid.smallest).macs < costs(network, how.grid.full).macs / 50
+
+
+def test_a_recipe_extends_another(tmp_path):
+    (tmp_path / "below.toml").write_text('extends = "reference"\nepochs = 7\n[network]\ndropout = 0.1\n')
+    (tmp_path / "mine.toml").write_text('extends = "below.toml"\n[network]\npool = 3\n')
+    _, how = recipe.load(str(tmp_path / "mine.toml"))
+    assert (how.epochs, how.batch) == (7, 64)
+    assert (how.network.shape.dropout, how.network.shape.pool) == (0.1, 3)
+    (tmp_path / "below.toml").write_text('extends = "mine.toml"\n')
+    with pytest.raises(UserError, match="goes round in a circle"):
+        recipe.load(str(tmp_path / "mine.toml"))
+
+
+def test_an_unknown_data_set_needs_a_file_of_its_own(tmp_path, windows, capsys):
+    mine = tmp_path / "mine.toml"
+    mine.write_text(recipe.text_of("demo")[1].replace("uci-har", "gestures"))
+    command = ["train", "--recipe", str(mine), "--out", str(tmp_path / "run")]
+    assert main(command) == 1
+    assert "prepare csv" in capsys.readouterr().err
+    assert main([*command, "--data", str(windows)]) == 1
+    assert "gestures" in capsys.readouterr().err
 
 
 def test_the_command_line_reports_a_wrong_recipe(tmp_path, windows, capsys):

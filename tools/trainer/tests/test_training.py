@@ -6,9 +6,13 @@ import json
 import pytest
 import torch
 
-from gaitd_train import checkpoint, collaborative, data, recipe
+from gaitd_train import checkpoint, collaborative, data, distributed, recipe
 from gaitd_train.augment import augment
+from gaitd_train.cli import main
 from gaitd_train.errors import UserError
+from gaitd_train.grid import Configuration
+from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY, Method
+from gaitd_train.networks.slimmable import slim
 from gaitd_train.recipe import Augmentation
 from gaitd_train.task import UCI_HAR
 
@@ -25,7 +29,7 @@ def everything_on():
     return dataclasses.replace(
         how,
         average=0.9,
-        network=dataclasses.replace(how.network, dropout=0.2),
+        network=dataclasses.replace(how.network, shape=dataclasses.replace(how.network.shape, dropout=0.2)),
         augmentation=Augmentation(rotation_degrees=5.0, scale=0.05, noise=0.01, warp=0.1),
         optimizer=dataclasses.replace(how.optimizer, weight_decay=0.01),
         collaboration=dataclasses.replace(how.collaboration, label_smoothing=0.05, smallest_lowest=True),
@@ -65,7 +69,7 @@ def test_bfloat16_gives_gradients_close_to_float32(dataset):
     gradients = []
     for precision in ("float32", "bfloat16"):
         torch.manual_seed(0)
-        network = checkpoint.build_network(how).train()
+        network = how.build(UCI_HAR).train()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             logits = network(x, network.grid.full)
             torch.nn.functional.cross_entropy(logits, y).backward()
@@ -98,6 +102,57 @@ def test_a_foreign_file_is_no_checkpoint(tmp_path):
     torch.save({"schema": 99}, path)
     with pytest.raises(UserError, match="schema"):
         checkpoint.load(path)
+
+
+def test_alone_trains_one_configuration_and_no_other(tmp_path, dataset, everything_on):
+    how = everything_on
+    trained = run(how, dataset, tmp_path, method=Method(ALONE, "0.55x-104"))
+    assert trained.method.name == "alone 0.55x-104"
+    torch.manual_seed(3)
+    fresh, after = how.build(UCI_HAR).state_dict(), trained.network
+    used = slim(how.network.shape.channels[1], 0.55)
+    weight = "blocks.1.weight"
+    assert not torch.allclose(after[weight][:used], fresh[weight][:used])
+    # Weight decay is all that the rest has felt.
+    ratio = after[weight][used:] / fresh[weight][used:]
+    torch.testing.assert_close(ratio, torch.full_like(ratio, ratio.mean().item()), rtol=1e-4, atol=1e-4)
+    assert trained.method.measured(how.grid) == [Configuration(0.55, 104)]
+
+
+def test_the_full_network_alone_is_measured_at_every_resolution():
+    grid = recipe.load("demo")[1].grid
+    assert [c.id for c in Method(ALONE, "1.00x-128").measured(grid)] == ["1.00x-128", "1.00x-104", "1.00x-96"]
+
+
+def test_width_only_reads_whole_windows(dataset, everything_on):
+    for kind, resolutions in ((WIDTH_ONLY, {128}), (COLLABORATIVE, {128, 104, 96})):
+        trainer = collaborative._Run("mine", everything_on, dataset, 0, [], Method(kind), distributed.ALONE)
+        drawn = {c for _ in range(50) for c in trainer._subnetworks()}
+        assert {c.resolution for c in drawn} == resolutions
+        assert {c.width for c in drawn} == set(everything_on.grid.widths)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--method", "alone"], "a configuration belongs to the method 'alone'"),
+        (["--configuration", "1.00x-128"], "a configuration belongs to the method 'alone'"),
+        (["--method", "alone", "--configuration", "0.33x-128"], "no configuration '0.33x-128'"),
+        (["--device", "tpu9"], "--device: 'tpu9'"),
+    ],
+)
+def test_wrong_methods_and_devices_are_refused(windows, tmp_path, capsys, flags, message):
+    command = ["train", "--recipe", "demo", "--data", str(windows), "--out", str(tmp_path / "run"), *flags]
+    assert main(command) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_resumed_by_another_method(tmp_path, dataset):
+    _, how = recipe.load("demo")
+    run(how, dataset, tmp_path, stop_after=1)
+    with pytest.raises(UserError, match="another method"):
+        run(how, dataset, tmp_path, resume=True, method=Method(WIDTH_ONLY))
 
 
 def test_rotation_turns_all_sensors_alike_and_keeps_lengths():

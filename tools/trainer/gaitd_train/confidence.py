@@ -1,0 +1,53 @@
+"""Whether probabilities mean what they say: calibration error, and the temperature that mends it."""
+
+import numpy as np
+from scipy import optimize, special
+
+# Of the answers' confidence, as in Guo et al.
+BINS = 15
+# The runtime accepts these and no others.
+TEMPERATURES = (0.05, 20.0)
+
+
+def calibration_error(logits: np.ndarray, y: np.ndarray, temperature: float = 1.0) -> float:
+    """Expected calibration error of `softmax(logits / temperature)`, as a fraction.
+
+    `logits [windows, classes]`, `y [windows]` 0-based. The mean over windows of the distance between
+    confidence and accuracy, each averaged over one of 15 equal bins of confidence (Guo et al., "On
+    Calibration of Modern Neural Networks", ICML 2017).
+    """
+    count, confidence, right = _binned(logits, y, temperature)
+    return float(np.abs(confidence - right).sum() / count.sum())
+
+
+def reliability(logits: np.ndarray, y: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean confidence and accuracy of every bin that is not empty."""
+    count, confidence, right = _binned(logits, y, temperature)
+    full = count > 0
+    return confidence[full] / count[full], right[full] / count[full]
+
+
+def _binned(logits: np.ndarray, y: np.ndarray, temperature: float) -> np.ndarray:
+    """Per bin, how many windows it holds, their confidence added up, how many were right: `[3, bins]`."""
+    probabilities = special.softmax(logits.astype(np.float64) / temperature, axis=1)
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == y
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return np.stack(
+        [np.bincount(bins, weights=w, minlength=BINS) for w in (np.ones(len(y)), confidence, right)]
+    )
+
+
+def loss(logits: np.ndarray, y: np.ndarray, temperature: float = 1.0) -> float:
+    """Mean negative log-likelihood of the truth, in nats."""
+    scaled = special.log_softmax(logits.astype(np.float64) / temperature, axis=1)
+    return float(-scaled[np.arange(len(y)), y].mean())
+
+
+def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
+    """The temperature with the least `loss`; it changes no answer, only how sure it is."""
+    # One minimum: the loss is convex in 1 / temperature.
+    bounds = tuple(np.log(1 / t) for t in reversed(TEMPERATURES))
+    found = optimize.minimize_scalar(
+        lambda log: loss(logits, y, float(np.exp(-log))), bounds=bounds, method="bounded"
+    )
+    return float(np.exp(-found.x))

@@ -1,0 +1,52 @@
+"""Counting what a configuration costs."""
+
+from typing import NamedTuple
+
+from gaitd_train.grid import Configuration
+from gaitd_train.networks.slimmable import Classifier, ConvBlock, Network
+from gaitd_train.networks.trace import Shape
+
+
+class Costs(NamedTuple):
+    """Multiply-accumulates per window, and weights: convolutions, normalisation, classifier."""
+
+    macs: int
+    parameters: int
+
+
+def costs(network: Network, configuration: Configuration) -> Costs:
+    """What one configuration costs; needs no statistics.
+
+    The classifier counts each of its pooled features, as the paper does, although repeated ones are folded
+    before it runs.
+    """
+    counter = _Counter()
+    network.trace(counter, "", configuration)
+    return Costs(counter.macs, counter.parameters)
+
+
+class _Counter:
+    """A tape (`gaitd_train.networks.trace.Tape`) that only adds up."""
+
+    def __init__(self) -> None:
+        self.macs = self.parameters = 0
+
+    def conv(
+        self, at: str, before: Shape, after: Shape, layer: ConvBlock, configuration: Configuration
+    ) -> str:
+        weights = after.channels * before.channels * layer.kernel[0] * layer.kernel[1]
+        self.macs += after.time * after.axes * weights
+        self.parameters += weights + 2 * after.channels
+        return at
+
+    def relu(self, at: str) -> str:
+        return at
+
+    def add(self, at: str, other: str) -> str:
+        return at
+
+    def classify(self, at: str, before: Shape, layer: Classifier) -> str:
+        weights = layer.weight[:, : before.channels].numel()
+        self.macs += weights
+        self.parameters += weights + layer.bias.numel()
+        return at

@@ -1,0 +1,41 @@
+"""What the publisher says a data set holds, and whether a copy holds it."""
+
+from dataclasses import dataclass
+
+from gaitd_train.errors import UserError
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A published count. It may differ by `slack` where the original has malformed lines."""
+
+    what: str
+    expected: int
+    slack: int = 0
+
+    def holds(self, found: int) -> bool:
+        return abs(found - self.expected) <= self.slack
+
+    def difference(self, found: int) -> str:
+        return f"{found:,} of {self.expected:,} {self.what}"
+
+
+def differences(facts: tuple[Fact, ...], found: dict[str, int]) -> list[str]:
+    """Where `found` differs from the facts, as `46 of 51 subjects`; every fact must have been counted."""
+    return [fact.difference(found[fact.what]) for fact in facts if not fact.holds(found[fact.what])]
+
+
+def check(source, title: str, facts: tuple[Fact, ...], found: dict[str, int], partial: bool) -> str:
+    """Compares a copy with the published counts; returns the note for reports, empty for a whole copy.
+
+    An incomplete copy is a `UserError` unless `partial` accepts it.
+    """
+    if not (unlike := differences(facts, found)):
+        return ""
+    note = "incomplete copy: " + ", ".join(unlike)
+    if partial:
+        return note
+    raise UserError(
+        f"{source}: not the whole of {title}: found {'; '.join(unlike)}. Fetch it again, or accept an "
+        "incomplete copy with --partial"
+    )

@@ -1,0 +1,175 @@
+"""A plan: all runs behind one table of the report, as a TOML file, and the program that makes them.
+
+Every run is a folder with its checkpoint and its evaluation. What is there already is kept, so a plan that
+was interrupted goes on, and the report can be written again from the checkpoints alone.
+"""
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import torch
+
+from gaitd_train import recipe as recipes
+from gaitd_train import results
+from gaitd_train.collaborative import CHECKPOINT_FILE
+from gaitd_train.errors import UserError
+from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY, Method
+from gaitd_train.recipe import Recipe
+from gaitd_train.typed import build
+
+VALIDATION = "validation"
+TEST = "test"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train and to measure for one network on one data set.
+
+    `seeds` collaborative runs on all training subjects, and one run without each group of `hold_out`; with
+    these `validation` is measured, everything else on the test subjects. `width_only_seeds` and `alone_seeds`
+    count the runs of the baselines, `alone` lists the configurations that are trained by themselves.
+    `configurations` are measured of the collaborative runs; without it, all of the grid.
+    """
+
+    recipe: str
+    seeds: int
+    hold_out: tuple[tuple[int, ...], ...]
+    width_only_seeds: int = 0
+    alone: tuple[str, ...] = ()
+    alone_seeds: int = 0
+    configurations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a plan: its folder's name and what it does."""
+
+    name: str
+    method: Method
+    seed: int
+    held_out: tuple[int, ...] = ()
+
+    @property
+    def split(self) -> str:
+        return VALIDATION if self.held_out else TEST
+
+
+def shipped() -> list[str]:
+    """Names of the plans that come with the package."""
+    folder = resources.files("gaitd_train") / "plans"
+    return sorted(e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml"))
+
+
+def load(name_or_path: str) -> tuple[str, Plan, Recipe]:
+    """Name, plan and recipe of a shipped plan or of a file, to which its recipe's path is relative."""
+    here = name_or_path in shipped()
+    source = resources.files("gaitd_train") / "plans" / f"{name_or_path}.toml" if here else Path(name_or_path)
+    name = name_or_path if here else source.stem
+    try:
+        plan = build(Plan, tomllib.loads(source.read_text("utf-8")))
+        how = recipes.load(_recipe(name_or_path, plan))[1]
+        for configuration in (*plan.alone, *plan.configurations):
+            how.grid.named(configuration)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(
+            f"plan '{name_or_path}' is neither shipped ({', '.join(shipped())}) nor a readable file: {error}"
+        ) from error
+    except UserError as error:
+        raise UserError(f"plan {name}: {error}") from error
+    return name, plan, how
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """All runs of a plan, those that a ladder needs first."""
+    alone = range(plan.alone_seeds)
+    return [
+        *(Job(f"heldout{at}", Method(COLLABORATIVE), 0, group) for at, group in enumerate(plan.hold_out)),
+        *(Job(f"seed{seed}", Method(COLLABORATIVE), seed) for seed in range(plan.seeds)),
+        *(Job(f"{WIDTH_ONLY}-seed{seed}", Method(WIDTH_ONLY), seed) for seed in range(plan.width_only_seeds)),
+        *(Job(f"{ALONE}-{id}-seed{seed}", Method(ALONE, id), seed) for seed in alone for id in plan.alone),
+    ]
+
+
+def make(
+    name_or_path: str,
+    out: Path,
+    data: Path | None,
+    device: str,
+    parallel: int,
+    say: Callable[[str], None],
+) -> Path:
+    """Makes every run of a plan that `out` does not hold, `parallel` at a time; returns the plan's folder.
+
+    Each run is a process of its own. One that fails is named with the end of what it printed, once the others
+    that had begun are through.
+    """
+    name, plan, how = load(name_or_path)
+    folder = out / name
+    left = [job for job in jobs(plan) if not _done(folder / job.name, how)]
+    say(f"{name}: {len(left)} of {len(jobs(plan))} runs to make in {folder}")
+    threads = max(1, torch.get_num_threads() // parallel)
+    common = ["--device", device, "--threads", str(threads), *(["--data", str(data)] if data else [])]
+
+    def run(job: Job) -> None:
+        to = folder / job.name
+        to.mkdir(parents=True, exist_ok=True)
+        train = ["train", "--recipe", _recipe(name_or_path, plan), "--seed", str(job.seed), "--resume"]
+        train += ["--method", job.method.kind]
+        train += ["--configuration", job.method.alone] if job.method.alone else []
+        train += ["--hold-out", ",".join(map(str, job.held_out))] if job.held_out else []
+        measure = ["evaluate", str(to / CHECKPOINT_FILE), "--split", job.split]
+        if job.method.kind == COLLABORATIVE and plan.configurations:
+            measure += ["--only", ",".join(plan.configurations)]
+        for command in (train, measure):
+            _call([*command, *common, "--out", str(to)], to / "log.txt")
+        say(f"{name}: {job.name} done")
+
+    with ThreadPoolExecutor(parallel) as pool:
+        failures = [error for error in pool.map(_caught(run), left) if error]
+    if failures:
+        raise UserError("; ".join(failures))
+    return folder
+
+
+def finished(folder: Path, plan: Plan, how: Recipe) -> dict[Job, results.Run]:
+    """The runs of a plan that are whole in its folder."""
+    return {job: results.load(folder / job.name)[0] for job in jobs(plan) if _done(folder / job.name, how)}
+
+
+def _recipe(name_or_path: str, plan: Plan) -> str:
+    return plan.recipe if plan.recipe in recipes.shipped() else str(Path(name_or_path).parent / plan.recipe)
+
+
+def _done(folder: Path, how: Recipe) -> bool:
+    try:
+        return results.load(folder)[0].figures["epochs"] == how.epochs
+    except UserError:
+        return False
+
+
+def _caught(run: Callable[[Job], None]) -> Callable[[Job], str | None]:
+    def caught(job: Job) -> str | None:
+        try:
+            run(job)
+        except UserError as error:
+            return f"{job.name}: {error}"
+        return None
+
+    return caught
+
+
+def _call(arguments: list[str], log: Path) -> None:
+    with log.open("ab") as file:
+        file.write((json.dumps(arguments) + "\n").encode())
+        file.flush()
+        done = subprocess.run([sys.executable, "-m", "gaitd_train", *arguments], stdout=file, stderr=file)
+    if done.returncode:
+        last = log.read_text("utf-8", errors="replace").strip().splitlines()[-1]
+        raise UserError(f"{last.rsplit(chr(13), 1)[-1]} (see {log})")

@@ -1,0 +1,61 @@
+"""Calibration: the error and the temperature against formulas written out, and against PyTorch."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from gaitd_train.confidence import TEMPERATURES, calibration_error, fit_temperature, loss, reliability
+
+
+def random_answers(seed: int, sharpness: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are `sharpness` times as sure as they may be, and truths drawn from the calibrated ones."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(count, 6)) * 2
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    truth = (rng.random((count, 1)) > np.cumsum(odds / odds.sum(1, keepdims=True), axis=1)).sum(1)
+    return (sharpness * logits).astype(np.float32), np.minimum(truth, 5)
+
+
+def test_calibration_error_is_the_published_formula():
+    logits, y = random_answers(0, 1.7)
+    for temperature in (0.5, 1.0, 3.0):
+        probabilities = torch.softmax(torch.tensor(logits).double() / temperature, 1).numpy()
+        total = 0.0
+        for low in range(15):
+            confidence = probabilities.max(1)
+            inside = (confidence >= low / 15) & ((confidence < (low + 1) / 15) | (low == 14))
+            if inside.any():
+                accuracy = (probabilities.argmax(1) == y)[inside].mean()
+                total += inside.mean() * abs(accuracy - confidence[inside].mean())
+        assert calibration_error(logits, y, temperature) == pytest.approx(total, abs=1e-12)
+
+
+def test_loss_is_pytorchs_cross_entropy():
+    logits, y = random_answers(1, 2.0)
+    expected = functional.cross_entropy(torch.tensor(logits).double() / 1.3, torch.tensor(y))
+    assert loss(logits, y, 1.3) == pytest.approx(expected.item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("sharpness", [0.4, 1.0, 1.8, 6.0])
+def test_the_temperature_undoes_too_much_or_too_little_confidence(sharpness):
+    logits, y = random_answers(2, sharpness)
+    temperature = fit_temperature(logits, y)
+    assert temperature == pytest.approx(sharpness, rel=0.06)
+    assert calibration_error(logits, y, temperature) < 0.02
+    least = min(loss(logits, y, t) for t in np.geomspace(*TEMPERATURES, 300))
+    assert loss(logits, y, temperature) <= least + 1e-9
+
+
+def test_answers_that_are_all_right_take_the_lowest_temperature_and_stay_finite():
+    logits = np.eye(4, dtype=np.float32) * 30
+    temperature = fit_temperature(logits, np.arange(4))
+    assert TEMPERATURES[0] <= temperature <= TEMPERATURES[1]
+    assert calibration_error(logits, np.arange(4), temperature) == pytest.approx(0, abs=1e-9)
+
+
+def test_empty_bins_are_not_drawn():
+    logits, y = np.array([[9.0, 0.0], [9.0, 0.0]]), np.array([0, 1])
+    confidence, accuracy = reliability(logits, y, 1.0)
+    assert accuracy.tolist() == [0.5]
+    assert confidence == pytest.approx([1 / (1 + np.exp(-9))])
