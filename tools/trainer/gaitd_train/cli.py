@@ -411,12 +411,15 @@ def add_report(commands) -> None:
         "gaitd-train report runs --out docs/training",
     )
     parser.add_argument("runs", type=Path, metavar="RUNS", help="the --out of `reproduce`")
+    parser.add_argument(
+        "--plans", nargs="+", default=plan.shipped(), metavar="PLAN", help="default: all that are shipped"
+    )
     _out(parser, "folder of the page")
     parser.set_defaults(run=_report)
 
 
 def _report(flags) -> None:
-    for file in report.write(flags.runs, flags.out):
+    for file in report.write(flags.runs, flags.out, flags.plans):
         print(file)
 
 

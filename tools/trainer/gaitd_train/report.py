@@ -14,6 +14,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from gaitd_train import data
 from gaitd_train import plan as plans
 from gaitd_train.answers import pooled
 from gaitd_train.collaborative import LOG_FILE
@@ -25,9 +26,9 @@ from gaitd_train.paper import PUBLISHED, Point, Published, published
 from gaitd_train.plan import TEST, VALIDATION, Job, Plan
 from gaitd_train.recipe import Recipe
 from gaitd_train.results import Run
+from gaitd_train.task import TASKS
 
 NAMES = {"cnn": "CNN", "resnet": "ResNet"}
-MISSING = "not reproduced: data not at hand"
 PAGE = "README.md"
 
 
@@ -62,9 +63,9 @@ class Section:
         }
 
 
-def write(runs: Path, out: Path) -> list[Path]:
-    """Reads the folder that `gaitd-train reproduce` filled; writes the page and its figures to `out`."""
-    sections = _sections(runs)
+def write(runs: Path, out: Path, names: list[str]) -> list[Path]:
+    """Reads what `gaitd-train reproduce` made of some plans; writes the page and its figures to `out`."""
+    sections = _sections(runs, names)
     out.mkdir(parents=True, exist_ok=True)
     files = []
     lines = [*_introduction(sections)]
@@ -85,18 +86,16 @@ def write(runs: Path, out: Path) -> list[Path]:
     return [page, *files]
 
 
-def _sections(runs: Path) -> list[Section]:
+def _sections(runs: Path, names: list[str]) -> list[Section]:
     sections = []
-    for name in plans.shipped():
-        if not (runs / name).is_dir():
-            continue
-        _, plan, recipe = plans.load(name)
+    for name_or_path in names:
+        name, plan, recipe = plans.load(name_or_path)
         finished = plans.finished(runs / name, plan, recipe)
         if finished:
             sections.append(Section(name, plan, recipe, runs / name, finished))
     if not sections:
         raise UserError(
-            f"{runs}: holds no finished run of a plan ({', '.join(plans.shipped())}); "
+            f"{runs}: holds no finished run of a plan ({', '.join(names)}); "
             "make some with `gaitd-train reproduce`"
         )
     return sections
@@ -364,13 +363,15 @@ def _time(section: Section) -> list[str]:
 
 def _not_reproduced(paper: Published) -> list[str]:
     plan = f"{paper.dataset}-{paper.network}"
+    at_hand = data.default_path(TASKS[paper.dataset]).is_file()
+    why = "none of its runs is made yet" if at_hand else "data not at hand"
     columns = (paper.collaborative, paper.width_only, paper.alone)
     points = {point.id: point for column in columns for point in column}
     lines = [
         f"## {NAMES[paper.network]}, {paper.windows}",
         "",
-        f"**{MISSING}.** `gaitd-train fetch {paper.dataset}` and `gaitd-train prepare {paper.dataset}` "
-        f"get the data; then `gaitd-train reproduce {plan} --out RUNS` makes every run, this page its table.",
+        f"**not reproduced: {why}.** `gaitd-train fetch {paper.dataset}` and "
+        f"`gaitd-train prepare {paper.dataset}` get the data; then `gaitd-train reproduce {plan} --out RUNS` makes every run, the page its table.",
         "",
         _row(["configuration", "MMACs", "paper: collaborative", "paper: width only", "paper: alone"]),
         _row(["---", *["---:"] * 4]),
