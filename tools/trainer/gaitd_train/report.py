@@ -371,7 +371,8 @@ def _not_reproduced(paper: Published) -> list[str]:
         f"## {NAMES[paper.network]}, {paper.windows}",
         "",
         f"**not reproduced: {why}.** `gaitd-train fetch {paper.dataset}` and "
-        f"`gaitd-train prepare {paper.dataset}` get the data; then `gaitd-train reproduce {plan} --out RUNS` makes every run, the page its table.",
+        f"`gaitd-train prepare {paper.dataset}` get the data; then `gaitd-train reproduce {plan} --out RUNS` "
+        "makes every run, and the page its table.",
         "",
         _row(["configuration", "MMACs", "paper: collaborative", "paper: width only", "paper: alone"]),
         _row(["---", *["---:"] * 4]),
