@@ -42,7 +42,7 @@ def train(
     seed: int,
     held_out: list[int],
     method: Method = methods.DEFAULT,
-    world: World = distributed.ALONE,
+    world: World = distributed.SINGLE,
     resume: bool = False,
     stop_after: int | None = None,
 ) -> Path:
@@ -165,14 +165,14 @@ class _Run:
         how = self.recipe.collaboration
         self.optimizer.zero_grad(set_to_none=True)
         others = self._subnetworks()
-        with distributed.alone(self.learner) if others else nullcontext():
+        with distributed.unshared(self.learner) if others else nullcontext():
             logits = self.learner(x, self.main)
             loss = functional.cross_entropy(logits, y, label_smoothing=how.label_smoothing)
             loss.backward()
         teacher = logits.detach().softmax(1)
         total = 0.0
         for left, configuration in zip(range(len(others) - 1, -1, -1), others, strict=True):
-            with distributed.alone(self.learner) if left else nullcontext():
+            with distributed.unshared(self.learner) if left else nullcontext():
                 student = self.learner(x, configuration)
                 divergence = functional.kl_div(student.log_softmax(1), teacher, reduction="batchmean")
                 entropy = functional.cross_entropy(student, y, label_smoothing=how.label_smoothing)

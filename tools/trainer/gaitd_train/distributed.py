@@ -45,10 +45,10 @@ class World:
 
 
 # A process by itself.
-ALONE = World()
+SINGLE = World()
 
 
-def alone(learner: nn.Module) -> AbstractContextManager:
+def unshared(learner: nn.Module) -> AbstractContextManager:
     """While in it, gradients add up in this process; the next pass outside shares what has added up."""
     return learner.no_sync() if isinstance(learner, DistributedDataParallel) else nullcontext()
 

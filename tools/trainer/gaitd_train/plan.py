@@ -16,16 +16,16 @@ from pathlib import Path
 
 import torch
 
+from gaitd_train import checkpoint, results
 from gaitd_train import recipe as recipes
-from gaitd_train import results
 from gaitd_train.collaborative import CHECKPOINT_FILE
 from gaitd_train.errors import UserError
+from gaitd_train.evaluate import SPLITS
 from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY, Method
 from gaitd_train.recipe import Recipe
 from gaitd_train.typed import build
 
-VALIDATION = "validation"
-TEST = "test"
+VALIDATION, TEST = SPLITS
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ def make(
     """
     name, plan, how = load(name_or_path)
     folder = out / name
-    left = [job for job in jobs(plan) if not _done(folder / job.name, how)]
+    whole = finished(folder, plan, how)
+    left = [job for job in jobs(plan) if job not in whole]
     say(f"{name}: {len(left)} of {len(jobs(plan))} runs to make in {folder}")
     threads = max(1, torch.get_num_threads() // parallel)
     common = ["--device", device, "--threads", str(threads), *(["--data", str(data)] if data else [])]
@@ -140,18 +141,23 @@ def make(
 
 def finished(folder: Path, plan: Plan, how: Recipe) -> dict[Job, results.Run]:
     """The runs of a plan that are whole in its folder."""
-    return {job: results.load(folder / job.name)[0] for job in jobs(plan) if _done(folder / job.name, how)}
+    found = {job: _whole(folder / job.name, job, plan, how) for job in jobs(plan)}
+    return {job: run for job, run in found.items() if run is not None}
 
 
 def _recipe(name_or_path: str, plan: Plan) -> str:
     return plan.recipe if plan.recipe in recipes.shipped() else str(Path(name_or_path).parent / plan.recipe)
 
 
-def _done(folder: Path, how: Recipe) -> bool:
+def _whole(folder: Path, job: Job, plan: Plan, how: Recipe) -> results.Run | None:
+    """The run of a job, if this very recipe trained it to the end and all that is asked was measured."""
     try:
-        return results.load(folder)[0].figures["epochs"] == how.epochs
+        trained, run = checkpoint.load(folder / CHECKPOINT_FILE), results.load(folder)[0]
     except UserError:
-        return False
+        return None
+    asked = plan.configurations if job.method.kind == COLLABORATIVE else ()
+    good = trained.recipe == how and trained.epoch == how.epochs and {*asked} <= run.answers.logits.keys()
+    return run if good else None
 
 
 def _caught(run: Callable[[Job], None]) -> Callable[[Job], str | None]:

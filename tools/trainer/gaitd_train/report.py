@@ -144,8 +144,7 @@ def _section(section: Section) -> list[str]:
     lines += _resolution_only(section)
     lines += _calibration(section)
     lines += _time(section)
-    if section.paper or section.of(COLLABORATIVE):
-        lines += [f"![accuracy over cost]({section.name}-front.png)", ""]
+    lines += [f"![accuracy over cost]({section.name}-front.png)", ""]
     if _rungs(section):
         lines += [f"![confidence and accuracy]({section.name}-confidence.png)", ""]
     return lines
@@ -154,16 +153,12 @@ def _section(section: Section) -> list[str]:
 def _subjects(section: Section) -> list[str]:
     lines = []
     for job, run in section.runs.items():
-        who = f"{run.figures['windows']:,} windows of subjects {_ranges(run.figures['subjects'])}"
+        who = f"{run.figures['windows']:,} windows of subjects {', '.join(map(str, run.figures['subjects']))}"
         if job.split == VALIDATION:
             lines.append(f"- validation, {job.name}: {who}")
         elif not any(line.startswith("- test") for line in lines):
             lines.append(f"- test: {who}")
     return [*lines, ""]
-
-
-def _ranges(numbers: list[int]) -> str:
-    return ", ".join(str(number) for number in numbers)
 
 
 def _methods(section: Section) -> list[str]:

@@ -15,14 +15,12 @@ from gaitd_train.task import UCI_HAR
 
 def torchrun(*arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run(
-        [*command, "-m", "gaitd_train", *arguments], capture_output=True, text=True, timeout=240
-    )
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=240)
 
 
 def one_step(how, dataset, halves: bool) -> dict:
     """The weights after one step, of one process on the whole batch or of the mean of both its halves."""
-    run = collaborative._Run("mine", how, dataset, 0, [], method.DEFAULT, distributed.ALONE)
+    run = collaborative._Run("mine", how, dataset, 0, [], method.DEFAULT, distributed.SINGLE)
     x, y = dataset.train.x[:32], dataset.train.y[:32]
     state = run.generator.get_state()
     worlds = [World(0, 2), World(1, 2)] if halves else [World()]
@@ -53,9 +51,7 @@ with distributed.world("cpu") as world:
 
 def test_two_processes_share_the_mean_of_their_gradients(tmp_path, windows):
     (tmp_path / "worker.py").write_text(WORKER)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += [str(tmp_path / "worker.py"), str(windows), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    done = torchrun(str(tmp_path / "worker.py"), str(windows), str(tmp_path))
     assert done.returncode == 0, done.stderr
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     expected = one_step(recipe.load("demo")[1], data.load(windows, UCI_HAR), halves=True)
@@ -66,7 +62,19 @@ def test_two_processes_share_the_mean_of_their_gradients(tmp_path, windows):
 
 def test_torchrun_trains_one_network_and_resumes_it(tmp_path, windows):
     out = tmp_path / "run"
-    train = ["train", "--recipe", "demo", "--data", str(windows), "--device", "cpu", "--threads", "1"]
+    train = [
+        "-m",
+        "gaitd_train",
+        "train",
+        "--recipe",
+        "demo",
+        "--data",
+        str(windows),
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]
     train += ["--out", str(out)]
     done = torchrun(*train, "--stop-after", "1")
     assert done.returncode == 0, done.stderr

@@ -9,8 +9,10 @@ import torch
 
 from gaitd_train import checkpoint, recipe
 from gaitd_train.cli import main
+from gaitd_train.costs import costs
 from gaitd_train.errors import UserError
 from gaitd_train.resample import resample
+from gaitd_train.task import UCI_HAR
 
 NETWORK = '''
 """Two branches of different kernels, added up."""
@@ -109,8 +111,5 @@ def test_layers_that_do_not_fit_together_are_named(mine, tmp_path):
     wrong = NETWORK.replace("(k // 2, 0)", "(0, 0)")
     (tmp_path / "branches.py").write_text(wrong)
     _, how = recipe.load(str(mine))
-    from gaitd_train.costs import costs
-    from gaitd_train.task import UCI_HAR
-
     with pytest.raises(UserError, match="a sum of features of two shapes"):
         costs(how.build(UCI_HAR), how.grid.full)

@@ -1,5 +1,6 @@
 """Plans: every run of a table by one command that resumes, and the page that comes of them."""
 
+import dataclasses
 import json
 
 import pytest
@@ -48,6 +49,15 @@ def test_every_run_is_made_once(made, windows, capsys):
     assert main(command) == 0
     assert "1 of 7 runs to make" in capsys.readouterr().out
     assert (made / "runs/mine/seed0/checkpoint.pt").stat().st_mtime_ns == before
+
+
+def test_a_run_of_another_recipe_or_with_less_measured_is_not_whole(made):
+    _, mine, how = plan.load(str(made / "mine.toml"))
+    folder = made / "runs/mine"
+    assert len(plan.finished(folder, mine, how)) == len(RUNS)
+    assert plan.finished(folder, mine, dataclasses.replace(how, batch=16)) == {}
+    left = plan.finished(folder, dataclasses.replace(mine, configurations=("0.20x-96",)), how)
+    assert {job.method.kind for job in left} == {"width-only", "alone"}
 
 
 def test_the_page_has_our_figures_beside_the_papers(made, tmp_path):

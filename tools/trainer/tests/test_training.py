@@ -126,7 +126,7 @@ def test_the_full_network_alone_is_measured_at_every_resolution():
 
 def test_width_only_reads_whole_windows(dataset, everything_on):
     for kind, resolutions in ((WIDTH_ONLY, {128}), (COLLABORATIVE, {128, 104, 96})):
-        trainer = collaborative._Run("mine", everything_on, dataset, 0, [], Method(kind), distributed.ALONE)
+        trainer = collaborative._Run("mine", everything_on, dataset, 0, [], Method(kind), distributed.SINGLE)
         drawn = {c for _ in range(50) for c in trainer._subnetworks()}
         assert {c.resolution for c in drawn} == resolutions
         assert {c.width for c in drawn} == set(everything_on.grid.widths)
