@@ -8,19 +8,14 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
-
-from gaitd_train import data
+from gaitd_train import data, figures
 from gaitd_train import plan as plans
 from gaitd_train.answers import pooled
 from gaitd_train.collaborative import LOG_FILE
 from gaitd_train.confidence import calibration_error, fit_temperature, reliability
 from gaitd_train.errors import UserError
 from gaitd_train.evidence import Measured, compare, measured, speedup
+from gaitd_train.figures import Figure, Line
 from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY
 from gaitd_train.paper import PUBLISHED, Point, Published, published
 from gaitd_train.plan import TEST, VALIDATION, Job, Plan
@@ -71,12 +66,9 @@ def write(runs: Path, out: Path, names: list[str]) -> list[Path]:
     lines = [*_introduction(sections)]
     for section in sections:
         lines += _section(section)
-        for what, drawn in (("front", plot_front(section)), ("confidence", plot_confidence(section))):
+        for what, drawn in (("front", _plot_front(section)), ("confidence", _plot_confidence(section))):
             if drawn is not None:
-                path = out / f"{section.name}-{what}.png"
-                drawn.savefig(path, dpi=130)
-                plt.close(drawn)
-                files.append(path)
+                files.append(figures.save(drawn, out / f"{section.name}-{what}.png"))
     made = {(section.network, section.recipe.dataset) for section in sections}
     for paper in PUBLISHED:
         if (paper.network, paper.dataset) not in made:
@@ -123,11 +115,9 @@ def _introduction(sections: list[Section]) -> list[str]:
 
 
 def _section(section: Section) -> list[str]:
-    any_run = next(iter(section.runs.values())).figures
-    title = f"{NAMES.get(section.network, section.network)}, {any_run['data']}"
     missing = len(plans.jobs(section.plan)) - len(section.runs)
     lines = [
-        f"## {title}",
+        f"## {_title(section)}",
         "",
         f"Plan `{section.name}`, recipe `{section.plan.recipe}` ({section.recipe.epochs} epochs)."
         + (
@@ -381,70 +371,49 @@ def _of(column: tuple[Point, ...], wanted: Point) -> str:
     return next((f"{point.accuracy:.2f}" for point in column if point.id == wanted.id), "")
 
 
-def plot_front(section: Section) -> Figure:
+def _plot_front(section: Section) -> Figure:
     """Accuracy over cost, of every method, the paper's and ours."""
-    drawn, axes = plt.subplots(figsize=(7.6, 4.6), layout="constrained")
-    macs, colors = section.macs(), {COLLABORATIVE: "#1f6f8b", WIDTH_ONLY: "#7a9e3f", ALONE: "#8a6fae"}
-    for kind, key in ((COLLABORATIVE, "collaborative"), (WIDTH_ONLY, "width_only"), (ALONE, "alone")):
-        names = [n for n in macs if _interesting(section, n) and _trained(section, kind, n)]
-        shown = sorted((macs[n] / 1e6, m) for n in names if (m := measured(_trained(section, kind, n), n)))
+    macs, lines = section.macs(), []
+    for kind, key, color in (
+        (COLLABORATIVE, "collaborative", "#1f6f8b"),
+        (WIDTH_ONLY, "width_only", "#7a9e3f"),
+        (ALONE, "alone", "#8a6fae"),
+    ):
+        method = kind.replace("-", " ")
+        names = sorted((n for n in macs if _interesting(section, n)), key=macs.__getitem__)
+        shown = [(n, m) for n in names if (m := measured(_trained(section, kind, n), n))]
         if shown:
-            axes.errorbar(
-                [cost for cost, _ in shown],
-                [100 * m.mean for _, m in shown],
-                yerr=[100 * (m.spread or 0.0) for _, m in shown],
-                fmt="o-",
-                markersize=4,
-                linewidth=1.2,
-                capsize=2,
-                color=colors[kind],
-                label=f"gaitd, {kind.replace('-', ' ')}",
+            lines.append(
+                Line(
+                    f"gaitd, {method}",
+                    [macs[n] / 1e6 for n, _ in shown],
+                    [100 * m.mean for _, m in shown],
+                    "o-",
+                    color,
+                    [100 * (m.spread or 0.0) for _, m in shown],
+                )
             )
         if section.paper:
             points = sorted(getattr(section.paper, key), key=lambda point: point.mmacs)
-            axes.plot(
-                [point.mmacs for point in points],
-                [point.accuracy for point in points],
-                "s:",
-                markersize=4,
-                linewidth=1,
-                color=colors[kind],
-                label=f"paper, {kind.replace('-', ' ')}",
+            lines.append(
+                Line(f"paper, {method}", [p.mmacs for p in points], [p.accuracy for p in points], "s:", color)
             )
-    axes.set_xscale("log")
-    axes.set_xlabel("million multiply-accumulates per window")
-    axes.set_ylabel("accuracy on test subjects (%)")
-    axes.set_title(f"{NAMES.get(section.network, section.network)}, {_data(section)}", fontsize=10)
-    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="lower right", frameon=False, fontsize=8)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return drawn
+    return figures.accuracy_over_cost(_title(section), "accuracy on test subjects (%)", lines)
 
 
-def plot_confidence(section: Section) -> Figure | None:
+def _plot_confidence(section: Section) -> Figure | None:
     """Accuracy over confidence on the test subjects at both ends of the ladder, before and after scaling."""
     names = _rungs(section)
     if not names:
         return None
-    drawn, both = plt.subplots(1, 2, figsize=(8.4, 3.9), layout="constrained", sharey=True)
-    for axes, name in zip(both, (names[0], names[-1]), strict=True):
+    panels = []
+    for name in (names[0], names[-1]):
         logits, y = pooled([run.answers for run in section.of(COLLABORATIVE)], name)
-        axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
-        for temperature, style, label in (
-            (1.0, "o:", "before"),
-            (_temperature(section, name), "o-", "after"),
-        ):
-            confidence, accuracy = reliability(logits, y, temperature)
-            axes.plot(confidence, accuracy, style, markersize=3.5, linewidth=1.1, label=label)
-        axes.set_title(name, fontsize=10)
-        axes.set_xlabel("confidence")
-    both[0].set_ylabel("accuracy")
-    both[0].legend(frameon=False, fontsize=8)
-    drawn.suptitle(f"{NAMES.get(section.network, section.network)}, {_data(section)}", fontsize=10)
-    return drawn
+        before, after = (reliability(logits, y, t) for t in (1.0, _temperature(section, name)))
+        panels.append((name, [Line("before", *before, "o:"), Line("after", *after, "o-")]))
+    return figures.confidence(_title(section), panels)
 
 
-def _data(section: Section) -> str:
-    return next(iter(section.runs.values())).figures["data"]
+def _title(section: Section) -> str:
+    data_set = next(iter(section.runs.values())).figures["data"]
+    return f"{NAMES.get(section.network, section.network)}, {data_set}"

@@ -7,15 +7,12 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
+from gaitd_train import figures
 from gaitd_train.errors import UserError
-from gaitd_train.paper import published
+from gaitd_train.figures import Figure, Line
+from gaitd_train.paper import Point, published
 
 
 @dataclass(frozen=True)
@@ -83,16 +80,14 @@ def write(runs: list[dict], out: Path) -> list[Path]:
         files.append(out / name)
 
     def figure(name: str, drawn: Figure) -> None:
-        drawn.savefig(out / name, dpi=130)
-        plt.close(drawn)
-        files.append(out / name)
+        files.append(figures.save(drawn, out / name))
 
     text("accuracy.csv", table_csv(rows, runs[0]["labels"]))
     text("accuracy.md", table_markdown(rows, runs))
-    figure("accuracy-macs.png", plot_front(rows, runs))
-    figure("confusion.png", plot_confusion(runs, rows))
+    figure("accuracy-macs.png", _plot_front(rows, runs))
+    figure("confusion.png", _plot_confusion(runs, rows))
     if len({row.width for row in rows}) > 1 and len({row.resolution for row in rows}) > 1:
-        figure("heatmap.png", plot_heatmap(rows, runs))
+        figure("heatmap.png", _plot_heatmap(rows, runs))
     return files
 
 
@@ -158,111 +153,54 @@ def table_markdown(rows: list[Row], runs: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plot_front(rows: list[Row], runs: list[dict]) -> Figure:
-    """Accuracy over cost: all configurations, their front, and the paper's points where it has some."""
-    drawn, axes = plt.subplots(figsize=(7.6, 4.6), layout="constrained")
-    macs = np.array([row.macs for row in rows]) / 1e6
-    accuracy = 100 * np.array([row.accuracy for row in rows])
-    points = axes.scatter(
-        macs,
-        accuracy,
-        s=14,
-        c=[row.width for row in rows],
-        cmap="viridis",
-        alpha=0.75,
-        linewidths=0,
-        zorder=2,
+def _plot_front(rows: list[Row], runs: list[dict]) -> Figure:
+    """All configurations, their front, and the paper's points where it has some."""
+    paper = published(runs[0]["network"], runs[0]["dataset"])
+    lines = (
+        [
+            _line("paper, collaborative", paper.collaborative, "D-"),
+            _line("paper, each trained alone", paper.alone, "s:"),
+        ]
+        if paper
+        else []
     )
-    drawn.colorbar(points, ax=axes, label="width", pad=0.015)
     best = front(rows)
-    axes.step(
-        [row.macs / 1e6 for row in best],
-        [100 * row.accuracy for row in best],
-        where="post",
-        color="#333333",
-        linewidth=1.1,
-        label="gaitd, front",
-        zorder=3,
+    return figures.front(
+        _title(runs),
+        [row.width for row in rows],
+        [row.macs / 1e6 for row in rows],
+        [100 * row.accuracy for row in rows],
+        Line(
+            "gaitd, front",
+            [row.macs / 1e6 for row in best],
+            [100 * row.accuracy for row in best],
+            "-",
+            "#333333",
+        ),
+        lines,
     )
-    if paper := published(runs[0]["network"], runs[0]["dataset"]):
-        for points, style, label in (
-            (paper.collaborative, "D-", "paper, collaborative"),
-            (paper.alone, "s:", "paper, each trained alone"),
-        ):
-            axes.plot(
-                [point.mmacs for point in points],
-                [point.accuracy for point in points],
-                style,
-                color="#c8452d",
-                markersize=5,
-                linewidth=1,
-                label=label,
-                zorder=4,
-            )
-    axes.set_xscale("log")
-    axes.set_xlabel("million multiply-accumulates per window")
-    axes.set_ylabel("accuracy (%)")
-    axes.set_title(_title(runs), fontsize=10)
-    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="lower right", frameon=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return drawn
 
 
-def plot_heatmap(rows: list[Row], runs: list[dict]) -> Figure:
-    """Accuracy of every configuration, width by resolution."""
+def _line(label: str, points: tuple[Point, ...], style: str) -> Line:
+    return Line(label, [p.mmacs for p in points], [p.accuracy for p in points], style, "#c8452d")
+
+
+def _plot_heatmap(rows: list[Row], runs: list[dict]) -> Figure:
     widths = sorted({row.width for row in rows})
     resolutions = sorted({row.resolution for row in rows})
     grid = np.full((len(widths), len(resolutions)), np.nan)
     for row in rows:
         grid[widths.index(row.width), resolutions.index(row.resolution)] = 100 * row.accuracy
-    drawn, axes = plt.subplots(
-        figsize=(1.8 + 0.62 * len(resolutions), 1.4 + 0.31 * len(widths)), layout="constrained"
+    return figures.heatmap(_title(runs), widths, resolutions, grid)
+
+
+def _plot_confusion(runs: list[dict], rows: list[Row]) -> Figure:
+    """The full and the smallest configuration."""
+    return figures.confusion(
+        f"{_title(runs)}; percent of each true activity",
+        runs[0]["labels"],
+        [(f"{row.id}: {100 * row.accuracy:.2f} %", _confusion(runs, row)) for row in (_full(rows), rows[0])],
     )
-    image = axes.imshow(grid, origin="lower", aspect="auto", cmap="viridis")
-    dark_below = np.nanmin(grid) + 0.6 * (np.nanmax(grid) - np.nanmin(grid))
-    for (y, x), value in np.ndenumerate(grid):
-        if np.isfinite(value):
-            color = "white" if value < dark_below else "black"
-            axes.text(x, y, f"{value:.1f}", ha="center", va="center", fontsize=7, color=color)
-    axes.set_xticks(range(len(resolutions)), resolutions)
-    axes.set_yticks(range(len(widths)), [f"{width:.2f}" for width in widths])
-    axes.set_xlabel("resolution (time steps)")
-    axes.set_ylabel("width")
-    axes.set_title(_title(runs), fontsize=10)
-    drawn.colorbar(image, ax=axes, label="accuracy (%)", pad=0.02)
-    return drawn
-
-
-def plot_confusion(runs: list[dict], rows: list[Row]) -> Figure:
-    """Truth against answer at the full and the smallest configuration, in percent of the truth."""
-    labels = runs[0]["labels"]
-    chosen = [_full(rows), rows[0]]
-    drawn, both = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained", sharey=True)
-    for axes, row in zip(both, chosen, strict=True):
-        counts = _confusion(runs, row).astype(float)
-        share = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
-        for (y, x), value in np.ndenumerate(share):
-            if value > 0:
-                axes.text(
-                    x,
-                    y,
-                    f"{value:.1f}",
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="white" if value > 55 else "black",
-                )
-        axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right")
-        axes.set_yticks(range(len(labels)), labels)
-        axes.set_xlabel("answer")
-        axes.set_title(f"{row.id}: {100 * row.accuracy:.2f} %", fontsize=10)
-    both[0].set_ylabel("truth")
-    drawn.suptitle(f"{_title(runs)}; percent of each true activity", fontsize=10)
-    return drawn
 
 
 def _full(rows: list[Row]) -> Row:
