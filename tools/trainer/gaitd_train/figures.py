@@ -40,8 +40,7 @@ def save(drawn: Figure, path: Path) -> Path:
 def accuracy_over_cost(title: str, accuracy: str, lines: list[Line]) -> Figure:
     """Accuracy in percent, of what `accuracy` says, over multiply-accumulates on a logarithmic axis."""
     drawn, axes = plt.subplots(figsize=WIDE, layout="constrained")
-    _cost_axes(axes, title, accuracy, lines, size=4)
-    axes.legend(loc="lower right", frameon=False, fontsize=8)
+    _cost_axes(axes, title, accuracy, lines, size=4, text=8)
     return drawn
 
 
@@ -53,31 +52,25 @@ def front(
     points = axes.scatter(macs, accuracy, s=14, c=widths, cmap="viridis", alpha=0.75, linewidths=0, zorder=2)
     drawn.colorbar(points, ax=axes, label="width", pad=0.015)
     axes.step(best.x, best.y, where="post", color=best.color, linewidth=1.1, label=best.label, zorder=3)
-    _cost_axes(axes, title, "accuracy (%)", lines, size=5)
-    axes.legend(loc="lower right", frameon=False)
+    _cost_axes(axes, title, "accuracy (%)", lines, size=5, text=10)
     return drawn
 
 
-def _cost_axes(axes: Axes, title: str, accuracy: str, lines: list[Line], size: float) -> None:
+def _cost_axes(axes: Axes, title: str, accuracy: str, lines: list[Line], size: float, text: float) -> None:
+    """What all plots over cost share; `size` of the markers and of the legend's `text` in points."""
     for line in lines:
-        axes.errorbar(
-            line.x,
-            line.y,
-            yerr=line.spread if len(line.spread) else None,
-            fmt=line.style,
-            color=line.color,
-            markersize=size,
-            linewidth=1,
-            capsize=2,
-            label=line.label,
-            zorder=4,
-        )
+        how = {"color": line.color, "markersize": size, "label": line.label, "zorder": 4}
+        if len(line.spread):
+            axes.errorbar(line.x, line.y, line.spread, fmt=line.style, linewidth=1.2, capsize=2, **how)
+        else:
+            axes.plot(line.x, line.y, line.style, linewidth=1, **how)
     axes.set_xscale("log")
     axes.set_xlabel("million multiply-accumulates per window")
     axes.set_ylabel(accuracy)
     axes.set_title(title, fontsize=10)
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.legend(loc="lower right", frameon=False, fontsize=text)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
@@ -104,7 +97,7 @@ def heatmap(title: str, widths: list[float], resolutions: list[int], accuracy: n
 
 def confusion(title: str, labels: list[str], panels: list[tuple[str, np.ndarray]]) -> Figure:
     """Truth against answer, in percent of each truth; a panel has a title and counts `[true, answer]`."""
-    side = 2.2 + 0.4 * len(labels)
+    side = (22 + 4 * len(labels)) / 10
     drawn, all_axes = plt.subplots(
         1, len(panels), figsize=(2 * side + 0.8, side), layout="constrained", sharey=True, squeeze=False
     )
