@@ -2,7 +2,7 @@
 
 Data flows one way through the modules:
 
-    fetch -> datasets -> data -> collaborative -> calibrate -> evaluate -> summary, report
+    fetch -> datasets -> data -> collaborative -> calibrate -> evaluate -> summary, report -> figures
                                  (recipe, networks)              \\-> export (onnx_form, golden)
 
 `plan` makes whole sets of runs. Each module does one thing; `cli` turns flags into one call of one of them.

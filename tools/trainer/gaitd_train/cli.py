@@ -334,7 +334,12 @@ def add_export(commands) -> None:
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     parser.add_argument(
-        "--validation", type=Path, required=True, help="evaluation on held-out subjects; it picks the rungs"
+        "--validation",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="evaluations on held-out subjects; they pick the rungs and fit their temperatures",
     )
     parser.add_argument(
         "--test", type=Path, help="evaluation of this checkpoint on the test subjects; only quoted"
@@ -360,7 +365,7 @@ def add_export(commands) -> None:
 
 def _export(flags) -> None:
     trained = checkpoint.load(flags.checkpoint)
-    validation = results.load(flags.validation)
+    validation = [run for folder in flags.validation for run in results.load(folder)]
     test = export.run_of(trained, results.load(flags.test), flags.test) if flags.test else None
     dataset = _dataset(flags, trained.recipe.dataset)
     name = flags.name or flags.out.resolve().name
