@@ -1,15 +1,44 @@
-//! The shipped ladder agrees with the logits that the trainer computed, on whatever machine this runs.
+//! The shipped ladders agree with the logits that the trainer computed, on whatever machine this runs, and are as small
+//! and as complete as they should be.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
 
 use gaitd::ladder::{GOLDEN_TOLERANCE, Ladder, ModelStore};
 use serde_json::Value;
 
+const MOST_RUNGS: usize = 12;
+const MOST_BYTES: u64 = 8_000_000;
+
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+}
+
+/// The folders of all shipped ladders.
+fn shipped() -> Vec<PathBuf> {
+    let mut folders: Vec<_> = std::fs::read_dir(models()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert!(folders.len() >= 2, "{folders:?}");
+    folders
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
 #[test]
-fn every_configuration_agrees_with_the_trainer() {
-    let mut ladder = Ladder::load(&ModelStore::Embedded).unwrap();
-    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/uci-har-cnn/golden.json");
-    let golden: Value = serde_json::from_slice(&std::fs::read(directory).unwrap()).unwrap();
+fn every_configuration_of_every_shipped_ladder_agrees_with_the_trainer() {
+    agrees(&ModelStore::Embedded, &models().join("uci-har-cnn"));
+    for folder in shipped() {
+        agrees(&ModelStore::directory(&folder), &folder);
+    }
+}
+
+/// Compares a ladder with the golden vectors in its folder.
+fn agrees(store: &ModelStore, folder: &Path) {
+    let mut ladder = Ladder::load(store).unwrap();
+    let golden = json(&folder.join("golden.json"));
     let floats =
         |value: &Value| -> Vec<f32> { value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect() };
     let mut compared = 0;
@@ -26,11 +55,40 @@ fn every_configuration_agrees_with_the_trainer() {
                 rung.resample(&window);
                 rung.infer(&mut logits).unwrap();
                 for (logit, expected) in logits.iter().zip(&expected) {
-                    assert!((logit - expected).abs() <= GOLDEN_TOLERANCE, "{id}: {logits:?} {expected:?}");
+                    assert!(
+                        (logit - expected).abs() <= GOLDEN_TOLERANCE,
+                        "{} {id}: {logits:?} {expected:?}",
+                        folder.display()
+                    );
                 }
             }
             compared += 1;
         }
     }
-    assert!(compared >= 8, "{compared} vectors compared");
+    assert!(compared >= 8, "{}: {compared} vectors compared", folder.display());
+}
+
+#[test]
+fn every_shipped_ladder_is_small_calibrated_and_described() {
+    for folder in shipped() {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let files = || std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+        let bytes: u64 = files().map(|file| file.metadata().unwrap().len()).sum();
+        assert!(bytes <= MOST_BYTES, "{name}: {bytes} bytes");
+        let manifest = json(&folder.join("manifest.json"));
+        assert_eq!(manifest["name"], name);
+        let rungs = manifest["configurations"].as_array().unwrap();
+        assert!((2..=MOST_RUNGS).contains(&rungs.len()), "{name}: {} rungs", rungs.len());
+        let card = std::fs::read_to_string(folder.join("README.md")).unwrap();
+        for rung in rungs {
+            let id = rung["id"].as_str().unwrap();
+            assert!(rung["temperature"].is_f64() && rung["calibration"]["validation"].is_object(), "{name} {id}");
+            // the card's table quotes what the manifest says
+            let shown = format!("{:.2}", 100.0 * rung["accuracy"]["test"].as_f64().unwrap());
+            let row = card.lines().find(|line| line.starts_with(&format!("| {id} |"))).unwrap_or_default();
+            assert!(row.contains(&shown), "{name} {id}: the card does not say {shown}: {row}");
+        }
+        let listed: Vec<_> = files().map(|file| file.file_name().into_string().unwrap()).collect();
+        assert_eq!(listed.len(), rungs.len() + 3, "{name}: {listed:?}");
+    }
 }

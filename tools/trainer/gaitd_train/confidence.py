@@ -37,17 +37,25 @@ def _binned(logits: np.ndarray, y: np.ndarray, temperature: float) -> np.ndarray
     )
 
 
-def loss(logits: np.ndarray, y: np.ndarray, temperature: float = 1.0) -> float:
-    """Mean negative log-likelihood of the truth, in nats."""
-    scaled = special.log_softmax(logits.astype(np.float64) / temperature, axis=1)
-    return float(-scaled[np.arange(len(y)), y].mean())
+def brier(logits: np.ndarray, y: np.ndarray, temperature: float = 1.0) -> float:
+    """Mean squared distance of the probabilities from the truth, 0 to 2 (Brier, "Verification of Forecasts
+    Expressed in Terms of Probability", Monthly Weather Review 78, 1950)."""
+    probabilities = special.softmax(logits.astype(np.float64) / temperature, axis=1)
+    return float(np.square(probabilities - np.eye(logits.shape[1])[y]).sum(1).mean())
 
 
 def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
-    """The temperature with the least `loss`; it changes no answer, only how sure it is."""
-    # One minimum: the loss is convex in 1 / temperature.
-    bounds = tuple(np.log(1 / t) for t in reversed(TEMPERATURES))
+    """The temperature with the least Brier score; it changes no answer, only how sure it is.
+
+    Guo et al. take the least log-likelihood. It hangs on the few people of whom a network is surely wrong,
+    and here made the calibration of others worse (docs/training-log.md); the Brier score is bounded.
+    """
+    # It may have several minima: the best of a grid, then the least between its neighbours.
+    grid = np.linspace(*np.log(TEMPERATURES), 61)
+    best = int(np.argmin([brier(logits, y, float(np.exp(log))) for log in grid]))
     found = optimize.minimize_scalar(
-        lambda log: loss(logits, y, float(np.exp(-log))), bounds=bounds, method="bounded"
+        lambda log: brier(logits, y, float(np.exp(log))),
+        bounds=(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]),
+        method="bounded",
     )
-    return float(np.exp(-found.x))
+    return float(np.exp(found.x))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gaitd_train import data, figures
 from gaitd_train import plan as plans
-from gaitd_train.answers import pooled
+from gaitd_train.answers import Answers, pooled
 from gaitd_train.collaborative import LOG_FILE
 from gaitd_train.confidence import calibration_error, fit_temperature, reliability
 from gaitd_train.errors import UserError
@@ -309,28 +309,39 @@ def _calibration(section: Section) -> list[str]:
     names = _rungs(section)
     if not names:
         return []
+    groups = [run.answers for run in section.of(COLLABORATIVE, VALIDATION)]
+    seeds = [run.answers for run in section.of(COLLABORATIVE)]
     lines = [
-        "Expected calibration error in percent (15 bins), before and after temperature scaling. Temperatures",
-        "were fitted on the held-out training subjects, where `after` is therefore too good; test: mean over",
-        "seeds.",
+        "Expected calibration error in percent (15 bins), before and after temperature scaling, mean over",
+        "runs. Temperatures were fitted on the held-out training subjects. There, `after` is "
+        + (
+            "each group's by the temperature of the others."
+            if len(groups) > 1
+            else "by the group's own temperature, and therefore too good."
+        ),
         "",
         _row(["configuration", "temperature", "held-out before", "after", "test before", "after"]),
         _row(["---", *["---:"] * 5]),
     ]
     for name in names:
-        temperature = _temperature(section, name)
-        cells = [name, f"{temperature:.2f}"]
-        for split in (VALIDATION, TEST):
-            answers = [run.answers for run in section.of(COLLABORATIVE, split)]
-            for t in (1.0, temperature):
-                errors = [calibration_error(a.logits[name], a.y, t) for a in answers]
-                cells.append(f"{100 * statistics.fmean(errors):.2f}")
-        lines.append(_row(cells))
+        temperature = _temperature(groups, name)
+        others = [[other for other in groups if other is not group] or groups for group in groups]
+        columns = (
+            [(group, 1.0) for group in groups],
+            [(group, _temperature(rest, name)) for group, rest in zip(groups, others, strict=True)],
+            [(seed, 1.0) for seed in seeds],
+            [(seed, temperature) for seed in seeds],
+        )
+        errors = [
+            statistics.fmean(calibration_error(answers.logits[name], answers.y, t) for answers, t in column)
+            for column in columns
+        ]
+        lines.append(_row([name, f"{temperature:.2f}", *(f"{100 * error:.2f}" for error in errors)]))
     return [*lines, ""]
 
 
-def _temperature(section: Section, name: str) -> float:
-    return fit_temperature(*pooled([run.answers for run in section.of(COLLABORATIVE, VALIDATION)], name))
+def _temperature(groups: list[Answers], name: str) -> float:
+    return fit_temperature(*pooled(groups, name))
 
 
 def _time(section: Section) -> list[str]:
@@ -409,7 +420,8 @@ def _plot_confidence(section: Section) -> Figure | None:
     panels = []
     for name in (names[0], names[-1]):
         logits, y = pooled([run.answers for run in section.of(COLLABORATIVE)], name)
-        before, after = (reliability(logits, y, t) for t in (1.0, _temperature(section, name)))
+        groups = [run.answers for run in section.of(COLLABORATIVE, VALIDATION)]
+        before, after = (reliability(logits, y, t) for t in (1.0, _temperature(groups, name)))
         panels.append((name, [Line("before", *before, "o:"), Line("after", *after, "o-")]))
     return figures.confidence(_title(section), panels)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gaitd_train.confidence import TEMPERATURES, calibration_error, fit_temperature, loss, reliability
+from gaitd_train.confidence import TEMPERATURES, brier, calibration_error, fit_temperature, reliability
 
 
 def random_answers(seed: int, sharpness: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -31,10 +31,12 @@ def test_calibration_error_is_the_published_formula():
         assert calibration_error(logits, y, temperature) == pytest.approx(total, abs=1e-12)
 
 
-def test_loss_is_pytorchs_cross_entropy():
+def test_the_brier_score_is_the_published_formula():
     logits, y = random_answers(1, 2.0)
-    expected = functional.cross_entropy(torch.tensor(logits).double() / 1.3, torch.tensor(y))
-    assert loss(logits, y, 1.3) == pytest.approx(expected.item(), rel=1e-9)
+    probabilities = torch.softmax(torch.tensor(logits).double() / 1.3, 1)
+    truth = functional.one_hot(torch.tensor(y), 6)
+    expected = functional.mse_loss(probabilities, truth.double(), reduction="sum") / len(y)
+    assert brier(logits, y, 1.3) == pytest.approx(expected.item(), rel=1e-9)
 
 
 @pytest.mark.parametrize("sharpness", [0.4, 1.0, 1.8, 6.0])
@@ -43,8 +45,17 @@ def test_the_temperature_undoes_too_much_or_too_little_confidence(sharpness):
     temperature = fit_temperature(logits, y)
     assert temperature == pytest.approx(sharpness, rel=0.06)
     assert calibration_error(logits, y, temperature) < 0.02
-    least = min(loss(logits, y, t) for t in np.geomspace(*TEMPERATURES, 300))
-    assert loss(logits, y, temperature) <= least + 1e-9
+    least = min(brier(logits, y, t) for t in np.geomspace(*TEMPERATURES, 300))
+    assert brier(logits, y, temperature) <= least + 1e-9
+
+
+def test_a_few_people_of_whom_it_is_surely_wrong_do_not_make_it_doubt_all_others():
+    """What the log-likelihood would do: a share of 3 % that no temperature mends."""
+    logits, y = random_answers(3, 1.0)
+    wrong = np.zeros((len(y) // 33, 6), np.float32)
+    wrong[:, 0] = 25
+    logits, y = np.concatenate([logits, wrong]), np.concatenate([y, np.ones(len(wrong), int)])
+    assert fit_temperature(logits, y) == pytest.approx(1.0, abs=0.15)
 
 
 def test_answers_that_are_all_right_take_the_lowest_temperature_and_stay_finite():
