@@ -4,11 +4,12 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 
-use common::{csv, fresh, gaitd, lines, summary};
-use serde_json::Value;
+use common::{csv, fresh, gaitd, lines, shipped_model, summary};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Runs gaitd on `stream`, which comes from standard input as fast as possible.
@@ -82,6 +83,40 @@ fn the_same_recording_gives_the_same_decisions_from_file_and_standard_input_as_c
         let output = gaitd(directory.path()).args(["run", "--pace", "fast", "--source"]).arg(&file).assert().success();
         assert_eq!(answers(&output.get_output().stdout), expected);
     }
+}
+
+#[test]
+fn a_watch_with_an_accelerometer_only_is_read_at_its_own_rate_and_in_whatever_unit() {
+    let state = TempDir::new().unwrap();
+    let models = shipped_model().with_file_name("wisdm-watch-cnn");
+    let answers = |unit: &str, g: f64| -> Vec<(Value, Value)> {
+        let mut text = format!("t,acc_x [{unit}],acc_y [{unit}],acc_z [{unit}]\n");
+        for sample in 0..700 {
+            // an arm that swings 0.9 times a second, for half of the time
+            let t = f64::from(sample) / 20.0;
+            let swing = if sample < 350 { (t * 0.9 * std::f64::consts::TAU).sin() } else { 0.0 };
+            writeln!(text, "{t},{},{},{}", g * (0.9 + 0.4 * swing), g * 0.3 * swing, g * 0.4).unwrap();
+        }
+        let mut run = gaitd(state.path());
+        run.args(["run", "--source", "-", "--pace", "fast", "--configuration", "1.00x-200", "--models"]).arg(&models);
+        let output = run.write_stdin(text).assert().success();
+        lines(&output.get_output().stdout, "decision")
+            .iter()
+            .map(|decision| {
+                assert_eq!(decision["probabilities"].as_object().unwrap().len(), 18);
+                (decision["samples"].clone(), decision["activity"].clone())
+            })
+            .collect()
+    };
+    let found = answers("m/s2", 9.80665);
+    let windows: Vec<Value> = (0..6u64).map(|at| json!([100 * at, 100 * at + 199])).collect();
+    assert_eq!(found.iter().map(|(samples, _)| samples.clone()).collect::<Vec<_>>(), windows);
+    assert_ne!(found[0].1, found[5].1, "a still arm is doing something else: {found:?}");
+    assert_eq!(answers("g", 1.0), found);
+
+    let wearer = gaitd(state.path()).arg("run").arg("--models").arg(&models).assert().failure();
+    let message = stderr(&wearer);
+    assert!(message.contains("50.00 samples per second") && message.contains("expects 20.00"), "{message}");
 }
 
 #[test]

@@ -127,6 +127,7 @@ def _section(section: Section) -> list[str]:
         ),
         "",
     ]
+    lines += [section.plan.note, ""] if section.plan.note else []
     lines += _subjects(section)
     lines += _methods(section)
     lines += _against_alone(section)
@@ -313,9 +314,9 @@ def _calibration(section: Section) -> list[str]:
     seeds = [run.answers for run in section.of(COLLABORATIVE)]
     lines = [
         "Expected calibration error in percent (15 bins), before and after temperature scaling, mean over",
-        "runs. Temperatures were fitted on the held-out training subjects. There, `after` is "
-        + (
-            "each group's by the temperature of the others."
+        "runs. Temperatures were fitted on the held-out training subjects. There, `after` is",
+        (
+            "each group's error by the temperature of the others."
             if len(groups) > 1
             else "by the group's own temperature, and therefore too good."
         ),

@@ -7,18 +7,21 @@ import pytest
 
 from gaitd_train import plan, recipe, results
 from gaitd_train.cli import main
+from gaitd_train.confidence import calibration_error, fit_temperature
 from gaitd_train.errors import UserError
 
 PLAN = """
+note = "Of made-up people."
 recipe = "demo"
 seeds = 2
-hold_out = [[4]]
+hold_out = [[4], [1, 2]]
 width_only_seeds = 2
 alone = ["1.00x-128", "0.10x-96"]
 alone_seeds = 1
 """
 RUNS = {
     "heldout0",
+    "heldout1",
     "seed0",
     "seed1",
     "width-only-seed0",
@@ -47,7 +50,7 @@ def test_every_run_is_made_once(made, windows, capsys):
     (made / "runs/mine/seed1/evaluation.json").unlink()
     command = ["reproduce", str(made / "mine.toml"), "--data", str(windows), "--out", str(made / "runs")]
     assert main(command) == 0
-    assert "1 of 7 runs to make" in capsys.readouterr().out
+    assert "1 of 8 runs to make" in capsys.readouterr().out
     assert (made / "runs/mine/seed0/checkpoint.pt").stat().st_mtime_ns == before
 
 
@@ -70,10 +73,25 @@ def test_the_page_has_our_figures_beside_the_papers(made, tmp_path):
         for seed in (0, 1)
     ]
     assert f"| 1.00x-128 | 0.34 | 96.71 | {sum(accuracies) / 2:.2f} ± " in page
+    assert "Of made-up people." in page
     assert "collaborative over alone, 1.00x-128" in page and "Speedup at the accuracy" in page
     assert "UniMiB-SHAR" in page and page.count("not reproduced") == 5
     assert (tmp_path / "mine-front.png").read_bytes()[:4] == b"\x89PNG"
     assert str(made) not in page, "no path of this machine"
+
+
+def test_a_held_out_group_is_calibrated_by_the_temperature_of_the_others(made, tmp_path):
+    command = ["report", str(made / "runs"), "--plans", str(made / "mine.toml"), "--out", str(tmp_path)]
+    assert main(command) == 0
+    page = (tmp_path / "README.md").read_text()
+    one, other = (results.load(made / f"runs/mine/heldout{at}")[0].answers for at in (0, 1))
+    name = "1.00x-128"
+    errors = [
+        calibration_error(of.logits[name], of.y, fit_temperature(by.logits[name], by.y))
+        for of, by in ((one, other), (other, one))
+    ]
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| {name} | ") and line.count("|") == 7]
+    assert row.split(" | ")[3] == f"{50 * sum(errors):.2f}"
 
 
 def test_a_run_that_fails_is_named_and_the_others_are_made(tmp_path, windows, capsys):
