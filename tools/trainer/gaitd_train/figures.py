@@ -1,7 +1,7 @@
 """Drawings, from plain values: accuracies, recalls and confidences in percent or as shares, as each says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -27,7 +27,7 @@ class Line:
     y: Sequence[float]
     style: str
     color: str | None = None
-    spread: Sequence[float] = field(default=())
+    spread: Sequence[float] = ()
 
 
 def save(drawn: Figure, path: Path) -> Path:

@@ -41,6 +41,10 @@ class Section:
         """The runs of one kind of method on one split."""
         return [run for job, run in self.runs.items() if job.method.kind == kind and job.split == split]
 
+    def answers(self, split: str) -> list[Answers]:
+        """What the collaborative runs answered on one split."""
+        return [run.answers for run in self.of(COLLABORATIVE, split)]
+
     @property
     def network(self) -> str:
         return self.recipe.network.source.kind
@@ -310,8 +314,7 @@ def _calibration(section: Section) -> list[str]:
     names = _rungs(section)
     if not names:
         return []
-    groups = [run.answers for run in section.of(COLLABORATIVE, VALIDATION)]
-    seeds = [run.answers for run in section.of(COLLABORATIVE)]
+    groups, seeds = section.answers(VALIDATION), section.answers(TEST)
     lines = [
         "Expected calibration error in percent (15 bins), before and after temperature scaling, mean over",
         "runs. Temperatures were fitted on the held-out training subjects. There, `after` is",
@@ -325,11 +328,14 @@ def _calibration(section: Section) -> list[str]:
         _row(["---", *["---:"] * 5]),
     ]
     for name in names:
-        temperature = _temperature(groups, name)
+        temperature = fit_temperature(*pooled(groups, name))
         others = [[other for other in groups if other is not group] or groups for group in groups]
         columns = (
             [(group, 1.0) for group in groups],
-            [(group, _temperature(rest, name)) for group, rest in zip(groups, others, strict=True)],
+            [
+                (group, fit_temperature(*pooled(rest, name)))
+                for group, rest in zip(groups, others, strict=True)
+            ],
             [(seed, 1.0) for seed in seeds],
             [(seed, temperature) for seed in seeds],
         )
@@ -339,10 +345,6 @@ def _calibration(section: Section) -> list[str]:
         ]
         lines.append(_row([name, f"{temperature:.2f}", *(f"{100 * error:.2f}" for error in errors)]))
     return [*lines, ""]
-
-
-def _temperature(groups: list[Answers], name: str) -> float:
-    return fit_temperature(*pooled(groups, name))
 
 
 def _time(section: Section) -> list[str]:
@@ -420,9 +422,9 @@ def _plot_confidence(section: Section) -> Figure | None:
         return None
     panels = []
     for name in (names[0], names[-1]):
-        logits, y = pooled([run.answers for run in section.of(COLLABORATIVE)], name)
-        groups = [run.answers for run in section.of(COLLABORATIVE, VALIDATION)]
-        before, after = (reliability(logits, y, t) for t in (1.0, _temperature(groups, name)))
+        logits, y = pooled(section.answers(TEST), name)
+        temperature = fit_temperature(*pooled(section.answers(VALIDATION), name))
+        before, after = (reliability(logits, y, t) for t in (1.0, temperature))
         panels.append((name, [Line("before", *before, "o:"), Line("after", *after, "o-")]))
     return figures.confidence(_title(section), panels)
 
