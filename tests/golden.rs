@@ -29,14 +29,16 @@ fn json(path: &Path) -> Value {
 
 #[test]
 fn every_configuration_of_every_shipped_ladder_agrees_with_the_trainer() {
-    agrees(&ModelStore::Embedded, &models().join("uci-har-cnn"));
-    for folder in shipped() {
-        agrees(&ModelStore::directory(&folder), &folder);
+    let embedded = models().join("uci-har-cnn");
+    agrees(&ModelStore::Embedded, &embedded, usize::MAX);
+    for folder in shipped().into_iter().filter(|folder| *folder != embedded) {
+        // fewer, because under emulation the larger networks take minutes
+        agrees(&ModelStore::directory(&folder), &folder, 2);
     }
 }
 
-/// Compares a ladder with the golden vectors in its folder.
-fn agrees(store: &ModelStore, folder: &Path) {
+/// Compares a ladder with at most `most` of the golden vectors in its folder.
+fn agrees(store: &ModelStore, folder: &Path, most: usize) {
     let mut ladder = Ladder::load(store).unwrap();
     let golden = json(&folder.join("golden.json"));
     let floats =
@@ -45,7 +47,7 @@ fn agrees(store: &ModelStore, folder: &Path) {
     for rung in ladder.rungs_mut() {
         let id = rung.configuration().id.clone();
         for (window, expected) in
-            golden["windows"].as_array().unwrap().iter().zip(golden["logits"][&id].as_array().unwrap())
+            golden["windows"].as_array().unwrap().iter().zip(golden["logits"][&id].as_array().unwrap()).take(most)
         {
             let window: Vec<f32> = window.as_array().unwrap().iter().flat_map(floats).collect();
             let expected = floats(expected);
