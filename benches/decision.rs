@@ -7,8 +7,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use gaitd::control::{Candidate, Demand, Outlook, Policy, PolicySpec, Signals, Situation, Step, Terms};
-use gaitd::ladder::{Ladder, ModelStore};
+use gaitd_core::control::{Candidate, Demand, Outlook, Policy, PolicySpec, Signals, Situation, Step, Terms};
+use gaitd_core::ladder::Ladder;
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
@@ -76,12 +78,11 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let ladder = Ladder::load(&ModelStore::Embedded).expect("the shipped ladder");
+        let ladder = Ladder::load(&Embedded, &[&Tract]).expect("the shipped ladder");
         let candidates: Vec<Candidate> = ladder
-            .rungs()
+            .configurations()
             .iter()
-            .map(|rung| {
-                let configuration = rung.configuration();
+            .map(|configuration| {
                 let seconds = OVERHEAD_S + configuration.macs as f64 / MACS_PER_SECOND;
                 Candidate { accuracy: configuration.accuracy.validation, latency: Duration::from_secs_f64(seconds) }
             })

@@ -9,19 +9,17 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
-use gaitd::control::{self, PolicySpec, SignalProbe, Signals};
-use gaitd::daemon::SystemProbe;
-use gaitd::engine::{Decision, Engine, PublishReserve, Settings};
-use gaitd::ladder::{Effort, Ladder, Manifest, ModelStore, ProfileKey, measure};
-use gaitd::publish::{Context, LineWriter, Sink};
-use gaitd::sense::{Clock, MonotonicClock, Reading, Sample};
-use gaitd::window::{Intake, Window};
+use gaitd_core::clock::{Clock, MonotonicClock};
+use gaitd_core::control::{PolicySpec, SignalProbe, Signals};
+use gaitd_core::engine::{Decision, Engine, PublishReserve, Settings};
+use gaitd_core::ladder::{Effort, Ladder, Manifest, ModelFiles, ProfileKey, measure};
+use gaitd_core::stream::{Reading, Sample};
+use gaitd_core::window::{Intake, Window};
+use gaitd_daemon::publish::{Context, LineWriter, Sink};
+use gaitd_daemon::{LatestSignals, SystemProbe};
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
 use tract_onnx::prelude::*;
-
-/// The room between the signals' thread and the engine, which the library keeps to itself.
-#[path = "../runtime/daemon/signals/latest.rs"]
-#[allow(unused_imports, reason = "its tests run with the library's")]
-mod latest;
 
 /// Turns that a ratio is taken over.
 const ROUNDS: usize = 200;
@@ -33,7 +31,7 @@ const READINGS: usize = 40;
 const READING_INTERVAL: Duration = Duration::from_millis(250);
 
 fn ladder() -> Ladder {
-    Ladder::load(&ModelStore::Embedded).expect("the shipped ladder")
+    Ladder::load(&Embedded, &[&Tract]).expect("the shipped ladder")
 }
 
 /// A bare loop over tract: the same file, shapes made concrete, one state kept, a new tensor for each window.
@@ -45,7 +43,7 @@ struct Bare {
 impl Bare {
     fn new(manifest: &Manifest, index: usize) -> Self {
         let configuration = &manifest.configurations[index];
-        let bytes = ModelStore::Embedded.read(&configuration.file).expect("a network of the shipped ladder");
+        let bytes = Embedded.read(&configuration.file).expect("a network of the shipped ladder");
         let shape = [1, manifest.task.channels.len(), configuration.resolution];
         let model = tract_onnx::onnx()
             .model_for_read(&mut &*bytes)
@@ -79,14 +77,16 @@ struct Rest {
 impl Rest {
     fn new() -> Self {
         let clock = MonotonicClock::start();
-        let mut ladder = ladder();
+        let ladder = ladder();
+        let mut runner = ladder.runner().expect("buffers");
         let manifest = ladder.manifest().clone();
         let task = &manifest.task;
         let key = ProfileKey::new(&ladder, "bench");
-        let profile = measure(&mut ladder, &key, Effort::QUICK, &clock, |_| ()).expect("a measurement");
+        let profile = measure(&ladder, runner.as_mut(), &key, Effort::QUICK, &clock, |_| ()).expect("a measurement");
         let budget = Duration::from_millis(50);
         let engine = Engine::new(
             ladder,
+            runner,
             &profile,
             Settings::new(budget, 0.02, PolicySpec::default()),
             PublishReserve::default(),
@@ -125,7 +125,8 @@ impl Rest {
 }
 
 fn windows(criterion: &mut Criterion) {
-    let mut ladder = ladder();
+    let ladder = ladder();
+    let mut runner = ladder.runner().expect("buffers");
     let manifest = ladder.manifest().clone();
     let mut logits = vec![0.0; manifest.task.labels.len()];
     let mut group = criterion.benchmark_group("infer");
@@ -135,9 +136,9 @@ fn windows(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("bare tract", &configuration.id), |b| {
             b.iter(|| bare.infer(black_box(&input)));
         });
-        let rung = &mut ladder.rungs_mut()[index];
+        let window = vec![0.1; manifest.task.channels.len() * manifest.task.window];
         group.bench_function(BenchmarkId::new("gaitd", &configuration.id), |b| {
-            b.iter(|| rung.infer(black_box(&mut logits)));
+            b.iter(|| runner.infer(index, black_box(&window), &mut logits));
         });
     }
     group.finish();
@@ -148,7 +149,7 @@ fn windows(criterion: &mut Criterion) {
     });
     let mut probe = SystemProbe::new(&[]);
     criterion.bench_function("signals/a reading brought forward", |b| b.iter(|| probe.read()));
-    let mut latest = latest::LatestSignals::default();
+    let mut latest = LatestSignals::default();
     latest.set(Signals::cpu(0.5), Duration::ZERO);
     criterion.bench_function("signals/the latest reading", |b| b.iter(|| latest.get(black_box(Duration::ZERO))));
 }
@@ -187,7 +188,8 @@ fn burst(mut body: impl FnMut()) -> f64 {
 }
 
 fn ratios() {
-    let mut ladder = ladder();
+    let ladder = ladder();
+    let mut runner = ladder.runner().expect("buffers");
     let manifest = ladder.manifest().clone();
     let mut logits = vec![0.0; manifest.task.labels.len()];
     println!("\nin turns, medians of {ROUNDS} rounds of {BURST}:");
@@ -197,14 +199,12 @@ fn ratios() {
         let mut bare = Bare::new(&manifest, index);
         let window = vec![0.1; manifest.task.channels.len() * manifest.task.window];
         let input = vec![0.1; manifest.task.channels.len() * configuration.resolution];
-        let rung = &mut ladder.rungs_mut()[index];
-        rung.resample(&window);
         let (mut bares, mut gaitds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             bares.push(burst(|| {
                 black_box(bare.infer(black_box(&input)));
             }));
-            gaitds.push(burst(|| rung.infer(black_box(&mut logits)).expect("an inference")));
+            gaitds.push(burst(|| runner.infer(index, black_box(&window), &mut logits).expect("an inference")));
             ratios.push(gaitds[gaitds.len() - 1] / bares[bares.len() - 1]);
         }
         full = median(&mut gaitds);

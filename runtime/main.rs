@@ -1,7 +1,5 @@
-//! The gaitd command: see [`cli`].
-
-mod cli;
+//! The gaitd command; the crate `gaitd-cli` has all of it.
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    gaitd_cli::main()
 }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
-use gaitd::daemon::Activated;
+use gaitd_daemon::Activated;
 
 /// Set in the child process that is handed the sockets.
 const ROLE: &str = "GAITD_TEST_ACTIVATION";

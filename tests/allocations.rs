@@ -5,11 +5,11 @@
 use std::io::{BufReader, Cursor};
 use std::sync::Arc;
 
-use gaitd::condition::Conditioner;
-use gaitd::sense::{
-    Channel, Continuity, MonotonicClock, Pace, Reading, Sample, Source, Step, StreamFormat, TextSource,
-};
-use gaitd::window::{Resampler, Window, Windower};
+use gaitd_core::clock::MonotonicClock;
+use gaitd_core::condition::Conditioner;
+use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamFormat};
+use gaitd_core::window::{Resampler, Window, Windower};
+use gaitd_sense::{Pace, Source, TextSource};
 
 const LINES: usize = 2000;
 
@@ -48,7 +48,7 @@ fn allocations(text: String) -> u64 {
             Step::Sample { sample, .. } => {
                 if conditioner.push(&sample.values, &mut conditioned) && windower.push(&conditioned) {
                     windower.fill(&mut window);
-                    resampler.apply(window.data.as_slice().unwrap(), &mut resampled);
+                    resampler.apply(window.samples(), &mut resampled);
                     windows += 1;
                 }
             }

@@ -4,8 +4,8 @@
 
 mod common;
 
-use gaitd::condition::{ConditionError, Conditioner, OpSpec};
-use gaitd::sense::Channel;
+use gaitd_core::condition::{ConditionError, Conditioner, OpSpec};
+use gaitd_core::stream::Channel;
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("fixtures/conditioning.json")).unwrap()
+    serde_json::from_str(include_str!("../runtime/core/tests/fixtures/conditioning.json")).unwrap()
 }
 
 fn channels(names: &[impl AsRef<str>]) -> Vec<Channel> {
@@ -255,7 +255,7 @@ proptest! {
             from: vec!["a".into()],
             to: None,
             sections: vec![section, section],
-            start: gaitd::condition::Start::Steady,
+            start: gaitd_core::condition::Start::Steady,
         };
         let mut conditioner = Conditioner::new(&channels(&["a"]), &[op], &channels(&["a"])).unwrap();
         let gain = (b.iter().sum::<f64>() / (1.0 + a1 + a2)).powi(2);
@@ -275,7 +275,7 @@ mod recordings {
     use std::path::{Path, PathBuf};
     use std::process::Command;
 
-    use gaitd::window::{Window, Windower};
+    use gaitd_core::window::{Window, Windower};
     use ndarray::{Array1, Array2, Array3, ArrayView2, s};
     use ndarray_npy::{NpzReader, ReadableElement, read_npy};
 
@@ -363,7 +363,9 @@ mod recordings {
                 if windower.push(sample) {
                     windower.fill(&mut window);
                     for expected in expected.remove(&(experiment, window.first_sample)).into_iter().flatten() {
-                        let error = (&window.data - &expected).iter().fold(0f32, |worst, error| worst.max(error.abs()));
+                        let errors =
+                            window.samples().iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
+                        let error = errors.fold(0f32, f32::max);
                         assert!(error < 1e-5, "experiment {experiment}, sample {}: {error}", window.first_sample);
                         worst = worst.max(error);
                     }
@@ -379,7 +381,7 @@ mod recordings {
         let (Some(raw), Some(python)) = (data("whole recordings", "hapt_raw_stream.npz"), python()) else { return };
         let folder = tempfile::tempdir().unwrap();
         let made = folder.path().join("conditioned.npy");
-        let script = repository().join("tests/fixtures/make_conditioning.py");
+        let script = repository().join("runtime/core/tests/fixtures/make_conditioning.py");
         let run = Command::new(python).arg(script).arg("recordings").args([&raw, &made]).status().unwrap();
         assert!(run.success());
         let expected: Array2<f32> = read_npy(made).unwrap();

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
-use gaitd::control::{
-    Candidate, Choice, Demand, Learned, Ledger, Objective, Outlook, Phase, Policy, PolicySpec, Reason, Resumed,
-    Signals, Situation, Step, Terms, pick,
+use gaitd_core::control::{
+    Candidate, Choice, Demand, Learned, Objective, Outlook, Policy, PolicySpec, Reason, Resumed, Signals, Situation,
+    Step, Terms, pick,
 };
+use gaitd_core::engine::Phase;
+use gaitd_daemon::account::Ledger;
 use proptest::prelude::*;
 use serde_json::Value;
 

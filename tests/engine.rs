@@ -5,12 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd::control::{Objective, PolicySpec, Reason, Resumed, Signals};
-use gaitd::engine::{ControlHandle, Decision, Engine, PublishReserve, Settings};
-use gaitd::ladder::{Ladder, ModelStore, Percentiles, Profile, ProfileKey, Profiled};
-use gaitd::sense::Clock;
-use gaitd::simulate::{VirtualClock, slow_down};
-use gaitd::window::Window;
+use gaitd_core::clock::Clock;
+use gaitd_core::control::{Objective, PolicySpec, Reason, Resumed, Signals};
+use gaitd_core::engine::{ControlHandle, Decision, Engine, PublishReserve, Settings};
+use gaitd_core::ladder::{Ladder, Profile};
+use gaitd_core::virtual_time::{VirtualClock, slow_down};
+use gaitd_core::window::Window;
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
 
 fn ms(milliseconds: f64) -> Duration {
     Duration::from_secs_f64(milliseconds / 1e3)
@@ -28,20 +30,14 @@ struct World {
 }
 
 fn world(settings: Settings) -> World {
-    let mut ladder = Ladder::load(&ModelStore::Embedded).unwrap();
+    let ladder = Ladder::load(&Embedded, &[&Tract]).unwrap();
     let manifest = ladder.manifest().clone();
     let task = &manifest.task;
-    let latencies: Vec<Duration> = (1..=ladder.rungs().len()).map(|rung| ms(5.0 * rung as f64)).collect();
-    let mut profile = Profile::new(&ProfileKey::new(&ladder, "test"), 0, 0, Duration::ZERO);
-    for (rung, latency) in ladder.rungs().iter().zip(&latencies) {
-        let us = latency.as_secs_f64() * 1e6;
-        let percentiles = Percentiles { p50: us, p90: us, p99: us };
-        let id = rung.configuration().id.clone();
-        profile.configurations.push(Profiled { id, hot: percentiles, paced: percentiles });
-    }
+    let latencies: Vec<Duration> = (1..=ladder.configurations().len()).map(|rung| ms(5.0 * rung as f64)).collect();
+    let profile = Profile::known(&ladder, "test", &latencies);
     let clock = Arc::new(VirtualClock::new());
-    slow_down(&mut ladder, &latencies, &clock);
-    let engine = Engine::new(ladder, &profile, settings, PublishReserve::default()).unwrap();
+    let runner = slow_down(ladder.runner().unwrap(), latencies, &clock);
+    let engine = Engine::new(ladder, runner, &profile, settings, PublishReserve::default()).unwrap();
     World {
         handle: engine.handle(),
         engine,
@@ -135,7 +131,7 @@ fn a_policy_that_comes_back_goes_on_from_what_it_had_learned() {
 fn settings_out_of_range_are_refused_and_change_nothing() {
     let world = world(settings(50.0));
     let before = world.handle.settings();
-    let text = |result: Result<(), gaitd::control::PolicyError>| result.unwrap_err().to_string();
+    let text = |result: Result<(), gaitd_core::control::PolicyError>| result.unwrap_err().to_string();
     assert!(text(world.handle.set_budget(Duration::ZERO)).contains("budget_ms is 0"));
     assert!(text(world.handle.set_budget(Duration::from_secs(61))).contains("at most 60000"));
     assert!(text(world.handle.pin(Some("2.00x-128"))).contains("no configuration 2.00x-128; it has 0.10x-96"));
@@ -182,9 +178,9 @@ fn where_all_configurations_are_equally_good_the_cheapest_is_taken() {
     // all zeros are an activity of their own to the network, whichever: what matters is that it persists
     let rungs: Vec<usize> = (0..30).map(|_| world.decide(1.0).choice.rung).collect();
     let activity = world.decision.activity;
-    let manifest = Ladder::load(&ModelStore::Embedded).unwrap().manifest().clone();
+    let manifest = Ladder::load(&Embedded, &[&Tract]).unwrap().manifest().clone();
     let mut recall: Vec<f64> = manifest.configurations.iter().map(|c| c.recall[activity]).collect();
-    gaitd::control::isotonic(&mut recall);
+    gaitd_core::control::isotonic(&mut recall);
     // what is left of the doubt about the activity may cost a rung, so the accuracy is compared and not the rung
     let last = *rungs.last().unwrap();
     let best = recall.iter().copied().fold(0.0, f64::max);

@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use gaitd::ladder::{GOLDEN_TOLERANCE, Ladder, ModelStore};
+use gaitd_core::ladder::{GOLDEN_TOLERANCE, Ladder, ModelDirectory, ModelFiles};
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
 use serde_json::Value;
 
 const MOST_RUNGS: usize = 12;
@@ -30,32 +32,32 @@ fn json(path: &Path) -> Value {
 #[test]
 fn every_configuration_of_every_shipped_ladder_agrees_with_the_trainer() {
     let embedded = models().join("uci-har-cnn");
-    agrees(&ModelStore::Embedded, &embedded, usize::MAX);
+    agrees(&Embedded, &embedded, usize::MAX);
     for folder in shipped().into_iter().filter(|folder| *folder != embedded) {
         // fewer, because under emulation the larger networks take minutes
-        agrees(&ModelStore::directory(&folder), &folder, 2);
+        agrees(&ModelDirectory::new(&folder), &folder, 2);
     }
 }
 
 /// Compares a ladder with at most `most` of the golden vectors in its folder.
-fn agrees(store: &ModelStore, folder: &Path, most: usize) {
-    let mut ladder = Ladder::load(store).unwrap();
+fn agrees(store: &dyn ModelFiles, folder: &Path, most: usize) {
+    let ladder = Ladder::load(store, &[&Tract]).unwrap();
     let golden = json(&folder.join("golden.json"));
     let floats =
         |value: &Value| -> Vec<f32> { value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect() };
     let mut compared = 0;
-    for rung in ladder.rungs_mut() {
-        let id = rung.configuration().id.clone();
+    let mut runner = ladder.runner().unwrap();
+    for (rung, configuration) in ladder.configurations().iter().enumerate() {
+        let id = &configuration.id;
         for (window, expected) in
-            golden["windows"].as_array().unwrap().iter().zip(golden["logits"][&id].as_array().unwrap()).take(most)
+            golden["windows"].as_array().unwrap().iter().zip(golden["logits"][id].as_array().unwrap()).take(most)
         {
             let window: Vec<f32> = window.as_array().unwrap().iter().flat_map(floats).collect();
             let expected = floats(expected);
             let mut logits = vec![0.0; expected.len()];
             // twice: the reused state and buffers must not leak from one window into the next
             for _ in 0..2 {
-                rung.resample(&window);
-                rung.infer(&mut logits).unwrap();
+                runner.infer(rung, &window, &mut logits).unwrap();
                 for (logit, expected) in logits.iter().zip(&expected) {
                     assert!(
                         (logit - expected).abs() <= GOLDEN_TOLERANCE,

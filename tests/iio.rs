@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use common::{gaitd, lines, summary};
-use gaitd::sense::iio::{ElementType, Layout};
+use gaitd_sense::iio::{ElementType, Layout};
 use proptest::prelude::*;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::assert::Assert;
 use common::{ModelCopy, csv, gaitd, lines, summary};
-use gaitd::control::Learned;
+use gaitd_core::control::Learned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

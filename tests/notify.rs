@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use gaitd::daemon::{Heartbeat, Notifier};
+use gaitd_daemon::{Heartbeat, Notifier};
 
 /// Set in the child process that plays the daemon.
 const ROLE: &str = "GAITD_TEST_NOTIFY";

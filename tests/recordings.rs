@@ -10,8 +10,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{data, fresh, gaitd, lines, shipped_model};
-use gaitd::sense::wearer::{WearerConfig, WearerSource};
-use gaitd::sense::{Channel, MonotonicClock, Pace, Reading, Sample, Source, StreamFormat};
+use gaitd_core::clock::MonotonicClock;
+use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat};
+use gaitd_sense::wearer::{WearerConfig, WearerSource};
+use gaitd_sense::{Pace, Source};
 use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::NpzReader;
 use serde_json::Value;

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 
 use common::gaitd;
-use gaitd::simulate::{LadderSpec, Scenario, SlowdownSpec};
+use gaitd_lab::simulate::{LadderSpec, Scenario, SlowdownSpec};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -92,7 +92,7 @@ fn both_experiments_are_reported_and_the_trace_is_a_scenario() {
     let LadderSpec::Given { labels: 6, configurations } = &scenario.ladder else { panic!("not given") };
     assert_eq!(configurations.len(), report["configurations"].as_array().unwrap().len());
 
-    if gaitd::figure::AVAILABLE {
+    if gaitd_lab::figure::AVAILABLE {
         for name in ["static", "varying"] {
             let svg = std::fs::read_to_string(out.join(name).with_extension("svg")).unwrap();
             assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
@@ -113,7 +113,7 @@ fn repeats_are_told_in_table_figure_report_and_trace() {
     assert_eq!(report(&directory)["repeats"], 3);
     let trace = std::fs::read_to_string(directory.path().join("out/trace.json")).unwrap();
     assert!(trace.contains("--slowdown 3") && trace.contains("repeated 3 times"));
-    if gaitd::figure::AVAILABLE {
+    if gaitd_lab::figure::AVAILABLE {
         let svg = std::fs::read_to_string(directory.path().join("out/varying.svg")).unwrap();
         assert!(svg.contains("each inference repeated 3 times"));
     }

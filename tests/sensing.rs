@@ -6,10 +6,10 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use gaitd::sense::{
-    Channel, Continuity, MonotonicClock, Pace, Reading, Recording, Sample, SenseError, Source, Step, StreamCounts,
-    StreamFormat, TextFormat, TextSource, continuity::LARGEST_VALUE,
-};
+use gaitd_core::clock::MonotonicClock;
+use gaitd_core::stream::continuity::LARGEST_VALUE;
+use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamCounts, StreamFormat};
+use gaitd_sense::{Pace, Recording, SenseError, Source, TextFormat, TextSource};
 use proptest::prelude::*;
 
 /// Two channels at 50 Hz: `acc` in g, `gyro` in rad/s.

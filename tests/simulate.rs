@@ -7,8 +7,8 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{fresh, gaitd, shipped_model};
-use gaitd::control::{Demand, Outlook, Signals, Situation, Terms};
-use gaitd::simulate::{
+use gaitd_core::control::{Demand, Outlook, Signals, Situation, Terms};
+use gaitd_lab::simulate::{
     Contender, Draws, LadderSpec, Scenario, ScenarioReport, SimulatedLadder, SlowdownSpec, simulate,
 };
 use proptest::prelude::*;

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use std::time::Duration;
 
-use gaitd::control::{PolicySpec, Signals};
-use gaitd::engine::{Decision, Engine, PublishReserve, Settings};
-use gaitd::ladder::{Effort, Ladder, ModelStore, ProfileKey, measure};
-use gaitd::publish::{Context, LineWriter, Sink};
-use gaitd::sense::{Clock, MonotonicClock, Reading, Sample};
-use gaitd::window::Window;
+use gaitd_core::clock::{Clock, MonotonicClock};
+use gaitd_core::control::{PolicySpec, Signals};
+use gaitd_core::engine::{Decision, Engine, PublishReserve, Settings};
+use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
+use gaitd_core::stream::{Reading, Sample};
+use gaitd_core::window::Window;
+use gaitd_daemon::publish::{Context, LineWriter, Sink};
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
 
 fn allocations(body: impl FnOnce()) -> u64 {
     allocation_counter::measure(body).count_total
@@ -17,16 +20,19 @@ fn allocations(body: impl FnOnce()) -> u64 {
 #[test]
 fn a_window_allocates_nothing_beside_the_inference_library() {
     let clock = MonotonicClock::start();
-    let mut ladder = Ladder::load(&ModelStore::Embedded).unwrap();
+    let ladder = Ladder::load(&Embedded, &[&Tract]).unwrap();
     let manifest = ladder.manifest().clone();
     let task = &manifest.task;
     let mut logits = vec![0.0; task.labels.len()];
     // what the inference library allocates for one inference of each configuration
-    let library: Vec<u64> =
-        ladder.rungs_mut().iter_mut().map(|rung| allocations(|| rung.infer(&mut logits).unwrap())).collect();
+    let mut runner = ladder.runner().unwrap();
+    let zeros = vec![0.0; task.channels.len() * task.window];
+    let library: Vec<u64> = (0..manifest.configurations.len())
+        .map(|rung| allocations(|| runner.infer(rung, &zeros, &mut logits).unwrap()))
+        .collect();
 
     let key = ProfileKey::new(&ladder, "test");
-    let profile = measure(&mut ladder, &key, Effort::QUICK, &clock, |_| ()).unwrap();
+    let profile = measure(&ladder, runner.as_mut(), &key, Effort::QUICK, &clock, |_| ()).unwrap();
     for policy in [
         PolicySpec::Fixed { configuration: Some("1.00x-128".to_owned()) },
         PolicySpec::Alert {},
@@ -34,11 +40,16 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
         PolicySpec::Bayes {},
     ] {
         for text in [false, true] {
-            let ladder = Ladder::load(&ModelStore::Embedded).unwrap();
+            let runner = ladder.runner().unwrap();
             let budget = Duration::from_secs(10);
-            let mut engine =
-                Engine::new(ladder, &profile, Settings::new(budget, 0.02, policy.clone()), PublishReserve::default())
-                    .unwrap();
+            let mut engine = Engine::new(
+                ladder.clone(),
+                runner,
+                &profile,
+                Settings::new(budget, 0.02, policy.clone()),
+                PublishReserve::default(),
+            )
+            .unwrap();
             let mut intake = manifest.intake().unwrap();
             let context = Context::new(&manifest, "test".to_owned(), true, policy.name().to_owned(), budget);
             let mut lines = LineWriter::new(context, text);

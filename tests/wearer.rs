@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::{gaitd, lines, shipped_model, summary};
-use gaitd::sense::wearer::{Model, WearerConfig, WearerSource};
-use gaitd::sense::{MonotonicClock, StreamFormat};
+use gaitd_core::clock::MonotonicClock;
+use gaitd_core::stream::StreamFormat;
+use gaitd_sense::wearer::{Model, WearerConfig, WearerSource};
 use tempfile::TempDir;
 
 /// The seeds pick every persona at least once.

@@ -1,7 +1,7 @@
 //! The OpenAPI document as a check of answers.
 
 use boon::{Compiler, Draft, Schemas};
-use gaitd::publish::http::DOCUMENT;
+use gaitd_daemon::http::DOCUMENT;
 use serde_json::Value;
 
 use crate::common::http::Answer;

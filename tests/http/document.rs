@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use gaitd::publish::http::paths;
+use gaitd_daemon::http::paths;
 use serde_json::json;
 
 use crate::common::http::{Answer, Client};
@@ -80,7 +80,7 @@ fn every_event_is_as_described() {
     assert_eq!(bye.name, "bye");
     check("Bye", &bye.data);
     // a schema that takes anything would have been no check
-    let mut wrong = serde_json::to_value(gaitd::publish::api::Readiness { ready: true, reasons: vec![] }).unwrap();
+    let mut wrong = serde_json::to_value(gaitd_api::Readiness { ready: true, reasons: vec![] }).unwrap();
     check("Readiness", &wrong);
     wrong["more"] = json!(1);
     assert!(std::panic::catch_unwind(|| check("Readiness", &wrong)).is_err());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gaitd::publish::http::Limits;
+use gaitd_daemon::http::Limits;
 use serde_json::json;
 
 use crate::common::http::Event;
@@ -157,7 +157,7 @@ fn the_status_comes_by_itself_and_silence_is_broken() {
 #[test]
 fn whoever_subscribes_before_the_greeting_is_greeted_later() {
     let fake = crate::world::fake();
-    let options = gaitd::publish::http::ServerOptions {
+    let options = gaitd_daemon::http::ServerOptions {
         tcp: Some(crate::world::anywhere()),
         limits: patient(),
         ..Default::default()

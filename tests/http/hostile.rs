@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use gaitd::publish::http::Limits;
+use gaitd_daemon::http::Limits;
 use proptest::prelude::*;
 
 use crate::common::http::{Answer, Client};

@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use gaitd::publish::api::{ListenerState, ListenerView};
-use gaitd::publish::http::{Limits, Server, ServerOptions};
+use gaitd_api::{ListenerState, ListenerView};
+use gaitd_daemon::http::{Limits, Server, ServerOptions};
 use tempfile::TempDir;
 
 use crate::common::http::Client;

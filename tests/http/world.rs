@@ -6,16 +6,20 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use gaitd::control::{Choice, Estimate, Forecast, Outlook, PolicySpec, Reason, Signals};
-use gaitd::engine::{Considered, Decision, Settings};
-use gaitd::ladder::{Ladder, Manifest, ModelStore, Percentiles, Profile, ProfileKey, Profiled};
-use gaitd::publish::api::{
-    Aliveness, Change, Explanation, LadderView, MemoryView, ModelView, Operator, OutputState, OutputView, Readiness,
-    Refusal, ReloadOutcome, Reloaded, ReloadsView, SettingsView, SourceState, SourceView, Status,
+use gaitd_api::{
+    Aliveness, Change, Explanation, LadderView, MemoryView, ModelView, OutputState, OutputView, Readiness,
+    ReloadOutcome, Reloaded, ReloadsView, SettingsView, SourceState, SourceView, Status,
 };
-use gaitd::publish::http::{Limits, Listeners, Server, ServerOptions};
-use gaitd::publish::{Board, Context, Metrics, Misses, WindowCounts};
-use gaitd::sense::StreamCounts;
+use gaitd_api::{Misses, WindowCounts};
+use gaitd_core::control::{Choice, Estimate, Forecast, Outlook, PolicySpec, Reason, Signals};
+use gaitd_core::engine::{Considered, Decision, Settings};
+use gaitd_core::ladder::{Ladder, Manifest, Percentiles, Profile, ProfileKey, Profiled};
+use gaitd_core::stream::StreamCounts;
+use gaitd_daemon::http::{Limits, Listeners, Server, ServerOptions};
+use gaitd_daemon::publish::{Board, Context, Metrics};
+use gaitd_daemon::{Operator, Refusal};
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
 use tempfile::TempDir;
 
 use crate::common::http::Client;
@@ -28,11 +32,11 @@ struct Shipped {
 }
 
 static SHIPPED: LazyLock<Shipped> = LazyLock::new(|| {
-    let ladder = Ladder::load(&ModelStore::Embedded).unwrap();
+    let ladder = Ladder::load(&Embedded, &[&Tract]).unwrap();
     let mut profile = Profile::new(&ProfileKey::new(&ladder, "test"), 0, 0, Duration::ZERO);
     let percentiles = Percentiles { p50: 100.0, p90: 200.0, p99: 300.0 };
-    for rung in ladder.rungs() {
-        let id = rung.configuration().id.clone();
+    for configuration in ladder.configurations() {
+        let id = configuration.id.clone();
         profile.configurations.push(Profiled { id, hot: percentiles, paced: percentiles });
     }
     Shipped { view: LadderView::new(&ladder, &profile), manifest: ladder.manifest().clone() }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gaitd::control::Learned;
+use gaitd_core::control::Learned;
 use serde_json::{Value, json};
 
 use crate::common::ModelCopy;

@@ -19,7 +19,9 @@ use std::time::Instant;
 
 use common::ModelCopy;
 use daemon::{Daemon, Footprint};
-use gaitd::ladder::{Ladder, ModelStore};
+use gaitd_core::ladder::Ladder;
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
 use serde_json::Value;
 use stream::Stream;
 
@@ -279,8 +281,8 @@ const ROLE: &str = "GAITD_SOAK_LADDER_ALONE";
 
 #[test]
 fn a_process_that_has_only_loaded_the_ladder() {
-    let ladder = Ladder::load(&ModelStore::Embedded).unwrap();
-    assert!(!ladder.rungs().is_empty());
+    let ladder = Ladder::load(&Embedded, &[&Tract]).unwrap();
+    assert!(!ladder.configurations().is_empty());
     if std::env::var_os(ROLE).is_some() {
         println!("\nresident: {}", Footprint::of(std::process::id()).resident);
     }

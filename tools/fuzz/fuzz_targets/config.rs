@@ -8,17 +8,19 @@ mod shared;
 use std::path::Path;
 use std::sync::Arc;
 
-use gaitd::control::Demand;
-use gaitd::daemon::{Config, SourceSpec};
-use gaitd::ladder::{Manifest, ModelStore};
-use gaitd::sense::{Clock, Reading, Sample, StreamFormat};
-use gaitd::simulate::VirtualClock;
+use gaitd_core::clock::Clock;
+use gaitd_core::control::Demand;
+use gaitd_core::ladder::{Manifest, ModelFiles};
+use gaitd_core::stream::{Reading, Sample, StreamFormat};
+use gaitd_core::virtual_time::VirtualClock;
+use gaitd_daemon::{Config, SourceSpec};
+use gaitd_embedded::Embedded;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 thread_local! {
     static FORMAT: StreamFormat = {
-        let bytes = ModelStore::Embedded.read("manifest.json").expect("the embedded manifest");
-        Manifest::parse(&bytes, "manifest.json").expect("the embedded manifest").stream_format()
+        let bytes = Embedded.read("manifest.json").expect("the embedded manifest");
+        Manifest::parse(&bytes, Path::new("manifest.json")).expect("the embedded manifest").stream_format()
     };
 }
 

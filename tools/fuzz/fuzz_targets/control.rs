@@ -7,9 +7,9 @@ mod shared;
 
 use std::time::Duration;
 
-use gaitd::control::{Demand, PolicySpec};
-use gaitd::engine::{LONGEST_BUDGET, Settings};
-use gaitd::publish::api::{Change, SettingsView};
+use gaitd_api::{Change, SettingsView};
+use gaitd_core::control::{Demand, PolicySpec};
+use gaitd_core::engine::{LONGEST_BUDGET, Settings};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { json::mutate(data, size, max_size, seed) });

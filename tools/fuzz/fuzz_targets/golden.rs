@@ -5,7 +5,9 @@
 mod json;
 mod shared;
 
-use gaitd::ladder::{Golden, Manifest};
+use std::path::Path;
+
+use gaitd_core::ladder::{Golden, Manifest};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use serde_json::Value;
 
@@ -13,7 +15,7 @@ use serde_json::Value;
 const MANIFEST: &[u8] = include_bytes!("../seeds/manifest/small.json");
 
 thread_local! {
-    static MODEL: Manifest = Manifest::parse(MANIFEST, "manifest.json").expect("the seed is a manifest");
+    static MODEL: Manifest = Manifest::parse(MANIFEST, Path::new("manifest.json")).expect("the seed is a manifest");
 }
 
 /// The lengths of nested arrays, where all arrays of one depth are equally long.
@@ -26,7 +28,7 @@ fn shape(value: &Value) -> Option<Vec<usize>> {
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { json::mutate(data, size, max_size, seed) });
 
 fuzz_target!(|bytes: &[u8]| MODEL.with(|manifest| {
-    if let Err(error) = Golden::parse(bytes, "golden.json", manifest) {
+    if let Err(error) = Golden::parse(bytes, Path::new("golden.json"), manifest) {
         return assert!(!error.to_string().is_empty());
     }
     let json: Value = serde_json::from_slice(bytes).expect("it was read as JSON before");

@@ -8,7 +8,7 @@ mod shared;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use gaitd::control::{Candidate, Demand, Learned, PolicySpec, Resumed};
+use gaitd_core::control::{Candidate, Demand, Learned, PolicySpec, Resumed};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use shared::Random;

@@ -7,10 +7,12 @@ mod shared;
 
 use std::time::Duration;
 
-use gaitd::ladder::Manifest;
-use gaitd::sense::continuity::LARGEST_VALUE;
-use gaitd::sense::{Reading, Sample};
-use gaitd::window::{Resampler, Window};
+use std::path::Path;
+
+use gaitd_core::ladder::Manifest;
+use gaitd_core::stream::continuity::LARGEST_VALUE;
+use gaitd_core::stream::{Reading, Sample};
+use gaitd_core::window::{Resampler, Window};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use shared::Random;
 
@@ -20,11 +22,12 @@ const SAMPLES: usize = 300;
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { json::mutate(data, size, max_size, seed) });
 
 fuzz_target!(|bytes: &[u8]| {
-    let manifest = match Manifest::parse(bytes, "manifest.json") {
+    let manifest = match Manifest::parse(bytes, Path::new("manifest.json")) {
         Ok(manifest) => manifest,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    let again = Manifest::parse(&shared::written(&manifest), "manifest.json").expect("what gaitd wrote itself");
+    let again =
+        Manifest::parse(&shared::written(&manifest), Path::new("manifest.json")).expect("what gaitd wrote itself");
     shared::assert_same(&manifest, &again);
 
     let task = &manifest.task;
@@ -56,7 +59,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         intake.push(&Reading::Sample, &sample, Duration::from_millis(number as u64), |ready| {
             ready.fill(&mut window);
-            assert!(window.data.iter().all(|value| value.is_finite()), "window {windows}");
+            assert!(window.samples().iter().all(|value| value.is_finite()), "window {windows}");
             assert_eq!(window.index, windows);
             assert!(last.is_none_or(|last| window.last_sample == last + task.hop as u64));
             last = Some(window.last_sample);

@@ -8,8 +8,8 @@ mod shared;
 use std::path::Path;
 use std::time::Duration;
 
-use gaitd::control::{Candidate, Demand, PolicySpec};
-use gaitd::ladder::{Profile, ProfileKey};
+use gaitd_core::control::{Candidate, Demand, PolicySpec};
+use gaitd_core::ladder::{Profile, ProfileKey};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { json::mutate(data, size, max_size, seed) });

@@ -9,11 +9,15 @@ use std::io::BufReader;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd::ladder::{Manifest, ModelStore};
-use gaitd::sense::continuity::{DEFAULT_BRIDGE_S, LARGEST_VALUE};
-use gaitd::sense::{Continuity, Pace, Reading, Sample, Source, Step, TextFormat, TextSource};
-use gaitd::simulate::VirtualClock;
-use gaitd::window::Window;
+use std::path::Path;
+
+use gaitd_core::ladder::{Manifest, ModelFiles};
+use gaitd_core::stream::continuity::{DEFAULT_BRIDGE_S, LARGEST_VALUE};
+use gaitd_core::stream::{Continuity, Reading, Sample, Step};
+use gaitd_core::virtual_time::VirtualClock;
+use gaitd_core::window::Window;
+use gaitd_embedded::Embedded;
+use gaitd_sense::{Pace, Source, TextFormat, TextSource};
 use libfuzzer_sys::fuzz_target;
 
 /// One channel at 50 Hz, windows of 8 samples every 3, behind a median of 3.
@@ -21,8 +25,8 @@ const SMALL: &[u8] = include_bytes!("../seeds/manifest/one-channel.json");
 
 thread_local! {
     static MODELS: [Manifest; 2] = {
-        let shipped = ModelStore::Embedded.read("manifest.json").expect("the embedded manifest");
-        [SMALL, &shipped].map(|bytes| Manifest::parse(bytes, "manifest.json").expect("a manifest"))
+        let shipped = Embedded.read("manifest.json").expect("the embedded manifest");
+        [SMALL, &shipped].map(|bytes| Manifest::parse(bytes, Path::new("manifest.json")).expect("a manifest"))
     };
 }
 
@@ -110,7 +114,7 @@ fn read(manifest: &Manifest, text: &[u8], format: Option<TextFormat>, pace: Pace
         continuity.push(&reading, &sample, |step| account.note(&step, cut));
         intake.push(&reading, &sample, Duration::ZERO, |ready| {
             ready.fill(&mut window);
-            assert!(window.data.iter().all(|value| value.is_finite()), "{window:?}");
+            assert!(window.samples().iter().all(|value| value.is_finite()), "{window:?}");
             assert_eq!(window.index, windows);
             assert_eq!(window.last_sample + 1 - window.first_sample, cut.1);
             windows += 1;

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use gaitd::sense::iio::{ElementType, Layout, Mount};
+use gaitd_sense::iio::{ElementType, Layout, Mount};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -7,7 +7,7 @@ mod shared;
 
 use std::path::Path;
 
-use gaitd::simulate::{Contender, LadderSpec, Scenario, SimulatedLadder, SlowdownSpec, simulate};
+use gaitd_lab::simulate::{Contender, LadderSpec, Scenario, SimulatedLadder, SlowdownSpec, simulate};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 /// A simulation takes as long as it is told to; for a target these are enough.

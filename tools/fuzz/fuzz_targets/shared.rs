@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use gaitd::control::{Candidate, Demand, Outlook, Policy, Signals, Situation, Terms};
+use gaitd_core::control::{Candidate, Demand, Outlook, Policy, Signals, Situation, Terms};
 use serde::Serialize;
 use serde_json::Value;
 

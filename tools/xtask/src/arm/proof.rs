@@ -77,7 +77,7 @@ fn tests(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
 
 fn cargo_test(tree: &Tree, toolchain: &Toolchain) -> Process {
     let tests = TESTS.iter().flat_map(|test| ["--test", test]);
-    toolchain.cargo(tree, "test").args(["--locked", "-p", "gaitd", "--lib"]).args(tests)
+    toolchain.cargo(tree, "test").args(["--locked", "-p", "gaitd", "-p", "gaitd-*", "--lib"]).args(tests)
 }
 
 /// The same windows through the controller here and there, in the virtual time of a scenario: so no decision depends

@@ -1,0 +1,82 @@
+//! Why a configuration was picked, as the interface tells it.
+
+use serde::Serialize;
+
+use crate::milliseconds;
+use gaitd_core::control::{Estimate, Reason, Signals};
+use gaitd_core::engine::Decision;
+
+/// All that spoke for and against each configuration when the latest one was picked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The window.
+    pub window: u64,
+    /// What was picked.
+    pub configuration: String,
+    /// Why, for programs.
+    pub reason: Reason,
+    /// Why, for people.
+    pub why: &'static str,
+    /// The budget, milliseconds.
+    pub budget_ms: f64,
+    /// What of it was left for the inference, milliseconds.
+    pub available_ms: f64,
+    /// The slowdown that the policy believed in.
+    pub slowdown: Option<Estimate>,
+    /// The signals that it saw.
+    pub signals: Signals,
+    /// The configurations.
+    pub configurations: Vec<Candidate>,
+}
+
+/// What spoke for and against one configuration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Candidate {
+    /// Its name.
+    pub id: String,
+    /// Share of each layer's channels in use.
+    pub width: f64,
+    /// Time steps of a window.
+    pub resolution: usize,
+    /// Multiply-accumulates of one inference.
+    pub macs: u64,
+    /// How long the inference was expected to take, milliseconds.
+    pub predicted_ms: f64,
+    /// Probability that it takes longer than what is available, where the policy estimates one.
+    pub miss_probability: Option<f64>,
+    /// Accuracy for what the wearer was probably doing, if on time; 0 to 1.
+    pub expected_accuracy: f64,
+    /// Expected CPU time, milliseconds.
+    pub cost_ms: f64,
+    /// This one was picked.
+    pub picked: bool,
+}
+
+impl From<&Decision> for Explanation {
+    fn from(decision: &Decision) -> Self {
+        let configurations = decision.manifest.configurations.iter().zip(&decision.considered).enumerate();
+        Self {
+            window: decision.window,
+            configuration: decision.configuration().id.clone(),
+            reason: decision.choice.reason,
+            why: decision.choice.reason.describe(),
+            budget_ms: milliseconds(decision.budget),
+            available_ms: milliseconds(decision.available),
+            slowdown: decision.slowdown,
+            signals: decision.signals,
+            configurations: configurations
+                .map(|(rung, (configuration, considered))| Candidate {
+                    id: configuration.id.clone(),
+                    width: configuration.width,
+                    resolution: configuration.resolution,
+                    macs: configuration.macs,
+                    predicted_ms: milliseconds(considered.forecast.predicted),
+                    miss_probability: considered.forecast.miss_probability,
+                    expected_accuracy: considered.outlook.accuracy,
+                    cost_ms: milliseconds(considered.outlook.cost),
+                    picked: rung == decision.choice.rung,
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The ladder as the interface shows it.
+
+use serde::Serialize;
+
+use gaitd_core::ladder::{Accuracy, Ladder, Profile};
+use gaitd_core::stream::Channel;
+
+/// A ladder and its profile on this device.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LadderView {
+    /// The model's name.
+    pub model: String,
+    /// SHA-256 over the digests of all networks.
+    pub hash: String,
+    /// The activities.
+    pub labels: Vec<String>,
+    /// The raw channels that it reads.
+    pub channels: Vec<Channel>,
+    /// Sample rate, hertz.
+    pub sample_rate_hz: f64,
+    /// Length of a window, samples.
+    pub window: usize,
+    /// From one window to the next, samples.
+    pub hop: usize,
+    /// The inference library that executes it.
+    pub backend: String,
+    /// Weights and plans of all configurations, once for all streams, bytes.
+    pub shared_bytes: u64,
+    /// Intermediate values of one stream, bytes.
+    pub own_bytes: u64,
+    /// Where and how well it was measured.
+    pub profile: LadderProfile,
+    /// The configurations.
+    pub configurations: Vec<LadderConfiguration>,
+}
+
+/// Where and how well a ladder was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LadderProfile {
+    /// The processor.
+    pub cpu: String,
+    /// What makes the figures doubtful.
+    pub warnings: Vec<String>,
+}
+
+/// One configuration and its figures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LadderConfiguration {
+    /// Its name.
+    pub id: String,
+    /// Share of each layer's channels in use.
+    pub width: f64,
+    /// Time steps of a window.
+    pub resolution: usize,
+    /// Multiply-accumulates of one inference.
+    pub macs: u64,
+    /// Weights in use.
+    pub parameters: u64,
+    /// Shares of windows recognised.
+    pub accuracy: Accuracy,
+    /// What the logits are divided by before they become probabilities.
+    pub temperature: f64,
+    /// Median of inferences straight after each other, microseconds, where it was measured.
+    pub hot_p50_us: Option<f64>,
+    /// Median of inferences as the daemon paces them, microseconds, where it was measured.
+    pub paced_p50_us: Option<f64>,
+    /// The time that 99 of 100 of these do not exceed, microseconds, where it was measured.
+    pub paced_p99_us: Option<f64>,
+    /// Weights and plan, bytes; what configurations share counts for each of them.
+    pub shared_bytes: u64,
+    /// Intermediate values of one stream, bytes.
+    pub own_bytes: u64,
+}
+
+impl LadderView {
+    /// `ladder`, measured as `profile` says.
+    #[must_use]
+    pub fn new(ladder: &Ladder, profile: &Profile) -> Self {
+        let manifest = ladder.manifest();
+        let task = &manifest.task;
+        let memory = ladder.network().memory();
+        let configurations = ladder.configurations().iter().enumerate().map(|(rung, configuration)| {
+            let memory = ladder.network().rung_memory(rung);
+            let measured = profile.configurations.iter().find(|profiled| profiled.id == configuration.id);
+            LadderConfiguration {
+                id: configuration.id.clone(),
+                width: configuration.width,
+                resolution: configuration.resolution,
+                macs: configuration.macs,
+                parameters: configuration.parameters,
+                accuracy: configuration.accuracy.clone(),
+                temperature: configuration.temperature,
+                hot_p50_us: measured.map(|profiled| profiled.hot.p50),
+                paced_p50_us: measured.map(|profiled| profiled.paced.p50),
+                paced_p99_us: measured.map(|profiled| profiled.paced.p99),
+                shared_bytes: memory.shared,
+                own_bytes: memory.own,
+            }
+        });
+        Self {
+            model: manifest.name.clone(),
+            hash: ladder.model_hash().to_owned(),
+            labels: task.labels.clone(),
+            channels: task.input.channels.clone(),
+            sample_rate_hz: task.sample_rate_hz,
+            window: task.window,
+            hop: task.hop,
+            backend: ladder.backend().to_owned(),
+            shared_bytes: memory.shared,
+            own_bytes: memory.own,
+            profile: LadderProfile { cpu: profile.cpu.clone(), warnings: profile.warnings.clone() },
+            configurations: configurations.collect(),
+        }
+    }
+
+    /// All bytes that the ladder takes for one stream.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.shared_bytes + self.own_bytes
+    }
+}

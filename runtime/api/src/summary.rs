@@ -1,0 +1,175 @@
+//! What a run did, told at its end: for people as text, for programs as JSON.
+
+use std::fmt::Write;
+
+use gaitd_core::ladder::Percentiles;
+use gaitd_core::stream::StreamCounts;
+use serde::Serialize;
+
+/// The account of one run: every window that was produced was decided, dropped or failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Always `summary`.
+    pub class: &'static str,
+    /// The model.
+    pub model: String,
+    /// Where the samples came from.
+    pub source: String,
+    /// The samples were made up.
+    pub simulated: bool,
+    /// The policy.
+    pub policy: String,
+    /// The budget, milliseconds.
+    pub budget_ms: f64,
+    /// How long the run took, seconds.
+    pub seconds: f64,
+    /// What became of the samples.
+    pub stream: StreamCounts,
+    /// What became of the windows.
+    pub windows: WindowCounts,
+    /// Decisions later than their budget.
+    pub misses: Misses,
+    /// Where the truth is known: windows wholly inside one activity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steady: Option<Recognised>,
+    /// Decisions per activity.
+    pub activities: Vec<ActivityCount>,
+    /// Decisions and inference latency per configuration that was used.
+    pub configurations: Vec<ConfigurationUse>,
+    /// Latency of each phase.
+    pub phases: Vec<PhaseLatency>,
+}
+
+/// What became of the windows: `produced = decided + dropped + failed`, `decided = published + lost`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WindowCounts {
+    /// Complete windows in the stream.
+    pub produced: u64,
+    /// Answered.
+    pub decided: u64,
+    /// Overtaken by a newer window while the engine was busy.
+    pub dropped: u64,
+    /// The inference failed.
+    pub failed: u64,
+    /// Written.
+    pub published: u64,
+    /// Decided, but overtaken while the output was busy or lost because it was full.
+    pub lost: u64,
+}
+
+/// Decisions later than their budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Misses {
+    /// How many.
+    pub count: u64,
+    /// Their share of the published decisions.
+    pub rate: f64,
+}
+
+/// Windows whose true activity is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Recognised {
+    /// How many.
+    pub windows: u64,
+    /// Of these, recognised.
+    pub right: u64,
+}
+
+/// Decisions for one activity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ActivityCount {
+    /// The label.
+    pub activity: String,
+    /// How many.
+    pub windows: u64,
+}
+
+/// How much a configuration was used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConfigurationUse {
+    /// The configuration.
+    pub id: String,
+    /// Its windows.
+    pub windows: u64,
+    /// Latency of its inferences.
+    pub latency_us: Percentiles,
+}
+
+/// Latency of one phase.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PhaseLatency {
+    /// The phase's name.
+    pub phase: &'static str,
+    /// Its latency.
+    pub latency_us: Percentiles,
+}
+
+impl Misses {
+    /// `count` of `published` decisions.
+    #[must_use]
+    pub fn of(count: u64, published: u64) -> Self {
+        Self { count, rate: if published == 0 { 0.0 } else { count as f64 / published as f64 } }
+    }
+}
+
+impl Summary {
+    /// The summary in a few lines for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let windows = &self.windows;
+        let mut line = |line: std::fmt::Arguments<'_>| {
+            // writing to a String cannot fail
+            let _ = writeln!(text, "{line}");
+        };
+        line(format_args!(
+            "\n{} windows in {:.1} s: {} decided, {} dropped, {} failed; {} later than {} ms ({:.2} %)",
+            windows.produced,
+            self.seconds,
+            windows.decided,
+            windows.dropped,
+            windows.failed,
+            self.misses.count,
+            self.budget_ms,
+            self.misses.rate * 100.0
+        ));
+        if windows.lost > 0 {
+            line(format_args!("{} decisions were lost at the output", windows.lost));
+        }
+        let stream = &self.stream;
+        line(format_args!(
+            "{} samples{}: {} bridged, {} malformed, {} not finite, {} out of order; {} gaps, {} resets",
+            stream.samples,
+            if self.simulated { " (simulated)" } else { "" },
+            stream.bridged,
+            stream.malformed,
+            stream.non_finite,
+            stream.out_of_order,
+            stream.gaps,
+            stream.resets
+        ));
+        if let Some(steady) = self.steady.filter(|steady| steady.windows > 0) {
+            line(format_args!(
+                "{} of {} steady windows of the simulated wearer recognised ({:.1} %)",
+                steady.right,
+                steady.windows,
+                100.0 * steady.right as f64 / steady.windows as f64
+            ));
+        }
+        for activity in self.activities.iter().filter(|activity| activity.windows > 0) {
+            line(format_args!("  {:<14} {:>6} windows", activity.activity, activity.windows));
+        }
+        for configuration in &self.configurations {
+            let Percentiles { p50, p90, p99 } = configuration.latency_us;
+            line(format_args!(
+                "  {:<14} {:>6} windows; inference {p50:.0} / {p90:.0} / {p99:.0} us (p50 / p90 / p99)",
+                configuration.id, configuration.windows
+            ));
+        }
+        for phase in &self.phases {
+            let Percentiles { p50, p90, p99 } = phase.latency_us;
+            line(format_args!("  {:<14} {p50:.0} / {p90:.0} / {p99:.0} us (p50 / p90 / p99)", phase.phase));
+        }
+        text
+    }
+}

@@ -1,0 +1,119 @@
+//! `gaitd check`: says what is wrong with a configuration, a model or a scenario, and where, before it is used.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use gaitd_daemon::Config;
+use gaitd_lab::simulate::{LadderSpec, Scenario, SlowdownSpec};
+use serde::Serialize;
+
+/// Check configuration files, model directories and scenarios without running them
+#[derive(clap::Args)]
+#[command(
+    after_help = "A model is checked whole: its manifest, every file's SHA-256, and every configuration against \
+                        the golden vectors.\n\nExample: gaitd check configs/default.json models/uci-har-cnn"
+)]
+pub(super) struct Arguments {
+    /// Configuration files (JSON), model directories and scenarios (JSON)
+    #[arg(required = true, value_name = "CONFIG|MODEL_DIR|SCENARIO")]
+    paths: Vec<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    checked: Vec<Checked>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    path: PathBuf,
+    kind: &'static str,
+    valid: bool,
+    /// What it is, or what is wrong with it.
+    message: String,
+}
+
+pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut first_error = None;
+    let mut checked = Vec::new();
+    for path in &arguments.paths {
+        let (kind, outcome) = if path.is_dir() {
+            ("model", check_model(path))
+        } else if is_scenario(path) {
+            ("scenario", check_scenario(path))
+        } else {
+            ("configuration", check_config(path))
+        };
+        let valid = outcome.is_ok();
+        let message = outcome.unwrap_or_else(|error| {
+            let message = super::exit::told(&error);
+            first_error.get_or_insert(error);
+            message
+        });
+        if !arguments.json {
+            super::print(&format!("{} {}: {message}\n", if valid { "ok   " } else { "WRONG" }, path.display()))?;
+        }
+        checked.push(Checked { path: path.clone(), kind, valid, message });
+    }
+    if arguments.json {
+        super::print_json(&Report { checked })?;
+    }
+    first_error.map_or(Ok(()), |error| Err(error.context("not everything is valid")))
+}
+
+/// Whether the file is a scenario rather than a configuration: only scenarios have slowdowns.
+fn is_scenario(path: &Path) -> bool {
+    let value = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    value.is_some_and(|value| value.get("slowdown").is_some())
+}
+
+fn check_scenario(path: &Path) -> anyhow::Result<String> {
+    let scenario = Scenario::read(path)?;
+    let configurations = match &scenario.ladder {
+        LadderSpec::Given { configurations, .. } => configurations.len(),
+        LadderSpec::Model { models, .. } => {
+            super::model::load(models.as_deref()).context(path.display().to_string())?.configurations().len()
+        }
+    };
+    let slowdowns = match &scenario.slowdown {
+        SlowdownSpec::Process(process) => format!("slowdown levels: {}", process.levels.len()),
+        SlowdownSpec::Trace(trace) => format!("recorded slowdowns: {}", trace.slowdown.len()),
+    };
+    Ok(format!(
+        "scenario {}; configurations: {configurations}, {slowdowns}, inferences: {} x {} seeds",
+        scenario.name,
+        scenario.inferences,
+        scenario.seeds.len()
+    ))
+}
+
+fn check_config(path: &Path) -> anyhow::Result<String> {
+    let config = Config::read(path)?;
+    config.check()?;
+    // the policy may name a configuration, so the model decides whether it is valid
+    let ladder = super::model::load(config.models.as_deref())?;
+    let task = &ladder.manifest().task;
+    let ids: Vec<String> = ladder.configurations().iter().map(|it| it.id.clone()).collect();
+    config.control.policy.check(&ids, config.control.budget()).context(path.display().to_string())?;
+    Ok(format!(
+        "configuration; model {}, {} labels, budget {} ms",
+        ladder.manifest().name,
+        task.labels.len(),
+        config.control.budget_ms
+    ))
+}
+
+fn check_model(path: &Path) -> anyhow::Result<String> {
+    let ladder = super::model::load(Some(path))?;
+    let manifest = ladder.manifest();
+    Ok(format!(
+        "model {}; {} configurations agree with their hashes and golden vectors, {} channels at {} Hz",
+        manifest.name,
+        ladder.configurations().len(),
+        manifest.task.input.channels.len(),
+        manifest.task.sample_rate_hz
+    ))
+}

@@ -1,0 +1,115 @@
+//! The flags that say how configurations are picked; `run` and `replay` share them.
+
+use gaitd_core::control::{Objective, PolicySpec, Step};
+use gaitd_core::engine::Control;
+use gaitd_daemon::ConfigError;
+
+/// How configurations are picked.
+#[derive(clap::Args, Default)]
+pub(super) struct ControlArguments {
+    /// From the arrival of a window's last sample to its published decision, milliseconds [default: 50]
+    #[arg(short, long, value_name = "MS", allow_negative_numbers = true)]
+    budget_ms: Option<f64>,
+    /// Allowed share of late decisions, 0 to 1 [default: 0.02]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    miss_target: Option<f64>,
+    /// What picks the configuration [default: bayes]
+    #[arg(short, long, value_enum)]
+    policy: Option<PolicyFlag>,
+    /// What is wanted most [default: accuracy]
+    #[arg(long, value_enum)]
+    objective: Option<ObjectiveFlag>,
+    /// Expected accuracy below which nothing is saved, 0 to 1 [default: 0.95] (implies --objective energy)
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    accuracy_floor: Option<f64>,
+    /// Cap on the average share of one processor that inferences take, percent [default: none]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    cpu_budget_percent: Option<f64>,
+    /// Expect the same accuracy whatever the wearer is doing
+    #[arg(long)]
+    activity_blind: bool,
+}
+
+/// A policy by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum PolicyFlag {
+    /// Always the most accurate configuration
+    Fixed,
+    /// The stepping policy of the paper
+    Step,
+    /// ALERT
+    Alert,
+    /// gaitd's own: a Bayes filter on the slowdown
+    Bayes,
+}
+
+impl PolicyFlag {
+    pub(super) fn spec(self) -> PolicySpec {
+        match self {
+            Self::Fixed => PolicySpec::Fixed { configuration: None },
+            Self::Step => PolicySpec::Step { band_ms: None, average: Step::default_average() },
+            Self::Alert => PolicySpec::Alert {},
+            Self::Bayes => PolicySpec::Bayes {},
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ObjectiveFlag {
+    /// The highest expected accuracy
+    Accuracy,
+    /// The least CPU time with an expected accuracy no lower than the floor
+    Energy,
+}
+
+/// The floor where none is given.
+pub(super) const DEFAULT_FLOOR: f64 = 0.95;
+
+impl ControlArguments {
+    /// Whether any of these flags was given.
+    pub(super) fn given(&self) -> bool {
+        let Self { budget_ms, miss_target, policy, objective, accuracy_floor, cpu_budget_percent, activity_blind } =
+            self;
+        budget_ms.is_some()
+            || miss_target.is_some()
+            || policy.is_some()
+            || objective.is_some()
+            || accuracy_floor.is_some()
+            || cpu_budget_percent.is_some()
+            || *activity_blind
+    }
+
+    /// Whether a budget was given.
+    pub(super) fn sets_budget(&self) -> bool {
+        self.budget_ms.is_some()
+    }
+
+    /// Gives the flags the last word over `control`.
+    ///
+    /// # Errors
+    /// When they contradict each other.
+    pub(super) fn apply(&self, control: &mut Control) -> Result<(), ConfigError> {
+        control.budget_ms = self.budget_ms.unwrap_or(control.budget_ms);
+        control.miss_target = self.miss_target.unwrap_or(control.miss_target);
+        control.cpu_budget_percent = self.cpu_budget_percent.or(control.cpu_budget_percent);
+        control.activity_aware &= !self.activity_blind;
+        if let Some(policy) = self.policy {
+            control.policy = policy.spec();
+        }
+        let floor = match control.objective {
+            Objective::Energy { accuracy_floor } => accuracy_floor,
+            Objective::Accuracy => DEFAULT_FLOOR,
+        };
+        let energy = Objective::Energy { accuracy_floor: self.accuracy_floor.unwrap_or(floor) };
+        match (self.objective, self.accuracy_floor) {
+            (Some(ObjectiveFlag::Accuracy), None) => control.objective = Objective::Accuracy,
+            (Some(ObjectiveFlag::Accuracy), Some(_)) => {
+                let problem = "--accuracy-floor is for --objective energy; the objective is accuracy";
+                return Err(ConfigError::OutOfRange(vec![problem.to_owned()]));
+            }
+            (Some(ObjectiveFlag::Energy), _) | (None, Some(_)) => control.objective = energy,
+            (None, None) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,233 @@
+//! `gaitd ctl`: asks a running daemon, or tells it what to do, over its local control socket.
+
+mod answers;
+mod client;
+mod text;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gaitd_api::Change;
+use gaitd_core::control::Objective;
+use serde::de::DeserializeOwned;
+
+use super::control::{DEFAULT_FLOOR, ObjectiveFlag, PolicyFlag};
+use super::exit;
+use client::{Answer, Request};
+
+/// The variable that names the socket where no flag does.
+const SOCKET_VARIABLE: &str = "GAITD_SOCKET";
+
+/// The service's socket.
+const SERVICE_SOCKET: &str = "/run/gaitd/control.sock";
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a reload may take: a ladder that is new to this processor is measured first.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Ask a running gaitd how it is, or tell it what to do, over its control socket
+#[derive(clap::Args)]
+#[command(after_help = "A change holds from the next window on, until the next reload or restart.\n\n\
+    Exit codes: 69 no gaitd answers; 77 no permission; 75 try again later; 65 a value was refused; 78 a reload was \
+    refused, and everything stays as it was; 76 the answer makes no sense.\n\nExamples:\n  \
+    gaitd ctl status\n  \
+    gaitd ctl budget 20\n  \
+    gaitd ctl pin 0.10x-96        (gaitd ctl unpin leaves the choice to the policy again)\n  \
+    gaitd ctl set --objective energy --accuracy-floor 0.94 --cpu-budget-percent none\n  \
+    gaitd ctl --socket /run/gaitd/control.sock reload")]
+pub(super) struct Arguments {
+    /// Control socket of the daemon [default: $GAITD_SOCKET, else /run/gaitd/control.sock]
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+    /// Print the daemon's answer (JSON) as it came
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(clap::Subcommand)]
+enum Question {
+    /// Show how it is: its source, windows, late and lost decisions, settings, memory, reloads
+    Status,
+    /// Read the configuration again and put it into force, all or nothing
+    Reload,
+    /// Always use one configuration, whatever the policy would pick
+    Pin {
+        /// The configuration, such as 0.10x-96; `gaitd ctl explain` lists them
+        id: String,
+    },
+    /// Leave the choice to the policy again
+    Unpin,
+    /// Set the time from the arrival of a window's last sample to its published decision
+    Budget {
+        /// Milliseconds, above 0 and at most 60,000
+        #[arg(value_name = "MS", value_parser = finite, allow_negative_numbers = true)]
+        ms: f64,
+    },
+    /// Show why the latest configuration was picked, and what spoke for and against each
+    Explain,
+    Set(SetArguments),
+}
+
+/// Change how configurations are picked
+#[derive(clap::Args)]
+#[command(override_usage = "gaitd ctl set [OPTIONS]")]
+#[group(required = true, multiple = true)]
+struct SetArguments {
+    /// From the arrival of a window's last sample to its published decision, milliseconds
+    #[arg(short, long, value_name = "MS", value_parser = finite, allow_negative_numbers = true)]
+    budget_ms: Option<f64>,
+    /// Allowed share of late decisions, 0 to 1
+    #[arg(long, value_name = "SHARE", value_parser = finite, allow_negative_numbers = true)]
+    miss_target: Option<f64>,
+    /// What picks the configuration
+    #[arg(short, long, value_enum)]
+    policy: Option<PolicyFlag>,
+    /// What is wanted most
+    #[arg(long, value_enum)]
+    objective: Option<ObjectiveFlag>,
+    /// Expected accuracy below which nothing is saved, 0 to 1 [default: 0.95] (implies --objective energy)
+    #[arg(long, value_name = "SHARE", value_parser = finite, allow_negative_numbers = true)]
+    accuracy_floor: Option<f64>,
+    /// Cap on the average share of one processor that inferences take, percent; `none` ends it
+    #[arg(long, value_name = "PERCENT", value_parser = cap, allow_negative_numbers = true)]
+    cpu_budget_percent: Option<Cap>,
+    /// Expect the same accuracy whatever the wearer is doing
+    #[arg(long, conflicts_with = "activity_aware")]
+    activity_blind: bool,
+    /// Expect the accuracy for what the wearer is doing
+    #[arg(long)]
+    activity_aware: bool,
+}
+
+/// A cap, or none.
+#[derive(Clone, Copy, Debug)]
+struct Cap(Option<f64>);
+
+/// A number that JSON can carry: there, NaN would turn into `null`, which means something else.
+fn finite(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number.is_finite() { Ok(number) } else { Err("not a finite number".to_owned()) }
+}
+
+fn cap(text: &str) -> Result<Cap, String> {
+    if text == "none" { Ok(Cap(None)) } else { finite(text).map(|percent| Cap(Some(percent))) }
+}
+
+/// Why the daemon did not do it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    /// The exit code.
+    pub(super) code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl Question {
+    fn request(&self) -> Result<Request, Failure> {
+        Ok(match self {
+            Self::Status => Request::get("/api/status"),
+            Self::Explain => Request::get("/api/explain"),
+            Self::Reload => Request { method: "POST", path: "/api/reload", body: None, patience: RELOAD_PATIENCE },
+            Self::Pin { id } => changing(&Change { pin: Some(Some(id.clone())), ..Change::default() })?,
+            Self::Unpin => changing(&Change { pin: Some(None), ..Change::default() })?,
+            Self::Budget { ms } => changing(&Change { budget_ms: Some(*ms), ..Change::default() })?,
+            Self::Set(arguments) => changing(&arguments.change()?)?,
+        })
+    }
+
+    /// What the answer's body means to people.
+    fn told(&self, body: &[u8]) -> Result<String, Failure> {
+        Ok(match self {
+            Self::Status => text::status(&read(body)?),
+            Self::Explain => text::explanation(&read(body)?),
+            Self::Reload => text::reloaded(&read(body)?),
+            Self::Pin { .. } | Self::Unpin | Self::Budget { .. } | Self::Set(_) => text::settings(&read(body)?),
+        })
+    }
+
+    /// The exit code of a refusal with this HTTP status.
+    fn code(&self, status: u16) -> u8 {
+        match (status, self) {
+            // too early
+            (404, Self::Explain) => exit::TEMPORARY,
+            (400 | 422, Self::Reload) => exit::CONFIG,
+            (400 | 422, _) => exit::DATA,
+            (401 | 403, _) => exit::NO_PERMISSION,
+            (408 | 409 | 503, _) => exit::TEMPORARY,
+            (500, _) => exit::SOFTWARE,
+            _ => exit::PROTOCOL,
+        }
+    }
+}
+
+impl SetArguments {
+    fn change(&self) -> Result<Change, Failure> {
+        let energy = || Objective::Energy { accuracy_floor: self.accuracy_floor.unwrap_or(DEFAULT_FLOOR) };
+        let objective = match (self.objective, self.accuracy_floor) {
+            (Some(ObjectiveFlag::Accuracy), Some(_)) => {
+                let problem = "--accuracy-floor is for --objective energy; the objective is accuracy";
+                return Err(Failure::new(exit::USAGE, problem));
+            }
+            (Some(ObjectiveFlag::Accuracy), None) => Some(Objective::Accuracy),
+            (Some(ObjectiveFlag::Energy), _) | (None, Some(_)) => Some(energy()),
+            (None, None) => None,
+        };
+        Ok(Change {
+            budget_ms: self.budget_ms,
+            miss_target: self.miss_target,
+            policy: self.policy.map(PolicyFlag::spec),
+            objective,
+            cpu_budget_percent: self.cpu_budget_percent.map(|Cap(percent)| percent),
+            activity_aware: (self.activity_aware || self.activity_blind).then_some(self.activity_aware),
+            pin: None,
+        })
+    }
+}
+
+fn changing(change: &Change) -> Result<Request, Failure> {
+    let body = serde_json::to_vec(change).map_err(|error| Failure::new(exit::SOFTWARE, error.to_string()))?;
+    Ok(Request { method: "PATCH", path: "/api/control", body: Some(body), patience: PATIENCE })
+}
+
+/// Reads an answer's body.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| senseless(&error.to_string()))
+}
+
+/// The failure of an answer that no gaitd of this version gives.
+fn senseless(problem: &str) -> Failure {
+    let sentence = format!(
+        "the answer makes no sense ({problem}); whoever listens there is no gaitd, or one of another version than \
+         this, {}",
+        env!("CARGO_PKG_VERSION")
+    );
+    Failure::new(exit::PROTOCOL, sentence)
+}
+
+pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { socket, json, question } = arguments;
+    let named = || std::env::var_os(SOCKET_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let socket = socket.or_else(named).unwrap_or_else(|| PathBuf::from(SERVICE_SOCKET));
+    let Answer { status, body } = client::ask(&socket, question.request()?)?;
+    if json {
+        super::print(&text::json(&body).map_err(|problem| senseless(&problem))?)?;
+    }
+    if status != 200 {
+        let sentence = read::<answers::Error>(&body).map_err(|_| senseless(&format!("HTTP status {status}")))?.error;
+        return Err(Failure::new(question.code(status), sentence.to_string()).into());
+    }
+    if !json {
+        super::print(&question.told(&body)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The command line: one file per command; each turns flags and a configuration file into one library call.
+
+mod check;
+mod co_runner;
+mod completions;
+mod control;
+#[cfg(feature = "http")]
+mod ctl;
+mod exit;
+#[cfg(target_os = "linux")]
+mod iio;
+mod ladder;
+mod log;
+mod man;
+mod model;
+mod profile;
+mod rehearse;
+mod replay;
+mod run;
+mod simulate;
+mod table;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// Recognises human activity from motion sensors, each window within its latency budget.
+///
+/// Without a command, gaitd runs its embedded default: the shipped ladder on a simulated wearer for a minute.
+#[derive(Parser)]
+#[command(name = "gaitd", version, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Tell more on standard error; -vv tells everything (GAITD_LOG has the last word)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    #[cfg(feature = "http")]
+    Ctl(ctl::Arguments),
+    Replay(replay::Arguments),
+    Ladder(ladder::Arguments),
+    Profile(profile::Arguments),
+    Simulate(simulate::Arguments),
+    Check(check::Arguments),
+    #[cfg(target_os = "linux")]
+    Iio(iio::Arguments),
+    Rehearse(rehearse::Arguments),
+    Completions(completions::Arguments),
+    #[command(hide = true)]
+    Man(man::Arguments),
+    #[command(hide = true)]
+    CoRunner(co_runner::Arguments),
+}
+
+/// Runs the command in the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::command().try_get_matches().and_then(|matches| {
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut Arguments::command()))
+    });
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // nothing can be done about a closed terminal
+            let _ = error.print();
+            return if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
+    // the inference library tells its own affairs at these levels
+    let filter = format!("{level},tract_core=error,tract_linalg=error");
+    let format = match &arguments.command {
+        Some(Command::Run(arguments)) => arguments.log_format,
+        _ => log::LogFormat::default(),
+    };
+    let last_word = format.start(&filter);
+    let outcome = match arguments.command {
+        None => run::execute(run::Arguments::default()),
+        Some(Command::Run(arguments)) => run::execute(arguments),
+        #[cfg(feature = "http")]
+        Some(Command::Ctl(arguments)) => ctl::execute(arguments),
+        Some(Command::Replay(arguments)) => replay::execute(&arguments),
+        Some(Command::Ladder(arguments)) => ladder::execute(&arguments),
+        Some(Command::Profile(arguments)) => profile::execute(&arguments),
+        Some(Command::Simulate(arguments)) => simulate::execute(&arguments),
+        Some(Command::Check(arguments)) => check::execute(&arguments),
+        #[cfg(target_os = "linux")]
+        Some(Command::Iio(arguments)) => iio::execute(&arguments),
+        Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
+        Some(Command::Completions(arguments)) => completions::execute(&arguments),
+        Some(Command::Man(arguments)) => man::execute(&arguments),
+        Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error, last_word),
+    }
+}
+
+/// Prints `text` to standard output.
+///
+/// # Errors
+/// When it cannot be written; a closed pipe is not an error but the reader's choice.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints `value` as one indented JSON document.
+///
+/// # Errors
+/// When it cannot be written.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
+}

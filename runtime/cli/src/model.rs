@@ -1,0 +1,58 @@
+//! What the commands share about models: which one, its profile, and loading it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use gaitd_core::clock::Clock;
+use gaitd_core::ladder::{Ladder, Library, Profile, ProfileKey};
+use gaitd_daemon::{cpu_name, kept_or_measured};
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The model to work on.
+#[derive(clap::Args, Default)]
+pub(super) struct ModelArguments {
+    /// Model directory [default: the ladder inside gaitd]
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) models: Option<PathBuf>,
+}
+
+impl ModelArguments {
+    pub(super) fn load(&self) -> anyhow::Result<Ladder> {
+        load(self.models.as_deref())
+    }
+
+    /// Where the model comes from, for people.
+    pub(super) fn origin(&self) -> String {
+        library().files(self.models.as_deref()).origin()
+    }
+}
+
+/// What this gaitd can load.
+pub(super) fn library() -> Arc<Library> {
+    Arc::new(Library::new(Arc::new(Embedded), vec![Box::new(Tract)]))
+}
+
+/// Loads the model in the directory `models`, or the embedded one.
+pub(super) fn load(models: Option<&Path>) -> anyhow::Result<Ladder> {
+    let library = library();
+    Ok(library.load(library.files(models).as_ref())?)
+}
+
+/// The profile kept for `ladder` on this processor, or one measured quickly now.
+pub(super) fn profile(ladder: &Ladder, state: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Profile> {
+    let key = ProfileKey::new(ladder, &cpu_name());
+    kept_or_measured(ladder, &key, state, clock).context("the ladder cannot be measured")
+}
+
+/// A progress bar on standard error, or nothing where that is not a terminal.
+pub(super) fn progress(steps: u64, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} {eta}");
+    let bar = ProgressBar::new(steps).with_message(what.to_owned());
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,42 @@
+//! The decisions of a replay, kept in a file.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use gaitd_core::engine::Decision;
+use gaitd_daemon::publish::{self, LineWriter};
+
+/// A file of decisions, as NDJSON like that of the daemon.
+pub(super) struct Record {
+    path: PathBuf,
+    file: BufWriter<File>,
+    lines: LineWriter,
+}
+
+impl Record {
+    /// Makes the file anew, with what all its decisions have in common.
+    pub(super) fn create(path: &Path, context: publish::Context) -> anyhow::Result<Self> {
+        let lines = LineWriter::new(context, false);
+        let file = File::create(path).map_err(|error| unwritable(path, error))?;
+        let mut record = Self { path: path.to_path_buf(), file: BufWriter::new(file), lines };
+        let greeting = record.lines.greeting()?;
+        record.file.write_all(greeting).map_err(|error| unwritable(path, error))?;
+        Ok(record)
+    }
+
+    /// Adds a decision, published as soon as it was there.
+    pub(super) fn write(&mut self, decision: &Decision) -> anyhow::Result<()> {
+        let line = self.lines.decision(decision, decision.decided)?;
+        self.file.write_all(line).map_err(|error| unwritable(&self.path, error))
+    }
+
+    /// Brings all of it to the file.
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        self.file.flush().map_err(|error| unwritable(&self.path, error))
+    }
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> anyhow::Error {
+    anyhow::Error::new(error).context(format!("cannot write the decisions to {}", path.display()))
+}

@@ -1,0 +1,175 @@
+//! What a replay found, as JSON and as tables.
+
+use std::time::Duration;
+
+use gaitd_core::ladder::{Manifest, Percentiles};
+use serde::Serialize;
+
+use super::super::table::{percent, table};
+use super::labelled::Labelled;
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) data: String,
+    /// The samples are made up.
+    pub(super) simulated: bool,
+    pub(super) model: String,
+    pub(super) labels: Vec<String>,
+    pub(super) windows: usize,
+    pub(super) unlabelled: usize,
+    pub(super) configurations: Vec<Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) controller: Option<ControllerRow>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Row {
+    id: String,
+    width: f64,
+    resolution: usize,
+    macs: u64,
+    pub(super) windows: u64,
+    accuracy: Option<f64>,
+    latency_us: Option<Percentiles>,
+    /// `[truth, answer]`, windows.
+    pub(super) confusion: Vec<Vec<u64>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ControllerRow {
+    pub(super) policy: &'static str,
+    pub(super) objective: &'static str,
+    pub(super) activity_aware: bool,
+    pub(super) budget_ms: f64,
+    /// The scenario whose load was simulated.
+    pub(super) scenario: Option<String>,
+    /// Windows decided, compared or not.
+    pub(super) decided: u64,
+    /// Share of the compared windows that were recognised, late or not.
+    pub(super) accuracy: Option<f64>,
+    /// The same, a late one counting as a guess.
+    pub(super) effective_accuracy: Option<f64>,
+    /// Late decisions.
+    pub(super) misses: u64,
+    /// Mean multiply-accumulates of an inference.
+    pub(super) mean_macs: f64,
+    /// Mean CPU time of an inference, where it could be measured.
+    pub(super) mean_cpu_us: Option<f64>,
+    pub(super) latency_us: Option<Percentiles>,
+    pub(super) confusion: Vec<Vec<u64>>,
+}
+
+/// Answers against the truth.
+#[derive(Clone)]
+pub(super) struct Score {
+    pub(super) confusion: Vec<Vec<u64>>,
+    pub(super) latencies: Vec<Duration>,
+}
+
+impl Score {
+    pub(super) fn new(labels: usize) -> Self {
+        Self { confusion: vec![vec![0; labels]; labels], latencies: Vec::new() }
+    }
+
+    pub(super) fn count(&mut self, truth: usize, answer: usize, latency: Duration) {
+        self.confusion[truth][answer] += 1;
+        self.latencies.push(latency);
+    }
+
+    fn windows(&self) -> u64 {
+        self.latencies.len() as u64
+    }
+
+    pub(super) fn accuracy(&self) -> Option<f64> {
+        let right: u64 = (0..self.confusion.len()).map(|label| self.confusion[label][label]).sum();
+        self.share(right as f64)
+    }
+
+    /// `part` of the windows, where there are any.
+    pub(super) fn share(&self, part: f64) -> Option<f64> {
+        (self.windows() > 0).then(|| part / self.windows() as f64)
+    }
+
+    pub(super) fn into_row(mut self, configuration: &gaitd_core::ladder::Configuration) -> Row {
+        Row {
+            id: configuration.id.clone(),
+            width: configuration.width,
+            resolution: configuration.resolution,
+            macs: configuration.macs,
+            windows: self.windows(),
+            accuracy: self.accuracy(),
+            latency_us: Percentiles::of(&mut self.latencies),
+            confusion: self.confusion,
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn new(data: String, simulated: bool, manifest: &Manifest, windows: &Labelled) -> Self {
+        Self {
+            data,
+            simulated,
+            model: manifest.name.clone(),
+            labels: manifest.task.labels.clone(),
+            windows: windows.compared(),
+            unlabelled: windows.windows.len() - windows.compared(),
+            configurations: Vec::new(),
+            controller: None,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{}: {} labelled windows", self.data, self.windows);
+        if self.unlabelled > 0 {
+            text += &format!(", {} more lie in no single activity", self.unlabelled);
+        }
+        text += "\n";
+        let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let latency = |latency: Option<Percentiles>| {
+            latency.map_or_else(|| ["-"; 3].map(str::to_owned), |l| [l.p50, l.p90, l.p99].map(|us| format!("{us:.0}")))
+        };
+        let rows = self.configurations.iter().map(|row| {
+            let mut cells = vec![
+                row.id.clone(),
+                format!("{:.2}", row.macs as f64 / 1e6),
+                row.windows.to_string(),
+                or_dash(row.accuracy.map(percent)),
+            ];
+            cells.extend(latency(row.latency_us));
+            cells
+        });
+        text += &table(&["configuration", "MMACs", "windows", "accuracy %", "p50 us", "p90 us", "p99 us"], rows);
+        let confusion = match (&self.controller, self.configurations.last()) {
+            (Some(controller), _) => {
+                let [p50, p90, p99] = latency(controller.latency_us);
+                text += &format!(
+                    "\npolicy {}, objective {}{}, budget {} ms{}\naccuracy {} %, {} % with late ones as guesses; {} of {} \
+                     late; {:.2} MMACs{} on average; {p50} / {p90} / {p99} us (p50 / p90 / p99)\n",
+                    controller.policy,
+                    controller.objective,
+                    if controller.activity_aware { "" } else { " (activity-blind)" },
+                    controller.budget_ms,
+                    controller.scenario.as_ref().map_or_else(String::new, |name| format!(", simulated load {name}")),
+                    or_dash(controller.accuracy.map(percent)),
+                    or_dash(controller.effective_accuracy.map(percent)),
+                    controller.misses,
+                    controller.decided,
+                    controller.mean_macs / 1e6,
+                    controller.mean_cpu_us.map_or_else(String::new, |us| format!(" and {us:.0} us of CPU time")),
+                );
+                Some((&controller.confusion, "the controller"))
+            }
+            (None, Some(row)) => Some((&row.confusion, row.id.as_str())),
+            (None, None) => None,
+        };
+        if let Some((confusion, of)) = confusion {
+            text += &format!("\nconfusion of {of} (rows: what it was; columns: the answer)\n");
+            let header: Vec<&str> = std::iter::once("").chain(self.labels.iter().map(String::as_str)).collect();
+            let rows = self.labels.iter().zip(confusion).map(|(label, counts)| {
+                std::iter::once(label.clone()).chain(counts.iter().map(u64::to_string)).collect()
+            });
+            text += &table(&header, rows);
+        }
+        text
+    }
+}

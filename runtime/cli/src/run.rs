@@ -1,0 +1,187 @@
+//! `gaitd run`: the daemon.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use gaitd_core::clock::{Clock, MonotonicClock};
+use gaitd_core::control::PolicySpec;
+use gaitd_daemon::publish::Format;
+use gaitd_daemon::{Activated, Config, ConfigError, Hangup, Http, Plan, Requests, SourceSpec, Stop, run};
+use gaitd_sense::Pace;
+
+use super::control::ControlArguments;
+use super::log::LogFormat;
+
+/// Recognise activities in a stream, each window within its budget
+#[derive(clap::Args, Default)]
+#[command(
+    after_help = "Flags have the last word over the configuration file.\n\nSIGINT and SIGTERM end the run. SIGHUP \
+    reloads the configuration and opens the output anew; where the run belongs to a terminal, it ends the run.\n\nExamples:\n  \
+    gaitd run                                  the shipped ladder on a simulated wearer, for a minute\n  \
+    gaitd run --source walk.csv --pace fast    a recording, as fast as possible\n  \
+    imu-reader | gaitd run --source - --budget-ms 20 --cpus 3"
+)]
+pub(super) struct Arguments {
+    /// Configuration file (JSON) [default: the embedded default]
+    #[arg(value_name = "CONFIG")]
+    config: Option<PathBuf>,
+    /// Model directory [default: the ladder inside gaitd]
+    #[arg(short, long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// Where samples come from: `wearer` (simulated), `-` (standard input) or a file of CSV or NDJSON
+    #[arg(short, long, value_name = "SOURCE")]
+    source: Option<String>,
+    /// How the source is paced [default: realtime; live for standard input]
+    #[arg(long, value_enum)]
+    pace: Option<PaceFlag>,
+    /// How long the simulated wearer moves, in seconds of its stream; 0 for ever [default: 60]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    seconds: Option<f64>,
+    /// Seed of the simulated wearer
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    control: ControlArguments,
+    /// Always use this configuration, such as 1.00x-128 (implies --policy fixed)
+    #[arg(long, value_name = "ID", conflicts_with = "policy")]
+    configuration: Option<String>,
+    /// Processors to use, such as 2,3; the engine gets the first for itself [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    cpus: Option<Vec<usize>>,
+    /// How decisions are written [default: text on a terminal, NDJSON elsewhere]
+    #[arg(short, long, value_enum)]
+    format: Option<FormatFlag>,
+    /// Append the decisions to this file instead of standard output (`-`)
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Serve metrics, status and the dashboard on this address [default: 127.0.0.1:4248]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1)]
+    http: Option<Option<SocketAddr>>,
+    /// Local socket for `gaitd ctl` [default: control.sock in the service's runtime directory, if there is one]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Where profiles and what was learned are kept [default: the state directory]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// How log records are written to standard error
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum PaceFlag {
+    /// By the timestamps, else by the sample rate
+    Realtime,
+    /// As the samples come
+    Live,
+    /// As fast as possible
+    Fast,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum FormatFlag {
+    /// Readable on a terminal, NDJSON elsewhere
+    Auto,
+    /// Readable lines
+    Text,
+    /// One JSON object per line
+    Ndjson,
+    /// Not at all: the HTTP interface is enough
+    None,
+}
+
+impl Arguments {
+    /// The configuration file, where there is one, with the flags' say.
+    fn config(&self) -> Result<Config, ConfigError> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        let Self { models, cpus, output, state, socket, .. } = self;
+        config.socket = socket.clone().or(config.socket);
+        if let Some(listen) = self.http {
+            let http = config.http.get_or_insert_with(Http::default);
+            http.listen = listen.unwrap_or(http.listen);
+        }
+        config.models = models.clone().or(config.models);
+        config.state = state.clone().or(config.state);
+        config.output.path = match output.as_deref() {
+            // as for the source, and as elsewhere
+            Some(path) if path == Path::new("-") => None,
+            Some(path) => Some(path.to_path_buf()),
+            None => config.output.path,
+        };
+        if let Some(cpus) = cpus {
+            config.cpus.clone_from(cpus);
+        }
+        self.control.apply(&mut config.control)?;
+        if let Some(id) = &self.configuration {
+            config.control.policy = PolicySpec::Fixed { configuration: Some(id.clone()) };
+        }
+        if let Some(format) = self.format {
+            config.output.format = match format {
+                FormatFlag::Auto => Format::Auto,
+                FormatFlag::Text => Format::Text,
+                FormatFlag::Ndjson => Format::Ndjson,
+                FormatFlag::None => Format::None,
+            };
+        }
+        self.set_source(&mut config.source)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn set_source(&self, source: &mut SourceSpec) -> Result<(), ConfigError> {
+        match self.source.as_deref() {
+            None => {}
+            Some("wearer") => *source = SourceSpec::default(),
+            Some("-" | "stdin") => *source = SourceSpec::Stdin { pace: Pace::Live },
+            Some(path) => *source = SourceSpec::File { path: path.into(), pace: Pace::Realtime, on_failure: None },
+        }
+        if let Some(pace) = self.pace {
+            source.set_pace(match pace {
+                PaceFlag::Realtime => Pace::Realtime,
+                PaceFlag::Live => Pace::Live,
+                PaceFlag::Fast => Pace::Fast,
+            });
+        }
+        if self.seconds.is_some() || self.seed.is_some() {
+            let SourceSpec::Wearer { seconds, seed, .. } = source else {
+                return Err(ConfigError::OutOfRange(vec![
+                    "--seconds and --seed are for the simulated wearer; the source is another".to_owned(),
+                ]));
+            };
+            *seed = self.seed.unwrap_or(*seed);
+            if let Some(given) = self.seconds {
+                *seconds = (given != 0.0).then_some(given);
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    // first of all: no other thread may run yet
+    let activated = Activated::take();
+    let config = arguments.config()?;
+    let stop = Stop::default();
+    // on a terminal, a hang-up is the user's going away; elsewhere it is how daemons are asked to reload
+    let terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
+    let hangup = if terminal { Hangup::Stop } else { Hangup::Reload };
+    let requests = Requests::watch(&stop, hangup).context("cannot watch for signals")?;
+    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+    let reconfigure = Box::new(move || arguments.config());
+    let plan = Plan::new(config, super::model::library(), Some(reconfigure), activated, clock, stop)
+        .map_err(super::exit::inside)?;
+    let ending = run(plan, &requests)?;
+    if let Some(error) = ending.source {
+        return Err(error.into());
+    }
+    match ending.output {
+        Some(error) => Err(error).context("decisions were lost because the output could not be written"),
+        None => Ok(()),
+    }
+}

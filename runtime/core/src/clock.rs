@@ -1,0 +1,72 @@
+//! Time, behind a trait, so that everything that waits or measures can be driven by a script.
+
+use std::time::{Duration, Instant};
+
+/// A monotonic clock.
+pub trait Clock: Send + Sync {
+    /// Time since the clock's own start.
+    fn now(&self) -> Duration;
+    /// Returns when [`Clock::now`] has reached `until`.
+    fn wait_until(&self, until: Duration);
+    /// CPU time that the calling thread has used, where the clock tells it.
+    fn thread_time(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// The operating system's monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub struct MonotonicClock {
+    start: Instant,
+}
+
+impl MonotonicClock {
+    /// A clock that starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Clock for MonotonicClock {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn wait_until(&self, until: Duration) {
+        // a sleep may return early where the system's timer is coarse
+        while let Some(rest) = until.checked_sub(self.now()).filter(|rest| !rest.is_zero()) {
+            std::thread::sleep(rest);
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn thread_time(&self) -> Option<Duration> {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+    }
+}
+
+/// A clock that stands still until somebody waits for it; then it is at once as late as they wanted it to be.
+#[cfg(any(test, feature = "testing"))]
+#[derive(Debug, Default)]
+pub struct ManualClock(std::sync::Mutex<Duration>);
+
+#[cfg(any(test, feature = "testing"))]
+impl ManualClock {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Duration> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        *self.lock()
+    }
+
+    fn wait_until(&self, until: Duration) {
+        let mut now = self.lock();
+        *now = until.max(*now);
+    }
+}

@@ -1,0 +1,160 @@
+//! The seam between a ladder and what executes it.
+//!
+//! A [`Backend`] reads all networks of a ladder at once, so that configurations can share weights, and gives a
+//! [`Network`]: weights and plans, which any number of streams share. Each stream infers through a [`Runner`] of its
+//! own, which holds the buffers.
+
+use std::iter::Sum;
+use std::ops::Add;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::files::ModelFiles;
+use super::load::LoadError;
+use super::manifest::Manifest;
+
+/// A network that cannot be run, or an inference that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum InferenceError {
+    /// The network could not be read, shaped or optimised.
+    #[error("not a network that gaitd can run: {0}")]
+    Unusable(String),
+    /// The network ran and failed.
+    #[error("inference failed: {0}")]
+    Failed(String),
+    /// The network answered with values that are not numbers.
+    #[error("the network's logits are not finite")]
+    NotFinite,
+}
+
+/// An inference library.
+pub trait Backend: Send + Sync {
+    /// Its name, as reports and metrics show it.
+    fn name(&self) -> &'static str;
+
+    /// Reads, shapes and optimises all networks of the ladder in `files`; `None` where this backend leaves the whole
+    /// ladder to another one.
+    ///
+    /// # Errors
+    /// When a file is missing or altered, or a network cannot be run.
+    fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError>;
+}
+
+/// The networks of one ladder: weights and plans, which never change and are shared by every stream.
+pub trait Network: Send + Sync {
+    /// The buffers of one more stream.
+    ///
+    /// # Errors
+    /// When the inference library gives none.
+    fn runner(&self) -> Result<Box<dyn Runner>, InferenceError>;
+
+    /// Bytes of the whole ladder.
+    fn memory(&self) -> Memory;
+
+    /// Bytes of the configuration `rung` alone; what configurations share counts for each of them.
+    fn rung_memory(&self, rung: usize) -> Memory;
+
+    /// Names of the matrix kernels that the configuration `rung` uses on this processor, in the order in which they
+    /// first run.
+    fn kernels(&self, rung: usize) -> &[String];
+}
+
+/// The buffers of one stream.
+pub trait Runner: Send {
+    /// One inference of the configuration `rung` on `window`, `[channels, time]` (row-major) at full resolution. The
+    /// runner resamples it as the configuration needs it, and fills `logits`, one for each label.
+    ///
+    /// # Errors
+    /// When the execution fails, or `logits` are not finite (see [`finite`]).
+    fn infer(&mut self, rung: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError>;
+}
+
+/// Refuses logits that are not finite, as every runner has to.
+///
+/// # Errors
+/// [`InferenceError::NotFinite`].
+pub fn finite(logits: &[f32]) -> Result<(), InferenceError> {
+    if logits.iter().all(|logit| logit.is_finite()) { Ok(()) } else { Err(InferenceError::NotFinite) }
+}
+
+/// Bytes that an inference needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Weights and plans, once for all streams.
+    pub shared: u64,
+    /// Intermediate values, once for each stream.
+    pub own: u64,
+}
+
+impl Memory {
+    /// Both together: what one stream needs.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.shared + self.own
+    }
+}
+
+impl Add for Memory {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { shared: self.shared + other.shared, own: self.own + other.own }
+    }
+}
+
+impl Sum for Memory {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), Add::add)
+    }
+}
+
+/// The network files of a ladder, which hand out nothing that the manifest does not vouch for.
+pub struct NetworkFiles<'a> {
+    manifest: &'a Manifest,
+    files: &'a dyn ModelFiles,
+}
+
+impl<'a> NetworkFiles<'a> {
+    /// The networks in `files` that `manifest` lists.
+    #[must_use]
+    pub fn new(manifest: &'a Manifest, files: &'a dyn ModelFiles) -> Self {
+        Self { manifest, files }
+    }
+
+    /// What the ladder says of itself.
+    #[must_use]
+    pub fn manifest(&self) -> &'a Manifest {
+        self.manifest
+    }
+
+    /// The file of the configuration `rung`, as messages name it.
+    #[must_use]
+    pub fn path(&self, rung: usize) -> PathBuf {
+        self.files.path(&self.manifest.configurations[rung].file)
+    }
+
+    /// The bytes of the file of the configuration `rung`, whose SHA-256 is the manifest's.
+    ///
+    /// # Errors
+    /// When the file is missing, unreadable or altered.
+    pub fn read(&self, rung: usize) -> Result<Vec<u8>, LoadError> {
+        let configuration = &self.manifest.configurations[rung];
+        let bytes = self.files.read(&configuration.file)?;
+        let found = hex(&Sha256::digest(&bytes));
+        if found != configuration.sha256 {
+            return Err(LoadError::Hash { path: self.path(rung), found, expected: configuration.sha256.clone() });
+        }
+        Ok(bytes)
+    }
+}
+
+/// `digest` in lower-case hexadecimal.
+pub(super) fn hex(digest: &[u8]) -> String {
+    use std::fmt::Write;
+    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,193 @@
+//! From a model's files to a ladder that is ready to run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::backend::{Backend, InferenceError, Network, NetworkFiles, Runner, hex};
+use super::files::{FilesError, ModelFiles};
+use super::golden::{Golden, GoldenError};
+use super::manifest::{Configuration, Manifest, ManifestError};
+
+/// A ladder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file is missing or unreadable.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The manifest is wrong.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A file differs from the one that the manifest was written for.
+    #[error(
+        "{}: SHA-256 is {found}, and the manifest says {expected}: the file is damaged or was altered; export or copy \
+         the model again",
+        path.display()
+    )]
+    Hash {
+        /// The file.
+        path: PathBuf,
+        /// Its digest.
+        found: String,
+        /// The manifest's.
+        expected: String,
+    },
+    /// A network stands in the directory that the manifest does not list.
+    #[error(
+        "{}: the manifest does not list this file, so nothing vouches for it; remove it or export the model again",
+        path.display()
+    )]
+    Unlisted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A network cannot be run.
+    #[error("{}: {reason}", path.display())]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: InferenceError,
+    },
+    /// No inference library of this program takes the ladder.
+    #[error("{origin}: none of this gaitd's inference libraries ({}) runs this ladder", backends.join(", "))]
+    NoBackend {
+        /// The model.
+        origin: String,
+        /// The libraries.
+        backends: Vec<&'static str>,
+    },
+    /// The ladder gives no buffers to run it.
+    #[error("the ladder cannot be run: {0}")]
+    Runner(InferenceError),
+    /// The golden vectors are unusable, or this machine's answers differ from them.
+    #[error(transparent)]
+    Golden(#[from] GoldenError),
+}
+
+/// A verified ladder: its configurations in the manifest's order, and the network that executes them. It never changes,
+/// and a copy shares all of it.
+#[derive(Clone)]
+pub struct Ladder {
+    manifest: Arc<Manifest>,
+    model_hash: String,
+    backend: &'static str,
+    network: Arc<dyn Network>,
+}
+
+impl Ladder {
+    /// Reads, checks, loads, optimises and warms up the model in `files` by the first of `backends` that takes it.
+    ///
+    /// # Errors
+    /// When a file is missing, unlisted or altered, the manifest or the golden vectors are wrong, or a network cannot be
+    /// run or answers differently from the trainer.
+    pub fn load(files: &dyn ModelFiles, backends: &[&dyn Backend]) -> Result<Self, LoadError> {
+        let _held = files.hold()?;
+        let manifest = Self::manifest_of(files)?;
+        let listed = |name: &String| manifest.configurations.iter().any(|configuration| configuration.file == *name);
+        if let Some(name) = files.networks()?.iter().find(|name| !listed(name)) {
+            return Err(LoadError::Unlisted { path: files.path(name) });
+        }
+        let golden = Golden::parse(&files.read("golden.json")?, &files.path("golden.json"), &manifest)?;
+        let (backend, network) = Self::network_of(&NetworkFiles::new(&manifest, files), files, backends)?;
+        // running the golden windows warms up as well
+        golden.check(&manifest, network.runner().map_err(LoadError::Runner)?.as_mut())?;
+        let mut hash = Sha256::new();
+        manifest.configurations.iter().for_each(|configuration| hash.update(&configuration.sha256));
+        Ok(Self { manifest: Arc::new(manifest), model_hash: hex(&hash.finalize()), backend, network })
+    }
+
+    fn network_of(
+        networks: &NetworkFiles<'_>,
+        files: &dyn ModelFiles,
+        backends: &[&dyn Backend],
+    ) -> Result<(&'static str, Arc<dyn Network>), LoadError> {
+        for backend in backends {
+            if let Some(network) = backend.load(networks)? {
+                return Ok((backend.name(), network));
+            }
+        }
+        let backends = backends.iter().map(|backend| backend.name()).collect();
+        Err(LoadError::NoBackend { origin: files.origin(), backends })
+    }
+
+    /// What the model in `files` says of itself, of which nothing else has been looked at.
+    ///
+    /// # Errors
+    /// When its manifest is missing or wrong.
+    pub fn manifest_of(files: &dyn ModelFiles) -> Result<Manifest, LoadError> {
+        Ok(Manifest::parse(&files.read("manifest.json")?, &files.path("manifest.json"))?)
+    }
+
+    /// What the model says of itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Arc<Manifest> {
+        &self.manifest
+    }
+
+    /// The configurations; a rung is a place among them.
+    #[must_use]
+    pub fn configurations(&self) -> &[Configuration] {
+        &self.manifest.configurations
+    }
+
+    /// SHA-256 over the digests of all networks, which names exactly what is executed; temperatures and other figures
+    /// of the manifest have no part in it.
+    #[must_use]
+    pub fn model_hash(&self) -> &str {
+        &self.model_hash
+    }
+
+    /// The name of the inference library that executes it.
+    #[must_use]
+    pub fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// What executes it.
+    #[must_use]
+    pub fn network(&self) -> &dyn Network {
+        self.network.as_ref()
+    }
+
+    /// The buffers of one more stream.
+    ///
+    /// # Errors
+    /// When the inference library gives none.
+    pub fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
+        self.network.runner()
+    }
+}
+
+/// What a program can load: the model that it ships, models in directories, and the inference libraries that run them.
+pub struct Library {
+    shipped: Arc<dyn ModelFiles>,
+    backends: Vec<Box<dyn Backend>>,
+}
+
+impl Library {
+    /// A program that ships the model `shipped` and executes ladders by the first of `backends` that takes them.
+    #[must_use]
+    pub fn new(shipped: Arc<dyn ModelFiles>, backends: Vec<Box<dyn Backend>>) -> Self {
+        Self { shipped, backends }
+    }
+
+    /// The model in `directory`, or the shipped one.
+    #[must_use]
+    pub fn files(&self, directory: Option<&std::path::Path>) -> Arc<dyn ModelFiles> {
+        match directory {
+            Some(directory) => Arc::new(super::files::ModelDirectory::new(directory)),
+            None => Arc::clone(&self.shipped),
+        }
+    }
+
+    /// See [`Ladder::load`].
+    ///
+    /// # Errors
+    /// Those of [`Ladder::load`].
+    pub fn load(&self, files: &dyn ModelFiles) -> Result<Ladder, LoadError> {
+        let backends: Vec<&dyn Backend> = self.backends.iter().map(AsRef::as_ref).collect();
+        Ladder::load(files, &backends)
+    }
+}

@@ -1,0 +1,27 @@
+//! Files of what gaitd found out about this device, of which a reader never sees half.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind, Write};
+use std::path::Path;
+
+/// The bytes of the file at `path`; `None` if there is none.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces the file at `path` by `bytes`; makes its directory where there is none.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let half = path.with_extension("json.new");
+    let mut file = File::create(&half)?;
+    file.write_all(bytes)?;
+    // a wearable loses power at any time, and a rename may reach the disk before what it renames
+    file.sync_all()?;
+    std::fs::rename(&half, path)
+}

@@ -1,0 +1,199 @@
+//! Cutting windows out of a stream.
+
+use std::time::Duration;
+
+use super::{WindowError, positive};
+
+/// A window, in a buffer that is used again and again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Conditioned values, row-major `[channels, time]`, oldest first.
+    samples: Vec<f32>,
+    /// Values of each channel.
+    length: usize,
+    /// Number of the window in the stream, counted from 0.
+    pub index: u64,
+    /// Number of the window's first sample in the stream, counted from 0.
+    pub first_sample: u64,
+    /// Number of its last sample.
+    pub last_sample: u64,
+    /// The stream's own time of the raw sample that completed the window, in seconds, where it has timestamps; the
+    /// conditioning's delay after [`Window::last_sample`].
+    pub time_s: Option<f64>,
+    /// When the raw sample that completed the window arrived, by gaitd's clock. The budget runs from here.
+    pub arrived: Duration,
+    /// When it was complete and conditioned, by the same clock.
+    pub completed: Duration,
+}
+
+impl Window {
+    /// An empty buffer for windows of `length` samples.
+    #[must_use]
+    pub fn new(channels: usize, length: usize) -> Self {
+        Self {
+            samples: vec![0.0; channels * length],
+            length,
+            index: 0,
+            first_sample: 0,
+            last_sample: 0,
+            time_s: None,
+            arrived: Duration::ZERO,
+            completed: Duration::ZERO,
+        }
+    }
+
+    /// The values, row-major `[channels, time]`.
+    #[must_use]
+    pub fn samples(&self) -> &[f32] {
+        &self.samples
+    }
+
+    /// The same, to be filled.
+    pub fn samples_mut(&mut self) -> &mut [f32] {
+        &mut self.samples
+    }
+
+    /// The values of the channel `channel`, oldest first.
+    ///
+    /// # Panics
+    /// When there is no such channel.
+    #[must_use]
+    pub fn channel(&self, channel: usize) -> &[f32] {
+        &self.samples[channel * self.length..][..self.length]
+    }
+}
+
+/// Keeps the latest samples of a stream and says when a window is complete.
+///
+/// The first window is complete `length` samples after the start or a reset, each further one `hop` samples later.
+/// Samples keep their number in the stream over resets.
+#[derive(Debug)]
+pub struct Windower {
+    channels: usize,
+    length: usize,
+    hop: usize,
+    /// The latest `length` samples, `[channels, length]`, as one ring per channel.
+    ring: Vec<f32>,
+    /// Place of the oldest sample in each ring.
+    oldest: usize,
+    /// Samples that are still to come until a window is complete.
+    remaining: usize,
+    /// Number of the next sample.
+    next: u64,
+}
+
+impl Windower {
+    /// For windows of `length` samples, a new one every `hop` samples.
+    ///
+    /// # Errors
+    /// When one of the three is 0.
+    pub fn new(channels: usize, length: usize, hop: usize) -> Result<Self, WindowError> {
+        positive(&[("number of channels", channels), ("window", length), ("hop", hop)])?;
+        let ring = vec![0.0; channels * length];
+        Ok(Self { channels, length, hop, ring, oldest: 0, remaining: length, next: 0 })
+    }
+
+    /// Takes the next sample, one value per channel. True if it completes a window.
+    ///
+    /// # Panics
+    /// When `sample` has not one value per channel.
+    pub fn push(&mut self, sample: &[f32]) -> bool {
+        assert_eq!(sample.len(), self.channels, "one value per channel");
+        for (ring, &value) in self.ring.chunks_exact_mut(self.length).zip(sample) {
+            ring[self.oldest] = value;
+        }
+        self.oldest = if self.oldest + 1 == self.length { 0 } else { self.oldest + 1 };
+        self.next += 1;
+        self.remaining -= 1;
+        if self.remaining > 0 {
+            return false;
+        }
+        self.remaining = self.hop;
+        true
+    }
+
+    /// Forgets all samples. `next` is the number of the sample that comes next: at a gap some samples may have been
+    /// passed on to the conditioning that never came out of it.
+    pub fn reset(&mut self, next: u64) {
+        self.oldest = 0;
+        self.remaining = self.length;
+        self.next = next;
+    }
+
+    /// Copies the latest `length` samples to `out`, row-major `[channels, length]`, oldest first. They are a window
+    /// if [`Windower::push`] has just said so.
+    ///
+    /// # Panics
+    /// When `out` has another size.
+    pub fn copy_into(&self, out: &mut [f32]) {
+        assert_eq!(out.len(), self.ring.len(), "one place per value of a window");
+        for (out, ring) in out.chunks_exact_mut(self.length).zip(self.ring.chunks_exact(self.length)) {
+            let (newer, older) = ring.split_at(self.oldest);
+            out[..older.len()].copy_from_slice(older);
+            out[older.len()..].copy_from_slice(newer);
+        }
+    }
+
+    /// Fills the window's values and sample numbers, once [`Windower::push`] has said that it is complete. The times
+    /// are left to the caller, who knows them.
+    ///
+    /// # Panics
+    /// When the window was made for other channels or another length.
+    pub fn fill(&self, window: &mut Window) {
+        assert_eq!(window.length, self.length, "a window of the same length");
+        self.copy_into(&mut window.samples);
+        window.last_sample = self.next.saturating_sub(1);
+        window.first_sample = self.next.saturating_sub(self.length as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn zero_is_refused() {
+        for (channels, length, hop) in [(0, 1, 1), (1, 0, 1), (1, 1, 0)] {
+            let error = Windower::new(channels, length, hop).unwrap_err();
+            assert!(error.to_string().ends_with("is 0, but must be at least 1"), "{error}");
+        }
+    }
+
+    proptest! {
+        /// Windows equal slices of the whole stream, whatever the length, the hop and the resets, and know where
+        /// they come from.
+        #[test]
+        fn windows_are_slices_of_the_stream(
+            channels in 1..4usize,
+            length in 1..12usize,
+            hop in 1..20usize,
+            stretches in prop::collection::vec((0..60usize, 0..3u64), 1..5),
+        ) {
+            let value = |number: u64, channel: usize| (number * 10) as f32 + channel as f32;
+            let mut windower = Windower::new(channels, length, hop).unwrap();
+            let mut window = Window::new(channels, length);
+            let (mut found, mut expected) = (Vec::new(), Vec::new());
+            let mut start = 0u64;
+            for (samples, lost) in stretches {
+                for number in start..start + samples as u64 {
+                    let sample: Vec<_> = (0..channels).map(|channel| value(number, channel)).collect();
+                    if windower.push(&sample) {
+                        windower.fill(&mut window);
+                        found.push((window.first_sample, window.last_sample, window.samples.clone()));
+                    }
+                }
+                expected.extend((0..).map(|k| k * hop).take_while(|at| at + length <= samples).map(|at| {
+                    let first = start + at as u64;
+                    let times = || first..first + length as u64;
+                    let slice: Vec<f32> = (0..channels).flat_map(|c| times().map(move |t| value(t, c))).collect();
+                    (first, first + length as u64 - 1, slice)
+                }));
+                start += samples as u64 + lost;
+                windower.reset(start);
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

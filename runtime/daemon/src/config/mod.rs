@@ -1,0 +1,325 @@
+//! The daemon's configuration file (JSON), its defaults and its checks. Every tunable is documented here.
+
+pub(crate) mod reload;
+pub(crate) mod source;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::publish::Format;
+use gaitd_core::engine::Control;
+use gaitd_core::json::{Misplaced, parse_json};
+use gaitd_sense::Pace;
+use gaitd_sense::wearer::MAX_SECONDS;
+
+/// A daemon configuration. Every field may be left out; the defaults are the embedded default: the shipped ladder on
+/// the simulated wearer for a minute.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The model directory; the ladder inside the binary where none is given. A relative path starts at the
+    /// configuration file.
+    pub models: Option<PathBuf>,
+    /// Where the samples come from.
+    pub source: SourceSpec,
+    /// How the configuration of each window is picked.
+    pub control: Control,
+    /// The processors that gaitd may use, by number; all where none are given. The engine gets the first for itself,
+    /// everything else the last.
+    pub cpus: Vec<usize>,
+    /// Where the decisions go.
+    pub output: Output,
+    /// Where profiles, and what was learned of them, are kept; the user's or the service's state directory where none is
+    /// given.
+    pub state: Option<PathBuf>,
+    /// The HTTP interface; none where it is left out.
+    pub http: Option<Http>,
+    /// The local control socket, which `gaitd ctl` talks to. A relative path starts at the configuration file; where
+    /// none is given, `control.sock` in the service's runtime directory, if it has one.
+    pub socket: Option<PathBuf>,
+}
+
+/// The HTTP interface: metrics, status, dashboard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Address and port to listen on; 127.0.0.1:4248 by default, which only this machine reaches.
+    pub listen: SocketAddr,
+    /// A file whose first line a caller must show to change anything; `token` among the service's credentials where
+    /// none is given. Without either, nobody may. A relative path starts at the configuration file.
+    pub token_file: Option<PathBuf>,
+    /// Names by which the daemon may be addressed beside `localhost` and its address: that of a reverse proxy, say.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        // on a telephone's keypad, 4248 spells "gait"
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 4248)), token_file: None, hosts: Vec::new() }
+    }
+}
+
+/// Where the samples come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SourceSpec {
+    /// A made-up wearer, for a first look and for tests; everything it yields is labelled as simulated.
+    Wearer {
+        /// The same seed gives the same stream.
+        #[serde(default)]
+        seed: u64,
+        /// How long it moves, in seconds of its stream, above 0 and at most 3.2e9; for ever where none is given.
+        #[serde(default)]
+        seconds: Option<f64>,
+        /// `realtime` (the default) or `fast`.
+        #[serde(default)]
+        pace: Pace,
+    },
+    /// A file of samples: CSV with a header, or NDJSON.
+    File {
+        /// The file. A relative path starts at the configuration file.
+        path: PathBuf,
+        /// `realtime` (the default) or `fast`.
+        #[serde(default)]
+        pace: Pace,
+        /// What to do when the file is missing, fails or, if it is a pipe or a device, ends: `retry` (the default where
+        /// the pace is `live`) or `exit`.
+        #[serde(default)]
+        on_failure: Option<OnFailure>,
+    },
+    /// Standard input, in the same forms.
+    Stdin {
+        /// `live` (the default: samples are taken as they come), `realtime` or `fast`.
+        #[serde(default = "live")]
+        pace: Pace,
+    },
+}
+
+/// What to do about a source that is missing or fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// Try again, less and less often; the status tells.
+    Retry,
+    /// End the run.
+    Exit,
+}
+
+fn live() -> Pace {
+    Pace::Live
+}
+
+impl Default for SourceSpec {
+    fn default() -> Self {
+        Self::Wearer { seed: 4, seconds: Some(60.0), pace: Pace::Realtime }
+    }
+}
+
+impl SourceSpec {
+    /// How the source is paced.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        match self {
+            Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace } => *pace,
+        }
+    }
+
+    /// What to do about a source that is missing or fails.
+    #[must_use]
+    pub fn on_failure(&self) -> OnFailure {
+        match self {
+            Self::File { on_failure: Some(on_failure), .. } => *on_failure,
+            Self::File { pace: Pace::Live, .. } => OnFailure::Retry,
+            Self::File { .. } | Self::Wearer { .. } | Self::Stdin { .. } => OnFailure::Exit,
+        }
+    }
+
+    /// Paces the source differently.
+    pub fn set_pace(&mut self, new: Pace) {
+        match self {
+            Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace } => *pace = new,
+        }
+    }
+}
+
+/// Where the decisions go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Output {
+    /// How they are written: `auto` (the default: readable lines on a terminal, NDJSON elsewhere), `text`, `ndjson`,
+    /// or `none` where the HTTP interface is enough.
+    pub format: Format,
+    /// A file to which they are appended; standard output where none is given. A relative path starts at the
+    /// configuration file.
+    pub path: Option<PathBuf>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not a configuration.
+    #[error("{}: {at}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The place within it, as a path of keys.
+        at: String,
+        /// What was expected or found.
+        message: String,
+    },
+    /// Everything that is out of range.
+    #[error("{}", .0.join("\n"))]
+    OutOfRange(Vec<String>),
+}
+
+impl Config {
+    /// Reads the configuration file at `path`. Its ranges are checked by [`Config::check`], after flags have had
+    /// their say.
+    ///
+    /// # Errors
+    /// When the file is unreadable, is not JSON, or has unknown keys.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        Self::parse(&bytes, path)
+    }
+
+    /// Reads a configuration from `bytes`, which are what stands in the file at `path`: relative paths start beside
+    /// it, and errors name it.
+    ///
+    /// # Errors
+    /// When they are not JSON, or have unknown keys.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = parse_json(bytes).map_err(|Misplaced { at, message }| ConfigError::Syntax {
+            path: path.to_path_buf(),
+            at,
+            message,
+        })?;
+        config.start_paths_at(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    fn start_paths_at(&mut self, directory: &Path) {
+        let source = match &mut self.source {
+            SourceSpec::File { path, .. } => Some(path),
+            SourceSpec::Wearer { .. } | SourceSpec::Stdin { .. } => None,
+        };
+        let token = self.http.as_mut().and_then(|http| http.token_file.as_mut());
+        let paths =
+            [self.models.as_mut(), self.output.path.as_mut(), self.state.as_mut(), self.socket.as_mut(), source, token];
+        for path in paths.into_iter().flatten() {
+            // joining keeps an absolute path as it is
+            *path = directory.join(&*path);
+        }
+    }
+
+    /// Checks all ranges.
+    ///
+    /// # Errors
+    /// Everything that is out of range, at once.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut problems = Vec::new();
+        problems.extend(self.control.problems().into_iter().map(|problem| format!("control.{problem}")));
+        if let SourceSpec::Wearer { seconds: Some(seconds), .. } = self.source
+            && !(seconds > 0.0 && seconds <= MAX_SECONDS)
+        {
+            problems.push(format!(
+                "source.seconds is {seconds}, and must be above 0 and at most {MAX_SECONDS}; leave it out to run for ever"
+            ));
+        }
+        let processors = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
+        let known = core_affinity::get_core_ids().unwrap_or_default();
+        for cpu in &self.cpus {
+            if !known.is_empty() && !known.iter().any(|core| core.id == *cpu) {
+                problems.push(format!("cpus: there is no processor {cpu} to use here ({processors} are available)"));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::OutOfRange(problems)) }
+    }
+
+    /// The local control socket, if there is to be one.
+    #[must_use]
+    pub fn control_socket(&self) -> Option<PathBuf> {
+        let service = || first_directory("RUNTIME_DIRECTORY").map(|directory| directory.join("control.sock"));
+        self.socket.clone().or_else(service)
+    }
+
+    /// The token that a caller must show to change anything over the network, if there is one.
+    ///
+    /// # Errors
+    /// When the file that should hold it cannot be read, or holds none.
+    pub fn token(&self) -> Result<Option<String>, ConfigError> {
+        self.http.as_ref().map_or(Ok(None), Http::token)
+    }
+
+    /// The directory in which profiles are kept: the configured one, systemd's or the user's.
+    #[must_use]
+    pub fn state_directory(&self) -> PathBuf {
+        if let Some(state) = &self.state {
+            return state.clone();
+        }
+        first_directory("STATE_DIRECTORY")
+            .or_else(|| environment("XDG_STATE_HOME").map(|home| home.join("gaitd")))
+            .or_else(|| environment("HOME").map(|home| home.join(".local/state/gaitd")))
+            .unwrap_or_else(|| PathBuf::from("/var/lib/gaitd"))
+    }
+}
+
+impl Http {
+    fn token(&self) -> Result<Option<String>, ConfigError> {
+        let credential = || environment("CREDENTIALS_DIRECTORY").map(|directory| directory.join("token"));
+        let path = match &self.token_file {
+            Some(path) => path.clone(),
+            // a service without such a credential, or with an empty one, has none, and that is all right
+            None => match credential().filter(|path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0)) {
+                Some(path) => path,
+                None => return Ok(None),
+            },
+        };
+        let unusable = |problem: String| {
+            let path = path.display();
+            ConfigError::OutOfRange(vec![format!(
+                "http.token_file: {path} {problem}; make one with `head -c 24 /dev/urandom | base64 > {path}`"
+            )])
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        let token = text.lines().next().unwrap_or_default().trim();
+        if token.len() < SHORTEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(unusable(format!("holds no token of {SHORTEST_TOKEN} or more letters, digits and signs")));
+        }
+        Ok(Some(token.to_owned()))
+    }
+}
+
+/// Fewer characters could be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
+/// What the environment says of a path.
+fn environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The service's own directory: systemd may name several, separated by colons, and the first is the service's own.
+fn first_directory(name: &str) -> Option<PathBuf> {
+    environment(name).and_then(|list| std::env::split_paths(&list).next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_default_says_what_the_embedded_default_is() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/default.json");
+        assert_eq!(Config::read(&path).unwrap(), Config::default());
+    }
+}

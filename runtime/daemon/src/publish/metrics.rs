@@ -1,0 +1,345 @@
+//! Metrics for Prometheus: its text format, version 0.0.4.
+//!
+//! What [`Status`] knows is counted there and nowhere else: each scrape turns a snapshot of it into counters and
+//! gauges. Only distributions are kept here, and what the HTTP interface refuses.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, TextEncoder};
+
+use gaitd_api::Status;
+use gaitd_core::engine::Decision;
+use gaitd_core::engine::Phase;
+use gaitd_core::ladder::Manifest;
+
+/// Upper ends of the buckets, as shares of the budget: dense where it is decided whether an answer is late, sparse
+/// below, where the short phases are, and above.
+const BUCKETS: [f64; 14] = [0.0005, 0.002, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.25, 2.5];
+
+/// Why the HTTP interface did not do what it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Too many connections at once.
+    Connections,
+    /// Too many subscribers at once.
+    Subscribers,
+    /// It was not HTTP.
+    Malformed,
+    /// A request did not come to its end in time.
+    TooSlow,
+    /// The other side did not take the answer in time.
+    Stalled,
+    /// A header or body was too large.
+    TooLarge,
+    /// The request was meant for another host.
+    Host,
+    /// The token was missing.
+    TokenMissing,
+    /// The token was wrong.
+    TokenWrong,
+    /// There is no token, so nobody may change anything over the network.
+    NoToken,
+    /// There is no such path, or nothing there yet.
+    NotFound,
+    /// The path has no such method.
+    Method,
+    /// The body was not JSON of the right form.
+    NotJson,
+    /// What was asked for is out of range or cannot be used.
+    Invalid,
+    /// Something else was under way.
+    Busy,
+    /// gaitd itself failed.
+    Internal,
+}
+
+impl Refused {
+    /// Every cause.
+    pub const ALL: [Self; 16] = [
+        Self::Connections,
+        Self::Subscribers,
+        Self::Malformed,
+        Self::TooSlow,
+        Self::Stalled,
+        Self::TooLarge,
+        Self::Host,
+        Self::TokenMissing,
+        Self::TokenWrong,
+        Self::NoToken,
+        Self::NotFound,
+        Self::Method,
+        Self::NotJson,
+        Self::Invalid,
+        Self::Busy,
+        Self::Internal,
+    ];
+
+    /// Its name as a label.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Subscribers => "subscribers",
+            Self::Malformed => "malformed",
+            Self::TooSlow => "too_slow",
+            Self::Stalled => "stalled",
+            Self::TooLarge => "too_large",
+            Self::Host => "host",
+            Self::TokenMissing => "token_missing",
+            Self::TokenWrong => "token_wrong",
+            Self::NoToken => "no_token",
+            Self::NotFound => "not_found",
+            Self::Method => "method",
+            Self::NotJson => "not_json",
+            Self::Invalid => "invalid",
+            Self::Busy => "busy",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// The metrics of one run.
+pub struct Metrics {
+    phases: Mutex<Phases>,
+    refused: [AtomicU64; Refused::ALL.len()],
+}
+
+/// Distributions per phase and configuration, and the handles of the present ladder's.
+struct Phases {
+    buckets: Vec<f64>,
+    all: HistogramVec,
+    manifest: Option<Arc<Manifest>>,
+    /// One entry per configuration and phase, so that observing looks nothing up.
+    rungs: Vec<[Histogram; Phase::ALL.len()]>,
+}
+
+impl Metrics {
+    /// Metrics whose buckets are placed around `budget`.
+    #[must_use]
+    pub fn new(budget: Duration) -> Self {
+        Self { phases: Mutex::new(Phases::new(buckets(budget))), refused: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
+
+    /// Observes the phases that lie before the decision.
+    pub fn decided(&self, decision: &Decision) {
+        let mut phases = self.phases();
+        if let Some(rung) = phases.rung(decision) {
+            rung[Phase::Condition as usize].observe(decision.condition.as_secs_f64());
+            rung[Phase::Wait as usize].observe(decision.wait.as_secs_f64());
+            rung[Phase::Prepare as usize].observe(decision.prepare.as_secs_f64());
+            rung[Phase::Infer as usize].observe(decision.infer.as_secs_f64());
+        }
+    }
+
+    /// Observes publishing and the whole way of a decision that was published at clock time `now`.
+    pub fn published(&self, decision: &Decision, now: Duration) {
+        let mut phases = self.phases();
+        if let Some(rung) = phases.rung(decision) {
+            rung[Phase::Publish as usize].observe(now.saturating_sub(decision.decided).as_secs_f64());
+            rung[Phase::Total as usize].observe(now.saturating_sub(decision.arrived).as_secs_f64());
+        }
+    }
+
+    /// Places the buckets around another budget. All distributions start afresh then, as after a restart.
+    pub fn rebase(&self, budget: Duration) {
+        let buckets = buckets(budget);
+        let mut phases = self.phases();
+        if phases.buckets != buckets {
+            *phases = Phases::new(buckets);
+        }
+    }
+
+    /// Counts a refusal; returns how many there were of this kind.
+    pub fn refused(&self, cause: Refused) -> u64 {
+        self.refused[cause as usize].fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// All metrics. `events_lost` is what subscribers were too slow for.
+    #[must_use]
+    pub fn render(&self, status: &Status, events_lost: u64) -> String {
+        let mut families = self.phases().all.collect();
+        // a family without a series would be a heading without text
+        families.retain(|family| !family.get_metric().is_empty());
+        let mut scrape = Scrape(families);
+        scrape.status(status);
+        scrape.counter(
+            "gaitd_events_lost_total",
+            "Events that subscribers were too slow for",
+            &[],
+            &[(&[], events_lost)],
+        );
+        let refused = Refused::ALL.map(|cause| ([cause.name()], self.refused[cause as usize].load(Ordering::Relaxed)));
+        let refused: Vec<(&[&str], u64)> = refused.iter().map(|(cause, count)| (&cause[..], *count)).collect();
+        scrape.counter("gaitd_http_refused_total", "Requests and connections refused", &["cause"], &refused);
+        scrape.0.sort_by(|a, b| a.name().cmp(b.name()));
+        TextEncoder::new().encode_to_string(&scrape.0).unwrap_or_else(|error| {
+            log::error!("metrics: {error}");
+            String::new()
+        })
+    }
+
+    fn phases(&self) -> MutexGuard<'_, Phases> {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The ends of the buckets for `budget`, seconds, without the noise of binary fractions in their last digits.
+fn buckets(budget: Duration) -> Vec<f64> {
+    let budget = budget.as_secs_f64().max(1e-6);
+    BUCKETS.iter().map(|share| format!("{:.6e}", share * budget).parse().unwrap_or(share * budget)).collect()
+}
+
+impl Phases {
+    #[expect(clippy::expect_used, reason = "the names are constants, and the buckets ascend")]
+    fn new(buckets: Vec<f64>) -> Self {
+        let options = HistogramOpts::new(
+            "gaitd_phase_seconds",
+            "Time that each phase from a window's last sample to its published decision took",
+        );
+        let all = HistogramVec::new(options.buckets(buckets.clone()), &["phase", "configuration"]);
+        Self { buckets, all: all.expect("constant names"), manifest: None, rungs: Vec::new() }
+    }
+
+    /// The handles of the configuration that answered.
+    fn rung(&mut self, decision: &Decision) -> Option<&[Histogram; Phase::ALL.len()]> {
+        if !self.manifest.as_ref().is_some_and(|manifest| Arc::ptr_eq(manifest, &decision.manifest)) {
+            self.change_ladder(&decision.manifest);
+        }
+        self.rungs.get(decision.choice.rung)
+    }
+
+    /// Has the handles of another ladder; configurations that it lacks end.
+    fn change_ladder(&mut self, manifest: &Arc<Manifest>) {
+        let stays = |id: &str| manifest.configurations.iter().any(|configuration| configuration.id == id);
+        let before = self.manifest.replace(Arc::clone(manifest));
+        for configuration in before.iter().flat_map(|before| &before.configurations) {
+            if !stays(&configuration.id) {
+                for phase in Phase::ALL {
+                    // an error says that there is no such series
+                    let _ = self.all.remove_label_values(&[phase.name(), &configuration.id]);
+                }
+            }
+        }
+        let rung = |id: &str| Phase::ALL.map(|phase| self.all.with_label_values(&[phase.name(), id]));
+        self.rungs = manifest.configurations.iter().map(|configuration| rung(&configuration.id)).collect();
+    }
+}
+
+/// The families of one scrape.
+struct Scrape(Vec<MetricFamily>);
+
+impl Scrape {
+    fn status(&mut self, status: &Status) {
+        let Status { windows, source, misses, reloads, memory, signals, .. } = status;
+        let samples = &source.samples;
+        self.count("gaitd_windows_produced_total", "Complete windows in the stream", windows.produced);
+        self.count("gaitd_windows_decided_total", "Windows answered", windows.decided);
+        self.counter(
+            "gaitd_windows_dropped_total",
+            "Windows that were not answered",
+            &["cause"],
+            &[(&["overtaken"], windows.dropped), (&["failed"], windows.failed)],
+        );
+        self.count("gaitd_decisions_published_total", "Decisions written", windows.published);
+        self.count("gaitd_decisions_lost_total", "Decisions that the output did not take", windows.lost);
+        self.count("gaitd_misses_total", "Published decisions that were later than their budget", misses.count);
+        self.count("gaitd_switches_total", "Changes from one configuration to another", status.switches);
+        self.count("gaitd_samples_total", "Good samples", samples.samples);
+        self.counter(
+            "gaitd_sensor_faults_total",
+            "Faults in the stream of samples",
+            &["cause"],
+            &[
+                (&["bridged"], samples.bridged),
+                (&["malformed"], samples.malformed),
+                (&["non_finite"], samples.non_finite),
+                (&["out_of_order"], samples.out_of_order),
+                (&["gap"], samples.gaps),
+                // every gap is a reset as well; the others are the clocks that were set back
+                (&["clock_set_back"], samples.resets.saturating_sub(samples.gaps)),
+            ],
+        );
+        self.count("gaitd_source_failures_total", "Times that the source could not be read", source.failures);
+        self.counter(
+            "gaitd_reloads_total",
+            "Reloads of the configuration",
+            &["outcome"],
+            &[(&["done"], reloads.done), (&["refused"], reloads.refused)],
+        );
+
+        let slowdown = status.slowdown;
+        self.gauge(
+            "gaitd_slowdown_mean",
+            "Observed latency over profiled latency, as the policy believes",
+            slowdown.map(|slowdown| slowdown.mean),
+        );
+        self.gauge(
+            "gaitd_slowdown_spread",
+            "Standard deviation of the slowdown, as the policy believes",
+            slowdown.map(|slowdown| slowdown.spread),
+        );
+        self.gauge("gaitd_cpu_load_ratio", "Busy share of the processors, without gaitd's own", signals.cpu);
+        self.gauge("gaitd_cpu_pressure_ratio", "Share of the time in which a task waited", signals.pressure);
+        self.gauge("gaitd_cpu_frequency_ratio", "Clock over the highest clock", signals.frequency);
+        self.gauge("gaitd_temperature_celsius", "The hottest thermal zone", signals.temperature_c);
+        self.gauge(
+            "gaitd_budget_seconds",
+            "From a window's last sample to its published decision",
+            Some(status.settings.control.budget_ms / 1e3),
+        );
+        let resident = memory.resident_bytes.map(|bytes| bytes as f64);
+        self.gauge("gaitd_resident_memory_bytes", "Resident memory of the process", resident);
+        let ladder = Some(memory.ladder_bytes as f64);
+        self.gauge("gaitd_ladder_memory_bytes", "Weights and intermediate values of the ladder", ladder);
+        let flag = |flag: bool| Some(f64::from(u8::from(flag)));
+        self.gauge("gaitd_ready", "1 when the ladder is loaded and samples flow", flag(status.ready.ready));
+        self.gauge("gaitd_alive", "1 when windows become decisions", flag(status.alive.alive));
+        self.gauge("gaitd_subscribers", "Who listens to events", Some(status.subscribers as f64));
+        self.gauge_with(
+            "gaitd_info",
+            "What runs",
+            &["version", "model", "hash"],
+            &[status.version, &status.model.name, &status.model.hash],
+            1.0,
+        );
+    }
+
+    fn count(&mut self, name: &str, help: &str, count: u64) {
+        self.counter(name, help, &[], &[(&[], count)]);
+    }
+
+    /// A counter with one series per entry of `series`: the labels' values, and the count.
+    fn counter(&mut self, name: &str, help: &str, labels: &[&str], series: &[(&[&str], u64)]) {
+        self.add(IntCounterVec::new(Opts::new(name, help), labels), |family| {
+            for (values, count) in series {
+                family.with_label_values(values).inc_by(*count);
+            }
+        });
+    }
+
+    /// A gauge; left out where its value is unknown.
+    fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) {
+        if let Some(value) = value {
+            self.gauge_with(name, help, &[], &[], value);
+        }
+    }
+
+    fn gauge_with(&mut self, name: &str, help: &str, labels: &[&str], values: &[&str], value: f64) {
+        self.add(GaugeVec::new(Opts::new(name, help), labels), |family| family.with_label_values(values).set(value));
+    }
+
+    fn add<C: Collector>(&mut self, family: prometheus::Result<C>, fill: impl FnOnce(&C)) {
+        match family {
+            Ok(family) => {
+                fill(&family);
+                self.0.extend(family.collect());
+            }
+            // the names are constants, so this is for whoever changes them
+            Err(error) => log::error!("metrics: {error}"),
+        }
+    }
+}

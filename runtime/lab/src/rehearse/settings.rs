@@ -1,0 +1,165 @@
+//! What is to be rehearsed, and its checks.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::load::{Load, LoadKind};
+use gaitd_core::control::PolicySpec;
+use gaitd_daemon::ConfigError;
+
+/// One of the two experiments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Experiment {
+    /// One budget after the other, nothing else running.
+    Static,
+    /// One budget, and a load that changes.
+    Varying,
+}
+
+impl Experiment {
+    /// The name under which the experiment stands in flags, reports and file names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Varying => "varying",
+        }
+    }
+}
+
+/// How often each inference is repeated, so that the machine stands for a slower one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// So often that the most accurate configuration takes about 59 ms, as the paper's largest one did.
+    Auto,
+    /// So often; 1 is the machine as it is.
+    Times(u32),
+}
+
+/// What is to be rehearsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The experiments, one after the other.
+    pub experiments: Vec<Experiment>,
+    /// How often each inference is repeated.
+    pub repeats: Repeats,
+    /// Budgets of the static experiment, milliseconds, each above 0 and at most 60,000.
+    pub budgets_ms: Vec<f64>,
+    /// Budget of the varying experiment, in the same range.
+    pub budget_ms: f64,
+    /// Width of the stepping policy's band under the budget, milliseconds, above 0 and at most the largest budget.
+    pub band_ms: f64,
+    /// Length of a phase, seconds, from 0.1 to 600; all phases together take an hour at most.
+    pub seconds_per_phase: f64,
+    /// Shares of the processor that the co-runner takes in the varying experiment, percent, 0 to 90.
+    pub loads: Vec<f64>,
+    /// How it takes them.
+    pub load_kind: LoadKind,
+    /// The policies that take turns, at least one, none twice.
+    pub policies: Vec<PolicySpec>,
+    /// Allowed share of late windows, 0 to 1.
+    pub miss_target: f64,
+    /// The processor of the engine and the co-runners; the first usable one if there is none.
+    pub cpu: Option<usize>,
+    /// The gaitd program, which is started again as a co-runner.
+    pub program: PathBuf,
+}
+
+/// What a phase is to be.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PhasePlan {
+    pub(super) name: String,
+    pub(super) budget: Duration,
+    /// Share of the processor that the co-runner takes.
+    pub(super) load: f64,
+}
+
+/// All phases together, seconds.
+const LONGEST_S: f64 = 3600.0;
+
+impl Settings {
+    /// Checks all ranges.
+    ///
+    /// # Errors
+    /// Everything that is out of range, at once.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut problems = Vec::new();
+        let mut unless = |holds: bool, problem: String| {
+            if !holds {
+                problems.push(problem);
+            }
+        };
+        unless(!self.experiments.is_empty(), "no experiment is to be rehearsed".to_owned());
+        unless(!self.policies.is_empty(), "--policies: at least one policy is needed".to_owned());
+        for (index, policy) in self.policies.iter().enumerate() {
+            let twice = self.policies[..index].iter().any(|other| other.name() == policy.name());
+            unless(!twice, format!("--policies: {} stands twice", policy.name()));
+        }
+        unless(self.repeats != Repeats::Times(0), "--slowdown is 0, and must be 1 or more, or auto".to_owned());
+        let budget = |ms: f64| ms > 0.0 && ms <= 60_000.0;
+        unless(!self.budgets_ms.is_empty(), "--budgets-ms: at least one budget is needed".to_owned());
+        for (flag, ms) in
+            self.budgets_ms.iter().map(|ms| ("--budgets-ms", *ms)).chain([("--budget-ms", self.budget_ms)])
+        {
+            unless(budget(ms), format!("{flag}: {ms} must be above 0 and at most 60000 milliseconds"));
+        }
+        let largest = self.budgets_ms.iter().copied().fold(self.budget_ms, f64::max);
+        unless(
+            self.band_ms > 0.0 && self.band_ms <= largest,
+            format!("--band-ms is {}, and must be above 0 and at most the largest budget", self.band_ms),
+        );
+        unless(!self.loads.is_empty(), "--loads: at least one load is needed".to_owned());
+        let most = 100.0 * Load::LARGEST;
+        for load in &self.loads {
+            unless((0.0..=most).contains(load), format!("--loads: {load} must be from 0 to {most} percent"));
+        }
+        unless(
+            (0.1..=600.0).contains(&self.seconds_per_phase),
+            format!("--seconds-per-phase is {}, and must be from 0.1 to 600 seconds", self.seconds_per_phase),
+        );
+        unless((0.0..=1.0).contains(&self.miss_target), "the miss target must be a share from 0 to 1".to_owned());
+        let seconds = self.phases_time().as_secs_f64();
+        let sensible = self.seconds_per_phase > 0.0 && self.seconds_per_phase <= 600.0;
+        unless(
+            seconds <= LONGEST_S || !sensible,
+            format!("the phases take {seconds:.0} s together, and may take {LONGEST_S} at most"),
+        );
+        let known = core_affinity::get_core_ids().unwrap_or_default();
+        if let Some(cpu) = self.cpu {
+            let usable = known.is_empty() || known.iter().any(|core| core.id == cpu);
+            unless(usable, format!("--cpu: there is no processor {cpu} to use here ({} are available)", known.len()));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::OutOfRange(problems)) }
+    }
+
+    /// How long all phases take together.
+    pub(super) fn phases_time(&self) -> Duration {
+        let phases: usize = self.experiments.iter().map(|experiment| self.phases(*experiment).len()).sum();
+        // out of range before it was checked
+        Duration::try_from_secs_f64(phases as f64 * self.seconds_per_phase).unwrap_or(Duration::MAX)
+    }
+
+    /// The phases of `experiment`, in order.
+    pub(super) fn phases(&self, experiment: Experiment) -> Vec<PhasePlan> {
+        let budget = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default();
+        match experiment {
+            Experiment::Static => self
+                .budgets_ms
+                .iter()
+                .map(|ms| PhasePlan { name: format!("budget {ms} ms"), budget: budget(*ms), load: 0.0 })
+                .collect(),
+            Experiment::Varying => self
+                .loads
+                .iter()
+                .map(|percent| PhasePlan {
+                    name: format!("load {percent} %"),
+                    budget: budget(self.budget_ms),
+                    load: percent / 100.0,
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The configurations that a scenario simulates, from wherever it names.
+
+use std::time::Duration;
+
+use super::scenario::GivenConfiguration;
+use gaitd_core::control::Candidate;
+use gaitd_core::ladder::{Manifest, Profile};
+
+/// A scenario's configurations, resolved; at least one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimulatedLadder {
+    /// Their names.
+    pub ids: Vec<String>,
+    /// Accuracy and profiled latency.
+    pub candidates: Vec<Candidate>,
+    /// Multiply-accumulates of one inference.
+    pub macs: Vec<u64>,
+    /// What a missed window counts for.
+    pub guess_accuracy: f64,
+}
+
+/// A profile that does not fit a model.
+#[derive(Debug, thiserror::Error)]
+#[error("the profile has no latency of {id}; measure anew with `gaitd profile`")]
+pub struct UnprofiledError {
+    /// The configuration without a latency.
+    pub id: String,
+}
+
+impl SimulatedLadder {
+    /// The configurations that stand in a scenario, of a network that tells `labels` activities apart.
+    #[must_use]
+    pub fn given(labels: usize, configurations: &[GivenConfiguration]) -> Self {
+        let candidate = |c: &GivenConfiguration| Candidate { accuracy: c.accuracy, latency: duration(c.latency_ms) };
+        Self {
+            ids: configurations.iter().map(|c| c.id.clone()).collect(),
+            candidates: configurations.iter().map(candidate).collect(),
+            macs: configurations.iter().map(|c| c.macs).collect(),
+            guess_accuracy: 1.0 / labels as f64,
+        }
+    }
+
+    /// A model's configurations with their validation accuracy, each as slow as `profile` expects it in use, times
+    /// `scale`.
+    ///
+    /// # Errors
+    /// When a configuration has not been profiled.
+    pub fn of_model(manifest: &Manifest, profile: &Profile, scale: f64) -> Result<Self, UnprofiledError> {
+        let candidates = manifest.configurations.iter().map(|c| {
+            let expected = profile.expected(&c.id).ok_or_else(|| UnprofiledError { id: c.id.clone() })?;
+            let latency = duration(expected.as_secs_f64() * 1e3 * scale);
+            Ok(Candidate { accuracy: c.accuracy.validation, latency })
+        });
+        Ok(Self {
+            ids: manifest.configurations.iter().map(|c| c.id.clone()).collect(),
+            candidates: candidates.collect::<Result<_, _>>()?,
+            macs: manifest.configurations.iter().map(|c| c.macs).collect(),
+            guess_accuracy: manifest.guess_accuracy(),
+        })
+    }
+}
+
+fn duration(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or(Duration::MAX)
+}

@@ -1,0 +1,110 @@
+//! What can be wrong with a source of samples.
+
+use std::io;
+
+/// Why a source cannot be read (on). Every message says what was wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SenseError {
+    /// The file cannot be opened.
+    #[error("cannot open {path}: {source}")]
+    Open {
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Reading failed.
+    #[error("cannot read on after {place}: {source}")]
+    Read {
+        /// Source and last line that was read.
+        place: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// There is nothing to read.
+    #[error("{origin} is empty; expected a CSV header, or one JSON object per line, with the channels {expected}")]
+    Empty {
+        /// The source.
+        origin: String,
+        /// Channels that were looked for.
+        expected: String,
+    },
+    /// Nothing in the first lines could be understood, or the stream ended before anything could be.
+    #[error(
+        "{origin} does not look like CSV or NDJSON samples: none of its first {lines} lines could be used{}; expected \
+         a CSV header, or one JSON object per line, with the channels {expected}",
+        first.as_ref().map(|first| format!(" ({first})")).unwrap_or_default()
+    )]
+    NotSamples {
+        /// The source.
+        origin: String,
+        /// Lines that were looked at.
+        lines: u64,
+        /// What was wrong with the first of them, where it was not empty.
+        first: Option<String>,
+        /// Channels that were looked for.
+        expected: String,
+    },
+    /// The stream lacks channels.
+    #[error(
+        "{place}: missing {missing}; found {found}; name the missing {} in the stream, or use a model that does \
+         without", if missing.contains(',') { "channels" } else { "channel" }
+    )]
+    MissingChannels {
+        /// Source and line.
+        place: String,
+        /// Names that are missing.
+        missing: String,
+        /// Names that were found.
+        found: String,
+    },
+    /// A channel, the time or the label is there twice.
+    #[error("{place}: `{channel}` is there twice, or two columns of that kind are; leave one of them out")]
+    Duplicate {
+        /// Source and line.
+        place: String,
+        /// Name of the second one.
+        channel: String,
+    },
+    /// A channel comes in a unit that cannot be converted.
+    #[error(
+        "{place}: `{channel}` is in {found}, but {expected} is expected and there is no conversion; write the stream \
+         in {expected}, or correct its unit"
+    )]
+    Unit {
+        /// Source and line.
+        place: String,
+        /// Name of the channel.
+        channel: String,
+        /// Unit that the stream states.
+        found: String,
+        /// Unit that the model expects.
+        expected: String,
+    },
+    /// What the stream says about itself cannot be understood.
+    #[error("{place}: {problem}")]
+    Header {
+        /// Source and line.
+        place: String,
+        /// What is wrong, and what was expected.
+        problem: String,
+    },
+    /// The stream has another sample rate.
+    #[error(
+        "{place}: the stream has {found_hz:.2} samples per second by its {by}, but the model expects {expected_hz:.2}; \
+         resample it to {expected_hz:.2} Hz, or use a model for its rate"
+    )]
+    Rate {
+        /// Source and line.
+        place: String,
+        /// Rate of the stream in hertz.
+        found_hz: f64,
+        /// Rate that is expected, in hertz.
+        expected_hz: f64,
+        /// How the rate is known: `declaration` or `timestamps`.
+        by: &'static str,
+    },
+    /// The longest stretch to be bridged is not a sensible time.
+    #[error(transparent)]
+    Bridge(#[from] gaitd_core::stream::BridgeError),
+}
