@@ -4,7 +4,7 @@ use boon::{Compiler, Draft, Schemas};
 use gaitd_daemon::http::DOCUMENT;
 use serde_json::Value;
 
-use crate::common::http::Answer;
+use crate::http::Answer;
 
 const AT: &str = "https://gaitd.example/openapi.json";
 

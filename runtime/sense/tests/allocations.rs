@@ -1,7 +1,5 @@
 //! After start-up, nothing from decoding to resampling allocates.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::io::{BufReader, Cursor};
 use std::sync::Arc;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use gaitd_daemon::http::Limits;
 use serde_json::json;
 
-use crate::common::http::Event;
-use crate::openapi::check;
-use crate::world::{World, context, decision, patient, published, until, world};
+use super::world::{World, context, decision, patient, published, until, world};
+use gaitd_tests::http::Event;
+use gaitd_tests::openapi::check;
 
 fn decide(world: &World, windows: std::ops::Range<u64>) {
     for window in windows {
@@ -156,14 +156,14 @@ fn the_status_comes_by_itself_and_silence_is_broken() {
 
 #[test]
 fn whoever_subscribes_before_the_greeting_is_greeted_later() {
-    let fake = crate::world::fake();
+    let fake = super::world::fake();
     let options = gaitd_daemon::http::ServerOptions {
-        tcp: Some(crate::world::anywhere()),
+        tcp: Some(super::world::anywhere()),
         limits: patient(),
         ..Default::default()
     };
-    let (server, _) = crate::world::start(&fake, options);
-    let tcp = crate::common::http::Client::tcp(server.listeners().views()[0].address.parse().unwrap());
+    let (server, _) = super::world::start(&fake, options);
+    let tcp = gaitd_tests::http::Client::tcp(server.listeners().views()[0].address.parse().unwrap());
     let mut events = tcp.events(None);
     assert_eq!(events.next().unwrap().name, "status");
     fake.board.greet(&context());

@@ -1,12 +1,11 @@
 //! The shipped ladders agree with the logits that the trainer computed, on whatever machine this runs, and are as small
 //! and as complete as they should be.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::{Path, PathBuf};
 
 use gaitd_core::ladder::{GOLDEN_TOLERANCE, Ladder, ModelDirectory, ModelFiles};
 use gaitd_embedded::Embedded;
+use gaitd_tests::repository;
 use gaitd_tract::Tract;
 use serde_json::Value;
 
@@ -14,7 +13,7 @@ const MOST_RUNGS: usize = 12;
 const MOST_BYTES: u64 = 8_000_000;
 
 fn models() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+    repository().join("models")
 }
 
 /// The folders of all shipped ladders.

@@ -1,9 +1,5 @@
 //! Conditioning against SciPy, on made-up signals and on real recordings, and what is refused.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use gaitd_core::condition::{ConditionError, Conditioner, OpSpec};
 use gaitd_core::stream::Channel;
 use proptest::prelude::*;
@@ -20,7 +16,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("../runtime/core/tests/fixtures/conditioning.json")).unwrap()
+    serde_json::from_str(include_str!("fixtures/conditioning.json")).unwrap()
 }
 
 fn channels(names: &[impl AsRef<str>]) -> Vec<Channel> {
@@ -267,7 +263,6 @@ proptest! {
 }
 
 /// The recordings and windows that gaitd is trained on; skipped, and said so, where they are missing.
-#[cfg(feature = "npz")]
 mod recordings {
     use std::collections::BTreeMap;
     use std::env;
@@ -276,15 +271,11 @@ mod recordings {
     use std::process::Command;
 
     use gaitd_core::window::{Window, Windower};
+    use gaitd_tests::{data, repository};
     use ndarray::{Array1, Array2, Array3, ArrayView2, s};
     use ndarray_npy::{NpzReader, ReadableElement, read_npy};
 
-    use super::common::data;
     use super::*;
-
-    fn repository() -> &'static Path {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-    }
 
     fn python() -> Option<PathBuf> {
         let path =

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use gaitd_daemon::http::paths;
 use serde_json::json;
 
-use crate::common::http::{Answer, Client};
-use crate::openapi::{check, check_answer, document};
-use crate::world::{Reloading, TOKEN, World, context, decision, patient, published, world};
+use super::world::{Reloading, TOKEN, World, context, decision, patient, published, world};
+use gaitd_tests::http::{Answer, Client};
+use gaitd_tests::openapi::{check, check_answer, document};
 
 fn ask(client: &Client, method: &str, path: &str, body: &str) -> Answer {
     let answer = client.send(method, path, &[], body.as_bytes());

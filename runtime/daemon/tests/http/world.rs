@@ -22,7 +22,7 @@ use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
 use tempfile::TempDir;
 
-use crate::common::http::Client;
+use gaitd_tests::http::Client;
 
 pub const TOKEN: &str = "a token of the test";
 

@@ -10,8 +10,8 @@ use gaitd_api::{ListenerState, ListenerView};
 use gaitd_daemon::http::{Limits, Server, ServerOptions};
 use tempfile::TempDir;
 
-use crate::common::http::Client;
-use crate::world::{anywhere, fake, patient, start, until, world};
+use super::world::{anywhere, fake, patient, start, until, world};
+use gaitd_tests::http::Client;
 
 fn options() -> ServerOptions {
     let quick = Duration::from_millis(5);

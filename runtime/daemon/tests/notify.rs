@@ -1,8 +1,5 @@
 //! What a service manager hears. The tests start themselves as the daemon that it has started.
 
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -16,7 +13,7 @@ const ROLE: &str = "GAITD_TEST_NOTIFY";
 /// its own.
 fn daemon(name: &str, environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "--nocapture", name]).env(ROLE, "1");
+    command.args(["--exact", "--nocapture", &format!("notify::{name}")]).env(ROLE, "1");
     command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_PID").env_remove("WATCHDOG_USEC");
     let output = command.envs(environment.iter().copied()).output().unwrap();
     assert!(output.status.success(), "{output:?}");

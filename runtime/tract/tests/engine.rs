@@ -1,7 +1,5 @@
 //! The engine on a clock of its own: what is demanded can change between two windows, and is kept to.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

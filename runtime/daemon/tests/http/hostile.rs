@@ -6,8 +6,8 @@ use std::time::Duration;
 use gaitd_daemon::http::Limits;
 use proptest::prelude::*;
 
-use crate::common::http::{Answer, Client};
-use crate::world::{TOKEN, patient, until, world};
+use super::world::{TOKEN, patient, until, world};
+use gaitd_tests::http::{Answer, Client};
 
 fn sound(client: &Client) {
     assert_eq!(client.get("/healthz").status, 200);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::world::{World, decision, manifest, patient, published, world};
+use super::world::{World, decision, manifest, patient, published, world};
 
 fn scrape(world: &World) -> String {
     let answer = world.tcp.get("/metrics");

@@ -1,8 +1,5 @@
 //! The sockets that a service manager hands over. The tests start themselves as the process that is handed them.
 
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -15,7 +12,7 @@ use gaitd_daemon::Activated;
 const ROLE: &str = "GAITD_TEST_ACTIVATION";
 
 fn this_test(name: &str) -> [String; 3] {
-    ["--exact".to_owned(), "--nocapture".to_owned(), name.to_owned()]
+    ["--exact".to_owned(), "--nocapture".to_owned(), format!("activation::{name}")]
 }
 
 fn described(activated: &Activated) -> String {

@@ -1,6 +1,5 @@
 //! After start-up, the way from a raw sample to a published line allocates nothing of gaitd's own.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 use std::time::Duration;
 
 use gaitd_core::clock::{Clock, MonotonicClock};

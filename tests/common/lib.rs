@@ -1,37 +1,37 @@
-//! What the tests of the built binary share.
+//! What tests of several crates share.
 
+#![forbid(unsafe_code)]
 #![allow(
-    dead_code,
-    unreachable_pub,
+    missing_docs,
+    clippy::new_without_default,
     clippy::unwrap_used,
-    reason = "each test file uses a part; tests fail by panicking"
+    reason = "only tests use it, and they fail by panicking"
 )]
 
 pub mod http;
+#[cfg(feature = "openapi")]
+pub mod openapi;
+pub mod scenarios;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The shipped ladder.
-pub fn shipped_model() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/uci-har-cnn")
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The gaitd binary with a state directory of its own, so that no test sees another's profile or the user's.
-pub fn gaitd(state: &Path) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gaitd"));
-    command.env("GAITD_LOG", "info").env_remove("STATE_DIRECTORY").env("XDG_STATE_HOME", state);
-    command
+/// The shipped ladder.
+pub fn shipped_model() -> PathBuf {
+    repository().join("models/uci-har-cnn")
 }
 
 /// The folder of the data sets, or nothing, and then the reason stands on standard error.
 pub fn data(test: &str, file: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("GAITD_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let folder = std::env::var_os("GAITD_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
     let path = folder.join(file);
     if path.exists() {
         return Some(path);

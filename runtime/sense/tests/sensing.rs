@@ -1,7 +1,5 @@
 //! Streams of text as users have them, good and bad, and the one rule for everything that is missing.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;

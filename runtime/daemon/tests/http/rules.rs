@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use serde_json::json;
 
-use crate::common::http::Client;
-use crate::world::{Reloading, TOKEN, patient, world};
+use super::world::{Reloading, TOKEN, patient, world};
+use gaitd_tests::http::Client;
 
 #[test]
 fn only_who_knows_the_token_changes_anything_over_the_network() {
