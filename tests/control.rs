@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use gaitd_core::control::{
-    Candidate, Choice, Demand, Learned, Objective, Outlook, Policy, PolicySpec, Reason, Resumed, Signals, Situation,
-    Step, Terms, pick,
+    Candidate, Choice, Demand, INTERVAL, Learned, Objective, Outlook, Policy, PolicySpec, Reason, Resumed, Signals,
+    Situation, Step, Terms, pick,
 };
 use gaitd_core::engine::Phase;
 use gaitd_daemon::account::Ledger;
@@ -51,6 +51,7 @@ impl Subject {
     fn choose_seeing(&mut self, signals: Signals, budget: Duration, available: Duration) -> Choice {
         self.policy.choose(&Situation {
             demand: &Demand::new(budget, self.miss_target),
+            elapsed: INTERVAL,
             available,
             signals,
             outlook: &self.outlook,
@@ -63,6 +64,7 @@ impl Subject {
         let demand = Demand { pinned: Some(rung), ..Demand::new(ms(70.0), self.miss_target) };
         let situation = Situation {
             demand: &demand,
+            elapsed: INTERVAL,
             available: ms(70.0),
             signals: Signals::NONE,
             outlook: &self.outlook,
@@ -400,6 +402,7 @@ proptest! {
         let Case { misses, outlook, demand, cost_limit } = &case;
         let situation = Situation {
             demand,
+            elapsed: INTERVAL,
             available: demand.budget,
             signals: Signals::NONE,
             outlook,

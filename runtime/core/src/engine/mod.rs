@@ -148,6 +148,7 @@ impl Engine {
         let outlook = self.prospects.outlook(self.settings.activity_aware);
         let choice = self.policy.choose(&Situation {
             demand: &self.demand,
+            elapsed: crate::control::INTERVAL,
             available,
             signals,
             outlook,

@@ -12,7 +12,7 @@ use super::outcome::{Course, Inference, Measured, Outcome, Phase};
 use super::settings::{Experiment, PhasePlan, Repeats, Settings};
 use super::signals::SignalWatch;
 use gaitd_core::clock::Clock;
-use gaitd_core::control::{Candidate, Demand, Outlook, Policy, PolicyError, Situation, Terms};
+use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicyError, Situation, Terms};
 use gaitd_core::ladder::{InferenceError, Ladder};
 use gaitd_daemon::{ConfigError, Stop, cpu_name};
 
@@ -275,6 +275,8 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
                 players.turn += 1;
                 let choice = players.policies[policy].choose(&Situation {
                     demand: &demand,
+                    // a rehearsal presses what happens in an hour into minutes: a turn stands for a window
+                    elapsed: INTERVAL,
                     available: plan.budget,
                     signals,
                     outlook: &players.outlook,
