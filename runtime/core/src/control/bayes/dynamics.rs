@@ -293,6 +293,9 @@ impl Dynamics {
 
     /// Writes what `belief` becomes by `transition` to `predicted`.
     pub(super) fn predict(&self, belief: &Belief, transition: &Transition, predicted: &mut Belief) {
+        if transition.rounds > 1 {
+            return self.predict_in_rounds(belief, transition, predicted);
+        }
         let before = &belief.0;
         let hazard = transition.hazard;
         let stay = (1.0 - hazard) * (1.0 - 2.0 * transition.drift);
@@ -305,8 +308,17 @@ impl Dynamics {
         predicted.0[0] = (stay + drift) * before[0] + drift * before[1] + hazard * self.landing[0];
         let last = BINS - 1;
         predicted.0[last] = (stay + drift) * before[last] + drift * before[last - 1] + hazard * self.landing[last];
-        for _ in 1..transition.rounds {
+    }
+
+    /// The same after a time in which more drifts than one round can bring.
+    #[cold]
+    fn predict_in_rounds(&self, belief: &Belief, transition: &Transition, predicted: &mut Belief) {
+        predicted.0 = belief.0;
+        for _ in 0..transition.rounds {
             diffuse(&mut predicted.0, transition.drift);
+        }
+        for (p, landing) in predicted.0.iter_mut().zip(&self.landing) {
+            *p += transition.hazard * (landing - *p);
         }
     }
 

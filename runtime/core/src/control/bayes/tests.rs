@@ -239,9 +239,9 @@ fn two_steps_of_half_the_time_are_one_of_the_whole() {
         };
         let once = predict(&bayes.beliefs.blind, whole);
         let twice = predict(&predict(&bayes.beliefs.blind, whole / 2.0), whole / 2.0);
-        // what is elsewhere: at most 1.5 % of the belief, by a bin or two, for what drifts in both halves
+        // at most 2 % of the belief are elsewhere, and by a bin or two: what has jumped drifts only if that was early
         let elsewhere: f32 = once.0.iter().zip(&twice.0).map(|(a, b)| (a - b).abs() / 2.0).sum();
-        assert!(elsewhere < 0.015, "{elsewhere} over {whole} steps");
+        assert!(elsewhere < 0.02, "{elsewhere} over {whole} steps");
         let ((mean, spread), (same_mean, same_spread)) = (once.moments(), twice.moments());
         assert!((mean - same_mean).abs() < 2e-3 && (spread - same_spread).abs() < 2e-3, "over {whole} steps");
     }
