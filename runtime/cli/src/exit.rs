@@ -136,6 +136,9 @@ fn code(error: &anyhow::Error) -> u8 {
         if cause.is::<super::replay::DataError>() {
             return DATA;
         }
+        if cause.is::<super::replay::ArgumentError>() {
+            return CONFIG;
+        }
     }
     SOFTWARE
 }

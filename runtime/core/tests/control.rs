@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gaitd_core::control::{
-    Candidate, Choice, Demand, Learned, Objective, Outlook, Policy, PolicySpec, Reason, Resumed, Signals, Situation,
-    Step, Terms, pick,
+    Candidate, Choice, Demand, INTERVAL, Learned, Objective, Outlook, Policy, PolicySpec, Reason, Resumed, Signals,
+    Situation, Step, Terms, pick,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -47,6 +47,7 @@ impl Subject {
     fn choose_seeing(&mut self, signals: Signals, budget: Duration, available: Duration) -> Choice {
         self.policy.choose(&Situation {
             demand: &Demand::new(budget, self.miss_target),
+            elapsed: INTERVAL,
             available,
             signals,
             outlook: &self.outlook,
@@ -59,6 +60,7 @@ impl Subject {
         let demand = Demand { pinned: Some(rung), ..Demand::new(ms(70.0), self.miss_target) };
         let situation = Situation {
             demand: &demand,
+            elapsed: INTERVAL,
             available: ms(70.0),
             signals: Signals::NONE,
             outlook: &self.outlook,
@@ -380,6 +382,7 @@ proptest! {
         let Case { misses, outlook, demand, cost_limit } = &case;
         let situation = Situation {
             demand,
+            elapsed: INTERVAL,
             available: demand.budget,
             signals: Signals::NONE,
             outlook,

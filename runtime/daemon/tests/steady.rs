@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::{PolicySpec, Signals};
-use gaitd_core::engine::{Decision, Engine, PublishReserve, Settings};
+use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::Window;
@@ -41,14 +41,9 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
         for text in [false, true] {
             let runner = ladder.runner().unwrap();
             let budget = Duration::from_secs(10);
-            let mut engine = Engine::new(
-                ladder.clone(),
-                runner,
-                &profile,
-                Settings::new(budget, 0.02, policy.clone()),
-                PublishReserve::default(),
-            )
-            .unwrap();
+            let settings = Settings::new(budget, 0.02, policy.clone());
+            let mut engine = Engine::new(ladder.clone(), &profile, &settings).unwrap();
+            let mut wearer = Wearer::with_runner(&ladder, runner);
             let mut intake = manifest.intake().unwrap();
             let context = Context::new(&manifest, "test".to_owned(), true, policy.name().to_owned(), budget);
             let mut lines = LineWriter::new(context, text);
@@ -72,7 +67,8 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
                             frequency: Some(0.9),
                             temperature_c: Some(50.0),
                         };
-                        engine.decide(&window, signals, &clock, &mut decision).unwrap();
+                        let inputs = Inputs { load: signals, reserve: Duration::ZERO, settings: &settings };
+                        engine.decide(&mut wearer, &window, &inputs, &clock, &mut decision).unwrap();
                         // the daemon takes a copy every now and then
                         engine.learned(&mut learned);
                         sink.write(lines.decision(&decision, clock.now()).unwrap()).unwrap();

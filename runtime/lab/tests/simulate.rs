@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gaitd_core::control::{Demand, Outlook, Signals, Situation, Terms};
+use gaitd_core::control::{Demand, INTERVAL, Outlook, Signals, Situation, Terms};
 use gaitd_lab::simulate::{
     Contender, Draws, LadderSpec, Scenario, ScenarioReport, SimulatedLadder, SlowdownSpec, simulate,
 };
@@ -233,8 +233,14 @@ fn a_decision_allocates_nothing() {
             for draw in &draws.draws {
                 let signals = if contender.sees_load { draw.signals } else { Signals::NONE };
                 let cost_limit = std::time::Duration::MAX;
-                let situation =
-                    Situation { demand: &demand, available: budget, signals, outlook: &outlook, cost_limit };
+                let situation = Situation {
+                    demand: &demand,
+                    elapsed: INTERVAL,
+                    available: budget,
+                    signals,
+                    outlook: &outlook,
+                    cost_limit,
+                };
                 let rung = policy.choose(&situation).rung;
                 policy.observe(rung, ladder.candidates[rung].latency.mul_f64(draw.slowdown));
             }

@@ -1,10 +1,10 @@
-//! Time that the engine sets aside for publishing.
+//! Time that the engine is asked to set aside for publishing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How long publishing is expected to take, told by whoever publishes and set aside by the engine.
+/// How long publishing is expected to take: the threads that publish report it, the engine's thread passes it on.
 #[derive(Clone, Debug, Default)]
 pub struct PublishReserve(Arc<AtomicU64>);
 
