@@ -11,7 +11,7 @@ from gaitd_train import wearer
 from gaitd_train.cli import main
 from gaitd_train.task import UCI_HAR
 
-SHIPPED = Path(__file__).resolve().parents[3] / "runtime" / "sense" / "wearer.json"
+SHIPPED = Path(__file__).resolve().parents[3] / "runtime" / "sense" / "src" / "wearer.json"
 
 STRIDE_HZ = {"walking": 0.92, "upstairs": 0.78, "downstairs": 1.04}
 AR = np.array([0.6, -0.3])
