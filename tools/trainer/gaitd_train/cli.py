@@ -17,7 +17,6 @@ from gaitd_train import (
     __version__,
     check,
     checkpoint,
-    collaborative,
     data,
     datasets,
     demo,
@@ -31,6 +30,7 @@ from gaitd_train import (
     report,
     results,
     summary,
+    training,
     wearer,
 )
 from gaitd_train.datasets import csv_files, split
@@ -264,21 +264,13 @@ def add_train(commands) -> None:
 
 
 def _train(flags) -> None:
-    name, how = recipe.load(flags.recipe)
-    dataset = _dataset(flags, how.dataset)
+    name, loaded = recipe.load(flags.recipe)
+    dataset = _dataset(flags, loaded.dataset)
     method = Method(flags.method, flags.configuration)
+    config = training.RunConfig(name, loaded, flags.seed, flags.hold_out, method)
     with distributed.world(flags.device) as world:
-        path = collaborative.train(
-            name,
-            how,
-            dataset,
-            flags.out,
-            flags.seed,
-            flags.hold_out,
-            method,
-            world,
-            resume=flags.resume,
-            stop_after=flags.stop_after,
+        path = training.train(
+            config, dataset, flags.out, world, resume=flags.resume, stop_after=flags.stop_after
         )
         if world.leads:
             print(path)
@@ -467,7 +459,7 @@ def add_fit_wearer(commands) -> None:
 
 
 WEARER_COMMAND = (
-    "gaitd-train fit-wearer --har uci_har.npz --raw hapt_raw_stream.npz --out runtime/sense/wearer.json"
+    "gaitd-train fit-wearer --har uci_har.npz --raw hapt_raw_stream.npz --out runtime/sense/src/wearer.json"
 )
 
 

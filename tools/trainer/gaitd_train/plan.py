@@ -18,11 +18,11 @@ import torch
 
 from gaitd_train import checkpoint, results
 from gaitd_train import recipe as recipes
-from gaitd_train.collaborative import CHECKPOINT_FILE
 from gaitd_train.errors import UserError
 from gaitd_train.evaluate import SPLITS
 from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY, Method
 from gaitd_train.recipe import Recipe
+from gaitd_train.training import CHECKPOINT_FILE
 from gaitd_train.typed import build
 
 VALIDATION, TEST = SPLITS

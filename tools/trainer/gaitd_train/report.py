@@ -11,7 +11,6 @@ from pathlib import Path
 from gaitd_train import data, figures
 from gaitd_train import plan as plans
 from gaitd_train.answers import Answers, pooled
-from gaitd_train.collaborative import LOG_FILE
 from gaitd_train.confidence import calibration_error, fit_temperature, reliability
 from gaitd_train.errors import UserError
 from gaitd_train.evidence import Measured, compare, measured, speedup
@@ -22,6 +21,7 @@ from gaitd_train.plan import TEST, VALIDATION, Job, Plan
 from gaitd_train.recipe import Recipe
 from gaitd_train.results import Run
 from gaitd_train.task import TASKS
+from gaitd_train.training import LOG_FILE
 
 NAMES = {"cnn": "CNN", "resnet": "ResNet"}
 PAGE = "README.md"

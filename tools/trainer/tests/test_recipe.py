@@ -4,10 +4,10 @@ import pytest
 
 from gaitd_train import recipe
 from gaitd_train.cli import main
-from gaitd_train.collaborative import learning_rate
 from gaitd_train.costs import costs
 from gaitd_train.errors import UserError
 from gaitd_train.task import TASKS, UCI_HAR
+from gaitd_train.training import learning_rate
 
 
 @pytest.mark.parametrize("name", recipe.shipped())

@@ -6,12 +6,12 @@ import json
 import pytest
 import torch
 
-from gaitd_train import checkpoint, collaborative, data, distributed, recipe
+from gaitd_train import checkpoint, data, recipe, training
 from gaitd_train.augment import augment
 from gaitd_train.cli import main
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration
-from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY, Method
+from gaitd_train.method import ALONE, COLLABORATIVE, DEFAULT, WIDTH_ONLY, Method
 from gaitd_train.networks.slimmable import slim
 from gaitd_train.recipe import Augmentation
 from gaitd_train.task import UCI_HAR
@@ -36,15 +36,16 @@ def everything_on():
     )
 
 
-def run(how, dataset, out, **more):
-    return checkpoint.load(collaborative.train("mine", how, dataset, out, 3, [2], **more))
+def run(settings, dataset, out, method=DEFAULT, **more):
+    config = training.RunConfig("mine", settings, 3, [2], method)
+    return checkpoint.load(training.train(config, dataset, out, **more))
 
 
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, dataset, everything_on):
     whole = run(everything_on, dataset, tmp_path / "whole")
     run(everything_on, dataset, tmp_path / "parts", stop_after=1)
     # What a crash between writing the log and the checkpoint leaves behind.
-    with (tmp_path / "parts" / collaborative.LOG_FILE).open("a") as file:
+    with (tmp_path / "parts" / training.LOG_FILE).open("a") as file:
         file.write('{"epoch": 2}\n')
     torch.manual_seed(99)
     parts = run(everything_on, dataset, tmp_path / "parts", resume=True)
@@ -52,13 +53,13 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, dataset, everything_
     for kind in ("network", "average"):
         for name, value in getattr(whole, kind).items():
             assert torch.equal(value, getattr(parts, kind)[name]), f"{kind} {name}"
-    lines = (tmp_path / "parts" / collaborative.LOG_FILE).read_text().splitlines()
+    lines = (tmp_path / "parts" / training.LOG_FILE).read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
 
 
 def test_losses_fall(tmp_path, dataset):
     run(recipe.load("demo")[1], dataset, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / collaborative.LOG_FILE).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / training.LOG_FILE).read_text().splitlines()]
     assert lines[-1]["loss_full"] < 0.7 * lines[0]["loss_full"]
     assert lines[-1]["loss_sub"] < 0.7 * lines[0]["loss_sub"]
 
@@ -126,8 +127,8 @@ def test_the_full_network_alone_is_measured_at_every_resolution():
 
 def test_width_only_reads_whole_windows(dataset, everything_on):
     for kind, resolutions in ((WIDTH_ONLY, {128}), (COLLABORATIVE, {128, 104, 96})):
-        trainer = collaborative._Run("mine", everything_on, dataset, 0, [], Method(kind), distributed.SINGLE)
-        drawn = {c for _ in range(50) for c in trainer._subnetworks()}
+        trainer = training.Trainer(training.RunConfig("mine", everything_on, 0, [], Method(kind)), dataset)
+        drawn = {c for _ in range(50) for c in trainer.subnetworks()}
         assert {c.resolution for c in drawn} == resolutions
         assert {c.width for c in drawn} == set(everything_on.grid.widths)
 
