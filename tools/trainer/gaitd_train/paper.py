@@ -8,6 +8,8 @@ configurations were picked on those same windows.
 
 from dataclasses import dataclass
 
+from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY
+
 
 @dataclass(frozen=True)
 class Point:
@@ -36,6 +38,21 @@ class Published:
     def windows(self) -> str:
         """The name of the data set as the paper writes it."""
         return {"uci-har": "UCI-HAR", "wisdm": "WISDM", "unimib-shar": "UniMiB-SHAR"}[self.dataset]
+
+    def points(self, kind: str) -> tuple[Point, ...]:
+        """The figures of one kind of method (`gaitd_train.method.KINDS`)."""
+        return {
+            COLLABORATIVE: self.collaborative,
+            WIDTH_ONLY: self.width_only,
+            ALONE: self.alone,
+        }[kind]
+
+    def configurations(self) -> list[Point]:
+        """One point for each configuration that the paper lists."""
+        listed: dict[str, Point] = {}
+        for point in (*self.collaborative, *self.width_only, *self.alone):
+            listed.setdefault(point.id, point)
+        return list(listed.values())
 
 
 def _points(*rows: tuple[str, float, float]) -> tuple[Point, ...]:
