@@ -22,6 +22,7 @@ from gaitd_train import (
     demo,
     distributed,
     evaluate,
+    evaluation_report,
     export,
     fetch,
     onnx_form,
@@ -29,7 +30,6 @@ from gaitd_train import (
     recipe,
     report,
     results,
-    summary,
     training,
     wearer,
 )
@@ -311,7 +311,10 @@ def _evaluate(flags) -> None:
             chosen = [trained.recipe.grid.named(name) for name in flags.only or []]
             dataset = _dataset(flags, trained.recipe.dataset)
             runs.append(results.Run(*evaluate.evaluate(trained, dataset, flags.split, chosen, world.device)))
-    for file in (*results.save(runs, flags.out), *summary.write([run.figures for run in runs], flags.out)):
+    for file in (
+        *results.save(runs, flags.out),
+        *evaluation_report.write([run.figures for run in runs], flags.out),
+    ):
         print(file)
 
 
@@ -526,8 +529,8 @@ def _data(parser) -> None:
     )
 
 
-def _out(parser, what: str) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help=what)
+def _out(parser, description: str) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help=description)
 
 
 def _threads(parser) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaitd_train import checkpoint, data, evaluate, export, recipe, results, summary, training
+from gaitd_train import checkpoint, data, evaluate, evaluation_report, export, recipe, results, training
 from gaitd_train.task import UCI_HAR, Task
 
 RECIPE = "demo"
@@ -56,6 +56,6 @@ def demo_ladder(out: Path, work: Path, form: str) -> None:
     runs = [results.Run(*evaluate.evaluate(trained, dataset, split)) for split in evaluate.SPLITS]
     for split, run in zip(evaluate.SPLITS, runs, strict=True):
         results.save([run], work / split)
-        summary.write([run.figures], work / split)
+        evaluation_report.write([run.figures], work / split)
     validation, test = runs
     export.export_ladder(trained, dataset, [validation], test, out, "demo", form, most=4)
