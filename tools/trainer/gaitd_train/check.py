@@ -34,9 +34,9 @@ def conditioning_errors(recordings: Path, prepared: Path, task: Task) -> dict[st
         )
         channels = np.stack([conditioned[channel.name] for channel in task.channels])
         for x, source in splits:
-            for at in np.flatnonzero((source[:, 0] == number) & (source[:, 1] >= 0)):
-                first = source[at, 1]
-                difference = np.abs(channels[:, first : first + task.window] - x[at]).max(axis=1)
+            for index in np.flatnonzero((source[:, 0] == number) & (source[:, 1] >= 0)):
+                first = source[index, 1]
+                difference = np.abs(channels[:, first : first + task.window] - x[index]).max(axis=1)
                 largest = np.maximum(largest, difference)
                 compared += 1
     if not compared:

@@ -38,11 +38,11 @@ class Windows:
     def __len__(self) -> int:
         return len(self.y)
 
-    def of(self, subjects: set[int], keep: bool = True) -> "Windows":
+    def of_subjects(self, subjects: set[int], keep: bool = True) -> "Windows":
         """Only the windows of `subjects` (or, with `keep=False`, all others)."""
         mask = np.isin(self.subject, sorted(subjects))
-        where = torch.from_numpy(np.flatnonzero(mask == keep))
-        return Windows(self.x[where], self.y[where], self.subject[where.numpy()])
+        kept = torch.from_numpy(np.flatnonzero(mask == keep))
+        return Windows(self.x[kept], self.y[kept], self.subject[kept.numpy()])
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Dataset:
     def without(self, held_out: list[int]) -> Windows:
         """The training windows of everyone but `held_out`."""
         self._require(held_out)
-        return self.train.of(set(held_out), keep=False) if held_out else self.train
+        return self.train.of_subjects(set(held_out), keep=False) if held_out else self.train
 
     def only(self, held_out: list[int]) -> Windows:
         """The training windows of `held_out` alone."""
         self._require(held_out)
-        return self.train.of(set(held_out))
+        return self.train.of_subjects(set(held_out))
 
     def _require(self, subjects: list[int]) -> None:
         known = {int(s) for s in np.unique(self.train.subject)}
@@ -113,7 +113,7 @@ def load(path: Path, task: Task | None = None) -> Dataset:
 def require_every_class(where: str, y_train: np.ndarray, y_test: np.ndarray, task: Task) -> None:
     """A `UserError` if an activity (1..classes) has no window in either split; `where` names the file."""
     present = {*np.unique(y_train).tolist(), *np.unique(y_test).tolist()}
-    if absent := [label for at, label in enumerate(task.labels, start=1) if at not in present]:
+    if absent := [label for y, label in enumerate(task.labels, start=1) if y not in present]:
         raise UserError(
             f"{where}: no window of {', '.join(absent)} in either split of {task.title}; a network cannot "
             "learn what it never sees. Add recordings of it"

@@ -59,11 +59,11 @@ def front(
 def _cost_axes(axes: Axes, title: str, accuracy: str, lines: list[Line], size: float, text: float) -> None:
     """What all plots over cost share; `size` of the markers and of the legend's `text` in points."""
     for line in lines:
-        how = {"color": line.color, "markersize": size, "label": line.label, "zorder": 4}
+        marks = {"color": line.color, "markersize": size, "label": line.label, "zorder": 4}
         if len(line.spread):
-            axes.errorbar(line.x, line.y, line.spread, fmt=line.style, linewidth=1.2, capsize=2, **how)
+            axes.errorbar(line.x, line.y, line.spread, fmt=line.style, linewidth=1.2, capsize=2, **marks)
         else:
-            axes.plot(line.x, line.y, line.style, linewidth=1, **how)
+            axes.plot(line.x, line.y, line.style, linewidth=1, **marks)
     axes.set_xscale("log")
     axes.set_xlabel("million multiply-accumulates per window")
     axes.set_ylabel(accuracy)

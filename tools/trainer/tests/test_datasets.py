@@ -63,7 +63,7 @@ def accept_counts(monkeypatch, name: str) -> None:
             return True
 
     loader = datasets.LOADERS[name]
-    facts = tuple(AnyCount(fact.what, fact.expected) for fact in loader.facts)
+    facts = tuple(AnyCount(fact.name, fact.expected) for fact in loader.facts)
     monkeypatch.setitem(datasets.LOADERS, name, dataclasses.replace(loader, facts=facts))
 
 
@@ -100,7 +100,7 @@ def test_an_incomplete_copy_needs_partial_and_is_called_so(small, tmp_path, caps
     assert "incomplete copy: " in capsys.readouterr().err
     assert data.load(target, TASKS[name]).source == done.source
     fact = datasets.LOADERS[name].facts[0]
-    assert f"of {fact.expected:,} {fact.what}" in done.source
+    assert f"of {fact.expected:,} {fact.name}" in done.source
     assert done.source.startswith(f"{TASKS[name].title} (incomplete copy: ")
 
 
@@ -158,14 +158,14 @@ def test_windows_stay_inside_their_run_and_none_is_missing(seed):
     )
     found = starts(stretches, window, hop).tolist()
     expected, run_start = [], 0
-    for at in range(samples):
-        if at and (any(key[at] != key[at - 1] for key in keys) or not joined[at - 1]):
-            run_start = at
-        inside = at + window <= samples and all(
-            joined[i] and all(key[i] == key[i + 1] for key in keys) for i in range(at, at + window - 1)
+    for index in range(samples):
+        if index and (any(key[index] != key[index - 1] for key in keys) or not joined[index - 1]):
+            run_start = index
+        inside = index + window <= samples and all(
+            joined[i] and all(key[i] == key[i + 1] for key in keys) for i in range(index, index + window - 1)
         )
-        if inside and (at - run_start) % hop == 0:
-            expected.append(at)
+        if inside and (index - run_start) % hop == 0:
+            expected.append(index)
     assert found == expected
     signal = rng.normal(size=(samples, 2))
     windows = cut(signal, np.array(found, int), window)
@@ -195,8 +195,8 @@ def test_uci_har_reads_every_channel(tmp_path):
     datasets.prepare("uci-har", tmp_path, tmp_path / "out.npz", partial=True)
     dataset = data.load(tmp_path / "out.npz", UCI_HAR)
     for name, windows in (("train", dataset.train), ("test", dataset.test)):
-        for at, channel in enumerate(UCI_HAR.channels):
-            np.testing.assert_allclose(windows.x[:, at], content[name, channel.name], rtol=1e-6)
+        for index, channel in enumerate(UCI_HAR.channels):
+            np.testing.assert_allclose(windows.x[:, index], content[name, channel.name], rtol=1e-6)
         np.testing.assert_array_equal(windows.y, content[name, "y"] - 1)
         np.testing.assert_array_equal(windows.subject, content[name, "subject"])
 
@@ -291,8 +291,8 @@ def test_a_damaged_file_in_an_archive_is_named(tmp_path):
     official.uci_har(tmp_path / "source")
     path = official.zipped(tmp_path / "source", tmp_path / "archive.zip")
     content = bytearray(path.read_bytes())
-    at = content.index(b"body_acc_x_train.txt") + 60
-    content[at : at + 400] = bytes(400)
+    start = content.index(b"body_acc_x_train.txt") + 60
+    content[start : start + 400] = bytes(400)
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"body_acc_x_train.txt is damaged"):
         datasets.prepare("uci-har", path, tmp_path / "out.npz")
@@ -433,9 +433,9 @@ def test_wisdm_without_a_record_is_refused(tmp_path):
 
 
 def test_wisdm_counts_allow_for_malformed_lines_only():
-    fact = next(fact for fact in wisdm.LOADER.facts if fact.what == "Walking examples")
+    fact = next(fact for fact in wisdm.LOADER.facts if fact.name == "Walking examples")
     assert fact.holds(424_397) and not fact.holds(424_000)
-    assert sum(f.expected for f in wisdm.LOADER.facts if f.what.endswith(" examples")) == 1_098_207
+    assert sum(f.expected for f in wisdm.LOADER.facts if f.name.endswith(" examples")) == 1_098_207
 
 
 # --- WISDM 2019, watch
@@ -450,7 +450,7 @@ def watch(folder: Path, lines: list[str], subject: int = 1600) -> Path:
 
 def watch_lines(steps_ms: np.ndarray, letter: str = "A") -> list[str]:
     times = 252207918580802 + np.concatenate([[0], np.cumsum(steps_ms * 1e6)]).astype(np.int64)
-    return [f"1600,{letter},{time},{at},0,9.8;" for at, time in enumerate(times)]
+    return [f"1600,{letter},{time},{index},0,9.8;" for index, time in enumerate(times)]
 
 
 @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ def test_watch_from_arrays_gives_the_same_windows(tmp_path):
     official.wisdm_watch_files(tmp_path)
     loaded = wisdm_watch.LOADER.read(tmp_path)
     xyz, user, activity, time = wisdm_watch._from_text(tmp_path)
-    letters = np.array([ord(wisdm_watch.LETTERS[at - 1]) - ord("A") for at in activity])
+    letters = np.array([ord(wisdm_watch.LETTERS[label - 1]) - ord("A") for label in activity])
     np.savez(tmp_path / "watch.npz", xyz=xyz, user=user, activity=letters, timestamp=time)
     arrays = wisdm_watch.LOADER.read(tmp_path / "watch.npz")
     assert arrays.counts == loaded.counts

@@ -18,9 +18,9 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=240)
 
 
-def one_step(settings, dataset, halves: bool) -> dict:
+def one_step(loaded, dataset, halves: bool) -> dict:
     """The weights after one step, of one process on the whole batch or of the mean of both its halves."""
-    trainer = training.Trainer(training.RunConfig("mine", settings, 0, []), dataset)
+    trainer = training.Trainer(training.RunConfig("mine", loaded, 0, []), dataset)
     x, y = dataset.train.x[:32], dataset.train.y[:32]
     network, generator = trainer.state.network, trainer.state.generator
     drawn = generator.get_state()

@@ -66,10 +66,10 @@ def test_everything_behind_a_network_works_unchanged(mine, windows, tmp_path):
     data = ["--data", str(windows)]
     run, ladder = tmp_path / "run", tmp_path / "ladder"
     assert main(["train", "--recipe", str(mine), "--hold-out", "4", "--out", str(run), *data]) == 0
-    at = str(run / "checkpoint.pt")
+    path = str(run / "checkpoint.pt")
     for split in ("validation", "test"):
-        assert main(["evaluate", at, "--split", split, "--out", str(tmp_path / split), *data]) == 0
-    command = ["export", at, "--validation", str(tmp_path / "validation"), "--test", str(tmp_path / "test")]
+        assert main(["evaluate", path, "--split", split, "--out", str(tmp_path / split), *data]) == 0
+    command = ["export", path, "--validation", str(tmp_path / "validation"), "--test", str(tmp_path / "test")]
     assert main([*command, "--out", str(ladder), *data]) == 0
     manifest = json.loads((ladder / "manifest.json").read_text())
     network = manifest["training"]["settings"]["network"]
@@ -110,6 +110,6 @@ def test_a_file_that_is_no_network_is_refused(mine, tmp_path, text, message):
 def test_layers_that_do_not_fit_together_are_named(mine, tmp_path):
     wrong = NETWORK.replace("(k // 2, 0)", "(0, 0)")
     (tmp_path / "branches.py").write_text(wrong)
-    _, how = recipe.load(str(mine))
+    _, loaded = recipe.load(str(mine))
     with pytest.raises(UserError, match="a sum of features of two shapes"):
-        costs(how.build(UCI_HAR), how.grid.full)
+        costs(loaded.build(UCI_HAR), loaded.grid.full)

@@ -55,11 +55,11 @@ def test_every_run_is_made_once(made, windows, capsys):
 
 
 def test_a_run_of_another_recipe_or_with_less_measured_is_not_whole(made):
-    _, mine, how = plan.load(str(made / "mine.toml"))
+    _, mine, loaded = plan.load(str(made / "mine.toml"))
     folder = made / "runs/mine"
-    assert len(plan.finished(folder, mine, how)) == len(RUNS)
-    assert plan.finished(folder, mine, dataclasses.replace(how, batch=16)) == {}
-    left = plan.finished(folder, dataclasses.replace(mine, configurations=("0.20x-96",)), how)
+    assert len(plan.finished(folder, mine, loaded)) == len(RUNS)
+    assert plan.finished(folder, mine, dataclasses.replace(loaded, batch=16)) == {}
+    left = plan.finished(folder, dataclasses.replace(mine, configurations=("0.20x-96",)), loaded)
     assert {job.method.kind for job in left} == {"width-only", "alone"}
 
 
@@ -84,11 +84,11 @@ def test_a_held_out_group_is_calibrated_by_the_temperature_of_the_others(made, t
     command = ["report", str(made / "runs"), "--plans", str(made / "mine.toml"), "--out", str(tmp_path)]
     assert main(command) == 0
     page = (tmp_path / "README.md").read_text()
-    one, other = (results.load(made / f"runs/mine/heldout{at}")[0].answers for at in (0, 1))
+    one, other = (results.load(made / f"runs/mine/heldout{index}")[0].answers for index in (0, 1))
     name = "1.00x-128"
     errors = [
-        calibration_error(of.logits[name], of.y, fit_temperature(by.logits[name], by.y))
-        for of, by in ((one, other), (other, one))
+        calibration_error(group.logits[name], group.y, fit_temperature(rest.logits[name], rest.y))
+        for group, rest in ((one, other), (other, one))
     ]
     (row,) = [line for line in page.splitlines() if line.startswith(f"| {name} | ") and line.count("|") == 7]
     assert row.split(" | ")[3] == f"{50 * sum(errors):.2f}"
@@ -106,10 +106,10 @@ def test_a_run_that_fails_is_named_and_the_others_are_made(tmp_path, windows, ca
 
 @pytest.mark.parametrize("name", plan.shipped())
 def test_shipped_plans_name_what_their_grid_has(name):
-    _, found, how = plan.load(name)
+    _, found, loaded = plan.load(name)
     assert len(plan.jobs(found)) >= 4
     assert found.recipe in recipe.shipped()
-    assert json.dumps([how.grid.named(c) for c in (*found.alone, *found.configurations)])
+    assert json.dumps([loaded.grid.named(c) for c in (*found.alone, *found.configurations)])
 
 
 def test_wrong_plans_are_refused(tmp_path):

@@ -25,19 +25,20 @@ def dataset(windows):
 @pytest.fixture(scope="module")
 def everything_on():
     """A recipe that exercises every source of randomness and state."""
-    _, how = recipe.load("demo")
+    _, loaded = recipe.load("demo")
+    shape = dataclasses.replace(loaded.network.shape, dropout=0.2)
     return dataclasses.replace(
-        how,
+        loaded,
         average=0.9,
-        network=dataclasses.replace(how.network, shape=dataclasses.replace(how.network.shape, dropout=0.2)),
+        network=dataclasses.replace(loaded.network, shape=shape),
         augmentation=Augmentation(rotation_degrees=5.0, scale=0.05, noise=0.01, warp=0.1),
-        optimizer=dataclasses.replace(how.optimizer, weight_decay=0.01),
-        collaboration=dataclasses.replace(how.collaboration, label_smoothing=0.05, smallest_lowest=True),
+        optimizer=dataclasses.replace(loaded.optimizer, weight_decay=0.01),
+        collaboration=dataclasses.replace(loaded.collaboration, label_smoothing=0.05, smallest_lowest=True),
     )
 
 
-def run(settings, dataset, out, method=DEFAULT, **more):
-    config = training.RunConfig("mine", settings, 3, [2], method)
+def run(loaded, dataset, out, method=DEFAULT, **more):
+    config = training.RunConfig("mine", loaded, 3, [2], method)
     return checkpoint.load(training.train(config, dataset, out, **more))
 
 
@@ -65,12 +66,12 @@ def test_losses_fall(tmp_path, dataset):
 
 
 def test_bfloat16_gives_gradients_close_to_float32(dataset):
-    _, how = recipe.load("demo")
+    _, loaded = recipe.load("demo")
     x, y = dataset.train.x[:32], dataset.train.y[:32]
     gradients = []
     for precision in ("float32", "bfloat16"):
         torch.manual_seed(0)
-        network = how.build(UCI_HAR).train()
+        network = loaded.build(UCI_HAR).train()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             logits = network(x, network.grid.full)
             torch.nn.functional.cross_entropy(logits, y).backward()
@@ -80,12 +81,12 @@ def test_bfloat16_gives_gradients_close_to_float32(dataset):
 
 
 def test_an_existing_run_is_not_overwritten(tmp_path, dataset):
-    _, how = recipe.load("demo")
-    run(how, dataset, tmp_path, stop_after=1)
+    _, loaded = recipe.load("demo")
+    run(loaded, dataset, tmp_path, stop_after=1)
     with pytest.raises(UserError, match="--resume"):
-        run(how, dataset, tmp_path)
+        run(loaded, dataset, tmp_path)
     with pytest.raises(UserError, match="another recipe"):
-        run(dataclasses.replace(how, epochs=9), dataset, tmp_path, resume=True)
+        run(dataclasses.replace(loaded, epochs=9), dataset, tmp_path, resume=True)
 
 
 def test_unknown_subjects_cannot_be_held_out(dataset):
@@ -106,18 +107,18 @@ def test_a_foreign_file_is_no_checkpoint(tmp_path):
 
 
 def test_alone_trains_one_configuration_and_no_other(tmp_path, dataset, everything_on):
-    how = everything_on
-    trained = run(how, dataset, tmp_path, method=Method(ALONE, "0.55x-104"))
+    loaded = everything_on
+    trained = run(loaded, dataset, tmp_path, method=Method(ALONE, "0.55x-104"))
     assert trained.method.name == "alone 0.55x-104"
     torch.manual_seed(3)
-    fresh, after = how.build(UCI_HAR).state_dict(), trained.network
-    used = slim(how.network.shape.channels[1], 0.55)
+    fresh, after = loaded.build(UCI_HAR).state_dict(), trained.network
+    used = slim(loaded.network.shape.channels[1], 0.55)
     weight = "blocks.1.weight"
     assert not torch.allclose(after[weight][:used], fresh[weight][:used])
     # Weight decay is all that the rest has felt.
     ratio = after[weight][used:] / fresh[weight][used:]
     torch.testing.assert_close(ratio, torch.full_like(ratio, ratio.mean().item()), rtol=1e-4, atol=1e-4)
-    assert trained.method.measured(how.grid) == [Configuration(0.55, 104)]
+    assert trained.method.measured(loaded.grid) == [Configuration(0.55, 104)]
 
 
 def test_the_full_network_alone_is_measured_at_every_resolution():
@@ -150,10 +151,10 @@ def test_wrong_methods_and_devices_are_refused(windows, tmp_path, capsys, flags,
 
 
 def test_a_run_is_not_resumed_by_another_method(tmp_path, dataset):
-    _, how = recipe.load("demo")
-    run(how, dataset, tmp_path, stop_after=1)
+    _, loaded = recipe.load("demo")
+    run(loaded, dataset, tmp_path, stop_after=1)
     with pytest.raises(UserError, match="another method"):
-        run(how, dataset, tmp_path, resume=True, method=Method(WIDTH_ONLY))
+        run(loaded, dataset, tmp_path, resume=True, method=Method(WIDTH_ONLY))
 
 
 def test_rotation_turns_all_sensors_alike_and_keeps_lengths():

@@ -44,13 +44,13 @@ def made_up(tmp_path_factory):
     rng = np.random.default_rng(3)
     samples, recordings, bouts = [], [], []
     for subject in (1, 2):
-        at = 0
+        row = 0
         for label, name in [*enumerate(UCI_HAR.labels, start=1)] * 3:
             piece = bout(rng, name, 1500) if subject == 1 else rng.normal(size=(1500, 6))
             samples.append(piece)
-            bouts.append((subject * 10, subject, label, at + 1, at + 1500))
-            at += 1500
-        recordings += [subject * 10] * at
+            bouts.append((subject * 10, subject, label, row + 1, row + 1500))
+            row += 1500
+        recordings += [subject * 10] * row
     folder = tmp_path_factory.mktemp("wearer")
     np.savez(folder / "har.npz", subject_train=np.array([1, 1]), subject_test=np.array([2]))
     np.savez(

@@ -9,7 +9,7 @@ from gaitd_train.errors import UserError
 class Fact:
     """A published count. It may differ by `slack` where the original has malformed lines."""
 
-    what: str
+    name: str
     expected: int
     slack: int = 0
 
@@ -17,12 +17,12 @@ class Fact:
         return abs(found - self.expected) <= self.slack
 
     def difference(self, found: int) -> str:
-        return f"{found:,} of {self.expected:,} {self.what}"
+        return f"{found:,} of {self.expected:,} {self.name}"
 
 
 def differences(facts: tuple[Fact, ...], found: dict[str, int]) -> list[str]:
     """Where `found` differs from the facts, as `46 of 51 subjects`; every fact must have been counted."""
-    return [fact.difference(found[fact.what]) for fact in facts if not fact.holds(found[fact.what])]
+    return [fact.difference(found[fact.name]) for fact in facts if not fact.holds(found[fact.name])]
 
 
 def check(source, title: str, facts: tuple[Fact, ...], found: dict[str, int], partial: bool) -> str:

@@ -82,7 +82,7 @@ def prepare_csv(files: list[Path], layout: Layout, target: Path, rule: str = spl
         if unknown := sorted(set(layout.test_subjects) - set(subjects)):
             raise UserError(f"--test-subjects: no subject {unknown} in column '{layout.subject}': {subjects}")
         chosen = frozenset(subjects.index(text) + 1 for text in layout.test_subjects)
-    notes = ("subjects: " + ", ".join(f"{at} = {text}" for at, text in enumerate(subjects, start=1)),)
+    notes = ("subjects: " + ", ".join(f"{number} = {text}" for number, text in enumerate(subjects, start=1)),)
     loaded = Loaded(windows, {}, chosen, notes, {"subject_names": np.array(subjects)})
     return prepared.write(task, loaded, target, rule)
 
@@ -127,7 +127,9 @@ def _read(path: Path, layout: Layout) -> _Table:
                     raise UserError(
                         f"{path}: line {reader.line_num}: no activity or no subject; remove the line"
                     )
-                rows.append([_number(path, reader.line_num, header[at], row[at]) for at in columns])
+                rows.append(
+                    [_number(path, reader.line_num, header[column], row[column]) for column in columns]
+                )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a readable CSV file ({error})") from error
     if not rows:

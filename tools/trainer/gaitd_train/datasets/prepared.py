@@ -41,8 +41,8 @@ class Prepared:
             )
         width = max(map(len, (*self.task.labels, "activity")))
         lines += ["", f"{'activity':{width}}  {'train':>7}  {'test':>7}"]
-        for at, label in enumerate(self.task.labels, start=1):
-            train, test = (int((self.arrays[f"y_{name}"] == at).sum()) for name in SPLITS)
+        for activity, label in enumerate(self.task.labels, start=1):
+            train, test = (int((self.arrays[f"y_{name}"] == activity).sum()) for name in SPLITS)
             lines.append(f"{label:{width}}  {train:7}  {test:7}")
         return "\n".join(lines)
 

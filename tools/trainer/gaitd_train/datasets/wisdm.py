@@ -28,7 +28,7 @@ FILE = "WISDM_ar_v1.1_raw.txt"
 FIELDS = 6
 LONGEST_STEP_NS = 500_000_000
 
-ACTIVITIES = {label.capitalize(): at for at, label in enumerate(WISDM.labels, start=1)}
+ACTIVITIES = {label.capitalize(): number for number, label in enumerate(WISDM.labels, start=1)}
 
 # Published are the examples; how many a reader finds depends, by a few records, on how it takes the faults.
 SLACK = 25
@@ -40,7 +40,7 @@ def _read(source: Path) -> Loaded:
     if not len(user):
         raise UserError(f"{tree.path(FILE)}: holds no record; fetch it again")
     counts = {"users": len(np.unique(user)), "examples": len(user)} | {
-        f"{name} examples": int((activity == at).sum()) for name, at in ACTIVITIES.items()
+        f"{name} examples": int((activity == number).sum()) for name, number in ACTIVITIES.items()
     }
     timed = time > 0
     user, activity, time, xyz = (values[timed] for values in (user, activity, time, xyz))
@@ -48,7 +48,7 @@ def _read(source: Path) -> Loaded:
     stretches = runs(user, activity, joined=(step >= 0) & (step <= LONGEST_STEP_NS))
     windows = cut_runs(xyz, activity, user, stretches, WISDM, WISDM.hop)
     dropped["no timestamp"] = int((~timed).sum())
-    notes = ("records dropped: " + ", ".join(f"{number:,} {why}" for why, number in dropped.items()),)
+    notes = ("records dropped: " + ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()),)
     return Loaded(windows, counts, notes=notes)
 
 
