@@ -52,11 +52,10 @@ def build(shape, axes, classes, grid):
 
 @pytest.fixture
 def mine(tmp_path):
-    """A recipe beside a network."""
+    """A recipe of one epoch beside a network."""
     (tmp_path / "branches.py").write_text(NETWORK)
-    text = recipe.text_of("demo")[1].replace(
-        "channels = [16, 16, 32]", 'file = "branches.py"\nkernels = [3, 7]'
-    )
+    text = recipe.text_of("demo")[1].replace("epochs = 3", "epochs = 1")
+    text = text.replace("channels = [16, 16, 32]", 'file = "branches.py"\nkernels = [3, 7]')
     path = tmp_path / "mine.toml"
     path.write_text(text)
     return path

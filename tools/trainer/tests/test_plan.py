@@ -33,11 +33,21 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, windows):
-    """The plan's file, and the folder that `reproduce` filled."""
+    """The plan's file, and the folder that `reproduce` filled.
+
+    The runs are made in this process, which saves 16 starts of PyTorch. The tests that resume this plan and
+    that meet a failed run start processes.
+    """
     folder = tmp_path_factory.mktemp("plan")
     (folder / "mine.toml").write_text(PLAN)
     command = ["reproduce", str(folder / "mine.toml"), "--data", str(windows), "--device", "cpu"]
-    assert main([*command, "--jobs", "2", "--out", str(folder / "runs")]) == 0
+
+    def run_here(arguments, log):
+        assert main(arguments) == 0, arguments
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "_run_command", run_here)
+        assert main([*command, "--out", str(folder / "runs")]) == 0
     return folder
 
 
@@ -59,8 +69,8 @@ def test_a_run_of_another_recipe_or_with_less_measured_is_not_whole(made):
     folder = made / "runs/mine"
     assert len(plan.finished(folder, mine, loaded)) == len(RUNS)
     assert plan.finished(folder, mine, dataclasses.replace(loaded, batch=16)) == {}
-    left = plan.finished(folder, dataclasses.replace(mine, configurations=("0.20x-96",)), loaded)
-    assert {job.method.kind for job in left} == {"width-only", "alone"}
+    unaffected = plan.finished(folder, dataclasses.replace(mine, configurations=("0.20x-96",)), loaded)
+    assert {job.method.kind for job in unaffected} == {"width-only", "alone"}
 
 
 def test_the_page_has_our_figures_beside_the_papers(made, tmp_path):
@@ -98,7 +108,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_made(tmp_path, windows, ca
     (tmp_path / "mine.toml").write_text('recipe = "demo"\nseeds = 1\nhold_out = [[99]]\n')
     runs = tmp_path / "runs"
     command = ["reproduce", str(tmp_path / "mine.toml"), "--data", str(windows), "--out", str(runs)]
-    assert main(command) == 1
+    assert main([*command, "--jobs", "2"]) == 1
     error = capsys.readouterr().err
     assert "heldout0" in error and "[99] are not among the training subjects" in error
     assert results.load(runs / "mine/seed0")

@@ -68,9 +68,15 @@ def fit(folder, out, raw="raw.npz") -> int:
     )
 
 
-def test_known_parameters_come_back(made_up, tmp_path):
-    assert fit(made_up, tmp_path / "wearer.json") == 0
-    parameters = json.loads((tmp_path / "wearer.json").read_text())
+@pytest.fixture(scope="module")
+def fitted(made_up) -> Path:
+    """The parameters of the made-up subject."""
+    assert fit(made_up, made_up / "wearer.json") == 0
+    return made_up / "wearer.json"
+
+
+def test_known_parameters_come_back(fitted):
+    parameters = json.loads(fitted.read_text())
     assert parameters["fitted_on"]["subjects"] == [1]
     (persona,) = parameters["personas"]
     assert (persona["subject"], persona["recording"]) == (1, 10)
@@ -93,9 +99,9 @@ def test_known_parameters_come_back(made_up, tmp_path):
         np.testing.assert_allclose(np.diag(persona[name]["noise"]["mix"]), NOISE_SD, rtol=0.1)
 
 
-def test_the_fit_is_deterministic(made_up, tmp_path):
-    assert fit(made_up, tmp_path / "a.json") == fit(made_up, tmp_path / "b.json") == 0
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+def test_the_fit_is_deterministic(made_up, fitted, tmp_path):
+    assert fit(made_up, tmp_path / "again.json") == 0
+    assert (tmp_path / "again.json").read_bytes() == fitted.read_bytes()
 
 
 def test_an_autoregression_equals_solving_the_normal_equations():
