@@ -1,4 +1,4 @@
-"""Random changes of training windows that the same activity could have shown."""
+"""Random changes of training windows that leave their activity the same."""
 
 import torch
 
@@ -7,7 +7,7 @@ from gaitd_train.task import Task
 
 
 def augment(x: torch.Tensor, settings: Augmentation, task: Task, generator: torch.Generator) -> torch.Tensor:
-    """Returns changed copies of the windows `[batch, channels, time]`; off switches cost nothing."""
+    """Returns changed copies of the windows `x [batch, channels, time]`; `x` itself where all are off."""
     batch = x.shape[0]
     triads = task.triads()
     if settings.rotation_degrees and triads:

@@ -1,4 +1,4 @@
-"""Proves that a live stream looks like the data: conditioned recordings are the prepared windows."""
+"""Checks that a live stream looks like the data: conditioned recordings equal the prepared windows."""
 
 import zipfile
 from pathlib import Path

@@ -10,7 +10,7 @@ The operations act on named channels. `from` names what an operation reads and `
 | `copy` | a channel under another name |
 | `subtract` | `from` less `minus` |
 
-`start` is `zero` (no signal before the first sample) or `steady` (the first sample held since for ever).
+`start` is `zero` (no signal before the first sample) or `steady` (the first sample held for ever before).
 
 `gaitd`, the runtime, executes the same list; this module is the reference it is tested against.
 """

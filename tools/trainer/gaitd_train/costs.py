@@ -1,4 +1,4 @@
-"""Counting what a configuration costs."""
+"""Counts the operations and weights of a configuration."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ class Costs(NamedTuple):
 
 
 def costs(network: Network, configuration: Configuration) -> Costs:
-    """What one configuration costs; needs no statistics.
+    """The costs of one configuration; its statistics are not needed.
 
     The classifier counts each of its pooled features, as the paper does, although repeated ones are folded
     before it runs.

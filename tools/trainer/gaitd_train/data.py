@@ -7,7 +7,7 @@
 | `subject_train`, `subject_test` | `[windows]`, who wore the sensor |
 | `channels` | `[channels]`, names in the order of `X` |
 | `task` | optional, the JSON text of the task (`gaitd_train.task.Task.to_dict`) |
-| `source` | optional, a text: where the windows came from, as reports must call them |
+| `source` | optional, a text: the name of the data in reports |
 | `src_train`, `src_test` | optional, `[windows, 2]`: recording and first sample of each; -1: unknown |
 | `subject_names` | optional, `[subjects]`: the text that the source has for subject 1, 2, ... |
 """
@@ -47,7 +47,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The training and test split of a prepared file, what reports must call the data, and its task."""
+    """The training and test split of a prepared file, the name of the data in reports, and its task."""
 
     train: Windows
     test: Windows
@@ -75,7 +75,7 @@ class Dataset:
 
 
 def default_path(task: Task) -> Path:
-    """Where a task's prepared file lies unless a flag says otherwise: `GAITD_DATA`, or `../shared/data`."""
+    """The default path of a task's prepared file: in `GAITD_DATA`, or `../shared/data`."""
     folder = Path(os.environ.get(DATA_VARIABLE) or Path("..") / "shared" / "data")
     return folder / f"{task.name.replace('-', '_')}.npz"
 
@@ -123,9 +123,7 @@ def require_every_class(where: str, y_train: np.ndarray, y_test: np.ndarray, tas
 def _task_of(path: Path, arrays: dict[str, np.ndarray], wanted: Task | None) -> Task:
     if "task" not in arrays:
         if wanted is None:
-            raise UserError(
-                f"{path}: does not say for which task it is; prepare it again, or name the data set"
-            )
+            raise UserError(f"{path}: does not name its task; prepare it again, or name the data set")
         return wanted
     try:
         own = Task.from_dict(json.loads(str(arrays["task"])))

@@ -1,4 +1,4 @@
-"""A tiny ladder from made-up data, end to end in seconds: for tests of whatever loads a ladder."""
+"""A tiny ladder from made-up data, end to end in seconds, for tests of programs that load a ladder."""
 
 import json
 from pathlib import Path

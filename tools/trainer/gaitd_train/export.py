@@ -1,4 +1,4 @@
-"""A ladder: the rungs worth having, as a model directory that gaitd verifies and runs."""
+"""Picks the rungs of a ladder and writes them as a model directory, which gaitd verifies and runs."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from gaitd_train.results import Run
 from gaitd_train.summary import Row, summarise
 from gaitd_train.task import Task
 
-# Logits of a few units, computed in another order of additions.
+# The largest difference of logits, a few units in size, whose sums are added up in another order.
 AGREEMENT = 1e-4
 SCHEMA = 1
 MANIFEST_FILE = "manifest.json"
@@ -88,9 +88,9 @@ def export_ladder(
     """Picks at most `most` rungs and writes `*.onnx`, `golden.json` and, last, `manifest.json` to `out`.
 
     `validation` are the evaluations that pick (their mean counts) and that fit each rung's temperature,
-    `test` one that is only quoted. `only` names the rungs in place of a choice. Every graph is run by ONNX
-    Runtime and compared with PyTorch before anything is written. ONNX files of an older ladder in `out` are
-    removed.
+    `test` one that is only copied into the manifest. `only` names the rungs instead of a choice. Every graph
+    is run by ONNX Runtime and compared with PyTorch before anything is written. ONNX files of an older ladder
+    in `out` are removed.
     """
     task, network = trained.task, trained.build()
     rows = {row.id: row for row in _validated(validation)}
@@ -185,9 +185,9 @@ def _task_entry(task: Task) -> dict:
 def _training_entry(
     trained: Checkpoint, dataset: Dataset, validation: list[Run], test: Run | None, form: str
 ) -> dict:
-    """How the weights and the figures came about; for readers, the runtime uses none of it."""
+    """The origin of the weights and the figures, for readers; the runtime uses none of it."""
     settings = recipes.to_dict(trained.recipe)
-    del settings["grid"]  # the configurations say what is left of it
+    del settings["grid"]  # the manifest lists the configurations that were exported
     if "file" in settings["network"]:
         settings["network"]["file"] = Path(settings["network"]["file"]).name
     return {

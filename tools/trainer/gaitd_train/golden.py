@@ -12,7 +12,7 @@ COUNT = 4
 
 
 def golden_windows(task: Task) -> torch.Tensor:
-    """`[4, channels, window]`: made up, so that nothing of a data set is passed on.
+    """`[4, channels, window]`: synthetic, so that they hold no sample of a data set.
 
     Each is a tilted gravity, where the channel carries it, a gait-like swing with its second harmonic, and
     noise.

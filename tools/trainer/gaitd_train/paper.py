@@ -1,4 +1,4 @@
-"""The published figures that ours stand beside.
+"""The published figures that the reports show beside ours.
 
 Qin, Zhang et al., "Towards Better Accuracy-Efficiency Trade-Offs: Dynamic Activity Inference via
 Collaborative Learning from Various Width-Resolution Configurations" (IEEE TKDE 2024): accuracy in percent on
@@ -22,9 +22,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Published:
-    """What the paper shows for one network on one data set.
+    """The paper's figures of one network on one data set.
 
-    `boosted`: the full configuration trained alone, and the best that collaboration made of it (%).
+    `boosted`: the accuracy of the full configuration trained alone, and its best by collaboration (%).
     """
 
     network: str

@@ -35,8 +35,8 @@ class Plan:
     `seeds` collaborative runs on all training subjects, and one run without each group of `hold_out`; with
     these `validation` is measured, everything else on the test subjects. `width_only_seeds` and `alone_seeds`
     count the runs of the baselines, `alone` lists the configurations that are trained by themselves.
-    `configurations` are measured of the collaborative runs; without it, all of the grid. `note` stands in the
-    report, for what its readers must know.
+    `configurations` are measured of the collaborative runs; without it, all of the grid. `note` is printed
+    in the report, for its readers.
     """
 
     recipe: str

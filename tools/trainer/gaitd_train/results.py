@@ -23,14 +23,14 @@ SCHEMA = 2
 
 @dataclass(frozen=True)
 class Run:
-    """One checkpoint measured on one split: its figures, and what it answered."""
+    """One checkpoint measured on one split: its figures and its answers."""
 
     figures: dict
     answers: Answers
 
 
 def save(runs: list[Run], folder: Path) -> list[Path]:
-    """Writes both files to `folder` and returns them, the answers first: figures never stand alone."""
+    """Writes both files to `folder` and returns them, the answers before the figures that need them."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {}
     for index, run in enumerate(runs):

@@ -73,7 +73,7 @@ def train(
     saved = None
     if path.exists():
         if not resume:
-            raise UserError(f"{path} exists; go on with --resume, or choose another --out to keep both")
+            raise UserError(f"{path} exists; continue it with --resume, or choose another --out to keep both")
         saved = checkpoint.load(path)
     trainer = Trainer(config, dataset, world)
     if saved is not None:
@@ -165,8 +165,8 @@ class Trainer:
     @property
     def steps_per_epoch(self) -> int:
         # A process that gets one window has no statistics to normalise by.
-        whole, rest = divmod(len(self.windows), self.config.recipe.batch)
-        return whole + (rest >= 2 * self.world.size)
+        full, rest = divmod(len(self.windows), self.config.recipe.batch)
+        return full + (rest >= 2 * self.world.size)
 
     def run_epoch(self) -> dict:
         """Trains one epoch; returns its line of the log."""
@@ -219,7 +219,7 @@ class Trainer:
             )
         state.optimizer.step()
         if state.average is not None:
-            # Early on the average must be able to forget the random start.
+            # Early on the average follows quickly, away from the random start.
             _average(state.average, state.network, min(recipe.average, (1 + step) / (10 + step)))
         return full, sub, logits
 
@@ -237,8 +237,8 @@ class Trainer:
             loss.backward()
         teacher = logits.detach().softmax(1)
         total = 0.0
-        for left, configuration in zip(range(len(others) - 1, -1, -1), others, strict=True):
-            with distributed.unshared(self.learner) if left else nullcontext():
+        for remaining, configuration in zip(range(len(others) - 1, -1, -1), others, strict=True):
+            with distributed.unshared(self.learner) if remaining else nullcontext():
                 student = self.learner(x, configuration)
                 divergence = functional.kl_div(student.log_softmax(1), teacher, reduction="batchmean")
                 entropy = functional.cross_entropy(student, y, label_smoothing=settings.label_smoothing)

@@ -93,7 +93,7 @@ def test_every_official_form_gives_the_same_windows(small, tmp_path, monkeypatch
 def test_an_incomplete_copy_needs_partial_and_is_called_so(small, tmp_path, capsys):
     name, folder = small
     target = tmp_path / "prepared.npz"
-    with pytest.raises(UserError, match=r"not the whole of .*: found .* of .*--partial"):
+    with pytest.raises(UserError, match=r"an incomplete copy of .*: found .* of .*--partial"):
         datasets.prepare(name, folder, target)
     assert not target.exists()
     done = datasets.prepare(name, folder, target, partial=True)

@@ -96,6 +96,17 @@ def test_unknown_subjects_cannot_be_held_out(dataset):
         dataset.without([1, 2, 3, 4])
 
 
+def test_a_checkpoint_holds_plain_values_by_name(tmp_path, dataset):
+    _, loaded = recipe.load("demo")
+    path = training.train(training.RunConfig("mine", loaded, 3, [2]), dataset, tmp_path, stop_after=1)
+    values = torch.load(path, weights_only=True)
+    names = (
+        "schema recipe_name recipe task method seed held_out version source epoch network average optimizer"
+    )
+    assert values.keys() == {*names.split(), "generator"}
+    assert (values["schema"], values["method"], values["seed"], values["epoch"]) == (2, "collaborative", 3, 1)
+
+
 def test_a_foreign_file_is_no_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"not a checkpoint")

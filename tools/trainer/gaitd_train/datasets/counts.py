@@ -1,4 +1,4 @@
-"""What the publisher says a data set holds, and whether a copy holds it."""
+"""The published counts of a data set, and the check of a copy against them."""
 
 from dataclasses import dataclass
 
@@ -26,16 +26,16 @@ def differences(facts: tuple[Fact, ...], found: dict[str, int]) -> list[str]:
 
 
 def check(source, title: str, facts: tuple[Fact, ...], found: dict[str, int], partial: bool) -> str:
-    """Compares a copy with the published counts; returns the note for reports, empty for a whole copy.
+    """Compares a copy with the published counts; returns the note for reports, empty for a complete copy.
 
     An incomplete copy is a `UserError` unless `partial` accepts it.
     """
-    if not (unlike := differences(facts, found)):
+    if not (differing := differences(facts, found)):
         return ""
-    note = "incomplete copy: " + ", ".join(unlike)
+    note = "incomplete copy: " + ", ".join(differing)
     if partial:
         return note
     raise UserError(
-        f"{source}: not the whole of {title}: found {'; '.join(unlike)}. Fetch it again, or accept an "
-        "incomplete copy with --partial"
+        f"{source}: an incomplete copy of {title}: found {'; '.join(differing)}. Fetch it again, or accept "
+        "it as it is with --partial"
     )

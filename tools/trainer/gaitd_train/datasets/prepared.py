@@ -18,7 +18,7 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was written, for the user: the arrays, the name of the data in reports, and the loader's notes."""
+    """The written file, for the user: the arrays, the name of the data in reports, and the loader's notes."""
 
     path: Path
     task: Task
@@ -48,7 +48,7 @@ class Prepared:
 
 
 def write(task: Task, loaded: Loaded, target: Path, rule: str, note: str = "") -> Prepared:
-    """Splits by `rule` (see `split`), writes `target` and says what it wrote.
+    """Splits by `rule` (see `split`), writes `target` and returns what it wrote.
 
     `note` joins the name that reports print. A split without windows or an activity without any is a
     `UserError`, and nothing is written.

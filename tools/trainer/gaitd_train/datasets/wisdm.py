@@ -5,9 +5,9 @@ ns,x,y,z;`. It has faults: several records on a line, empty lines, doubled semic
 semicolon, records without their last value, and timestamps of 0. Records that lack a value or cannot be read,
 and those without a timestamp, are dropped and counted.
 
-**Time.** The timestamps repeat, stutter and are in doubt for some users, so a window asks less of them than
-its nominal 50 ms per sample: repeated ones pass, and so does a step of up to 0.5 s, ten samples of the 200 of
-a window. A longer one, or a jump back, is another recording and ends the run.
+**Time.** The timestamps repeat, jitter and are doubtful for some users, so the rule is looser than the
+nominal 50 ms per sample: repeated timestamps pass, and so does a step of up to 0.5 s, ten samples of the 200
+of a window. A longer step, or a jump back, is another recording and ends the run.
 """
 
 import math

@@ -1,9 +1,9 @@
 """Layers of which a subnetwork uses the first share of the channels, and the base of every network.
 
 After US-Net (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019).
-Features are `[batch, channels, time, axes]`. A layer takes the number of its input channels from its input
-and is told how many to put out by the configuration's width. Layers read tensors and traces
-(`gaitd_train.networks.trace`) alike; between them, a network may use `a + b` and `x.relu()`.
+Features are `[batch, channels, time, axes]`. A layer has as many input channels as its input, and as many
+output channels as the configuration's width gives it. Layers read tensors and traces
+(`gaitd_train.networks.trace`); between them, a network may use `a + b` and `x.relu()`.
 """
 
 from abc import ABC, abstractmethod
@@ -57,8 +57,8 @@ class Network(nn.Module, ABC):
 class ConfigurationNorm(nn.Module):
     """Batch normalisation with one scale and shift for all and statistics per configuration.
 
-    In training mode a batch is normalised by its own statistics and none are kept, because those of a
-    configuration only mean something once the weights stand still. While `collecting`, each batch enters a
+    In training mode a batch is normalised by its own statistics and none are kept, because the weights, and
+    with them the statistics of a configuration, still change. While `collecting`, each batch enters a
     cumulative mean (`gaitd_train.calibrate`). In evaluation mode a configuration without collected statistics
     is refused.
     """
@@ -184,7 +184,7 @@ class Classifier(nn.Module):
     def forward(self, x: Features) -> Features:
         if isinstance(x, Trace):
             return x.classify(self)
-        # The logits and what they are compared with stay in float32 when the convolutions run in bfloat16.
+        # Logits and losses stay in float32 when the convolutions run in bfloat16.
         with torch.autocast(x.device.type, enabled=False):
             windows, weight = self.folded(x.shape[1], x.shape[2])
             # Features stay in memory order time, axes, channels; turning the small weight instead costs less.

@@ -1,4 +1,4 @@
-"""A symbolic pass through a network: what it costs and which graph it is, read off its own `layers`.
+"""A symbolic pass through a network, which gives its costs and its graph from its own `layers`.
 
 The layers of `slimmable` accept a `Trace` in place of a tensor. A trace knows its shape and hands every
 operation to a `Tape`, of which there is one per purpose (`gaitd_train.costs`, `gaitd_train.onnx_form`).
@@ -45,7 +45,7 @@ class Output(Protocol):
 
 
 class Tape(Protocol):
-    """What records the operations; each takes and gives the name of a value in the tape's own terms."""
+    """Records the operations; each takes names of values and returns the name of its result."""
 
     def conv(
         self, value: str, before: Shape, after: Shape, layer: Convolution, configuration: Configuration

@@ -1,6 +1,6 @@
 """The page: a section per plan, and the paper's figures of which no run was made.
 
-Markdown with PNG figures. Tables that no run stands behind stay in it and say so.
+Markdown with PNG figures. Tables of the paper without a run stay in it, marked as not reproduced.
 """
 
 import json
@@ -36,7 +36,7 @@ BY_OWN_TEMPERATURE = "by the group's own temperature, and therefore too good."
 
 
 def write(runs: Path, out: Path, names: list[str]) -> list[Path]:
-    """Reads what `gaitd-train reproduce` made of some plans; writes the page and its figures to `out`."""
+    """Reads the runs of some plans, as `gaitd-train reproduce` made them; writes the page and its figures."""
     sections = _sections(runs, names)
     out.mkdir(parents=True, exist_ok=True)
     files = [out / PAGE]

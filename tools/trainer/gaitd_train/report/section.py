@@ -1,4 +1,4 @@
-"""The runs of one plan, and what the tables and plots of the report ask of them."""
+"""The runs of one plan, as the tables and plots of the report read them."""
 
 from dataclasses import dataclass
 from pathlib import Path

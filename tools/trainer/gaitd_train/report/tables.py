@@ -76,8 +76,8 @@ def calibration(section: Section) -> Table | None:
         of_others = [fit_temperature(*pooled(rest, name)) for rest in others]
         errors = [
             statistics.fmean(
-                calibration_error(answers.logits[name], answers.y, by)
-                for answers, by in zip(split, temperatures, strict=True)
+                calibration_error(answers.logits[name], answers.y, t)
+                for answers, t in zip(split, temperatures, strict=True)
             )
             for split, temperatures in (
                 (groups, [1.0] * len(groups)),
