@@ -1,12 +1,12 @@
 """Checks that a live stream looks like the data: conditioned recordings equal the prepared windows."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from gaitd_train.conditioning import condition
 from gaitd_train.errors import UserError
+from gaitd_train.npz import array_of, open_archive
 from gaitd_train.task import Task
 
 # Single-precision inputs of up to a few units leave a difference of a few 1e-7.
@@ -42,18 +42,3 @@ def conditioning_errors(recordings: Path, prepared: Path, task: Task) -> dict[st
     if not compared:
         raise UserError(f"{prepared}: none of its windows names a recording of {recordings}")
     return {channel.name: float(error) for channel, error in zip(task.channels, largest, strict=True)}
-
-
-def open_archive(path: Path):
-    """The arrays of an `.npz` file, by name; a `UserError` where it is none."""
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a readable .npz archive ({error})") from error
-
-
-def array_of(archive, path: Path, name: str) -> np.ndarray:
-    """One array of an archive; a `UserError` where it has no such array."""
-    if name not in archive:
-        raise UserError(f"{path}: lacks the array '{name}'")
-    return archive[name]

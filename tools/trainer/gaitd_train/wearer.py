@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gaitd_train.check import array_of, open_archive
 from gaitd_train.errors import UserError
+from gaitd_train.npz import array_of, open_archive
 from gaitd_train.task import UCI_HAR
 
 SCHEMA = 1
