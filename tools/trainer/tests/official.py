@@ -1,4 +1,4 @@
-"""Small data sets in the official forms of their publishers, made up for tests."""
+"""Small data sets in the official forms of their publishers, synthetic."""
 
 import tarfile
 import zipfile

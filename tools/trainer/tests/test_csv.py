@@ -130,7 +130,7 @@ def test_random_windows(tmp_path):
         (HEADER + THREE + rows("bob", "run", 19), (), "no window of run in either split"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path, capsys, text, flags, message):
+def test_errors_name_the_fault(tmp_path, capsys, text, flags, message):
     assert prepare(tmp_path, text, *flags) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out.npz").exists()

@@ -59,7 +59,7 @@ def test_a_prepared_file_carries_its_task(windows, tmp_path):
     assert data.load(tmp_path / "own.npz").task == own
 
 
-def test_a_class_may_lack_in_one_split(windows, tmp_path):
+def test_a_class_may_be_missing_from_one_split(windows, tmp_path):
     arrays = dict(np.load(windows))
     arrays["y_test"][arrays["y_test"] == 3] = 1
     np.savez(tmp_path / "some.npz", **arrays)

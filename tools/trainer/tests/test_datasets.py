@@ -90,7 +90,7 @@ def test_every_official_form_gives_the_same_windows(small, tmp_path, monkeypatch
         np.testing.assert_array_equal(dataset.test.y, first.test.y)
 
 
-def test_an_incomplete_copy_needs_partial_and_is_called_so(small, tmp_path, capsys):
+def test_an_incomplete_copy_needs_partial_and_is_marked_in_reports(small, tmp_path, capsys):
     name, folder = small
     target = tmp_path / "prepared.npz"
     with pytest.raises(UserError, match=r"an incomplete copy of .*: found .* of .*--partial"):
@@ -104,7 +104,7 @@ def test_an_incomplete_copy_needs_partial_and_is_called_so(small, tmp_path, caps
     assert done.source.startswith(f"{TASKS[name].title} (incomplete copy: ")
 
 
-def test_random_windows_are_called_so(small, tmp_path, monkeypatch):
+def test_random_windows_are_marked_in_reports(small, tmp_path, monkeypatch):
     name, folder = small
     accept_counts(monkeypatch, name)
     done = datasets.prepare(name, folder, tmp_path / "prepared.npz", split.RANDOM_WINDOWS)
@@ -174,7 +174,7 @@ def test_windows_stay_inside_their_run_and_none_is_missing(seed):
         np.testing.assert_array_equal(x, signal[first : first + window].T.astype(np.float32))
 
 
-def test_every_third_subject_tests():
+def test_every_third_subject_is_for_the_test():
     assert split.every_third([7, 3, 5, 9, 11, 1, 3, 13]) == {5, 11}
     assert split.every_third([4, 2]) == {4}
     assert split.every_third([4]) == set()
@@ -258,7 +258,7 @@ def _leak(folder):
         (_leak, "subjects [1] are in both splits"),
     ],
 )
-def test_uci_har_says_what_is_wrong(tmp_path, damage, message):
+def test_uci_har_errors_name_the_fault(tmp_path, damage, message):
     folder = tmp_path / "source"
     official.uci_har(folder)
     damage(folder / "UCI HAR Dataset")
@@ -269,7 +269,7 @@ def test_uci_har_says_what_is_wrong(tmp_path, damage, message):
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_a_file_that_is_no_archive_is_refused(tmp_path):
     def refused(source, message):
         with pytest.raises(UserError, match=message):
             datasets.prepare("uci-har", source, tmp_path / "out.npz")
@@ -344,7 +344,7 @@ def test_hapt_from_arrays_gives_the_same_windows(tmp_path):
         ("1 1 1 1", "labels.txt"),
     ],
 )
-def test_hapt_says_what_is_wrong(tmp_path, line, message):
+def test_hapt_errors_name_the_fault(tmp_path, line, message):
     official.hapt(tmp_path)
     path = tmp_path / "HAPT Data Set/RawData/labels.txt"
     path.write_text(path.read_text() + line + "\n")
@@ -495,7 +495,7 @@ def test_watch_from_arrays_gives_the_same_windows(tmp_path):
         ("1600,A,252207918580802,1.0,2.0,nan;", "record 2 holds a value that is not finite"),
     ],
 )
-def test_watch_says_what_is_wrong(tmp_path, line, message):
+def test_watch_errors_name_the_fault(tmp_path, line, message):
     with pytest.raises(UserError, match=message):
         wisdm_watch.LOADER.read(watch(tmp_path, ["1600,A,252207918580802,1.0,2.0,3.0;", line]))
 
@@ -535,7 +535,7 @@ def test_windows128_are_metres_per_second_squared(tmp_path):
     assert set(dataset.test.subject.tolist()) == {3}
 
 
-def test_windows128_say_what_is_wrong(tmp_path):
+def test_windows128_errors_name_the_fault(tmp_path):
     def refused(message, **changes):
         with pytest.raises(UserError, match=message):
             datasets.prepare(
@@ -558,7 +558,7 @@ def test_unimib_axes_and_labels(tmp_path):
     assert windows.subject.tolist() == [1] * 17 + [2] * 17 + [3] * 17
 
 
-def test_unimib_says_what_is_wrong(tmp_path):
+def test_unimib_errors_name_the_fault(tmp_path):
     def refused(message):
         with pytest.raises(UserError, match=message):
             datasets.LOADERS["unimib-shar"].read(tmp_path)

@@ -91,7 +91,7 @@ def test_torchrun_trains_one_network_and_resumes_it(tmp_path, windows):
     assert losses[-1]["loss_full"] < losses[0]["loss_full"]
 
 
-def test_a_process_alone_takes_everything():
+def test_a_single_process_takes_the_whole_batch():
     batch = torch.arange(10)
     assert torch.equal(World().share(batch), batch)
     parts = [World(rank, 3).share(batch) for rank in range(3)]

@@ -61,7 +61,7 @@ def mine(tmp_path):
     return path
 
 
-def test_everything_behind_a_network_works_unchanged(mine, windows, tmp_path):
+def test_a_users_network_trains_evaluates_and_exports(mine, windows, tmp_path):
     data = ["--data", str(windows)]
     run, ladder = tmp_path / "run", tmp_path / "ladder"
     assert main(["train", "--recipe", str(mine), "--hold-out", "4", "--out", str(run), *data]) == 0

@@ -1,4 +1,4 @@
-"""Plans: every run of a table by one command that resumes, and the page that comes of them."""
+"""Plans: every run of a table by one command that resumes, and the page of the report."""
 
 import dataclasses
 import json
@@ -64,7 +64,7 @@ def test_every_run_is_made_once(made, windows, capsys):
     assert (made / "runs/mine/seed0/checkpoint.pt").stat().st_mtime_ns == before
 
 
-def test_a_run_of_another_recipe_or_with_less_measured_is_not_whole(made):
+def test_a_run_of_another_recipe_or_with_less_measured_is_not_finished(made):
     _, mine, loaded = plan.load(str(made / "mine.toml"))
     folder = made / "runs/mine"
     assert len(plan.finished(folder, mine, loaded)) == len(RUNS)

@@ -115,7 +115,7 @@ def test_an_autoregression_equals_solving_the_normal_equations():
     np.testing.assert_allclose(np.linalg.norm(mix, axis=1), NOISE_SD, rtol=0.02)
 
 
-def test_what_is_wrong_with_the_data_is_named(made_up, tmp_path, capsys):
+def test_faults_of_the_recordings_are_named(made_up, tmp_path, capsys):
     with np.load(made_up / "raw.npz") as archive:
         good = dict(archive)
     elsewhere = good["labels_txt"].copy()
