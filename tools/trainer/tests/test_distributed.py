@@ -62,31 +62,23 @@ def test_two_processes_share_the_mean_of_their_gradients(tmp_path, windows):
         torch.testing.assert_close(first[name], gradient, rtol=1e-4, atol=1e-6)
 
 
-RUNS = """
-import sys
-from gaitd_train.cli import main
-folder, *train = sys.argv[1:]
-assert main([*train, "--out", f"{folder}/parts", "--stop-after", "1"]) == 0
-assert main([*train, "--out", f"{folder}/parts"]) == 1, "an existing run is not overwritten"
-assert main([*train, "--out", f"{folder}/whole"]) == 0
-"""
-
-
 def test_torchrun_trains_one_network_and_resumes_it(tmp_path, windows):
-    (tmp_path / "runs.py").write_text(RUNS)
-    train = ["train", "--recipe", "demo", "--data", str(windows), "--device", "cpu", "--threads", "1"]
-    done = torchrun(str(tmp_path / "runs.py"), str(tmp_path), *train)
+    out = tmp_path / "run"
+    train = ["-m", "gaitd_train", "train", "--recipe", "demo", "--data", str(windows), "--device", "cpu"]
+    train += ["--threads", "1", "--out", str(out)]
+    done = torchrun(*train, "--stop-after", "1")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("checkpoint.pt") == 2, "the first process alone prints, once a run"
-    assert "--resume" in done.stderr
-    assert checkpoint.load(tmp_path / "parts/checkpoint.pt").epoch == 1
-    done = torchrun("-m", "gaitd_train", *train, "--out", str(tmp_path / "parts"), "--resume")
+    assert done.stdout.count("checkpoint.pt") == 1, "the first process alone prints"
+    assert torchrun(*train).returncode != 0, "an existing run is not overwritten"
+    done = torchrun(*train, "--resume")
     assert done.returncode == 0, done.stderr
-    parts, whole = (checkpoint.load(tmp_path / name / "checkpoint.pt") for name in ("parts", "whole"))
+    whole = torchrun(*train[:-1], str(tmp_path / "whole"))
+    assert whole.returncode == 0, whole.stderr
+    parts, whole = (checkpoint.load(tmp_path / name / "checkpoint.pt") for name in ("run", "whole"))
     assert (parts.epoch, whole.epoch) == (3, 3)
     for name, value in whole.network.items():
         assert torch.equal(value, parts.network[name]), name
-    losses = [json.loads(line) for line in (tmp_path / "parts" / training.LOG_FILE).read_text().splitlines()]
+    losses = [json.loads(line) for line in (out / training.LOG_FILE).read_text().splitlines()]
     assert [line["epoch"] for line in losses] == [1, 2, 3]
     assert losses[-1]["loss_full"] < losses[0]["loss_full"]
 
