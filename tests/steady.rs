@@ -9,7 +9,7 @@ use gaitd_core::engine::{Decision, Engine, PublishReserve, Settings};
 use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::Window;
-use gaitd_daemon::publish::{Context, LineWriter, Sink};
+use gaitd_daemon::publish::{LineWriter, RunHeader, Sink};
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
 
@@ -51,8 +51,15 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
             )
             .unwrap();
             let mut intake = manifest.intake().unwrap();
-            let context = Context::new(&manifest, "test".to_owned(), true, policy.name().to_owned(), budget);
-            let mut lines = LineWriter::new(context, text);
+            let header = RunHeader {
+                manifest: manifest.clone(),
+                stream: "test".to_owned(),
+                source: "test".to_owned(),
+                simulated: true,
+                policy: policy.name().to_owned(),
+                budget,
+            };
+            let mut lines = LineWriter::new(header, text);
             let mut sink = Sink::new(Box::new(std::io::sink()));
             let mut window = Window::new(task.channels.len(), task.window);
             let mut decision = Decision::empty(&manifest);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::common::http::{Answer, Client};
 use crate::openapi::{check, check_answer, document};
-use crate::world::{Reloading, TOKEN, World, context, decision, patient, published, world};
+use crate::world::{Reloading, TOKEN, World, decision, header, patient, published, world};
 
 fn ask(client: &Client, method: &str, path: &str, body: &str) -> Answer {
     let answer = client.send(method, path, &[], body.as_bytes());
@@ -68,7 +68,7 @@ fn every_answer_is_as_described() {
 fn every_event_is_as_described() {
     let world = world(patient());
     let posted = decision(1);
-    world.board.decision(&context(), &posted, published(&posted));
+    world.board.decision(&header(), &posted, published(&posted));
     let mut events = world.tcp.events(None);
     for (name, schema) in [("hello", "Hello"), ("decision", "Decision"), ("status", "Status")] {
         let event = events.next().unwrap();

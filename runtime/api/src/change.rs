@@ -1,13 +1,14 @@
 //! A change of what is demanded, as a client sends it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use gaitd_core::control::{Objective, PolicySpec};
-use gaitd_core::engine::{Control, Settings};
+use gaitd_core::engine::{ControlConfig, Settings};
 use gaitd_core::json::{Misplaced, parse_json};
 
 /// Any part of [`super::SettingsView`]; what is left out stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Change {
     /// From the arrival of a window's last sample to its published decision, milliseconds.
@@ -73,7 +74,7 @@ impl Change {
     /// Everything that is out of range.
     pub fn applied(&self, settings: &Settings) -> Result<Settings, ChangeError> {
         let Self { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware, pin } = self;
-        let mut control = Control::from(settings);
+        let mut control = ControlConfig::from(settings);
         control.budget_ms = budget_ms.unwrap_or(control.budget_ms);
         control.miss_target = miss_target.unwrap_or(control.miss_target);
         control.objective = objective.unwrap_or(control.objective);

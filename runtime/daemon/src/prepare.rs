@@ -9,7 +9,7 @@ use super::config::{Config, ConfigError};
 use crate::config::source::OpenError;
 use crate::learned_state::Memory;
 use crate::load::cpu_name;
-use crate::publish::{Context, Format};
+use crate::publish::{Format, RunHeader};
 use crate::threads::loader::Workshop;
 use crate::threads::output::Destination;
 use gaitd_api::LadderView;
@@ -150,17 +150,18 @@ pub(crate) fn destination(config: &Config, engine: &Engine) -> Result<Destinatio
         // standard output is line-buffered, and whole lines are written
         None => (Some(Box::new(std::io::stdout())), std::io::stdout().is_terminal()),
     };
-    let context = Context::new(
-        engine.ladder().manifest(),
-        config.source.name(),
-        config.source.is_simulated(),
-        config.control.policy.name().to_owned(),
-        config.control.budget(),
-    );
+    let header = RunHeader {
+        manifest: Arc::clone(engine.ladder().manifest()),
+        stream: config.stream.clone(),
+        source: config.source.name(),
+        simulated: config.source.is_simulated(),
+        policy: config.control.policy.name().to_owned(),
+        budget: config.control.budget(),
+    };
     let text = match format {
         Format::Auto => terminal,
         Format::Text => true,
         Format::Ndjson | Format::None => false,
     };
-    Ok(Destination { output, text, context })
+    Ok(Destination { output, text, header })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gaitd_core::clock::Clock;
 use gaitd_core::control::Signals;
-use gaitd_core::engine::Control;
+use gaitd_core::engine::ControlConfig;
 use gaitd_core::engine::ControlHandle;
 use gaitd_core::ladder::{Ladder, Profile, Runner};
 use gaitd_core::virtual_time::{VirtualClock, slow_down};
@@ -68,7 +68,7 @@ impl SimulatedLoad {
     }
 
     /// Gives the scenario its say over `control`.
-    pub(super) fn apply(&self, control: &mut Control) {
+    pub(super) fn apply(&self, control: &mut ControlConfig) {
         control.budget_ms = self.scenario.budgets[0].ms;
         control.miss_target = self.scenario.miss_target;
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::{PolicySpec, Signals};
-use gaitd_core::engine::{Control, Decision, Engine, PublishReserve};
+use gaitd_core::engine::{ControlConfig, Decision, Engine, PublishReserve};
 use gaitd_core::ladder::{Ladder, Percentiles};
 use gaitd_core::window::Window;
 use gaitd_daemon::publish;
@@ -164,7 +164,7 @@ fn controlled(
         Some(path) => Some(SimulatedLoad::new(path, &ladder)?),
         None => None,
     };
-    let mut control = Control::default();
+    let mut control = ControlConfig::default();
     if let Some(load) = &load {
         load.apply(&mut control);
     }
@@ -187,14 +187,15 @@ fn controlled(
     let budget = control.settings().budget;
     let mut record = match &arguments.decisions {
         Some(path) => {
-            let context = publish::Context::new(
-                &manifest,
-                report.data.clone(),
-                report.simulated,
-                control.policy.name().to_owned(),
+            let header = publish::RunHeader {
+                manifest: manifest.clone(),
+                stream: "replay".to_owned(),
+                source: report.data.clone(),
+                simulated: report.simulated,
+                policy: control.policy.name().to_owned(),
                 budget,
-            );
-            Some(Record::create(path, context)?)
+            };
+            Some(Record::create(path, header)?)
         }
         None => None,
     };

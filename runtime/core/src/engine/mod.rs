@@ -15,7 +15,7 @@ pub use decision::{Considered, Decision};
 pub use handle::ControlHandle;
 pub use phase::Phase;
 pub use reserve::PublishReserve;
-pub use settings::{Control, LONGEST_BUDGET, Settings};
+pub use settings::{ControlConfig, LONGEST_BUDGET, Settings};
 pub use softmax::largest;
 
 use crate::clock::Clock;

@@ -188,7 +188,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.board.post("bye", br#"{"class":"bye"}"#);
+        self.board.post("bye", &reply::to_json(&gaitd_api::Bye::default()));
         self.stop.send_replace(true);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("HTTP: the thread has panicked");

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::Refusal;
 use crate::publish::metrics::Refused;
-use gaitd_api::ChangeError;
+use gaitd_api::{ChangeError, ErrorView};
 
 /// `value` as JSON; plain values of numbers and texts always have such a form.
 pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
@@ -71,7 +71,7 @@ impl From<Refusal> for Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let mut response = json(self.status, &serde_json::json!({ "error": &self.sentence }));
+        let mut response = json(self.status, &ErrorView { error: self.sentence.clone() });
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 let challenge = HeaderValue::from_static("Bearer realm=\"gaitd\"");
