@@ -17,7 +17,7 @@ use gaitd_core::ladder::{Ladder, Manifest, Percentiles, Profile, ProfileKey, Pro
 use gaitd_core::stream::StreamCounts;
 use gaitd_daemon::http::{Limits, Listeners, Server, ServerOptions};
 use gaitd_daemon::publish::{Board, Metrics, RunHeader};
-use gaitd_daemon::{Operator, Refusal};
+use gaitd_daemon::{Config, Http, Operator, Refusal};
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
 use tempfile::TempDir;
@@ -159,7 +159,7 @@ impl Operator for Fake {
     }
 
     fn config(&self) -> serde_json::Value {
-        serde_json::json!({"http": {"token_file": "hidden"}})
+        serde_json::to_value(Config { http: Some(Http::default()), ..Config::default() }).unwrap()
     }
 
     fn ladder(&self) -> LadderView {

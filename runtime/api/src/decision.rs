@@ -13,7 +13,7 @@ use crate::schema::class;
 use gaitd_core::control::{Reason, Signals};
 use gaitd_core::engine::Decision;
 
-/// The answer for one window. Made from a [`Decision`] it borrows all texts, so that writing it allocates nothing.
+/// The answer for one window: a line of the output, and the data of an event.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(tag = "class", rename = "decision")]
 #[schemars(rename = "Decision", transform = class("decision"))]
@@ -79,7 +79,7 @@ pub struct Timings {
     /// The inference, resampling included.
     #[schemars(range(min = 0))]
     pub infer: f64,
-    /// CPU time of the inference; null where the system does not tell it.
+    /// CPU time of the inference; null where the system does not measure it.
     #[schemars(range(min = 0))]
     pub cpu: Option<f64>,
 }
@@ -93,7 +93,7 @@ pub struct Probabilities<'a> {
 
 impl<'a> DecisionLine<'a> {
     /// The line of `decision` in the stream named `stream`, published `latency` after the window's last sample arrived;
-    /// `simulated` where the samples are made up.
+    /// `simulated` where the samples are made up. It borrows all texts, so that making and writing it allocates nothing.
     #[must_use]
     pub fn new(stream: &'a str, simulated: bool, decision: &'a Decision, latency: Duration) -> Self {
         let (choice, budget_ms, latency_ms) = (&decision.choice, milliseconds(decision.budget), milliseconds(latency));

@@ -8,6 +8,7 @@ use gaitd_core::stream::Channel;
 
 /// A ladder and its profile on this device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Ladder")]
 pub struct LadderView {
     /// The model's name.
     pub model: String,

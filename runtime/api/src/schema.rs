@@ -44,11 +44,17 @@ pub fn answers(definitions: &'static str) -> SchemaGenerator {
     settings.with(|settings| settings.definitions_path = definitions.into()).into_generator()
 }
 
+/// What derives schemas of requests, which lie together below `definitions`.
+#[must_use]
+pub fn requests(definitions: &'static str) -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().for_deserialize().with_transform(RecursiveTransform(unlink));
+    settings.with(|settings| settings.definitions_path = definitions.into()).into_generator()
+}
+
 /// The schema of a file that is read, for editors: `name` is how `gaitd schema` calls it, `title` is for people.
 #[must_use]
 pub fn of_file<T: JsonSchema>(name: &str, title: &str) -> Schema {
-    let settings = SchemaSettings::draft2020_12().for_deserialize().with_transform(RecursiveTransform(unlink));
-    titled(settings.into_generator().into_root_schema_for::<T>(), name, title)
+    titled(requests("/$defs").into_root_schema_for::<T>(), name, title)
 }
 
 /// The schema of what is written, such as a line: `name` is how `gaitd schema` calls it, `title` is for people.

@@ -7,6 +7,7 @@ use gaitd_core::engine::{ControlConfig, Settings};
 
 /// [`Settings`] as the interface shows them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Settings")]
 pub struct SettingsView {
     /// What a configuration file says under `control`.
     #[serde(flatten)]

@@ -78,6 +78,7 @@ pub struct Readiness {
 
 /// The ladder in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Model")]
 pub struct ModelView {
     /// Its name.
     pub name: String,
@@ -190,6 +191,7 @@ pub struct ReloadOutcome {
 
 /// An interface on which the daemon can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Listener")]
 pub struct ListenerView {
     /// Address and port, or the path of a socket.
     pub address: String,

@@ -22,7 +22,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     with_type(status, "application/json", to_json(value))
 }
 
-/// An answer of that type which nobody may keep.
+/// An answer of that type, not to be cached.
 pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -82,7 +82,7 @@ impl IntoResponse for Fault {
             }
             _ => {}
         }
-        // whoever sends it counts it
+        // the sender of the response counts it
         response.extensions_mut().insert(self);
         response
     }

@@ -164,7 +164,7 @@ impl Board {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// Subscribes: the first event, the decisions of the last minutes, then whatever happens. Where `last_event_id` is the
+    /// Subscribes: the first event, the decisions of the last minutes, then all later events. Where `last_event_id` is the
     /// id of an event of this run, decisions up to there are left out.
     #[must_use]
     pub fn subscribe(&self, last_event_id: Option<&str>) -> Subscription {
