@@ -1,4 +1,4 @@
-//! `gaitd man`: the manual pages, for whoever makes a package.
+//! `gaitd man`: the manual pages, for packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};

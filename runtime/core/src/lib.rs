@@ -25,5 +25,6 @@ pub mod ladder;
 pub mod control;
 
 pub mod engine;
+pub mod exit;
 
 pub mod virtual_time;

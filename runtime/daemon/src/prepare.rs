@@ -16,6 +16,7 @@ use gaitd_api::LadderView;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::PolicyError;
 use gaitd_core::engine::{Engine, PublishReserve};
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{
     Effort, InferenceError, Ladder, Library, LoadError, Manifest, ManifestError, Profile, ProfileKey, measure,
 };
@@ -56,6 +57,21 @@ pub enum StartError {
         /// What the system said.
         error: std::io::Error,
     },
+}
+
+impl ExitCode for StartError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(error) => error.exit_code(),
+            Self::Load(error) => error.exit_code(),
+            Self::Manifest(_) => exit::DATA,
+            Self::Open(error) => error.exit_code(),
+            Self::Policy(error) => error.exit_code(),
+            Self::Output { .. } => exit::IO,
+            Self::Thread(_) => exit::OS,
+            Self::Panicked | Self::Measure(_) => exit::SOFTWARE,
+        }
+    }
 }
 
 /// An engine, and what else belongs to it.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::control::{DEFAULT_FLOOR, ObjectiveFlag, PolicyFlag};
-use super::exit;
+use super::exit::{self, ExitCode};
 use super::log::escaped;
 use client::{Answer, Request};
 
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a reload may take: a ladder that is new to this processor is measured first.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ask a running gaitd how it is, or tell it what to do, over its control socket
+/// Show the state of a running gaitd, or change what it does, over its control socket
 #[derive(clap::Args)]
 #[command(after_help = "A change holds from the next window on, until the next reload or restart.\n\n\
     Exit codes: 69 no gaitd answers; 77 no permission; 75 try again later; 65 a value was refused; 78 a reload was \
@@ -123,8 +123,14 @@ fn cap(text: &str) -> Result<Cap, String> {
 #[error("{message}")]
 pub(super) struct Failure {
     /// The exit code.
-    pub(super) code: u8,
+    code: u8,
     message: String,
+}
+
+impl ExitCode for Failure {
+    fn exit_code(&self) -> u8 {
+        self.code
+    }
 }
 
 impl Failure {
@@ -218,11 +224,11 @@ fn escape_texts(value: &mut Value) {
     }
 }
 
-/// The failure of an answer that no gaitd of this version gives.
+/// The failure of an answer that a gaitd of this version does not give.
 fn senseless(problem: &str) -> Failure {
     let sentence = format!(
-        "the answer makes no sense ({problem}); whoever listens there is no gaitd, or one of another version than \
-         this, {}",
+        "the answer makes no sense ({problem}); the process that listens there is no gaitd, or one of another \
+         version than this, {}",
         env!("CARGO_PKG_VERSION")
     );
     Failure::new(exit::PROTOCOL, sentence)

@@ -12,6 +12,8 @@ use gaitd_core::window::{Cutter, Window};
 use gaitd_daemon::{Opened, SourceSpec};
 use gaitd_sense::{Pace, Recording, TextSource};
 
+use super::super::exit::{self, ExitCode};
+
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Split {
     /// X_train and y_train
@@ -26,6 +28,12 @@ pub(crate) enum DataError {
     /// Which, and why.
     #[error("{path}: {message}")]
     Unusable { path: String, message: String },
+}
+
+impl ExitCode for DataError {
+    fn exit_code(&self) -> u8 {
+        exit::DATA
+    }
 }
 
 /// A window at full resolution and what the wearer did.

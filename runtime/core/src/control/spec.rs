@@ -5,6 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::exit::{self, ExitCode};
+
 use super::{Alert, Bayes, Candidate, Fixed, Policy, Step, most_accurate};
 
 /// The most inferences that are averaged: they are all kept, and from this many the policy follows hardly anything.
@@ -59,6 +61,12 @@ pub enum PolicyError {
     /// A tunable is out of its range.
     #[error("control: {0}")]
     OutOfRange(String),
+}
+
+impl ExitCode for PolicyError {
+    fn exit_code(&self) -> u8 {
+        exit::CONFIG
+    }
 }
 
 /// The terms that hold for every policy.

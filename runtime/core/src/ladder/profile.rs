@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::load::Ladder;
+use crate::exit::{self, ExitCode};
 use crate::state_file;
 
 const SCHEMA: u32 = 1;
@@ -24,6 +25,12 @@ pub struct ProfileError {
     pub path: PathBuf,
     /// What is wrong.
     pub message: String,
+}
+
+impl ExitCode for ProfileError {
+    fn exit_code(&self) -> u8 {
+        exit::IO
+    }
 }
 
 /// What a profile belongs to: one ladder on one processor.

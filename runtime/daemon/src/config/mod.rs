@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::publish::Format;
 use gaitd_core::engine::ControlConfig;
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
 use gaitd_sense::Pace;
 use gaitd_sense::wearer::MAX_SECONDS;
@@ -187,12 +188,12 @@ pub struct Output {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file is not a configuration.
     #[error("{}: {at}: {message}", path.display())]
@@ -209,6 +210,12 @@ pub enum ConfigError {
     OutOfRange(Vec<String>),
 }
 
+impl ExitCode for ConfigError {
+    fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Read { .. }) { exit::NO_INPUT } else { exit::CONFIG }
+    }
+}
+
 impl Config {
     /// Reads the configuration file at `path`. Its ranges are checked by [`Config::check`], after flags have had
     /// their say.
@@ -216,7 +223,7 @@ impl Config {
     /// # Errors
     /// When the file is unreadable, is not JSON, or has unknown keys.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        let bytes = std::fs::read(path).map_err(|error| ConfigError::Read { path: path.to_path_buf(), error })?;
         Self::parse(&bytes, path)
     }
 

@@ -13,6 +13,7 @@ use super::settings::{Experiment, PhasePlan, Repeats, Settings};
 use super::signals::SignalWatch;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::{Candidate, Demand, Outlook, Policy, PolicyError, Situation, Terms};
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{InferenceError, Ladder};
 use gaitd_daemon::{ConfigError, Stop, cpu_name};
 
@@ -48,10 +49,21 @@ pub enum RehearsalError {
     Inference(#[from] InferenceError),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
-    Thread(#[source] std::io::Error),
+    Thread(std::io::Error),
     /// The engine's thread ended in a way that it never should.
     #[error("internal error: the engine thread panicked; please report this with the log")]
     Panicked,
+}
+
+impl ExitCode for RehearsalError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Policy(_) => exit::CONFIG,
+            Self::CoRunner(_) => exit::OS,
+            Self::Thread(_) => exit::IO,
+            Self::Inference(_) | Self::Panicked => exit::SOFTWARE,
+        }
+    }
 }
 
 /// A rehearsal that is ready to run.

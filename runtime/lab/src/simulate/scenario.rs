@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
 
 use super::ranges::{MILLISECONDS, SCATTER};
@@ -283,12 +284,12 @@ pub struct Trace {
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file cannot be read.
-    #[error("cannot read the scenario {}: {source}", path.display())]
+    #[error("cannot read the scenario {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file is not a scenario.
     #[error("{}: {at}: {message}", path.display())]
@@ -310,6 +311,12 @@ pub enum ScenarioError {
     },
 }
 
+impl ExitCode for ScenarioError {
+    fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Read { .. }) { exit::NO_INPUT } else { exit::DATA }
+    }
+}
+
 impl Scenario {
     /// Reads and checks the scenario at `path`.
     ///
@@ -317,7 +324,7 @@ impl Scenario {
     /// When the file is unreadable, is not JSON of this schema, has unknown keys, or values out of range; all of
     /// these are named at once.
     pub fn read(path: &Path) -> Result<Self, ScenarioError> {
-        let bytes = std::fs::read(path).map_err(|source| ScenarioError::Read { path: path.to_path_buf(), source })?;
+        let bytes = std::fs::read(path).map_err(|error| ScenarioError::Read { path: path.to_path_buf(), error })?;
         Self::parse(&bytes, path)
     }
 
