@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use gaitd_core::control::{Candidate, Demand, Outlook, Policy, PolicySpec, Signals, Situation, Step, Terms};
+use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicySpec, Signals, Situation, Step, Terms};
 use gaitd_core::ladder::Ladder;
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
@@ -123,6 +123,7 @@ impl Stage {
         subject.next = (subject.next + 1) % self.draws.len();
         let choice = subject.policy.choose(&Situation {
             demand: &self.demand,
+            elapsed: INTERVAL,
             available: self.demand.budget,
             signals: if subject.sees_signals { draw.signals } else { Signals::NONE },
             outlook: &self.outlook,

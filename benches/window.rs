@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion};
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::{PolicySpec, SignalProbe, Signals};
-use gaitd_core::engine::{Decision, Engine, PublishReserve, Settings};
+use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 use gaitd_core::ladder::{Effort, Ladder, Manifest, ModelFiles, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Intake, Window};
@@ -65,6 +65,8 @@ impl Bare {
 struct Rest {
     intake: Intake,
     engine: Engine,
+    wearer: Wearer,
+    settings: Settings,
     lines: LineWriter,
     sink: Sink,
     window: Window,
@@ -84,13 +86,9 @@ impl Rest {
         let key = ProfileKey::new(&ladder, "bench");
         let profile = measure(&ladder, runner.as_mut(), &key, Effort::QUICK, &clock, |_| ()).expect("a measurement");
         let budget = Duration::from_millis(50);
-        let engine = Engine::new(
-            ladder,
-            runner,
-            &profile,
-            Settings::new(budget, 0.02, PolicySpec::default()),
-            PublishReserve::default(),
-        );
+        let settings = Settings::new(budget, 0.02, PolicySpec::default());
+        let wearer = Wearer::with_runner(&ladder, runner);
+        let engine = Engine::new(ladder, &profile, &settings);
         let header = RunHeader {
             manifest: manifest.clone(),
             stream: "bench".to_owned(),
@@ -102,6 +100,8 @@ impl Rest {
         Self {
             intake: manifest.intake().expect("the shipped conditioning"),
             engine: engine.expect("the default policy"),
+            wearer,
+            settings,
             lines: LineWriter::new(header, false),
             sink: Sink::new(Box::new(std::fs::File::create("/dev/null").expect("the null device"))),
             window: Window::new(task.channels.len(), task.window),
@@ -124,7 +124,10 @@ impl Rest {
             self.intake.push(&Reading::Sample, sample, self.clock.now(), |ready| ready.fill(window));
         }
         self.window.completed = self.clock.now();
-        self.engine.decide(&self.window, Signals::NONE, &self.clock, &mut self.decision).expect("a decision");
+        let inputs = Inputs { load: Signals::NONE, reserve: Duration::ZERO, settings: &self.settings };
+        self.engine
+            .decide(&mut self.wearer, &self.window, &inputs, &self.clock, &mut self.decision)
+            .expect("a decision");
         let line = self.lines.decision(&self.decision, self.clock.now()).expect("a line");
         self.sink.write(line).expect("the null device takes everything");
         start.elapsed().saturating_sub(self.decision.infer)

@@ -1,17 +1,15 @@
 //! What gaitd tells on standard error: in which form, how much of it, and that nobody outside can forge a line.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{csv, fresh, gaitd};
+use gaitd_tests::{csv, fresh};
 use predicates::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 /// A field that tries to look like a record of its own, in each form, and to clear the terminal.
 const FORGERY: &str = "1\u{85}[ERROR] lost\u{1b}[2K\u{2028}<3>lost\u{202e}";

@@ -1,16 +1,13 @@
 //! The manual pages and the completions, which the package holds: of every command, and without a fault that the programs
 //! which read them would find.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::gaitd;
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 /// The folder of all pages.
 fn pages() -> TempDir {

@@ -1,16 +1,14 @@
 //! What is learned of the device outlives the process, through the built binary.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::path::{Path, PathBuf};
 
 use assert_cmd::assert::Assert;
-use common::{ModelCopy, csv, gaitd, lines, summary};
 use gaitd_core::control::Learned;
+use gaitd_tests::{ModelCopy, csv, lines, summary};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 /// A state directory with a profile in it, measured as briefly as can be.
 fn profiled() -> TempDir {

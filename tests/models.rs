@@ -1,12 +1,10 @@
 //! Models, good and bad, through `gaitd check`, `gaitd ladder` and the library.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::{ModelCopy, gaitd, shipped_model};
+use gaitd_tests::{ModelCopy, shipped_model};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 /// What `gaitd check` says of a spoilt model; it must refuse it with the exit code `code`.
 fn refusal(model: &ModelCopy, code: i32) -> String {

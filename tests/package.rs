@@ -1,8 +1,5 @@
 //! What the Debian package is made of, without making it: `cargo xtask package` makes it, and tries it out.
 
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;

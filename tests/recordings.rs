@@ -1,23 +1,21 @@
 //! Real recordings through the whole daemon, and prepared windows through `gaitd replay`. They need the data sets and
 //! say so where these are missing.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{data, fresh, gaitd, lines, shipped_model};
 use gaitd_core::clock::MonotonicClock;
 use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat};
 use gaitd_sense::wearer::{WearerConfig, WearerSource};
 use gaitd_sense::{Pace, Source};
+use gaitd_tests::{csv, data, fresh, lines, shipped_model};
 use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::NpzReader;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 fn manifest() -> Value {
     serde_json::from_slice(&std::fs::read(shipped_model().join("manifest.json")).unwrap()).unwrap()
@@ -152,7 +150,7 @@ fn a_labelled_recording_is_replayed_like_its_prepared_windows() {
     let state = TempDir::new().unwrap();
     let file = fresh(&state, "csv");
     // a made-up stream: what matters is which windows count
-    let text: String = common::csv(20.0)
+    let text: String = csv(20.0)
         .lines()
         .enumerate()
         .map(|(row, line)| match row {
@@ -196,7 +194,7 @@ fn what_cannot_be_replayed_is_refused_with_what_to_do() {
     };
     let windows = Array3::<f32>::zeros((2, 9, 128));
     let unlabelled = fresh(&state, "csv");
-    std::fs::write(&unlabelled, common::csv(10.0)).unwrap();
+    std::fs::write(&unlabelled, csv(10.0)).unwrap();
     let junk = fresh(&state, "npz");
     std::fs::write(&junk, b"PK but not really").unwrap();
     for (file, code, expected) in [

@@ -1,15 +1,12 @@
 //! `gaitd rehearse` as a user meets it: its files, its figures' agreement, bad flags, and no co-runner left behind.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::path::Path;
 
-use common::gaitd;
 use gaitd_lab::simulate::{LadderSpec, Scenario, SlowdownSpec};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 /// A rehearsal in `directory` with phases that are over at once.
 fn rehearse(directory: &TempDir, flags: &[&str]) -> assert_cmd::Command {

@@ -1,14 +1,12 @@
 //! What `gaitd replay` says of a simulated wearer, and the decisions that it keeps.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::path::Path;
 
-use common::{ModelCopy, fresh, gaitd};
+use gaitd_tests::{ModelCopy, fresh};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 fn scenario() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenarios/uci-har-steps.json")

@@ -1,16 +1,14 @@
 //! `gaitd run` as a user meets it: streams, flags, signals, outputs that fail, and bad input.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 
-use common::{csv, fresh, gaitd, lines, shipped_model, summary};
+use gaitd_tests::{csv, fresh, lines, shipped_model, summary};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 /// Runs gaitd on `stream`, which comes from standard input as fast as possible.
 fn run_on(stream: impl Into<Vec<u8>>) -> assert_cmd::assert::Assert {

@@ -1,14 +1,12 @@
 //! The recipe for telephones: what `termux-sensor` prints, through `configs/termux/samples.jq`, into gaitd.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::path::Path;
 
-use common::{gaitd, lines, summary};
+use gaitd_tests::{lines, summary};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 /// What the program makes of `printed`; nothing where there is no jq, and then standard error says so.
 fn samples(test: &str, printed: &str) -> Option<Vec<u8>> {

@@ -4,9 +4,6 @@
 //! The programs that check them name the units' mistakes, not what the kernel makes of them: whether gaitd lives within
 //! its hardening shows only under a systemd that runs as process 1.
 
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,17 +1,15 @@
 //! The simulated wearer through the whole daemon: the shipped ladder must recognise what it does.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{gaitd, lines, shipped_model, summary};
 use gaitd_core::clock::MonotonicClock;
 use gaitd_core::stream::StreamFormat;
 use gaitd_sense::wearer::{Model, WearerConfig, WearerSource};
+use gaitd_tests::{lines, shipped_model, summary};
 use tempfile::TempDir;
+
+use crate::program::gaitd;
 
 /// The seeds pick every persona at least once.
 const SEEDS: std::ops::Range<u64> = 0..16;

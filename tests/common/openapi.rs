@@ -1,11 +1,9 @@
 //! The OpenAPI document as a check of answers.
 
-use boon::{Compiler, Draft, Schemas};
 use serde_json::Value;
 
-use crate::common::http::Answer;
-
-const AT: &str = "https://gaitd.example/openapi.json";
+use crate::http::Answer;
+use crate::schema::Schema;
 
 /// The document as it is served.
 pub fn document() -> Value {
@@ -35,13 +33,8 @@ fn closed_document() -> Value {
 
 /// Checks `value` against the schema at `pointer` in the document.
 fn check_at(pointer: &str, value: &Value) {
-    let mut compiler = Compiler::new();
-    compiler.set_default_draft(Draft::V2020_12);
-    compiler.add_resource(AT, closed_document()).unwrap();
-    let mut schemas = Schemas::new();
-    let schema = compiler.compile(&format!("{AT}#{pointer}"), &mut schemas).unwrap_or_else(|error| panic!("{error}"));
-    if let Err(error) = schemas.validate(value, schema) {
-        panic!("{pointer}: {error:#}\n{value:#}");
+    if let Err(problem) = Schema::new(closed_document(), pointer).check(value) {
+        panic!("{pointer}: {problem}");
     }
 }
 

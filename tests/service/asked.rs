@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::http::Client;
-use crate::daemon::{Setup, TOKEN, until, windows};
-use crate::openapi::{check, check_answer};
+use super::daemon::{Setup, TOKEN, until, windows};
+use gaitd_tests::http::Client;
+use gaitd_tests::openapi::{check, check_answer};
 
 fn ask(client: &Client, method: &str, path: &str, status: u16) -> Value {
     let answer = client.send(method, path, &[], b"");

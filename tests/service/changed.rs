@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::daemon::{Daemon, Setup, TOKEN};
+use super::daemon::{Daemon, Setup, TOKEN};
 
 /// What the next window gets.
 fn next(daemon: &mut Daemon) -> Value {

@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::daemon::{Setup, Told, ctl};
+use super::daemon::{Setup, Told, ctl};
 
 /// Answers one connection with these bytes, whatever is asked.
 fn answering(answer: impl Into<Vec<u8>>) -> (TempDir, PathBuf) {
@@ -199,7 +199,7 @@ fn the_status_says_what_an_operator_asks_first() {
     assert!(told.contains(&daemon.address().to_string()) && told.contains(daemon.socket.to_str().unwrap()));
 
     // the thread that shows decisions may be a little behind the output
-    let told = crate::daemon::until("the latest decision", || {
+    let told = super::daemon::until("the latest decision", || {
         Some(daemon.ctl(&["explain"]).done()).filter(|told| told.contains("window 4:"))
     });
     let picked: Vec<&str> = told.lines().filter(|line| line.trim_start().starts_with('*')).collect();

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::ModelCopy;
-use crate::common::http::Client;
+use gaitd_tests::ModelCopy;
+use gaitd_tests::http::Client;
 
 /// What the token file of [`Setup`] says.
 pub const TOKEN: &str = "0123456789abcdef-of-the-test";

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::common::http::Client;
-use crate::daemon::{Daemon, Setup, TOKEN, objects, until};
-use crate::openapi::check;
+use super::daemon::{Daemon, Setup, TOKEN, objects, until};
+use gaitd_tests::http::Client;
+use gaitd_tests::openapi::check;
 
 /// How a listener is, by its address.
 fn listener(client: &Client, address: &str) -> String {

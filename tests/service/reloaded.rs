@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use gaitd_core::control::Learned;
 use serde_json::{Value, json};
 
-use crate::common::ModelCopy;
-use crate::daemon::{Daemon, Setup, TOKEN, Told, assert_consecutive, decisions, fifo, objects, smaller_ladder, until};
+use super::daemon::{Daemon, Setup, TOKEN, Told, assert_consecutive, decisions, fifo, objects, smaller_ladder, until};
+use gaitd_tests::ModelCopy;
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::daemon::{Setup, Told, decisions, fifo, until, writer};
+use super::daemon::{Setup, Told, decisions, fifo, until, writer};
 
 fn on_fifo() -> Setup {
     Setup::with(|config| {

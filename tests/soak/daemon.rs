@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::http::{Answer, Client};
+use gaitd_tests::http::{Answer, Client};
 
 /// Nothing takes so long. Who waits longer would wait for ever.
 const HUNG: Duration = Duration::from_secs(60);

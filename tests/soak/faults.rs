@@ -5,8 +5,8 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use crate::Soak;
-use crate::common::http::{Client, Wire};
 use crate::stream::Bad;
+use gaitd_tests::http::{Client, Wire};
 
 /// One kind of fault: its name, and what does it.
 pub type Fault = (&'static str, fn(&mut Soak));

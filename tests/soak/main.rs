@@ -6,8 +6,6 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "nobody else uses it; a test fails by panicking")]
 #![cfg(target_os = "linux")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod daemon;
 mod faults;
 mod idle;
@@ -17,10 +15,10 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::ModelCopy;
 use daemon::{Daemon, Footprint};
 use gaitd_core::ladder::Ladder;
 use gaitd_embedded::Embedded;
+use gaitd_tests::ModelCopy;
 use gaitd_tract::Tract;
 use serde_json::Value;
 use stream::Stream;

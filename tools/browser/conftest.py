@@ -1,4 +1,4 @@
-"""Every test looks at a real daemon through a real browser, and must leave neither complaints nor failed requests."""
+"""Fixtures: a real daemon in a real browser. Console messages and failed requests of a page fail its test."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 from daemon import TOKEN, Daemon, launch, running
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-# A window is decided every 1.28 s; what takes much longer than a few of them on a busy machine is broken.
+# A window is decided every 1.28 s; this is many of them, for a busy machine.
 PATIENCE_MS = 30_000
 
 
@@ -18,7 +18,7 @@ PATIENCE_MS = 30_000
 def binary() -> Path:
     named = os.environ.get("GAITD_BINARY")
     if not named:
-        pytest.exit("GAITD_BINARY must name the gaitd to look at, such as target/release/gaitd", returncode=4)
+        pytest.exit("GAITD_BINARY must name the gaitd to test, such as target/release/gaitd", returncode=4)
     return Path(named).resolve()
 
 
@@ -39,14 +39,14 @@ def shared(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 @pytest.fixture
 def daemon(shared: Daemon) -> Iterator[Daemon]:
-    """The daemon that the tests share; each finds it with the settings of its start."""
+    """The daemon that the tests share; its settings are restored after each test."""
     before = shared.ask("/api/control")
     yield shared
     shared.ask("/api/control", "PATCH", {"pin": before["pin"], "budget_ms": before["budget_ms"]}, TOKEN)
 
 
 class Watch:
-    """Collects what a page complains about, and what it asks for that fails or goes elsewhere."""
+    """Collects the errors and warnings of a page, and its requests that fail or go to other servers."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
@@ -62,14 +62,14 @@ class Watch:
         page.on("response", lambda response: self._response(response.status, response.url))
 
     def expect(self, pattern: str) -> None:
-        """What matches `pattern` is part of the test."""
+        """Complaints that match `pattern` are part of the test."""
         self.expected.append(re.compile(pattern))
 
     def complaints(self) -> list[str]:
         return [line for line in self.found if not any(pattern.search(line) for pattern in self.expected)]
 
     def _note(self, line: str) -> None:
-        if not self.over:  # the end of a page cuts its event stream off, which is nobody's fault
+        if not self.over:  # closing a page cuts its event stream off, which is no error
             self.found.append(line)
 
     def _console(self, kind: str, text: str) -> None:
@@ -87,7 +87,7 @@ class Watch:
 
 @pytest.fixture
 def watch() -> Iterator[Callable[[str], Watch]]:
-    """Makes a watch for an origin; what it has found at the end fails the test."""
+    """Makes a watch for an origin; its complaints at the end fail the test."""
     watches: list[Watch] = []
 
     def make(origin: str) -> Watch:
@@ -95,7 +95,7 @@ def watch() -> Iterator[Callable[[str], Watch]]:
         return watches[-1]
 
     yield make
-    assert [line for one in watches for line in one.complaints()] == []
+    assert [line for watch in watches for line in watch.complaints()] == []
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[
         opened.append((context, observer))
         observer.attach(page)
         if clock:
-            page.clock.install()  # goes on as ever, but can be put forward
+            page.clock.install()  # runs as usual, but can be put forward
         page.goto("/")
         expect(page.get_by_text(re.compile("^Recognised: "))).to_be_visible()
         return page, observer
@@ -124,5 +124,5 @@ def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[
 
 @pytest.fixture(params=[signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
 def ending(request: pytest.FixtureRequest) -> signal.Signals:
-    """How a daemon comes to its end."""
+    """The signal that ends a daemon."""
     return request.param

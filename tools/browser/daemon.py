@@ -1,4 +1,4 @@
-"""A daemon on a simulated wearer, and a browser to look at it with."""
+"""Starts a daemon on a simulated wearer, and a browser."""
 
 import json
 import os
@@ -22,14 +22,14 @@ START_S = 120
 
 
 def free_port() -> int:
-    """A TCP port on the loopback interface that nobody listens on."""
+    """A free TCP port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
 class Daemon:
-    """`gaitd run` on a simulated wearer that moves for ever; its files are in `folder`."""
+    """`gaitd run` on a simulated wearer without an end; its files are in `folder`."""
 
     def __init__(self, binary: Path, folder: Path, port: int | None = None) -> None:
         self.binary = binary
@@ -51,11 +51,11 @@ class Daemon:
 
     @property
     def url(self) -> str:
-        """Where it serves, without a slash at the end."""
+        """The address of its HTTP server, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts it, and returns when it is ready."""
+        """Starts the daemon and returns when it is ready."""
         assert self.process is None
         command = [self.binary, "run", self.folder / "gaitd.json", f"--http=127.0.0.1:{self.port}"]
         command += ["--source", "wearer", "--seconds", "0", "--pace", "realtime", "--seed", "4"]
@@ -74,10 +74,10 @@ class Daemon:
             raise RuntimeError(f"gaitd has ended with {self.process.returncode}:\n{self.log()}")
         raise RuntimeError(f"gaitd was not ready after {START_S} s:\n{self.log()}")
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Ends it with the signal `how`, and returns when it has ended."""
+    def stop(self, ending: signal.Signals = signal.SIGTERM) -> None:
+        """Sends the signal `ending` and returns when the daemon has ended."""
         if self.process is not None:
-            self.process.send_signal(how)
+            self.process.send_signal(ending)
             try:
                 self.process.wait(timeout=30)
             finally:
@@ -85,7 +85,7 @@ class Daemon:
                 self.process = None
 
     def ask(self, path: str, method: str = "GET", body: Any = None, token: str | None = None) -> Any:
-        """The answer to one request, from JSON. Raises `urllib.error.HTTPError` where it is refused."""
+        """The JSON answer to one request. Raises `urllib.error.HTTPError` where it is refused."""
         request = urllib.request.Request(self.url + path, method=method)
         if token is not None:
             request.add_header("Authorization", f"Bearer {token}")
@@ -96,7 +96,7 @@ class Daemon:
             return json.load(answer)
 
     def log(self) -> str:
-        """What it has written."""
+        """Its log."""
         return (self.folder / "log").read_text(errors="replace")
 
 
@@ -116,12 +116,12 @@ def chromium() -> str:
     named = os.environ.get("GAITD_CHROMIUM")
     found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
-        raise FileNotFoundError("there is no chromium: install it, or name one in GAITD_CHROMIUM")
+        raise FileNotFoundError("found no chromium: install it, or name one in GAITD_CHROMIUM")
     return found
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Chromium without a window, with an empty profile, and without talking to anybody but the page's server."""
+    """Chromium without a window, with an empty profile, and without connections to other servers than the page's."""
     arguments = ["--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
     arguments += ["--disable-background-networking", "--disable-component-update"]
     if os.geteuid() == 0:

@@ -1,8 +1,8 @@
-"""Takes the picture of the dashboard that the README shows.
+"""Takes the screenshot of the dashboard in the README.
 
     python tools/browser/screenshot.py --gaitd target/release/gaitd --out docs/dashboard.png
 
-A daemon on a simulated wearer is looked at for a while under a budget that changes, so that there is something to see.
+A daemon on a simulated wearer runs for a while under changing budgets, so that the chart shows several configurations.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from playwright.sync_api import sync_playwright
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gaitd", type=Path, required=True, help="the daemon's binary")
-    parser.add_argument("--out", type=Path, required=True, help="where the picture goes (PNG)")
+    parser.add_argument("--gaitd", type=Path, required=True, help="the gaitd to run")
+    parser.add_argument("--out", type=Path, required=True, help="the PNG file to write")
     parser.add_argument("--windows", type=int, default=60, help="windows to wait for, 1.28 s each (default 60)")
     parser.add_argument("--budgets", default="50,4,2,20", help="milliseconds, in turns (default %(default)s)")
     parser.add_argument("--scheme", choices=["light", "dark"], default="light", help="colour scheme (default light)")

@@ -1,4 +1,4 @@
-"""The dashboard as its users meet it: with eyes, a mouse, a keyboard alone, a screen reader, a phone."""
+"""The dashboard by mouse, by keyboard alone, for a screen reader, and on narrow screens."""
 
 import json
 import re
@@ -14,15 +14,15 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 Visit = Callable[..., tuple[Page, Watch]]
 
-# What Chromium calls an event stream whose page or server has ended.
+# Chromium's failure of an event stream whose page or server has ended.
 CUT_OFF = r"/api/events net::ERR_ABORTED$"
 
-# What the browser itself writes to the console when a connection is refused or cut off, whatever a page does about it.
+# The browser's own console message when a connection is refused or cut off; a page cannot prevent it.
 LOST_CONNECTION = r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)"
 
 
 def fact(page: Page, region: str, term: str) -> Locator:
-    """The value that stands beside `term` in the list of facts of a region."""
+    """The value beside `term` in the list of facts of a region."""
     pairs = page.get_by_role("region", name=region).locator("dl > div")
     return pairs.filter(has_text=re.compile(f"^\\s*{term}")).locator("dd").first
 
@@ -41,14 +41,14 @@ def pick(page: Page, configuration: dict[str, float]) -> None:
 
 
 def tabled_windows(page: Page) -> list[int]:
-    """The numbers of the windows in the table, as they stand there."""
+    """The numbers of the windows in the table, in its order."""
     page.get_by_text("The latest windows as a table").click()
     expect(page.get_by_role("cell").first).to_be_visible()
     return [int(number) for number in page.locator("#latency-table td:first-child").all_inner_texts()]
 
 
 def refusal(daemon: Daemon, token: str | None, settings: dict[str, object]) -> tuple[int, str]:
-    """How the daemon refuses `settings`, asked without a browser."""
+    """The status and message with which the daemon refuses `settings`, asked without a browser."""
     with pytest.raises(urllib.error.HTTPError) as refused:
         daemon.ask("/api/control", "PATCH", settings, token)
     return refused.value.code, json.load(refused.value)["error"]
@@ -68,7 +68,7 @@ def test_it_follows_the_daemon(daemon: Daemon, visit: Visit) -> None:
         expect(activity).to_contain_text(re.compile(r"\d\.\d %"))
     expect(page.locator("#activities [aria-current]")).to_have_count(1)
 
-    # the numbers move, and the chart with them
+    # the numbers change, and the chart with them
     windows = "() => (document.querySelector('#chart-summary').textContent.match(/^(\\d+) windows?/) ?? [0, 0])[1] - 0"
     before = page.evaluate(windows)
     page.wait_for_function(f"(before) => ({windows})() >= before + 2", arg=before)
@@ -83,11 +83,11 @@ def test_it_follows_the_daemon(daemon: Daemon, visit: Visit) -> None:
     expect(decided).not_to_have_text(decided.inner_text())
 
 
-def test_it_tells_the_configuration_and_what_it_costs(daemon: Daemon, visit: Visit) -> None:
+def test_it_shows_the_configuration_and_its_cost(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     configurations = {one["id"]: one for one in daemon.ask("/api/ladder")["configurations"]}
     expect(fact(page, "Configuration", "MFLOPs")).to_have_text(re.compile(r"^[\d.]+$"))
-    # at one instant: another window may bring another configuration
+    # read at one instant: another window may bring another configuration
     facts = ["configuration", "width", "resolution", "mflops"]
     shown = page.evaluate("(ids) => ids.map((id) => document.getElementById(id).textContent)", facts)
     configuration = configurations[shown[0]]
@@ -111,7 +111,7 @@ def test_the_traces_move(daemon: Daemon, visit: Visit) -> None:
     page.wait_for_function(f"(before) => ({picture})() !== before", arg=page.evaluate(picture))
 
 
-def test_simulated_data_is_called_so(daemon: Daemon, visit: Visit) -> None:
+def test_simulated_data_is_marked(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     expect(page.get_by_role("banner").get_by_text("simulated data")).to_be_visible()
     assert daemon.ask("/api/status")["source"]["simulated"] is True
@@ -138,12 +138,12 @@ def test_pin_and_unpin(daemon: Daemon, visit: Visit) -> None:
 
 def test_only_configurations_that_exist_can_be_picked(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
-    there: dict[str, list[str]] = {}
+    resolutions_of: dict[str, list[str]] = {}
     for one in daemon.ask("/api/ladder")["configurations"]:
-        there.setdefault(f"{one['width']:.2f}x", []).append(f"{one['resolution']} steps")
+        resolutions_of.setdefault(f"{one['width']:.2f}x", []).append(f"{one['resolution']} steps")
     width = controls(page).get_by_label("Width")
-    expect(width.locator("option")).to_have_text(sorted(there))
-    for label, resolutions in there.items():
+    expect(width.locator("option")).to_have_text(sorted(resolutions_of))
+    for label, resolutions in resolutions_of.items():
         width.select_option(label=label)
         offered = controls(page).get_by_label("Resolution").locator("option")
         expect(offered).to_have_text(sorted(resolutions, key=lambda words: int(words.split()[0])))
@@ -151,20 +151,20 @@ def test_only_configurations_that_exist_can_be_picked(daemon: Daemon, visit: Vis
 
 def test_the_budget_changes_everywhere(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
-    onlooker, _ = visit(daemon)
+    second, _ = visit(daemon)
     give_token(page)
     controls(page).get_by_label("Budget, ms").fill("72.5")
     controls(page).get_by_label("Budget, ms").press("Enter")
     expect(page.get_by_role("alert")).to_have_text("The budget is 72.5 ms.")
     assert daemon.ask("/api/control")["budget_ms"] == 72.5
-    for one in (page, onlooker):
+    for one in (page, second):
         expect(fact(one, "Configuration", "Budget")).to_have_text("72.5 ms")
         expect(controls(one).get_by_label("Budget, ms")).to_have_value("72.5")
-        # as the next window has it
+        # the budget of the next window
         expect(one.locator("#chart .budget-label")).to_have_text("72.5")
 
 
-def test_a_budget_out_of_range_is_refused_in_the_daemons_words(daemon: Daemon, visit: Visit) -> None:
+def test_a_budget_out_of_range_is_refused_with_the_daemons_message(daemon: Daemon, visit: Visit) -> None:
     page, watch = visit(daemon)
     status, words = refusal(daemon, TOKEN, {"budget_ms": 0})
     watch.expect(rf"status of {status}|^refused: {status} .*/api/control$")
@@ -233,24 +233,24 @@ def test_it_comes_back_after_a_restart(binary: Path, tmp_path: Path, visit: Visi
         again = daemon.ask("/api/status")["run"]
         assert again != run
         expect(page.get_by_role("contentinfo")).to_contain_text(f"run {again}")
-        # the windows of the run before are gone: a stream cannot go on where another ended
+        # the windows of the earlier run are gone: a new run starts a new stream
         rows = "[...document.querySelectorAll('#latency-table tr')].map((row) => row.textContent)"
         page.wait_for_function(f"(before) => {rows}.length > 0 && !{rows}.includes(before)", arg=before)
         decided = fact(page, "Policy and windows", "Decided")
         expect(decided).not_to_have_text(decided.inner_text())
 
 
-@pytest.mark.parametrize("heeded", [True, False], ids=["heeded", "unheeded"])
-def test_it_goes_on_where_a_dead_connection_left_off(daemon: Daemon, visit: Visit, heeded: bool) -> None:
+@pytest.mark.parametrize("resumable", [True, False], ids=["resumable", "not-resumable"])
+def test_it_resumes_after_a_dead_connection(daemon: Daemon, visit: Visit, resumable: bool) -> None:
     page, watch = visit(daemon, clock=True)
     watch.expect(CUT_OFF)
     run = daemon.ask("/api/status")["run"]
-    if not heeded:
-        # as behind a proxy that knows nothing of event streams: all of the last minutes come again
-        def forget(route: Route) -> None:
+    if not resumable:
+        # as behind a proxy that drops the header: all windows of the last minutes are sent again
+        def drop_last_event_id(route: Route) -> None:
             route.continue_(headers={**route.request.headers, "last-event-id": ""})
 
-        page.route("**/api/events", forget)
+        page.route("**/api/events", drop_last_event_id)
     with page.expect_request("**/api/events") as asked:
         page.clock.fast_forward("00:36")  # longer than the daemon is ever silent
     assert re.fullmatch(rf"{run}-\d+", asked.value.headers["last-event-id"])
@@ -262,7 +262,7 @@ def test_it_goes_on_where_a_dead_connection_left_off(daemon: Daemon, visit: Visi
     assert windows == sorted(set(windows), reverse=True)
 
 
-def test_a_tab_that_nobody_looks_at_lets_go(daemon: Daemon, visit: Visit) -> None:
+def test_a_hidden_tab_ends_its_stream(daemon: Daemon, visit: Visit) -> None:
     page, watch = visit(daemon, clock=True)
     watch.expect(CUT_OFF)
     hide = """(hidden) => {
@@ -279,7 +279,7 @@ def test_a_tab_that_nobody_looks_at_lets_go(daemon: Daemon, visit: Visit) -> Non
     expect(decided).not_to_have_text(decided.inner_text())
 
 
-def test_the_keyboard_alone_pins(daemon: Daemon, visit: Visit) -> None:
+def test_pinning_by_keyboard_alone(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     smallest = daemon.ask("/api/ladder")["configurations"][0]
     page.keyboard.press("Tab")
@@ -291,9 +291,9 @@ def test_the_keyboard_alone_pins(daemon: Daemon, visit: Visit) -> None:
             page.keyboard.press("Tab")
             if target.evaluate("(element) => element === document.activeElement"):
                 outline = target.evaluate("(element) => getComputedStyle(element).outlineWidth")
-                assert float(outline.removesuffix("px")) >= 2, "the focus must be seen"
+                assert float(outline.removesuffix("px")) >= 2, "the focus must be visible"
                 return
-        pytest.fail(f"the focus never comes to {target}")
+        pytest.fail(f"the focus does not reach {target}")
 
     go_to(controls(page).get_by_label("Control token"))
     page.keyboard.type(TOKEN)
@@ -336,17 +336,17 @@ def test_everything_has_its_name_and_role(daemon: Daemon, visit: Visit) -> None:
     expect(page.get_by_role("cell", name=re.compile("^(in time|miss)$")).first).to_be_visible()
 
 
-def test_a_screen_reader_is_left_in_peace(daemon: Daemon, visit: Visit) -> None:
+def test_a_screen_reader_gets_few_announcements(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     live = page.locator("[aria-live], [role=status], [role=alert], [role=log]")
-    expect(live).to_have_count(3)  # the activity, the connection, the answer to what was asked
+    expect(live).to_have_count(3)  # the activity, the connection, the answer to a request
     expect(page.get_by_text(re.compile("^Activity: "))).to_have_count(1)
     live.evaluate_all(
         """(regions) => {
           window.announcements = 0;
           const observer = new MutationObserver(() => { window.announcements += 1; });
-          const what = { childList: true, characterData: true, subtree: true };
-          for (const region of regions) observer.observe(region, what);
+          const changes = { childList: true, characterData: true, subtree: true };
+          for (const region of regions) observer.observe(region, changes);
         }"""
     )
     decided = fact(page, "Policy and windows", "Decided")
@@ -356,8 +356,8 @@ def test_a_screen_reader_is_left_in_peace(daemon: Daemon, visit: Visit) -> None:
     assert page.evaluate("window.announcements") <= 2
 
 
-# The contrast of every visible text with what it stands on, and of every colour of a configuration with its panel. A
-# canvas gives the colours as the screen has them, whatever notation the style sheet uses.
+# The contrast of every visible text with its background, and of every colour of a configuration with its panel. A
+# canvas gives the colours as displayed, independent of the notation of the style sheet.
 CONTRAST = """() => {
   const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const luminance = (colour) => {
@@ -420,7 +420,7 @@ def test_less_motion(daemon: Daemon, visit: Visit) -> None:
       .filter((style) => style.transitionDuration !== '0s' || style.animationName !== 'none').length"""
     assert page.evaluate(moving) == 0
     page.emulate_media(reduced_motion="no-preference")
-    assert page.evaluate(moving) > 0  # or the question above would be in vain
+    assert page.evaluate(moving) > 0  # otherwise the assertion above proves nothing
 
 
 def test_the_page_is_confined_to_its_server(daemon: Daemon, visit: Visit) -> None:
@@ -432,7 +432,7 @@ def test_the_page_is_confined_to_its_server(daemon: Daemon, visit: Visit) -> Non
 
 
 def test_it_does_not_grow(daemon: Daemon, visit: Visit) -> None:
-    """Weeks of decisions and samples, in a moment: what is kept of them is bounded."""
+    """The page keeps a bounded number of decisions and samples, however long it is open."""
     page, _ = visit(daemon)
     kept = page.evaluate(
         """async () => {
@@ -455,7 +455,7 @@ def test_it_does_not_grow(daemon: Daemon, visit: Visit) -> None:
     assert kept["elements"] < 60
 
 
-def test_events_are_read_however_they_are_cut(daemon: Daemon, visit: Visit) -> None:
+def test_events_are_read_in_pieces_of_any_size(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     read = page.evaluate(
         """async () => {
@@ -467,7 +467,7 @@ def test_events_are_read_however_they_are_cut(daemon: Daemon, visit: Visit) -> N
           return [1, 2, 3, 1000].map((size) => {
             const parser = new EventParser();
             const found = [];
-            for (let at = 0; at < text.length; at += size) found.push(...parser.push(text.slice(at, at + size)));
+            for (let i = 0; i < text.length; i += size) found.push(...parser.push(text.slice(i, i + size)));
             return found;
           });
         }"""

@@ -1,12 +1,13 @@
 """Compares gaitd with ONNX Runtime and LiteRT (XNNPACK) on every rung of a ladder.
 
-One thread, one pinned core, the same weights and windows; LiteRT gets the network in the form that suits it best
+One thread, one pinned core, the same weights and windows; LiteRT gets the network in the form that it runs fastest
 (`tflite.py`). In every round each engine in turn runs all rungs, and the order of the engines rotates, so that a
-change of the machine's speed meets all of them alike. A figure is the median over the rounds of the round's median; a
-ratio is the median of the rounds' ratios. ONNX Runtime and LiteRT are called from Python with bound buffers, which
-costs them about a microsecond per inference that gaitd does not pay.
+change of the machine's speed affects all of them equally. A figure is the median over the rounds of the round's
+median; a ratio is the median of the rounds' ratios. ONNX Runtime and LiteRT are called from Python with bound buffers,
+which costs them about a microsecond per inference that gaitd does not pay.
 
-`cargo xtask compare` prepares everything and starts this. It is a report, not a test: the machine decides the figures.
+`cargo xtask compare` prepares everything and starts this. It is a report, not a test: the figures depend on the
+machine.
 """
 
 import argparse
@@ -103,17 +104,17 @@ class InPython:
         self.runs: dict[str, Callable[[], None]] = {}
         for rung in rungs:
             session = engine.prepare(rung)
-            for at, expected in enumerate(rung.logits):
-                session.load(rung.windows[at : at + 1])
+            for index, expected in enumerate(rung.logits):
+                session.load(rung.windows[index : index + 1])
                 session.run()
                 difference = float(np.abs(session.logits()[0] - expected).max())
                 if not difference <= TOLERANCE:
-                    sys.exit(f"{self.name}, {rung.id}, golden window {at}: logits differ by {difference:.1e}")
+                    sys.exit(f"{self.name}, {rung.id}, golden window {index}: logits differ by {difference:.1e}")
             self.runs[rung.id] = session.run
 
     def round(self, windows: int) -> dict[str, float]:
         """The median latency of every rung, microseconds."""
-        return {id: self.median(run, windows) for id, run in self.runs.items()}
+        return {rung: self.median(run, windows) for rung, run in self.runs.items()}
 
     @staticmethod
     def median(run: Callable[[], None], windows: int) -> float:
@@ -151,7 +152,7 @@ class Gaitd:
         """The median latency of every rung, microseconds."""
         effort = ["--hot", windows, "--paced", 1, "--pace-ms", 0]
         printed = self.output("profile", "--models", self.folder, *effort, "--dry-run", "--json")
-        return {it["id"]: it["hot"]["p50"] for it in json.loads(printed)["configurations"]}
+        return {rung["id"]: rung["hot"]["p50"] for rung in json.loads(printed)["configurations"]}
 
 
 def measure(engines: list[Gaitd | InPython], rounds: int, windows: int) -> dict[str, list[dict[str, float]]]:
@@ -169,7 +170,7 @@ def summarise(rungs: list[Rung], measured: dict[str, list[dict[str, float]]]) ->
     """For each rung the medians by engine and gaitd's ratio to the others."""
     rows = []
     for rung in rungs:
-        by_engine = {name: [it[rung.id] for it in rounds] for name, rounds in measured.items()}
+        by_engine = {name: [times[rung.id] for times in rounds] for name, rounds in measured.items()}
         own = by_engine[Gaitd.name]
         ratios = {
             name: median(a / b for a, b in zip(own, others, strict=True))
@@ -184,9 +185,9 @@ def summarise(rungs: list[Rung], measured: dict[str, list[dict[str, float]]]) ->
 def markdown(rows: list[dict], versions: dict[str, str]) -> str:
     """The report as a table; a ratio above 1 means that gaitd is slower."""
     engines, others = list(rows[0]["us"]), list(rows[0]["gaitd_ratio"])
-    heads = ["configuration", "MMACs", *(f"{name} {versions[name]}" for name in engines)]
-    heads += [f"gaitd / {name}" for name in others]
-    lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
+    columns = ["configuration", "MMACs", *(f"{name} {versions[name]}" for name in engines)]
+    columns += [f"gaitd / {name}" for name in others]
+    lines = [f"| {' | '.join(columns)} |", f"| --- |{' ---: |' * (len(columns) - 1)}"]
     for row in rows:
         cells = [row["id"], f"{row['macs'] / 1e6:.2f}", *(f"{row['us'][name]:.1f}" for name in engines)]
         cells += [f"{row['gaitd_ratio'][name]:.2f}" for name in others]
@@ -201,11 +202,11 @@ def load(folder: Path) -> list[Rung]:
         golden = json.loads((folder / "golden.json").read_text())
         return [Rung(folder, entry, golden) for entry in manifest["configurations"]]
     except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"{folder} is not a ladder: {error!r}; `gaitd check` says more")
+        sys.exit(f"{folder} is not a ladder: {error!r}; `gaitd check` names the fault")
 
 
 def pin(cpu: int | None) -> int | None:
-    """Keeps this process and its children on one core, where the system can; returns which."""
+    """Keeps this process and its children on one core, where the system can; returns the core."""
     if not hasattr(os, "sched_setaffinity"):
         return None
     cpu = max(os.sched_getaffinity(0)) if cpu is None else cpu
@@ -237,7 +238,7 @@ def main() -> None:
             InPython(LiteRt(), rungs),
         ]
     except UnsupportedError as error:
-        sys.exit(f"LiteRT cannot take part: {error}")
+        sys.exit(f"LiteRT cannot run this ladder: {error}")
     rows = summarise(rungs, measure(engines, args.rounds, args.windows))
     versions = {engine.name: engine.version for engine in engines}
     if args.json:

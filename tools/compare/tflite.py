@@ -1,8 +1,8 @@
 """Rewrites an exported configuration (ONNX) as a TensorFlow Lite flatbuffer with the same weights.
 
-TensorFlow's own converters weigh gigabytes; LiteRT ships the schema, and a ladder needs a dozen operators. The rewrite
-gives LiteRT what suits it best: channels last, bias and ReLU inside the convolutions, and no transposition that a
-permuted weight can replace. Whatever it does not know it refuses; it never guesses, and `compare.py` checks the logits.
+TensorFlow's own converters need gigabytes; LiteRT ships the schema, and a ladder needs a dozen operators. The rewrite
+gives LiteRT what it runs fastest: channels last, bias and ReLU inside the convolutions, and no transposition that a
+permuted weight can replace. An unknown operator is an error, and `compare.py` checks the logits.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ RELU = schema.ActivationFunctionType.RELU
 
 
 class UnsupportedError(Exception):
-    """The network holds something that cannot be rewritten."""
+    """The network has an operator or a layout that cannot be rewritten."""
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Value:
     """An ONNX value that lives in a TFLite tensor.
 
     `index` has the ONNX shape and holds, for every element, its flat position in the tensor. Reshapes and
-    transpositions therefore only change `index`; memory moves when an operator insists on a layout.
+    transpositions therefore only change `index`; memory moves where an operator needs a layout.
     """
 
     tensor: int
@@ -109,7 +109,7 @@ class _Conversion:
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.graph = graph
         self.out = _Writer()
-        self.constants = {it.name: numpy_helper.to_array(it) for it in graph.initializer}
+        self.constants = {array.name: numpy_helper.to_array(array) for array in graph.initializer}
         self.values: dict[str, Value] = {}
         self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in graph.node:
@@ -118,9 +118,9 @@ class _Conversion:
         self.fused: set[str] = set()
 
     def run(self) -> bytes:
-        (source,) = (it for it in self.graph.input if it.name not in self.constants)
+        (source,) = (entry for entry in self.graph.input if entry.name not in self.constants)
         (sink,) = self.graph.output
-        entry = self.out.tensor(tuple(it.dim_value for it in source.type.tensor_type.shape.dim))
+        entry = self.out.tensor(tuple(dim.dim_value for dim in source.type.tensor_type.shape.dim))
         self.values[source.name] = self.fresh(entry)
         for node in self.graph.node:
             if node.output[0] in self.fused:
@@ -128,14 +128,14 @@ class _Conversion:
             visit = getattr(self, "on_" + node.op_type.lower(), None)
             if visit is None:
                 raise UnsupportedError(f"{node.op_type} (node {node.name!r}) has no rewrite in tflite.py")
-            visit(node, {it.name: onnx.helper.get_attribute_value(it) for it in node.attribute})
+            visit(node, {named.name: onnx.helper.get_attribute_value(named) for named in node.attribute})
         result = self.values[sink.name]
         return self.out.bytes([entry], [self.laid_out(result, result.index)])
 
     # --- values and layouts
 
     def fresh(self, tensor: int) -> Value:
-        """A value that lies in `tensor` just as the tensor does."""
+        """A value with the shape and order of `tensor`."""
         shape = self.out.shapes[tensor]
         return Value(tensor, np.arange(np.prod(shape, dtype=int)).reshape(shape))
 
@@ -158,12 +158,12 @@ class _Conversion:
         # The axes in the order in which they lie in memory, from the farthest apart to the closest.
         strides = [int(wanted.take(1, axis).flat[0]) if size > 1 else wanted.size for axis, size in enumerate(shape)]
         memory = sorted(range(len(shape)), key=lambda axis: -strides[axis])
-        there = tuple(shape[axis] for axis in memory)
+        in_memory = tuple(shape[axis] for axis in memory)
         back = np.argsort(memory)
-        if not np.array_equal(np.arange(wanted.size).reshape(there).transpose(back), wanted):
+        if not np.array_equal(np.arange(wanted.size).reshape(in_memory).transpose(back), wanted):
             raise UnsupportedError("a layout that one transposition cannot make")
         order = self.out.constant(back.astype(np.int32))
-        return self.out.emit("TRANSPOSE", [self.reshaped(tensor, there), order], shape, "TransposeOptions")
+        return self.out.emit("TRANSPOSE", [self.reshaped(tensor, in_memory), order], shape, "TransposeOptions")
 
     def reshaped(self, tensor: int, shape: tuple[int, ...]) -> int:
         if self.out.shapes[tensor] == tuple(shape):
@@ -172,9 +172,9 @@ class _Conversion:
         return self.out.emit("RESHAPE", [tensor, self.out.constant(target)], shape, "ReshapeOptions", newShape=target)
 
     def activation(self, node: onnx.NodeProto) -> tuple[int, str]:
-        """The activation to compute inside `node`, and the name of what then comes out of it."""
+        """The activation to compute inside `node`, and the name of the result."""
         readers = self.readers[node.output[0]]
-        if [it.op_type for it in readers] != ["Relu"]:
+        if [reader.op_type for reader in readers] != ["Relu"]:
             return 0, node.output[0]
         self.fused.add(readers[0].output[0])
         return RELU, readers[0].output[0]
@@ -184,9 +184,9 @@ class _Conversion:
         shape = self.out.shapes[value.tensor]
         size = value.index.shape[axis]
         step = int(value.index.take(1, axis).flat[0] - value.index.flat[0]) if size > 1 else None
-        for at, found in enumerate(shape):
-            if found == size and step in (None, np.prod(shape[at + 1 :], dtype=int)):
-                return at
+        for index, found in enumerate(shape):
+            if found == size and step in (None, np.prod(shape[index + 1 :], dtype=int)):
+                return index
         raise UnsupportedError("an axis that is spread over several axes in memory")
 
     # --- operators that only rename elements
@@ -200,15 +200,15 @@ class _Conversion:
     def part(self, value: Value, axis: int, start: int, size: int) -> Value:
         """The elements `start..start + size` along ONNX axis `axis`."""
         shape = self.out.shapes[value.tensor]
-        at = self.axis_in_tensor(value, axis)
+        dim = self.axis_in_tensor(value, axis)
         begin, sizes = np.zeros(len(shape), np.int32), np.array(shape, np.int32)
-        begin[at], sizes[at] = start, size
+        begin[dim], sizes[dim] = start, size
         inputs = [value.tensor, self.out.constant(begin), self.out.constant(sizes)]
         tensor = self.out.emit("SLICE", inputs, tuple(sizes), "SliceOptions")
-        kept = np.arange(value.index.size).reshape(shape).take(range(start, start + size), at)
-        where = np.full(value.index.size, -1)
-        where[kept.ravel()] = np.arange(kept.size)
-        return Value(tensor, where[value.index.take(range(start, start + size), axis)])
+        kept = np.arange(value.index.size).reshape(shape).take(range(start, start + size), dim)
+        position = np.full(value.index.size, -1)
+        position[kept.ravel()] = np.arange(kept.size)
+        return Value(tensor, position[value.index.take(range(start, start + size), axis)])
 
     def on_slice(self, node, attributes) -> None:
         value = self.value(node.input[0])
@@ -225,17 +225,17 @@ class _Conversion:
     def on_concat(self, node, attributes) -> None:
         values = [self.value(name) for name in node.input]
         axis = attributes["axis"]
-        at = self.axis_in_tensor(max(values, key=lambda it: it.index.shape[axis]), axis)
-        shapes = [self.out.shapes[it.tensor] for it in values]
-        others = {shape[:at] + shape[at + 1 :] for shape in shapes}
+        dim = self.axis_in_tensor(max(values, key=lambda value: value.index.shape[axis]), axis)
+        shapes = [self.out.shapes[value.tensor] for value in values]
+        others = {shape[:dim] + shape[dim + 1 :] for shape in shapes}
         if len(others) != 1:
             raise UnsupportedError("a concatenation of values that lie differently in memory")
-        ends = np.cumsum([shape[at] for shape in shapes])
-        whole = (*shapes[0][:at], int(ends[-1]), *shapes[0][at + 1 :])
-        inputs = [it.tensor for it in values]
-        tensor = self.out.emit("CONCATENATION", inputs, whole, "ConcatenationOptions", axis=at)
-        parts = np.split(np.arange(np.prod(whole, dtype=int)).reshape(whole), ends[:-1], at)
-        moved = [part.ravel()[it.index] for part, it in zip(parts, values, strict=True)]
+        ends = np.cumsum([shape[dim] for shape in shapes])
+        whole = (*shapes[0][:dim], int(ends[-1]), *shapes[0][dim + 1 :])
+        inputs = [value.tensor for value in values]
+        tensor = self.out.emit("CONCATENATION", inputs, whole, "ConcatenationOptions", axis=dim)
+        parts = np.split(np.arange(np.prod(whole, dtype=int)).reshape(whole), ends[:-1], dim)
+        moved = [part.ravel()[value.index] for part, value in zip(parts, values, strict=True)]
         self.values[node.output[0]] = Value(tensor, np.concatenate(moved, axis))
 
     # --- operators that compute
@@ -252,7 +252,7 @@ class _Conversion:
         return self.out.emit("PAD", [tensor, self.out.constant(margins)], shape, "PadOptions")
 
     def sliding(self, node, attributes, kernel: tuple[int, int]) -> tuple[int, dict[str, int], tuple[int, int]]:
-        """What a convolution and a pool share: the padded input, the strides, the output's height and width."""
+        """The common part of a convolution and a pool: padded input, strides, the output's height and width."""
         value = self.value(node.input[0])
         if attributes.get("auto_pad", b"NOTSET") != b"NOTSET" or attributes.get("ceil_mode"):
             raise UnsupportedError(f"{node.op_type} with automatic padding or rounding up")
@@ -289,20 +289,20 @@ class _Conversion:
         pooled = self.out.emit("MAX_POOL_2D", [tensor], (batch, *size, channels), "Pool2DOptions", **options)
         self.values[node.output[0]] = self.features(pooled)
 
-    def alike(self, names: list[str]) -> tuple[Value, list[int]]:
+    def in_one_order(self, names: list[str]) -> tuple[Value, list[int]]:
         """Values of one ONNX shape as tensors that hold their elements in one order, that of the first value."""
         first, *others = (self.value(name) for name in names)
         shape = self.out.shapes[first.tensor]
         order = np.argsort(first.index.ravel())
-        if any(it.index.shape != first.index.shape for it in others):
+        if any(other.index.shape != first.index.shape for other in others):
             raise UnsupportedError("elementwise operators that broadcast")
         return first, [
             first.tensor,
-            *(self.laid_out(it, it.index.ravel()[order].reshape(shape)) for it in others),
+            *(self.laid_out(other, other.index.ravel()[order].reshape(shape)) for other in others),
         ]
 
     def on_add(self, node, attributes) -> None:
-        first, tensors = self.alike(list(node.input))
+        first, tensors = self.in_one_order(list(node.input))
         activation, name = self.activation(node)
         shape = self.out.shapes[first.tensor]
         added = self.out.emit("ADD", tensors, shape, "AddOptions", fusedActivationFunction=activation)

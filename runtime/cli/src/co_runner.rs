@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
-use gaitd_lab::rehearse::{Load, LoadKind, carry};
+use gaitd_lab::rehearse::{CoRunnerLoad, LoadKind, carry};
 
 use super::rehearse::LoadFlag;
 
@@ -27,8 +27,8 @@ pub(super) struct Arguments {
 
 fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(share) if share > 0.0 && share <= Load::LARGEST => Ok(share),
-        _ => Err(format!("a number above 0 and at most {} is needed", Load::LARGEST)),
+        Ok(share) if share > 0.0 && share <= CoRunnerLoad::LARGEST => Ok(share),
+        _ => Err(format!("a number above 0 and at most {} is needed", CoRunnerLoad::LARGEST)),
     }
 }
 
@@ -37,6 +37,6 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted).context("cannot watch for signals")?;
     let kind: LoadKind = arguments.kind.into();
-    let load = Load { kind, share: arguments.share, cpu: arguments.cpu, seed: arguments.seed };
+    let load = CoRunnerLoad { kind, share: arguments.share, cpu: arguments.cpu, seed: arguments.seed };
     carry(&load, std::io::stdin().lock(), std::io::stdout().lock()).context("the co-runner failed")
 }

@@ -29,6 +29,7 @@ fn code(error: &anyhow::Error) -> u8 {
         of::<super::iio::NotAPipe>,
         #[cfg(target_os = "linux")]
         of::<gaitd_sense::iio::IioError>,
+        of::<super::replay::ArgumentError>,
         of::<super::replay::DataError>,
         of::<super::simulate::GoalsMissed>,
         of::<super::simulate::NoProfile>,

@@ -8,11 +8,11 @@ use clap::ValueEnum;
 use gaitd_core::control::PolicySpec;
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::ladder::{Ladder, Profile, ProfileKey};
-use gaitd_daemon::{Config, Hangup, Requests, Stop, cpu_name};
+use gaitd_daemon::{Config, ConfigError, Hangup, Requests, Stop, cpu_name};
 use gaitd_lab::figure;
 use gaitd_lab::rehearse::{
-    CourseReport, Experiment, LoadKind, Outcome, PolicyReport, Rehearsal, Repeats, Report, Settings, Share,
-    compact_json,
+    CourseReport, Experiment, LoadKind, Outcome, PolicyReport, Problem, Rehearsal, RehearsalError, Repeats, Report,
+    Settings, SettingsError, Share, compact_json,
 };
 
 use super::control::PolicyFlag;
@@ -148,9 +148,19 @@ impl Arguments {
             cpu: self.cpu,
             program: std::env::current_exe().context("cannot find the gaitd program, to start it as a co-runner")?,
         };
-        settings.check()?;
+        settings.check().map_err(|error| by_flag(&error))?;
         Ok(settings)
     }
+}
+
+/// The same problems, each of the flag from which the field comes.
+fn by_flag(error: &SettingsError) -> ConfigError {
+    let named = |problem: &Problem| match problem.field {
+        None => problem.to_string(),
+        Some("repeats") => problem.named("--slowdown"),
+        Some(field) => problem.named(&format!("--{}", field.replace('_', "-"))),
+    };
+    ConfigError::OutOfRange(error.problems.iter().map(named).collect())
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
@@ -163,7 +173,10 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let ladder = arguments.model.load()?;
     let kept = kept_profile(&ladder, arguments.state.clone());
 
-    let rehearsal = Rehearsal::prepare(ladder, settings)?;
+    let rehearsal = Rehearsal::prepare(ladder, settings).map_err(|error| match error {
+        RehearsalError::Settings(error) => by_flag(&error).into(),
+        error => anyhow::Error::from(error),
+    })?;
     eprintln!("{}", announcement(&rehearsal, &stop));
     if !figure::AVAILABLE {
         eprintln!("this gaitd was built without figures: there will be the report and the trace only");

@@ -1,10 +1,52 @@
 //! The rules of gaitd, without threads, sockets or a clock of their own.
 //!
-//! Data flows one way through the modules: [`stream`] (samples, made continuous), [`condition`] (to the channels that a
-//! network was trained on), [`window`], [`ladder`] (configurations, verified and measured), [`control`] (which
-//! configuration the next window gets) and [`engine`] (one decision for one window). Time and load come in as
-//! arguments, so that each policy can be tested and simulated without sleeping. What executes a ladder is a
-//! [`ladder::Backend`], and no inference library is named here.
+//! Data flows one way through the modules:
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`stream`] | samples, made continuous |
+//! | [`condition`] | from samples to the channels that a network was trained on |
+//! | [`window`] | from conditioned samples to windows `[channels, time]`, one every hop |
+//! | [`ladder`] | the configurations of a model, verified and measured |
+//! | [`control`] | which configuration the next window gets |
+//! | [`engine`] | one decision for one window |
+//!
+//! Time, load and settings come in as arguments, so that each policy can be tested and simulated without sleeping. What
+//! executes a ladder is a [`ladder::Backend`], and no inference library is named here.
+//!
+//! # Example
+//!
+//! A ladder is loaded, and ten windows of one wearer are decided. The model is a fake of [`testing`] whose inferences
+//! take virtual time; a real one is a [`ladder::ModelDirectory`], run by a backend of an inference library.
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//!
+//! use gaitd_core::control::{PolicySpec, Signals};
+//! use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
+//! use gaitd_core::ladder::{Ladder, Profile};
+//! use gaitd_core::testing::{FakeBackend, FakeModel, next_window};
+//! use gaitd_core::{virtual_time::VirtualClock, window::Window};
+//!
+//! let clock = Arc::new(VirtualClock::new());
+//! let latencies = [5, 10, 20].map(Duration::from_millis);
+//! let ladder = Ladder::load(&FakeModel::new(3), &[&FakeBackend::new(&latencies, &clock)])?;
+//! let (manifest, profile) = (ladder.manifest().clone(), Profile::known(&ladder, "a processor", &latencies));
+//! let settings = Settings::new(Duration::from_millis(50), 0.02, PolicySpec::default());
+//!
+//! let mut wearer = Wearer::new(&ladder)?;
+//! let mut engine = Engine::new(ladder, &profile, &settings)?;
+//! let mut window = Window::new(manifest.task.channels.len(), manifest.task.window);
+//! let mut decision = Decision::empty(&manifest);
+//! for index in 0..10 {
+//!     next_window(&mut window, &manifest.task, index, 1, clock.as_ref());
+//!     let inputs = Inputs { load: Signals::NONE, reserve: Duration::ZERO, settings: &settings };
+//!     engine.decide(&mut wearer, &window, &inputs, clock.as_ref(), &mut decision)?;
+//! }
+//! assert_eq!((decision.window, decision.label()), (9, "walking"));
+//! assert_eq!(decision.configuration().id, "1.00x-128", "there is time for the most accurate one");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -28,3 +70,6 @@ pub mod engine;
 pub mod exit;
 
 pub mod virtual_time;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

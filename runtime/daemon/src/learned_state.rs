@@ -153,7 +153,7 @@ impl Keeping {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gaitd_core::control::{Candidate, Demand, Outlook, Policy, PolicySpec, Signals, Situation, Terms};
+    use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicySpec, Signals, Situation, Terms};
 
     /// A place in which lies what a policy has learned, the policy, and the side that writes.
     fn keeping(directory: &Path) -> (Shared, Box<dyn Policy>, Keeping) {
@@ -172,6 +172,7 @@ mod tests {
         let demand = Demand::new(Duration::from_millis(50), 0.02);
         policy.choose(&Situation {
             demand: &demand,
+            elapsed: INTERVAL,
             available: demand.budget,
             signals: Signals::NONE,
             outlook: &[Outlook { accuracy: 0.9, cost: Duration::from_millis(1) }],

@@ -13,6 +13,7 @@
 
 pub mod account;
 mod config;
+mod control_handle;
 #[cfg(feature = "http")]
 pub mod http;
 mod interfaces;
@@ -23,6 +24,7 @@ mod operator;
 mod os;
 mod prepare;
 pub mod publish;
+mod publish_reserve;
 mod repeated_faults;
 mod run;
 mod stream;
@@ -30,6 +32,7 @@ mod threads;
 
 pub use config::source::{OpenError, Opened};
 pub use config::{Config, ConfigError, Http, OnFailure, Output, SourceSpec};
+pub use control_handle::{ControlHandle, SettingsWatch};
 pub use learned_state::{Memory, MemoryError};
 pub use load::{LatestSignals, Sampling, SystemProbe, cpu_name};
 pub use operations::Reconfigure;
@@ -39,4 +42,5 @@ pub use os::service_manager::{Heartbeat, Notifier};
 pub use os::signals::{Hangup, Requests};
 pub use os::stop::Stop;
 pub use prepare::{StartError, kept_or_measured};
+pub use publish_reserve::PublishReserve;
 pub use run::{DaemonError, Ending, Plan, run};

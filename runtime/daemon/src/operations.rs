@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::config::{Config, ConfigError};
 use super::prepare::{self, Prepared, StartError};
 use crate::config::reload::{differing, needs_restart, reloadable};
+use crate::control_handle::ControlHandle;
 use crate::learned_state::{self, Keeping};
 use crate::load::LatestSignals;
 use crate::os::service_manager::Notifier;
@@ -26,7 +27,7 @@ use gaitd_api::{
     ReloadOutcome, Reloaded, ReloadsView, SettingsEvent, SettingsView, SourceState, SourceView, Status,
 };
 use gaitd_core::clock::Clock;
-use gaitd_core::engine::{ControlHandle, PublishReserve, Settings};
+use gaitd_core::engine::Settings;
 use gaitd_core::ladder::{Library, Manifest, ProfileKey};
 
 /// An engine that has not moved for so long is taken for hung; nothing that it does takes a tenth of it.
@@ -76,7 +77,6 @@ pub(crate) struct Operations {
     pub(crate) reloads: Mutex<ReloadsView>,
     pub(crate) ways: Ways,
     pub(crate) workshop: Workshop,
-    pub(crate) reserve: PublishReserve,
     pub(crate) audience: Option<Arc<dyn Audience>>,
     pub(crate) notifier: Notifier,
 }
@@ -129,9 +129,8 @@ impl Operations {
         };
         let config = reloadable(&wanted, &present);
         let token = config.token().map_err(|error| error.to_string())?;
-        let Prepared { mut engine, view, key, memory } =
-            prepare::prepare(&self.workshop, &self.library, &config, self.reserve.clone(), &self.clock)
-                .map_err(problem)?;
+        let Prepared { mut engine, wearer, handle, view, key, memory } =
+            prepare::prepare(&self.workshop, &self.library, &config, &self.clock).map_err(problem)?;
         let manifest = Arc::clone(engine.ladder().manifest());
         let other = present_manifest.task.differences(&manifest.task);
         if !other.is_empty() {
@@ -154,11 +153,16 @@ impl Operations {
         let ended = overridden(&present_settings, &present.control.settings());
 
         let header = destination.header.clone();
-        let (handle, goes_on) = (engine.handle(), key == present_key);
+        let (settings, goes_on) = (handle.watch(), key == present_key);
         let (copying, keeping) = memory.map(|memory| learned_state::recall(memory, &mut engine)).unzip();
         // laid ready beforehand, for the first decision of the new engine may reach the publishing thread at once
         self.ways.successors.add(destination);
-        if self.ways.next.send_timeout(Deciding { engine, copying, goes_on }, EXCHANGE_PATIENCE).is_err() {
+        if self
+            .ways
+            .next
+            .send_timeout(Deciding { engine, wearer, settings, copying, goes_on }, EXCHANGE_PATIENCE)
+            .is_err()
+        {
             self.ways.successors.remove(&manifest);
             return Err("the engine is stuck in a window and takes no other ladder".to_owned());
         }

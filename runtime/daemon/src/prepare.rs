@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::config::{Config, ConfigError};
 use crate::config::source::OpenError;
+use crate::control_handle::ControlHandle;
 use crate::learned_state::Memory;
 use crate::load::cpu_name;
 use crate::publish::{Format, RunHeader};
@@ -15,7 +16,7 @@ use crate::threads::output::Destination;
 use gaitd_api::LadderView;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::PolicyError;
-use gaitd_core::engine::{Engine, PublishReserve};
+use gaitd_core::engine::{Engine, Wearer};
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{
     Effort, InferenceError, Ladder, Library, LoadError, Manifest, ManifestError, Profile, ProfileKey, measure,
@@ -77,6 +78,10 @@ impl ExitCode for StartError {
 /// An engine, and what else belongs to it.
 pub(crate) struct Prepared {
     pub(crate) engine: Engine,
+    /// The stream's side of it.
+    pub(crate) wearer: Wearer,
+    /// What is demanded of it.
+    pub(crate) handle: ControlHandle,
     pub(crate) view: LadderView,
     pub(crate) key: ProfileKey,
     /// Where what the policy learns of this device is kept, if anywhere: it must come from windows that were paced as
@@ -90,30 +95,27 @@ pub(crate) fn prepare(
     workshop: &Workshop,
     library: &Arc<Library>,
     config: &Config,
-    reserve: PublishReserve,
     clock: &Arc<dyn Clock>,
 ) -> Result<Prepared, StartError> {
     let (library, config, clock) = (Arc::clone(library), config.clone(), Arc::clone(clock));
     // whatever a model makes the inference library do, the ladder that runs stays
-    workshop.run(move || make(&library, &config, reserve, &clock)).unwrap_or(Err(StartError::Panicked))
+    workshop.run(move || make(&library, &config, &clock)).unwrap_or(Err(StartError::Panicked))
 }
 
-fn make(
-    library: &Library,
-    config: &Config,
-    reserve: PublishReserve,
-    clock: &Arc<dyn Clock>,
-) -> Result<Prepared, StartError> {
+fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Prepared, StartError> {
     let ladder = library.load(library.files(config.models.as_deref()).as_ref())?;
     let state = config.state_directory();
     let key = ProfileKey::new(&ladder, &cpu_name());
     let profile = kept_or_measured(&ladder, &key, &state, clock).map_err(StartError::Measure)?;
     let view = LadderView::new(&ladder, &profile);
-    let runner = ladder.runner().map_err(LoadError::Runner)?;
-    let engine = Engine::new(ladder, runner, &profile, config.control.settings(), reserve)?;
+    let wearer = Wearer::new(&ladder).map_err(LoadError::Runner)?;
+    let settings = config.control.settings();
+    let ids = ladder.configurations().iter().map(|configuration| configuration.id.clone()).collect();
+    let engine = Engine::new(ladder, &profile, &settings)?;
+    let handle = ControlHandle::new(ids, settings)?;
     let paced = config.source.pace() != Pace::Fast;
     let memory = paced.then(|| Memory::new(&key, &state));
-    Ok(Prepared { engine, view, key, memory })
+    Ok(Prepared { engine, wearer, handle, view, key, memory })
 }
 
 /// The manifest of the model that `config` names, of which nothing else has been looked at.

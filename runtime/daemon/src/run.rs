@@ -18,6 +18,7 @@ use crate::os::activation::Activated;
 use crate::os::service_manager::Notifier;
 use crate::os::signals::Requests;
 use crate::os::stop::Stop;
+use crate::publish_reserve::PublishReserve;
 use crate::stream::counters::Live;
 use crate::stream::reconnecting::{PersistentSource, is_pipe};
 use crate::threads::decision_queue::lane;
@@ -29,7 +30,7 @@ use crate::threads::sensing::{Sensing, Windows};
 use gaitd_api::Summary;
 use gaitd_api::{OutputState, OutputView};
 use gaitd_core::clock::Clock;
-use gaitd_core::engine::{Decision, PublishReserve};
+use gaitd_core::engine::Decision;
 use gaitd_core::ladder::Library;
 use gaitd_core::window::{Intake, Window};
 use gaitd_sense::wearer::Truth;
@@ -141,7 +142,7 @@ impl Plan {
         // likewise
         prepare::open_output(&config)?;
         let workshop = Workshop::open().map_err(StartError::Thread)?;
-        let prepared = prepare::prepare(&workshop, &library, &config, reserve.clone(), &clock)?;
+        let prepared = prepare::prepare(&workshop, &library, &config, &clock)?;
         let destination = prepare::destination(&config, &prepared.engine)?;
         if destination.output.is_some() {
             live.output().state = OutputState::Writing;
@@ -178,7 +179,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         activated,
         reconfigure,
         workshop,
-        prepared: Prepared { mut engine, view, key, memory },
+        prepared: Prepared { mut engine, wearer, handle, view, key, memory },
         intake,
         source,
         truth,
@@ -196,6 +197,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let (engine_cpu, other_cpu) = (config.cpus.first().copied(), config.cpus.last().copied());
     let (copying, keeping) = memory.map(|memory| learned_state::recall(memory, &mut engine)).unzip();
 
+    let settings = handle.watch();
     let run = run_name();
     let service = Service::new(&run, &config, activated, &destination.header);
     let audience = service.as_ref().map(Service::audience);
@@ -223,20 +225,12 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         live: Arc::clone(&live),
         clock: Arc::clone(&clock),
         signals: Mutex::new(signals.clone()),
-        in_force: Mutex::new(InForce {
-            handle: engine.handle(),
-            manifest: Arc::clone(&manifest),
-            view,
-            key,
-            token,
-            config,
-        }),
+        in_force: Mutex::new(InForce { handle, manifest: Arc::clone(&manifest), view, key, token, config }),
         keeping: Mutex::new(keeping),
         changing: Mutex::new(reconfigure),
         reloads: Mutex::default(),
         ways: Ways { next, before: engine_before, successors: successors.clone(), succeed },
         workshop,
-        reserve: reserve.clone(),
         audience: audience.clone(),
         notifier: Notifier::default(),
     });
@@ -249,7 +243,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         destination,
         successors,
         truth,
-        reserve,
+        reserve.clone(),
         Arc::clone(&clock),
         Arc::clone(&live),
         audience.clone(),
@@ -268,9 +262,10 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         }
     };
     let inference = Inference::new(
-        Deciding { engine, copying, goes_on: false },
+        Deciding { engine, wearer, settings, copying, goes_on: false },
         Exchange { next: next_engine, before },
         signals,
+        reserve,
         Arc::clone(&clock),
         lanes,
         Arc::clone(&live),

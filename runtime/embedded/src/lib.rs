@@ -1,4 +1,14 @@
 //! The ladder inside the binary, as `build.rs` packs it, so that gaitd runs wherever it was copied to.
+//!
+//! ```
+//! use gaitd_core::ladder::{Ladder, ModelFiles};
+//! use gaitd_embedded::Embedded;
+//!
+//! let manifest = Ladder::manifest_of(&Embedded)?;
+//! assert_eq!(manifest.name, "uci-har-cnn");
+//! assert_eq!(Embedded.networks()?.len(), manifest.configurations.len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! The laboratory: policies in simulation and on the machine at hand, and figures of both.
+//! The laboratory: policies in simulation, on recorded windows and on the machine at hand, and figures of what comes
+//! out.
 
 #![forbid(unsafe_code)]
 
@@ -7,3 +8,5 @@ pub mod figure;
 pub mod simulate;
 
 pub mod rehearse;
+
+pub mod replay;

@@ -31,14 +31,16 @@ impl Plan {
         classes: usize,
     ) -> Result<Self, InferenceError> {
         let shape = [1, channels, resolution];
-        let model = onnx::read(network, &shape).and_then(TypedModel::into_optimized).map_err(unusable)?;
+        let model = onnx::read(network, &shape).map_err(unusable)?;
+        let shared = weights(&model);
+        let model = model.into_optimized().map_err(unusable)?;
         let output = model.output_fact(0).map_err(unusable)?;
         if output.shape.as_concrete() != Some([1, classes].as_slice()) || output.datum_type != f32::datum_type() {
             return Err(InferenceError::Unusable(format!(
                 "its output is {output:?}, and the manifest's labels need 1,{classes},F32"
             )));
         }
-        let (memory, kernels) = (memory(&model), kernels(&model));
+        let (memory, kernels) = (Memory { shared, own: intermediate_values(&model) }, kernels(&model));
         Ok(Self { plan: model.into_runnable().map_err(unusable)?, shape, memory, kernels })
     }
 
@@ -81,15 +83,19 @@ impl State {
     }
 }
 
-/// Bytes of the constants of `model`, and of all other values.
-fn memory(model: &TypedModel) -> Memory {
-    let mut memory = Memory::default();
-    for node in &model.nodes {
-        let sizes = node.outputs.iter().filter_map(|value| value.fact.mem_size().to_i64().ok());
-        let bytes: u64 = sizes.map(i64::unsigned_abs).sum();
-        *(if node.op_is::<Const>() { &mut memory.shared } else { &mut memory.own }) += bytes;
-    }
-    memory
+/// Bytes of the constants of `model`, before tract folds some of them into its operators.
+fn weights(model: &TypedModel) -> u64 {
+    bytes(model, |node| node.op_is::<Const>())
+}
+
+/// Bytes of all values of `model`, optimised, but its constants.
+fn intermediate_values(model: &TypedModel) -> u64 {
+    bytes(model, |node| !node.op_is::<Const>())
+}
+
+fn bytes(model: &TypedModel, counts: impl Fn(&TypedNode) -> bool) -> u64 {
+    let values = model.nodes.iter().filter(|node| counts(node)).flat_map(|node| &node.outputs);
+    values.filter_map(|value| value.fact.mem_size().to_i64().ok()).map(i64::unsigned_abs).sum()
 }
 
 /// The routines with which `model`, optimised for this processor, multiplies matrices.

@@ -63,6 +63,7 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
         };
         let choice = policy.choose(&Situation {
             demand,
+            elapsed: Duration::from_millis(random.below(100_000) as u64),
             available: demand.budget,
             signals,
             outlook: &outlook,

@@ -2,10 +2,11 @@
 
 Data flows one way through the modules:
 
-    fetch -> datasets -> data -> collaborative -> calibrate -> evaluate -> summary, report -> figures
-                                 (recipe, networks)              \\-> export (onnx_form, golden)
+    fetch -> datasets -> data -> training -> calibrate -> evaluate -> summary, evaluation_report, report
+                            (recipe, networks)          \\-> export (onnx_form, golden)
 
-`plan` makes whole sets of runs. Each module does one thing; `cli` turns flags into one call of one of them.
+`plan` makes whole sets of runs; `markdown` and `figures` are what reports are written with. Each module does
+one thing; `cli` turns flags into a call of one of them.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What a network answered, beside what was true."""
+"""The answers of a network beside the truth."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Answers:
-    """What a run answered: by configuration id `logits [windows, classes]`, beside the truth.
+    """The answers of a run: by configuration id `logits [windows, classes]`, beside the truth.
 
-    `y [windows]` is 0-based; `subject [windows]` says who wore the sensor.
+    `y [windows]` is 0-based; `subject [windows]` is who wore the sensor.
     """
 
     logits: dict[str, np.ndarray]

@@ -1,4 +1,4 @@
-"""Random changes of training windows that the same activity could have shown."""
+"""Random changes of training windows that leave their activity the same."""
 
 import torch
 
@@ -6,26 +6,26 @@ from gaitd_train.recipe import Augmentation
 from gaitd_train.task import Task
 
 
-def augment(x: torch.Tensor, how: Augmentation, task: Task, generator: torch.Generator) -> torch.Tensor:
-    """Returns changed copies of the windows `[batch, channels, time]`; off switches cost nothing."""
+def augment(x: torch.Tensor, settings: Augmentation, task: Task, generator: torch.Generator) -> torch.Tensor:
+    """Returns changed copies of the windows `x [batch, channels, time]`; `x` itself where all are off."""
     batch = x.shape[0]
     triads = task.triads()
-    if how.rotation_degrees and triads:
+    if settings.rotation_degrees and triads:
         # One rotation for all sensors of a window: they sit on the same board.
-        turn = _rotations(batch, how.rotation_degrees, generator)
+        turn = _rotations(batch, settings.rotation_degrees, generator)
         x = x.clone()
         for triad in triads:
             x[:, triad] = turn @ x[:, triad]
-    if how.scale:
+    if settings.scale:
         groups = triads or [(channel,) for channel in range(x.shape[1])]
         factors = torch.ones(batch, x.shape[1], 1)
         for group in groups:
-            factors[:, group] = 1 + how.scale * torch.randn(batch, 1, 1, generator=generator)
+            factors[:, group] = 1 + settings.scale * torch.randn(batch, 1, 1, generator=generator)
         x = x * factors
-    if how.warp:
-        x = _warp(x, how.warp, generator)
-    if how.noise:
-        x = x + how.noise * torch.randn(x.shape, generator=generator)
+    if settings.warp:
+        x = _warp(x, settings.warp, generator)
+    if settings.noise:
+        x = x + settings.noise * torch.randn(x.shape, generator=generator)
     return x
 
 

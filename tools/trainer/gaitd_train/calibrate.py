@@ -1,4 +1,4 @@
-"""Batch-norm statistics for each configuration, re-estimated once the weights stand still."""
+"""Batch-norm statistics for each configuration, re-estimated after training."""
 
 from collections.abc import Iterable
 

@@ -1,12 +1,12 @@
-"""Proves that a live stream looks like the data: conditioned recordings are the prepared windows."""
+"""Checks that a live stream looks like the data: conditioned recordings equal the prepared windows."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from gaitd_train.conditioning import condition
 from gaitd_train.errors import UserError
+from gaitd_train.npz import array_of, open_archive
 from gaitd_train.task import Task
 
 # Single-precision inputs of up to a few units leave a difference of a few 1e-7.
@@ -34,26 +34,11 @@ def conditioning_errors(recordings: Path, prepared: Path, task: Task) -> dict[st
         )
         channels = np.stack([conditioned[channel.name] for channel in task.channels])
         for x, source in splits:
-            for at in np.flatnonzero((source[:, 0] == number) & (source[:, 1] >= 0)):
-                first = source[at, 1]
-                difference = np.abs(channels[:, first : first + task.window] - x[at]).max(axis=1)
+            for index in np.flatnonzero((source[:, 0] == number) & (source[:, 1] >= 0)):
+                first = source[index, 1]
+                difference = np.abs(channels[:, first : first + task.window] - x[index]).max(axis=1)
                 largest = np.maximum(largest, difference)
                 compared += 1
     if not compared:
         raise UserError(f"{prepared}: none of its windows names a recording of {recordings}")
     return {channel.name: float(error) for channel, error in zip(task.channels, largest, strict=True)}
-
-
-def open_archive(path: Path):
-    """The arrays of an `.npz` file, by name; a `UserError` where it is none."""
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a readable .npz archive ({error})") from error
-
-
-def array_of(archive, path: Path, name: str) -> np.ndarray:
-    """One array of an archive; a `UserError` where it has no such array."""
-    if name not in archive:
-        raise UserError(f"{path}: lacks the array '{name}'")
-    return archive[name]

@@ -1,4 +1,4 @@
-"""A training run on disk: enough to go on exactly where it stopped, and to say how the weights came about."""
+"""A training run on disk: everything to continue it exactly, and the origin of its weights."""
 
 import pickle
 from dataclasses import dataclass
@@ -20,7 +20,12 @@ SCHEMA = 2
 
 @dataclass
 class Checkpoint:
-    """The state after `epoch` whole epochs. `average`: averaged weights where the recipe asks."""
+    """A run after `epoch` whole epochs, its fields as in the file.
+
+    `recipe_name` to `held_out` are those of `gaitd_train.training.RunConfig`, `epoch` to `generator` those of
+    `TrainingState`. `average` holds averaged weights where the recipe asks for them. `source` is the name of
+    the data in reports, `version` that of gaitd-train.
+    """
 
     recipe_name: str
     recipe: Recipe

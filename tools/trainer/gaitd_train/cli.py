@@ -2,8 +2,7 @@
 
 import os
 
-# The grid needs more compiled kernels than oneDNN keeps by default; below that it compiles them again in
-# every step.
+# oneDNN keeps fewer compiled kernels by default than the grid needs, and would compile them in every step.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 import argparse
@@ -17,12 +16,12 @@ from gaitd_train import (
     __version__,
     check,
     checkpoint,
-    collaborative,
     data,
     datasets,
     demo,
     distributed,
     evaluate,
+    evaluation_report,
     export,
     fetch,
     onnx_form,
@@ -30,7 +29,7 @@ from gaitd_train import (
     recipe,
     report,
     results,
-    summary,
+    training,
     wearer,
 )
 from gaitd_train.datasets import csv_files, split
@@ -118,7 +117,7 @@ def add_prepare(commands) -> None:
         one.add_argument("source", type=Path, metavar="SOURCE", help="folder or archive to read")
         _prepared_out(one)
         one.add_argument(
-            "--partial", action="store_true", help="accept an incomplete copy; reports then say so"
+            "--partial", action="store_true", help="accept an incomplete copy; reports name it as such"
         )
         one.set_defaults(run=_prepare, dataset=name)
     _add_prepare_csv(sets)
@@ -169,8 +168,8 @@ def _prepared_out(parser) -> None:
         "--split",
         choices=split.RULES,
         default=split.SUBJECT_WISE,
-        help="who tests: other people (the publisher's choice, or every third), or 30 %% of the windows at "
-        "random, of the same people (default: %(default)s)",
+        help="test windows: those of other people (the publisher's choice, or every third), or 30 %% of "
+        "all at random, of the same people (default: %(default)s)",
     )
 
 
@@ -228,7 +227,7 @@ def add_train(commands) -> None:
     parser = _command(
         commands,
         "train",
-        "train a network by collaborative learning",
+        "train a network, by collaborative learning or as a baseline",
         "Reads the prepared data and a recipe; writes checkpoint.pt (every epoch) and losses.jsonl to DIR.",
         "gaitd-train train --recipe fast --seed 0 --out runs/fast-0",
     )
@@ -251,34 +250,28 @@ def add_train(commands) -> None:
         "--method",
         choices=KINDS,
         default=COLLABORATIVE,
-        help="what learns from what; all but the default are baselines (default: %(default)s)",
+        help="how the configurations learn; all but the default are baselines (default: %(default)s)",
     )
     parser.add_argument(
-        "--configuration", metavar="ID", help=f"which one `--method {ALONE}` trains, for example 0.55x-104"
+        "--configuration", metavar="ID", help=f"the one that `--method {ALONE}` trains, for example 0.55x-104"
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--stop-after", type=_positive, metavar="EPOCHS", help="end early; --resume goes on")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
+    parser.add_argument(
+        "--stop-after", type=_positive, metavar="EPOCHS", help="end early; --resume continues"
+    )
     _threads(parser)
     _device(parser)
     parser.set_defaults(run=_train)
 
 
 def _train(flags) -> None:
-    name, how = recipe.load(flags.recipe)
-    dataset = _dataset(flags, how.dataset)
+    name, loaded = recipe.load(flags.recipe)
+    dataset = _dataset(flags, loaded.dataset)
     method = Method(flags.method, flags.configuration)
+    config = training.RunConfig(name, loaded, flags.seed, flags.hold_out, method)
     with distributed.world(flags.device) as world:
-        path = collaborative.train(
-            name,
-            how,
-            dataset,
-            flags.out,
-            flags.seed,
-            flags.hold_out,
-            method,
-            world,
-            resume=flags.resume,
-            stop_after=flags.stop_after,
+        path = training.train(
+            config, dataset, flags.out, world, resume=flags.resume, stop_after=flags.stop_after
         )
         if world.leads:
             print(path)
@@ -319,7 +312,10 @@ def _evaluate(flags) -> None:
             chosen = [trained.recipe.grid.named(name) for name in flags.only or []]
             dataset = _dataset(flags, trained.recipe.dataset)
             runs.append(results.Run(*evaluate.evaluate(trained, dataset, flags.split, chosen, world.device)))
-    for file in (*results.save(runs, flags.out), *summary.write([run.figures for run in runs], flags.out)):
+    for file in (
+        *results.save(runs, flags.out),
+        *evaluation_report.write([run.figures for run in runs], flags.out),
+    ):
         print(file)
 
 
@@ -342,7 +338,9 @@ def add_export(commands) -> None:
         help="evaluations on held-out subjects; they pick the rungs and fit their temperatures",
     )
     parser.add_argument(
-        "--test", type=Path, help="evaluation of this checkpoint on the test subjects; only quoted"
+        "--test",
+        type=Path,
+        help="evaluation of this checkpoint on the test subjects; copied into the manifest, chooses nothing",
     )
     parser.add_argument("--name", help="the ladder's name (default: the last part of --out)")
     parser.add_argument(
@@ -352,7 +350,7 @@ def add_export(commands) -> None:
         "--only",
         type=_ids,
         metavar="IDS",
-        help="these rungs in place of a choice, for example 1.00x-128,0.10x-96",
+        help="export these rungs instead of choosing, for example 1.00x-128,0.10x-96",
     )
     parser.add_argument(
         "--form", choices=onnx_form.FORMS, default=onnx_form.FORMS[0], help="default: %(default)s"
@@ -380,8 +378,8 @@ def add_reproduce(commands) -> None:
         commands,
         "reproduce",
         "make every run behind a table of the report",
-        "Reads plans and the prepared data; writes one folder per run to DIR/PLAN. Runs that are whole are\n"
-        "kept, others go on from their checkpoint, so the same command may be given again at any time.\n"
+        "Reads plans and the prepared data; writes one folder per run to DIR/PLAN. Finished runs are\n"
+        "kept, others continue from their checkpoint, so the same command may be given again at any time.\n"
         f"Shipped plans: {', '.join(plan.shipped())}.",
         "gaitd-train reproduce uci-har-cnn --out runs",
     )
@@ -390,7 +388,7 @@ def add_reproduce(commands) -> None:
         "--jobs",
         type=_positive,
         default=1,
-        help="runs at a time, that share the cores (default: %(default)s)",
+        help="runs at a time; they share the cores (default: %(default)s)",
     )
     _data(parser)
     _out(parser, "folder of all runs; keep it outside the repository")
@@ -467,7 +465,7 @@ def add_fit_wearer(commands) -> None:
 
 
 WEARER_COMMAND = (
-    "gaitd-train fit-wearer --har uci_har.npz --raw hapt_raw_stream.npz --out runtime/sense/wearer.json"
+    "gaitd-train fit-wearer --har uci_har.npz --raw hapt_raw_stream.npz --out runtime/sense/src/wearer.json"
 )
 
 
@@ -485,7 +483,9 @@ def add_demo_ladder(commands) -> None:
         "gaitd-train demo-ladder --out demo",
     )
     _out(parser, "the model directory")
-    parser.add_argument("--work", type=Path, help="keep data, run and reports here (default: thrown away)")
+    parser.add_argument(
+        "--work", type=Path, help="keep data, run and reports here (default: deleted at the end)"
+    )
     parser.add_argument(
         "--form", choices=onnx_form.FORMS, default=onnx_form.FORMS[0], help="default: %(default)s"
     )
@@ -499,7 +499,7 @@ def _demo_ladder(flags) -> None:
     print(flags.out / export.MANIFEST_FILE)
 
 
-# In the order of the help text; a new command is one more function here.
+# In the order of the help text.
 COMMANDS = (
     add_fetch,
     add_prepare,
@@ -534,8 +534,8 @@ def _data(parser) -> None:
     )
 
 
-def _out(parser, what: str) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help=what)
+def _out(parser, description: str) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help=description)
 
 
 def _threads(parser) -> None:

@@ -10,7 +10,7 @@ The operations act on named channels. `from` names what an operation reads and `
 | `copy` | a channel under another name |
 | `subtract` | `from` less `minus` |
 
-`start` is `zero` (no signal before the first sample) or `steady` (the first sample held since for ever).
+`start` is `zero` (no signal before the first sample) or `steady` (the first sample held for ever before).
 
 `gaitd`, the runtime, executes the same list; this module is the reference it is tested against.
 """
@@ -66,7 +66,7 @@ def condition(raw: dict[str, np.ndarray], operations: tuple[dict, ...]) -> dict[
     channels = {name: np.asarray(values, dtype=np.float64) for name, values in raw.items()}
     for operation in operations:
         sources = operation["from"]
-        for at, (source, target) in enumerate(zip(sources, operation.get("to", sources), strict=True)):
+        for index, (source, target) in enumerate(zip(sources, operation.get("to", sources), strict=True)):
             values = channels[source]
             match operation["op"]:
                 case "median":
@@ -76,7 +76,7 @@ def condition(raw: dict[str, np.ndarray], operations: tuple[dict, ...]) -> dict[
                 case "copy":
                     result = values
                 case "subtract":
-                    result = values - channels[operation["minus"][at]]
+                    result = values - channels[operation["minus"][index]]
                 case unknown:
                     raise ValueError(f"unknown conditioning operation '{unknown}'")
             channels[target] = result

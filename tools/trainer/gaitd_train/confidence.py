@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: calibration error, and the temperature that mends it."""
+"""The calibration error of probabilities, and the temperature that lowers it."""
 
 import numpy as np
 from scipy import optimize, special
@@ -28,7 +28,7 @@ def reliability(logits: np.ndarray, y: np.ndarray, temperature: float) -> tuple[
 
 
 def _binned(logits: np.ndarray, y: np.ndarray, temperature: float) -> np.ndarray:
-    """Per bin, how many windows it holds, their confidence added up, how many were right: `[3, bins]`."""
+    """Per bin, how many windows it holds, their confidence added up, how many were right, `[3, bins]`."""
     probabilities = special.softmax(logits.astype(np.float64) / temperature, axis=1)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == y
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -45,10 +45,11 @@ def brier(logits: np.ndarray, y: np.ndarray, temperature: float = 1.0) -> float:
 
 
 def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
-    """The temperature with the least Brier score; it changes no answer, only how sure it is.
+    """The temperature with the least Brier score; it changes the confidence of answers, not the answers.
 
-    Guo et al. take the least log-likelihood. It hangs on the few people of whom a network is surely wrong,
-    and here made the calibration of others worse (docs/training-log.md); the Brier score is bounded.
+    Guo et al. minimise the negative log-likelihood. It depends on the few people whom a network gets wrong
+    with high confidence, and here made the calibration of others worse (docs/training-log.md); the Brier
+    score is bounded.
     """
     # It may have several minima: the best of a grid, then the least between its neighbours.
     grid = np.linspace(*np.log(TEMPERATURES), 61)

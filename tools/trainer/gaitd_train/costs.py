@@ -1,10 +1,10 @@
-"""Counting what a configuration costs."""
+"""Counts the operations and weights of a configuration."""
 
 from typing import NamedTuple
 
 from gaitd_train.grid import Configuration
-from gaitd_train.networks.slimmable import Classifier, ConvBlock, Network
-from gaitd_train.networks.trace import Shape
+from gaitd_train.networks.slimmable import Network
+from gaitd_train.networks.trace import Convolution, Output, Shape
 
 
 class Costs(NamedTuple):
@@ -15,7 +15,7 @@ class Costs(NamedTuple):
 
 
 def costs(network: Network, configuration: Configuration) -> Costs:
-    """What one configuration costs; needs no statistics.
+    """The costs of one configuration; its statistics are not needed.
 
     The classifier counts each of its pooled features, as the paper does, although repeated ones are folded
     before it runs.
@@ -32,21 +32,21 @@ class _Counter:
         self.macs = self.parameters = 0
 
     def conv(
-        self, at: str, before: Shape, after: Shape, layer: ConvBlock, configuration: Configuration
+        self, value: str, before: Shape, after: Shape, layer: Convolution, configuration: Configuration
     ) -> str:
         weights = after.channels * before.channels * layer.kernel[0] * layer.kernel[1]
         self.macs += after.time * after.axes * weights
         self.parameters += weights + 2 * after.channels
-        return at
+        return value
 
-    def relu(self, at: str) -> str:
-        return at
+    def relu(self, value: str) -> str:
+        return value
 
-    def add(self, at: str, other: str) -> str:
-        return at
+    def add(self, value: str, other: str) -> str:
+        return value
 
-    def classify(self, at: str, before: Shape, layer: Classifier) -> str:
+    def classify(self, value: str, before: Shape, layer: Output) -> str:
         weights = layer.weight[:, : before.channels].numel()
         self.macs += weights
         self.parameters += weights + layer.bias.numel()
-        return at
+        return value

@@ -7,7 +7,7 @@
 | `subject_train`, `subject_test` | `[windows]`, who wore the sensor |
 | `channels` | `[channels]`, names in the order of `X` |
 | `task` | optional, the JSON text of the task (`gaitd_train.task.Task.to_dict`) |
-| `source` | optional, a text: where the windows came from, as reports must call them |
+| `source` | optional, a text: the name of the data in reports |
 | `src_train`, `src_test` | optional, `[windows, 2]`: recording and first sample of each; -1: unknown |
 | `subject_names` | optional, `[subjects]`: the text that the source has for subject 1, 2, ... |
 """
@@ -38,16 +38,16 @@ class Windows:
     def __len__(self) -> int:
         return len(self.y)
 
-    def of(self, subjects: set[int], keep: bool = True) -> "Windows":
+    def of_subjects(self, subjects: set[int], keep: bool = True) -> "Windows":
         """Only the windows of `subjects` (or, with `keep=False`, all others)."""
         mask = np.isin(self.subject, sorted(subjects))
-        where = torch.from_numpy(np.flatnonzero(mask == keep))
-        return Windows(self.x[where], self.y[where], self.subject[where.numpy()])
+        kept = torch.from_numpy(np.flatnonzero(mask == keep))
+        return Windows(self.x[kept], self.y[kept], self.subject[kept.numpy()])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The training and test split of a prepared file, what reports must call the data, and its task."""
+    """The training and test split of a prepared file, the name of the data in reports, and its task."""
 
     train: Windows
     test: Windows
@@ -57,12 +57,12 @@ class Dataset:
     def without(self, held_out: list[int]) -> Windows:
         """The training windows of everyone but `held_out`."""
         self._require(held_out)
-        return self.train.of(set(held_out), keep=False) if held_out else self.train
+        return self.train.of_subjects(set(held_out), keep=False) if held_out else self.train
 
     def only(self, held_out: list[int]) -> Windows:
         """The training windows of `held_out` alone."""
         self._require(held_out)
-        return self.train.of(set(held_out))
+        return self.train.of_subjects(set(held_out))
 
     def _require(self, subjects: list[int]) -> None:
         known = {int(s) for s in np.unique(self.train.subject)}
@@ -75,7 +75,7 @@ class Dataset:
 
 
 def default_path(task: Task) -> Path:
-    """Where a task's prepared file lies unless a flag says otherwise: `GAITD_DATA`, or `../shared/data`."""
+    """The default path of a task's prepared file: in `GAITD_DATA`, or `../shared/data`."""
     folder = Path(os.environ.get(DATA_VARIABLE) or Path("..") / "shared" / "data")
     return folder / f"{task.name.replace('-', '_')}.npz"
 
@@ -113,7 +113,7 @@ def load(path: Path, task: Task | None = None) -> Dataset:
 def require_every_class(where: str, y_train: np.ndarray, y_test: np.ndarray, task: Task) -> None:
     """A `UserError` if an activity (1..classes) has no window in either split; `where` names the file."""
     present = {*np.unique(y_train).tolist(), *np.unique(y_test).tolist()}
-    if absent := [label for at, label in enumerate(task.labels, start=1) if at not in present]:
+    if absent := [label for y, label in enumerate(task.labels, start=1) if y not in present]:
         raise UserError(
             f"{where}: no window of {', '.join(absent)} in either split of {task.title}; a network cannot "
             "learn what it never sees. Add recordings of it"
@@ -123,9 +123,7 @@ def require_every_class(where: str, y_train: np.ndarray, y_test: np.ndarray, tas
 def _task_of(path: Path, arrays: dict[str, np.ndarray], wanted: Task | None) -> Task:
     if "task" not in arrays:
         if wanted is None:
-            raise UserError(
-                f"{path}: does not say for which task it is; prepare it again, or name the data set"
-            )
+            raise UserError(f"{path}: does not name its task; prepare it again, or name the data set")
         return wanted
     try:
         own = Task.from_dict(json.loads(str(arrays["task"])))

@@ -1,11 +1,11 @@
-"""A tiny ladder from made-up data, end to end in seconds: for tests of whatever loads a ladder."""
+"""A tiny ladder from made-up data, end to end in seconds, for tests of programs that load a ladder."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-from gaitd_train import checkpoint, collaborative, data, evaluate, export, recipe, results, summary
+from gaitd_train import checkpoint, data, evaluate, evaluation_report, export, recipe, results, training
 from gaitd_train.task import UCI_HAR, Task
 
 RECIPE = "demo"
@@ -48,14 +48,14 @@ def _window(activity: int, task: Task, rng: np.random.Generator) -> np.ndarray:
 
 def demo_ladder(out: Path, work: Path, form: str) -> None:
     """Makes data, trains, evaluates and exports: the ladder to `out`, everything else to `work`."""
-    name, how = recipe.load(RECIPE)
+    config = training.RunConfig(*recipe.load(RECIPE), SEED, list(HELD_OUT))
     write_data(work / "windows.npz")
     dataset = data.load(work / "windows.npz", UCI_HAR)
-    path = collaborative.train(name, how, dataset, work / "run", SEED, list(HELD_OUT), resume=True)
+    path = training.train(config, dataset, work / "run", resume=True)
     trained = checkpoint.load(path)
     runs = [results.Run(*evaluate.evaluate(trained, dataset, split)) for split in evaluate.SPLITS]
     for split, run in zip(evaluate.SPLITS, runs, strict=True):
         results.save([run], work / split)
-        summary.write([run.figures], work / split)
+        evaluation_report.write([run.figures], work / split)
     validation, test = runs
     export.export_ladder(trained, dataset, [validation], test, out, "demo", form, most=4)

@@ -1,6 +1,6 @@
 """The processes of one training run, and the device that each computes on.
 
-`torchrun` starts the processes and tells each its place by environment variables; without it there is one.
+`torchrun` starts the processes and numbers them by environment variables; without it there is one.
 """
 
 import os
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among `size` processes, and its device."""
+    """This process's number among `size` processes, and its device."""
 
     rank: int = 0
     size: int = 1
@@ -32,11 +32,11 @@ class World:
         return self.rank == 0
 
     def share(self, batch: torch.Tensor) -> torch.Tensor:
-        """This process's part of what all of them work on together."""
+        """This process's part of a batch that all processes share."""
         return batch[self.rank :: self.size]
 
     def learner(self, network: nn.Module) -> nn.Module:
-        """What to call in place of `network`, so that its gradients become the mean over all processes."""
+        """The module to call instead of `network` so that gradients become the mean over all processes."""
         if self.size == 1:
             return network
         devices = [self.device.index] if self.device.type == "cuda" else None
@@ -44,12 +44,11 @@ class World:
         return DistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
 
 
-# A process by itself.
 SINGLE = World()
 
 
 def unshared(learner: nn.Module) -> AbstractContextManager:
-    """While in it, gradients add up in this process; the next pass outside shares what has added up."""
+    """Gradients add up in this process inside the context; the next pass outside shares the sum."""
     return learner.no_sync() if isinstance(learner, DistributedDataParallel) else nullcontext()
 
 
@@ -57,7 +56,7 @@ def unshared(learner: nn.Module) -> AbstractContextManager:
 def world(device: str = AUTO) -> Iterator[World]:
     """Joins the other processes, if there are any, and leaves them at the end.
 
-    `device`: `auto` takes a GPU where there is one; `cpu`, `cuda` and `cuda:N` are taken at their word.
+    `device`: `auto` takes a GPU where there is one; `cpu`, `cuda` and `cuda:N` name the device.
     """
     rank, size, local = (int(os.environ.get(name, default)) for name, default in _PLACE)
     chosen = _device(device, local)

@@ -1,7 +1,7 @@
 """Means over seeds, and whether one method is better than another beyond chance.
 
-Two tests that do not share their weakness: over seeds (few, all on the same people) and over people (few, and
-the only thing that says how a new wearer will fare). Both are paired.
+Two paired tests with different weaknesses: over seeds, which are few and share their people, and over people,
+who are few but the only evidence for a new wearer.
 """
 
 import statistics as standard
@@ -37,7 +37,10 @@ def measured(runs: list[Run], configuration: str) -> Measured | None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much better the first of two is (fraction), with two-sided p-values; None: too little to test."""
+    """By how much the first of two is better (fraction), with two-sided p-values.
+
+    A p-value is None where there is too little to test.
+    """
 
     gain: float
     p_seeds: float | None

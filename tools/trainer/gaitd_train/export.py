@@ -1,4 +1,4 @@
-"""A ladder: the rungs worth having, as a model directory that gaitd verifies and runs."""
+"""Picks the rungs of a ladder and writes them as a model directory, which gaitd verifies and runs."""
 
 import hashlib
 import json
@@ -20,14 +20,15 @@ from gaitd_train.data import Dataset
 from gaitd_train.errors import UserError
 from gaitd_train.files import replaced
 from gaitd_train.golden import golden, golden_windows
-from gaitd_train.grid import Configuration
+from gaitd_train.grid import Configuration, Grid
+from gaitd_train.networks.slimmable import Network
 from gaitd_train.onnx_form import to_onnx
 from gaitd_train.resample import resample
 from gaitd_train.results import Run
 from gaitd_train.summary import Row, summarise
 from gaitd_train.task import Task
 
-# Logits of a few units, computed in another order of additions.
+# The largest difference of logits, a few units in size, whose sums are added up in another order.
 AGREEMENT = 1e-4
 SCHEMA = 1
 MANIFEST_FILE = "manifest.json"
@@ -61,7 +62,7 @@ def pick_rungs(
 
 
 def run_of(trained: Checkpoint, runs: list[Run], where: Path) -> Run:
-    """The evaluation of this very checkpoint on the test subjects, among those of other seeds."""
+    """The evaluation of this checkpoint on the test subjects, among those of other seeds."""
     keys = ("split", "recipe", "method", "seed", "epochs", "held_out")
     wanted = ("test", trained.recipe_name, trained.method.name, trained.seed, trained.epoch, trained.held_out)
     for run in runs:
@@ -88,25 +89,17 @@ def export_ladder(
     """Picks at most `most` rungs and writes `*.onnx`, `golden.json` and, last, `manifest.json` to `out`.
 
     `validation` are the evaluations that pick (their mean counts) and that fit each rung's temperature,
-    `test` one that is only quoted. `only` names the rungs in place of a choice. Every graph is run by ONNX
-    Runtime and compared with PyTorch before anything is written. ONNX files of an older ladder in `out` are
-    removed.
+    `test` one that is only copied into the manifest. `only` names the rungs instead of a choice. Every graph
+    is run by ONNX Runtime and compared with PyTorch before anything is written. ONNX files of an older ladder
+    in `out` are removed.
     """
     task, network = trained.task, trained.build()
     rows = {row.id: row for row in _validated(validation)}
-    grid = {c.id: c for c in network.grid.configurations()}
-    if unknown := sorted(set(rows) - set(grid)):
-        raise UserError(f"the validation measured {unknown[0]}, which this network does not have")
-    macs = {grid[name]: row.macs for name, row in rows.items()}
-    if only:
-        rungs = sorted((network.grid.named(name) for name in only), key=macs.__getitem__)
-    else:
-        accuracy = {grid[name]: row.accuracy for name, row in rows.items()}
-        rungs = pick_rungs(accuracy, macs, network.grid.full, network.grid.smallest, most)
+    rungs = _chosen(network.grid, rows, most, only)
     calibrate(network, dataset.without(trained.held_out), rungs)
     models = {rung: to_onnx(network, rung, form) for rung in rungs}
     for rung, model in models.items():
-        _agree(network, task, rung, model)
+        _require_agreement(network, task, rung, model)
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.onnx"):
         old.unlink()
@@ -116,21 +109,18 @@ def export_ladder(
         file = f"{rung.id}.onnx"
         with replaced(out / file) as target:
             target.write(content)
-        entry = {
-            "id": rung.id,
-            "width": rung.width,
-            "resolution": rung.resolution,
-            "file": file,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            **costs(network, rung)._asdict(),
-            "accuracy": {"validation": rows[rung.id].accuracy},
-            "recall": rows[rung.id].recall,
-        }
-        if test is not None:
-            figures = test.figures["configurations"][rung.id]
-            entry["accuracy"]["test"] = figures["accuracy"]
-            entry["recall_test"] = figures["recall"]
-        entries.append(entry | _confidence(rung.id, validation, test))
+        entries.append(
+            {
+                "id": rung.id,
+                "width": rung.width,
+                "resolution": rung.resolution,
+                "file": file,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                **costs(network, rung)._asdict(),
+                **_accuracy(rows[rung.id], test),
+                **_confidence(rung.id, validation, test),
+            }
+        )
     manifest = {
         "schema": SCHEMA,
         "name": name,
@@ -138,12 +128,37 @@ def export_ladder(
         "training": _training_entry(trained, dataset, validation, test, form),
         "configurations": entries,
     }
-    for file, values, indent in (
-        ("golden.json", golden(network, task, rungs), None),
-        (MANIFEST_FILE, manifest, 1),
-    ):
-        with replaced(out / file) as target:
-            target.write((json.dumps(values, indent=indent) + "\n").encode())
+    _write_json(golden(network, task, rungs), out / "golden.json", None)
+    _write_json(manifest, out / MANIFEST_FILE, 1)
+
+
+def _write_json(values: dict, path: Path, indent: int | None) -> None:
+    with replaced(path) as target:
+        target.write((json.dumps(values, indent=indent) + "\n").encode())
+
+
+def _chosen(grid: Grid, rows: dict[str, Row], most: int, only: list[str] | None) -> list[Configuration]:
+    """The rungs of a ladder, cheapest first; `rows` are their accuracies on held-out subjects, by id."""
+    known = {c.id: c for c in grid.configurations()}
+    if unknown := sorted(set(rows) - set(known)):
+        raise UserError(f"the validation measured {unknown[0]}, which this network does not have")
+    macs = {known[name]: row.macs for name, row in rows.items()}
+    if only:
+        return sorted((grid.named(name) for name in only), key=macs.__getitem__)
+    accuracy = {known[name]: row.accuracy for name, row in rows.items()}
+    return pick_rungs(accuracy, macs, grid.full, grid.smallest, most)
+
+
+def _accuracy(row: Row, test: Run | None) -> dict:
+    """One rung's accuracy and recalls, on the held-out subjects and on the test subjects."""
+    if test is None:
+        return {"accuracy": {"validation": row.accuracy}, "recall": row.recall}
+    figures = test.figures["configurations"][row.id]
+    return {
+        "accuracy": {"validation": row.accuracy, "test": figures["accuracy"]},
+        "recall": row.recall,
+        "recall_test": figures["recall"],
+    }
 
 
 def _confidence(name: str, validation: list[Run], test: Run | None) -> dict:
@@ -185,9 +200,9 @@ def _task_entry(task: Task) -> dict:
 def _training_entry(
     trained: Checkpoint, dataset: Dataset, validation: list[Run], test: Run | None, form: str
 ) -> dict:
-    """How the weights and the figures came about; for readers, the runtime uses none of it."""
+    """The origin of the weights and the figures, for readers; the runtime uses none of it."""
     settings = recipes.to_dict(trained.recipe)
-    del settings["grid"]  # the configurations say what is left of it
+    del settings["grid"]  # the manifest lists the configurations that were exported
     if "file" in settings["network"]:
         settings["network"]["file"] = Path(settings["network"]["file"]).name
     return {
@@ -216,7 +231,7 @@ def _training_entry(
 
 
 @torch.no_grad()
-def _agree(network, task, rung: Configuration, model: onnx.ModelProto) -> None:
+def _require_agreement(network: Network, task: Task, rung: Configuration, model: onnx.ModelProto) -> None:
     windows = golden_windows(task)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     found = [session.run(None, {"window": resample(w[None], rung.resolution).numpy()})[0][0] for w in windows]

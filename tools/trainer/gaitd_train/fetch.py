@@ -20,7 +20,7 @@ TIMEOUT_S = 60
 class Archive:
     """An official archive: where it is, under which name it is kept, and the SHA-256 of its bytes.
 
-    `sha256` is None where no source tells it.
+    `sha256` is None where no source gives it.
     """
 
     url: str
@@ -30,7 +30,7 @@ class Archive:
 
 UCI = "https://archive.ics.uci.edu/static/public"
 
-# The publishers tell no checksums. Those here are of the archives as several people downloaded them.
+# The publishers give no checksums. These are of the archives as several people downloaded them.
 ARCHIVES = {
     "uci-har": Archive(
         url=f"{UCI}/240/human+activity+recognition+using+smartphones.zip",
@@ -70,7 +70,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
 
     A download whose SHA-256 differs from the known one is deleted and refused. Where none is known, that of
     the first download is written beside the file, as `FILE.sha256` in the form of `sha256sum`, and later runs
-    compare with it; this is said on standard error.
+    compare with it; a note on standard error says so.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / archive.file

@@ -1,4 +1,4 @@
-"""Drawings, from plain values: accuracies, recalls and confidences in percent or as shares, as each says."""
+"""Draws figures from plain values; each function gives their units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ class Line:
 
 
 def save(drawn: Figure, path: Path) -> Path:
-    """Writes a figure as PNG and lets go of it."""
+    """Writes a figure as PNG and closes it."""
     drawn.savefig(path, dpi=130)
     plt.close(drawn)
     return path
 
 
 def accuracy_over_cost(title: str, accuracy: str, lines: list[Line]) -> Figure:
-    """Accuracy in percent, of what `accuracy` says, over multiply-accumulates on a logarithmic axis."""
+    """Accuracy in percent (`accuracy` labels its axis) over multiply-accumulates on a logarithmic axis."""
     drawn, axes = plt.subplots(figsize=WIDE, layout="constrained")
     _cost_axes(axes, title, accuracy, lines, size=4, text=8)
     return drawn
@@ -57,13 +57,13 @@ def front(
 
 
 def _cost_axes(axes: Axes, title: str, accuracy: str, lines: list[Line], size: float, text: float) -> None:
-    """What all plots over cost share; `size` of the markers and of the legend's `text` in points."""
+    """Draws the axes and lines of plots over cost; marker `size` and legend `text` in points."""
     for line in lines:
-        how = {"color": line.color, "markersize": size, "label": line.label, "zorder": 4}
+        marks = {"color": line.color, "markersize": size, "label": line.label, "zorder": 4}
         if len(line.spread):
-            axes.errorbar(line.x, line.y, line.spread, fmt=line.style, linewidth=1.2, capsize=2, **how)
+            axes.errorbar(line.x, line.y, line.spread, fmt=line.style, linewidth=1.2, capsize=2, **marks)
         else:
-            axes.plot(line.x, line.y, line.style, linewidth=1, **how)
+            axes.plot(line.x, line.y, line.style, linewidth=1, **marks)
     axes.set_xscale("log")
     axes.set_xlabel("million multiply-accumulates per window")
     axes.set_ylabel(accuracy)

@@ -1,4 +1,4 @@
-"""Writing a file so that a crash leaves the old one or the new one, never a part."""
+"""Writes files so that a crash leaves the old one or the new one, never a part."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of `path` once it is whole and on the disk."""
+    """A file to write to that replaces `path` once it is complete and on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:

@@ -12,7 +12,7 @@ COUNT = 4
 
 
 def golden_windows(task: Task) -> torch.Tensor:
-    """`[4, channels, window]`: made up, so that nothing of a data set is passed on.
+    """`[4, channels, window]`: synthetic, so that they hold no sample of a data set.
 
     Each is a tilted gravity, where the channel carries it, a gait-like swing with its second harmonic, and
     noise.
@@ -24,13 +24,13 @@ def golden_windows(task: Task) -> torch.Tensor:
         gravity = torch.randn(3, generator=generator)
         gravity = gravity / gravity.norm()
         cadence = 1 + 1.5 * torch.rand((), generator=generator)
-        for at, channel in enumerate(task.channels):
+        for index, channel in enumerate(task.channels):
             size, phase = 0.3 * torch.rand(2, generator=generator)
             angle = 2 * math.pi * (cadence * time + phase)
-            window[at] = size * (angle.sin() + 0.5 * (2 * angle).sin())
-            window[at] += 0.02 * torch.randn(task.window, generator=generator)
+            window[index] = size * (angle.sin() + 0.5 * (2 * angle).sin())
+            window[index] += 0.02 * torch.randn(task.window, generator=generator)
             if channel.name.startswith("total_acc"):
-                window[at] += gravity["xyz".index(channel.name[-1])]
+                window[index] += gravity["xyz".index(channel.name[-1])]
     return windows
 
 

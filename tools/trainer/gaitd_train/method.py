@@ -1,4 +1,4 @@
-"""What learns from what: the method, and the baselines that it is compared with."""
+"""The training methods: collaborative learning, and the baselines that it is compared with."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ KINDS = (COLLABORATIVE, WIDTH_ONLY, ALONE)
 
 @dataclass(frozen=True)
 class Method:
-    """How one run trains. Everything else of a recipe stays the same, so that methods can be compared.
+    """How the configurations of one run learn; the recipe stays the same, so that methods can be compared.
 
     - `collaborative`: widths and resolutions teach each other;
     - `width-only`: the same steps, but every subnetwork reads the whole window (US-Net: Yu and Huang,
       "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019);
-    - `alone`: one configuration learns from the labels alone, no other is trained. The full one, fed shorter
+    - `alone`: one configuration learns from the labels, no other is trained. The full one, fed shorter
       windows afterwards, is the baseline called "resolution only".
     """
 
@@ -37,11 +37,11 @@ class Method:
         return f"{ALONE} {self.alone}" if self.alone else self.kind
 
     def main(self, grid: Grid) -> Configuration:
-        """The configuration that learns from the labels alone."""
+        """The configuration that learns from the labels only."""
         return grid.named(self.alone) if self.alone else grid.full
 
     def resolutions(self, grid: Grid) -> tuple[int, ...]:
-        """What the other configurations of a step may read; none of them is trained where this is empty."""
+        """The resolutions that other configurations of a step may read; where empty, no other is trained."""
         return {COLLABORATIVE: grid.resolutions, WIDTH_ONLY: grid.resolutions[:1], ALONE: ()}[self.kind]
 
     def measured(self, grid: Grid) -> list[Configuration]:

@@ -18,8 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration
-from gaitd_train.networks.slimmable import Classifier, ConvBlock, Network
-from gaitd_train.networks.trace import Shape
+from gaitd_train.networks.slimmable import Network
+from gaitd_train.networks.trace import Convolution, Output, Shape
 
 FORMS = ("conv2d", "conv1d")
 OPSET = 17
@@ -34,7 +34,7 @@ def to_onnx(network: Network, configuration: Configuration, form: str) -> onnx.M
     graph = _Graph(form)
     window = graph.window(network.axes, configuration.resolution)
     answer = network.trace(graph, window, configuration)
-    return graph.finish(answer.at, network.axes, answer.shape.channels, configuration)
+    return graph.finish(answer.value, network.axes, answer.shape.channels, configuration)
 
 
 class _Graph:
@@ -53,7 +53,7 @@ class _Graph:
         return self._reshape("window", [axes, 1, time] if self.flat else [1, 1, axes, time])
 
     def conv(
-        self, at: str, before: Shape, after: Shape, layer: ConvBlock, configuration: Configuration
+        self, value: str, before: Shape, after: Shape, layer: Convolution, configuration: Configuration
     ) -> str:
         weight, bias = layer.folded(before.channels, configuration)
         weight = weight.numpy()  # [out, in, time, axes]
@@ -64,7 +64,7 @@ class _Graph:
         dims = slice(0, 1) if self.flat else slice(None, None, -1)
         return self._node(
             "Conv",
-            at,
+            value,
             self._constant(f"conv{number}_weight", kernel),
             self._constant(f"conv{number}_bias", bias.numpy()),
             kernel_shape=list(kernel.shape[2:]),
@@ -72,19 +72,19 @@ class _Graph:
             pads=2 * list(layer.padding[dims]),
         )
 
-    def relu(self, at: str) -> str:
-        return self._node("Relu", at)
+    def relu(self, value: str) -> str:
+        return self._node("Relu", value)
 
-    def add(self, at: str, other: str) -> str:
-        return self._node("Add", at, other)
+    def add(self, value: str, other: str) -> str:
+        return self._node("Add", value, other)
 
-    def classify(self, at: str, before: Shape, layer: Classifier) -> str:
+    def classify(self, value: str, before: Shape, layer: Output) -> str:
         """Max over each pool window of steps, then the weights of all of them."""
         windows, weight = layer.folded(before.channels, before.time)
         weight = weight.detach().numpy()  # [classes, channels, windows, axes]
         parts, order = [], []
         for run in _runs(windows):
-            parts.append(self._pool(at, run, before.time))
+            parts.append(self._pool(value, run, before.time))
             order += [windows.index(window) for window in run]
         pooled = parts[0]
         if len(parts) > 1:
@@ -100,9 +100,9 @@ class _Graph:
             transB=1,
         )
 
-    def finish(self, at: str, axes: int, classes: int, configuration: Configuration) -> onnx.ModelProto:
-        """The model whose answer is the value `at`."""
-        if not self.nodes or self.nodes[-1].output[0] != at:
+    def finish(self, value: str, axes: int, classes: int, configuration: Configuration) -> onnx.ModelProto:
+        """The model whose answer is `value`."""
+        if not self.nodes or self.nodes[-1].output[0] != value:
             raise UserError("network: the last thing its layers do must be their answer")
         self.nodes[-1].output[0] = "logits"
         graph = helper.make_graph(
@@ -121,25 +121,25 @@ class _Graph:
         onnx.checker.check_model(model, full_check=True)
         return model
 
-    def _pool(self, at: str, run: list[tuple[int, int]], time: int) -> str:
+    def _pool(self, value: str, run: list[tuple[int, int]], time: int) -> str:
         """Max over evenly spaced windows of one length; returns the name of the result."""
         (start, first_end), (_, end) = run[0], run[-1]
         kernel = first_end - start
         stride = run[1][0] - start if len(run) > 1 else 1
         if kernel == stride == 1 and len(run) == time:
-            return at  # every step by itself
+            return value  # every step by itself
         if (start, end) != (0, time):
             bounds = [
-                self._constant(f"{name}{len(self.nodes)}", np.array([value], dtype=np.int64))
-                for name, value in (("start", start), ("end", end), ("axis", 2 if self.flat else 3))
+                self._constant(f"{name}{len(self.nodes)}", np.array([bound], dtype=np.int64))
+                for name, bound in (("start", start), ("end", end), ("axis", 2 if self.flat else 3))
             ]
-            at = self._node("Slice", at, *bounds)
+            value = self._node("Slice", value, *bounds)
         pair = [] if self.flat else [1]
-        return self._node("MaxPool", at, kernel_shape=[*pair, kernel], strides=[*pair, stride])
+        return self._node("MaxPool", value, kernel_shape=[*pair, kernel], strides=[*pair, stride])
 
-    def _reshape(self, at: str, shape: list[int]) -> str:
+    def _reshape(self, value: str, shape: list[int]) -> str:
         values = np.array(shape, dtype=np.int64)
-        return self._node("Reshape", at, self._constant(f"shape{len(self.nodes)}", values))
+        return self._node("Reshape", value, self._constant(f"shape{len(self.nodes)}", values))
 
     def _node(self, kind: str, *inputs: str, **attributes) -> str:
         output = f"{kind.lower()}{len(self.nodes)}"

@@ -1,4 +1,4 @@
-"""The published figures that ours stand beside.
+"""The published figures that the reports show beside ours.
 
 Qin, Zhang et al., "Towards Better Accuracy-Efficiency Trade-Offs: Dynamic Activity Inference via
 Collaborative Learning from Various Width-Resolution Configurations" (IEEE TKDE 2024): accuracy in percent on
@@ -7,6 +7,8 @@ configurations were picked on those same windows.
 """
 
 from dataclasses import dataclass
+
+from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Published:
-    """What the paper shows for one network on one data set.
+    """The paper's figures of one network on one data set.
 
-    `boosted`: the full configuration trained alone, and the best that collaboration made of it (%).
+    `boosted`: the accuracy of the full configuration trained alone, and its best by collaboration (%).
     """
 
     network: str
@@ -36,6 +38,21 @@ class Published:
     def windows(self) -> str:
         """The name of the data set as the paper writes it."""
         return {"uci-har": "UCI-HAR", "wisdm": "WISDM", "unimib-shar": "UniMiB-SHAR"}[self.dataset]
+
+    def points(self, kind: str) -> tuple[Point, ...]:
+        """The figures of one kind of method (`gaitd_train.method.KINDS`)."""
+        return {
+            COLLABORATIVE: self.collaborative,
+            WIDTH_ONLY: self.width_only,
+            ALONE: self.alone,
+        }[kind]
+
+    def configurations(self) -> list[Point]:
+        """One point for each configuration that the paper lists."""
+        listed: dict[str, Point] = {}
+        for point in (*self.collaborative, *self.width_only, *self.alone):
+            listed.setdefault(point.id, point)
+        return list(listed.values())
 
 
 def _points(*rows: tuple[str, float, float]) -> tuple[Point, ...]:

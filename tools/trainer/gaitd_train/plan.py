@@ -1,7 +1,7 @@
 """A plan: all runs behind one table of the report, as a TOML file, and the program that makes them.
 
-Every run is a folder with its checkpoint and its evaluation. What is there already is kept, so a plan that
-was interrupted goes on, and the report can be written again from the checkpoints alone.
+Every run is a folder with its checkpoint and its evaluation. Finished runs are kept, so an interrupted plan
+continues, and the report can be written again from the checkpoints alone.
 """
 
 import json
@@ -18,11 +18,11 @@ import torch
 
 from gaitd_train import checkpoint, results
 from gaitd_train import recipe as recipes
-from gaitd_train.collaborative import CHECKPOINT_FILE
 from gaitd_train.errors import UserError
 from gaitd_train.evaluate import SPLITS
 from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY, Method
 from gaitd_train.recipe import Recipe
+from gaitd_train.training import CHECKPOINT_FILE
 from gaitd_train.typed import build
 
 VALIDATION, TEST = SPLITS
@@ -35,8 +35,8 @@ class Plan:
     `seeds` collaborative runs on all training subjects, and one run without each group of `hold_out`; with
     these `validation` is measured, everything else on the test subjects. `width_only_seeds` and `alone_seeds`
     count the runs of the baselines, `alone` lists the configurations that are trained by themselves.
-    `configurations` are measured of the collaborative runs; without it, all of the grid. `note` stands in the
-    report, for what its readers must know.
+    `configurations` are measured of the collaborative runs; without it, all of the grid. `note` is printed
+    in the report, for its readers.
     """
 
     recipe: str
@@ -71,28 +71,35 @@ def shipped() -> list[str]:
 
 def load(name_or_path: str) -> tuple[str, Plan, Recipe]:
     """Name, plan and recipe of a shipped plan or of a file, to which its recipe's path is relative."""
-    here = name_or_path in shipped()
-    source = resources.files("gaitd_train") / "plans" / f"{name_or_path}.toml" if here else Path(name_or_path)
-    name = name_or_path if here else source.stem
+    is_shipped = name_or_path in shipped()
+    source = (
+        resources.files("gaitd_train") / "plans" / f"{name_or_path}.toml"
+        if is_shipped
+        else Path(name_or_path)
+    )
+    name = name_or_path if is_shipped else source.stem
     try:
         plan = build(Plan, tomllib.loads(source.read_text("utf-8")))
-        how = recipes.load(_recipe(name_or_path, plan))[1]
+        recipe = recipes.load(_recipe(name_or_path, plan))[1]
         for configuration in (*plan.alone, *plan.configurations):
-            how.grid.named(configuration)
+            recipe.grid.named(configuration)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(
             f"plan '{name_or_path}' is neither shipped ({', '.join(shipped())}) nor a readable file: {error}"
         ) from error
     except UserError as error:
         raise UserError(f"plan {name}: {error}") from error
-    return name, plan, how
+    return name, plan, recipe
 
 
 def jobs(plan: Plan) -> list[Job]:
     """All runs of a plan, those that a ladder needs first."""
     alone = range(plan.alone_seeds)
     return [
-        *(Job(f"heldout{at}", Method(COLLABORATIVE), 0, group) for at, group in enumerate(plan.hold_out)),
+        *(
+            Job(f"heldout{index}", Method(COLLABORATIVE), 0, group)
+            for index, group in enumerate(plan.hold_out)
+        ),
         *(Job(f"seed{seed}", Method(COLLABORATIVE), seed) for seed in range(plan.seeds)),
         *(Job(f"{WIDTH_ONLY}-seed{seed}", Method(WIDTH_ONLY), seed) for seed in range(plan.width_only_seeds)),
         *(Job(f"{ALONE}-{id}-seed{seed}", Method(ALONE, id), seed) for seed in alone for id in plan.alone),
@@ -105,45 +112,45 @@ def make(
     data: Path | None,
     device: str,
     parallel: int,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Path:
     """Makes every run of a plan that `out` does not hold, `parallel` at a time; returns the plan's folder.
 
-    Each run is a process of its own. One that fails is named with the end of what it printed, once the others
-    that had begun are through.
+    Each run is a process of its own. The error names every run that failed and the last line that it printed;
+    it is raised after the runs that had begun have ended. `log` takes a line per run.
     """
-    name, plan, how = load(name_or_path)
+    name, plan, recipe = load(name_or_path)
     folder = out / name
-    whole = finished(folder, plan, how)
-    left = [job for job in jobs(plan) if job not in whole]
-    say(f"{name}: {len(left)} of {len(jobs(plan))} runs to make in {folder}")
+    done = finished(folder, plan, recipe)
+    remaining = [job for job in jobs(plan) if job not in done]
+    log(f"{name}: {len(remaining)} of {len(jobs(plan))} runs to make in {folder}")
     threads = max(1, torch.get_num_threads() // parallel)
     common = ["--device", device, "--threads", str(threads), *(["--data", str(data)] if data else [])]
 
     def run(job: Job) -> None:
-        to = folder / job.name
-        to.mkdir(parents=True, exist_ok=True)
+        target = folder / job.name
+        target.mkdir(parents=True, exist_ok=True)
         train = ["train", "--recipe", _recipe(name_or_path, plan), "--seed", str(job.seed), "--resume"]
         train += ["--method", job.method.kind]
         train += ["--configuration", job.method.alone] if job.method.alone else []
         train += ["--hold-out", ",".join(map(str, job.held_out))] if job.held_out else []
-        measure = ["evaluate", str(to / CHECKPOINT_FILE), "--split", job.split]
+        measure = ["evaluate", str(target / CHECKPOINT_FILE), "--split", job.split]
         if job.method.kind == COLLABORATIVE and plan.configurations:
             measure += ["--only", ",".join(plan.configurations)]
         for command in (train, measure):
-            _call([*command, *common, "--out", str(to)], to / "log.txt")
-        say(f"{name}: {job.name} done")
+            _run_command([*command, *common, "--out", str(target)], target / "log.txt")
+        log(f"{name}: {job.name} done")
 
     with ThreadPoolExecutor(parallel) as pool:
-        failures = [error for error in pool.map(_caught(run), left) if error]
+        failures = [error for error in pool.map(_caught(run), remaining) if error]
     if failures:
         raise UserError("; ".join(failures))
     return folder
 
 
-def finished(folder: Path, plan: Plan, how: Recipe) -> dict[Job, results.Run]:
-    """The runs of a plan that are whole in its folder."""
-    found = {job: _whole(folder / job.name, job, plan, how) for job in jobs(plan)}
+def finished(folder: Path, plan: Plan, recipe: Recipe) -> dict[Job, results.Run]:
+    """The runs of a plan that are finished in its folder."""
+    found = {job: _finished_run(folder / job.name, job, plan, recipe) for job in jobs(plan)}
     return {job: run for job, run in found.items() if run is not None}
 
 
@@ -151,14 +158,16 @@ def _recipe(name_or_path: str, plan: Plan) -> str:
     return plan.recipe if plan.recipe in recipes.shipped() else str(Path(name_or_path).parent / plan.recipe)
 
 
-def _whole(folder: Path, job: Job, plan: Plan, how: Recipe) -> results.Run | None:
-    """The run of a job, if this very recipe trained it to the end and all that is asked was measured."""
+def _finished_run(folder: Path, job: Job, plan: Plan, recipe: Recipe) -> results.Run | None:
+    """The run of a job, if this recipe trained it to the end and all that the plan asks for was measured."""
     try:
         trained, run = checkpoint.load(folder / CHECKPOINT_FILE), results.load(folder)[0]
     except UserError:
         return None
     asked = plan.configurations if job.method.kind == COLLABORATIVE else ()
-    good = trained.recipe == how and trained.epoch == how.epochs and {*asked} <= run.answers.logits.keys()
+    good = (
+        trained.recipe == recipe and trained.epoch == recipe.epochs and {*asked} <= run.answers.logits.keys()
+    )
     return run if good else None
 
 
@@ -173,7 +182,7 @@ def _caught(run: Callable[[Job], None]) -> Callable[[Job], str | None]:
     return caught
 
 
-def _call(arguments: list[str], log: Path) -> None:
+def _run_command(arguments: list[str], log: Path) -> None:
     with log.open("ab") as file:
         file.write((json.dumps(arguments) + "\n").encode())
         file.flush()

@@ -1,8 +1,8 @@
-"""A training recipe: everything but the data and the seed that decides what a run does, as a TOML file.
+"""A training recipe, as a TOML file: all that decides what a run does, but for the data and the seed.
 
 Unknown keys are refused, because a misspelt key that is silently ignored has switched distillation off in
 published configurations. `gaitd-train recipe NAME` prints a shipped recipe to start from. A recipe may begin
-with `extends = "NAME"`, a shipped recipe or a file beside it, and then says only what differs; its lists
+with `extends = "NAME"`, a shipped recipe or a file beside it, and then holds only the differences; its lists
 replace those of the other.
 """
 
@@ -38,7 +38,7 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Collaboration:
-    """Which subnetworks learn in each step beside the full one, and from what.
+    """The subnetworks that learn in each step beside the full one, and their losses.
 
     Each is trained on `distillation * KL(full || sub) + (1 - distillation) * cross-entropy`, at a random
     resolution. `random_widths` counts widths drawn uniformly; `smallest_lowest` adds the smallest
@@ -63,7 +63,7 @@ class NetworkChoice:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes that a window may meet in life; all off by default.
+    """Random changes of training windows, as they occur in life; all off by default.
 
     `rotation_degrees`: standard deviation of a rotation of the device on the body, the same for all sensors.
     `scale`: standard deviation of a factor per sensor. `noise`: standard deviation of white noise, in the
@@ -161,7 +161,7 @@ def load(name_or_path: str) -> tuple[str, Recipe]:
 
 
 def parse(text: str, name: str, folder: Path = Path()) -> Recipe:
-    """Reads a recipe that lies in `folder`, or says which key of recipe `name` is wrong."""
+    """Reads a recipe that lies in `folder`; a `UserError` names the wrong key of recipe `name`."""
     try:
         return from_dict(_extended(text, folder, (name,)), folder)
     except tomllib.TOMLDecodeError as error:

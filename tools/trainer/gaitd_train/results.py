@@ -23,19 +23,19 @@ SCHEMA = 2
 
 @dataclass(frozen=True)
 class Run:
-    """One checkpoint measured on one split: its figures, and what it answered."""
+    """One checkpoint measured on one split: its figures and its answers."""
 
     figures: dict
     answers: Answers
 
 
 def save(runs: list[Run], folder: Path) -> list[Path]:
-    """Writes both files to `folder` and returns them, the answers first: figures never stand alone."""
+    """Writes both files to `folder` and returns them, the answers before the figures that need them."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {}
-    for at, run in enumerate(runs):
-        arrays |= {f"{at}/y": run.answers.y, f"{at}/subject": run.answers.subject}
-        arrays |= {f"{at}/{name}": logits for name, logits in run.answers.logits.items()}
+    for index, run in enumerate(runs):
+        arrays |= {f"{index}/y": run.answers.y, f"{index}/subject": run.answers.subject}
+        arrays |= {f"{index}/{name}": logits for name, logits in run.answers.logits.items()}
     with replaced(folder / ANSWERS_FILE) as file:
         np.savez_compressed(file, **arrays)
     content = json.dumps({"schema": SCHEMA, "runs": [run.figures for run in runs]}, indent=1) + "\n"
@@ -53,13 +53,13 @@ def load(folder: Path) -> list[Run]:
         if values["schema"] != SCHEMA or not runs or any("configurations" not in run for run in runs):
             raise KeyError("runs")
         with np.load(folder / ANSWERS_FILE, allow_pickle=False) as archive:
-            return [Run(run, _answers(archive, at, run)) for at, run in enumerate(runs)]
+            return [Run(run, _answers(archive, index, run)) for index, run in enumerate(runs)]
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: no such evaluation; `gaitd-train evaluate` writes one") from None
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not an evaluation of gaitd-train {error!r}; evaluate again") from error
 
 
-def _answers(archive, at: int, run: dict) -> Answers:
-    logits = {name: archive[f"{at}/{name}"] for name in run["configurations"]}
-    return Answers(logits, archive[f"{at}/y"], archive[f"{at}/subject"])
+def _answers(archive, index: int, run: dict) -> Answers:
+    logits = {name: archive[f"{index}/{name}"] for name in run["configurations"]}
+    return Answers(logits, archive[f"{index}/y"], archive[f"{index}/subject"])

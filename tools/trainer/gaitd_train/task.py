@@ -1,4 +1,4 @@
-"""What a data set asks of a network: classes, channels, sampling, and the way from raw samples."""
+"""The recognition task of a data set: classes, channels, sampling, and conditioning of raw samples."""
 
 from dataclasses import asdict, dataclass, fields
 
@@ -26,7 +26,7 @@ class Task:
     """A recognition task. Times are in samples.
 
     `channels` are what the network reads, `input_channels` what a sensor delivers, and `conditioning` the
-    operations (see `gaitd_train.conditioning`) that lead from these to those.
+    operations (see `gaitd_train.conditioning`) that turn the sensor's channels into the network's.
     """
 
     name: str

@@ -16,13 +16,14 @@ data.
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from gaitd_train.check import array_of, open_archive
 from gaitd_train.errors import UserError
+from gaitd_train.npz import array_of, open_archive
 from gaitd_train.task import UCI_HAR
 
 SCHEMA = 1
@@ -116,7 +117,7 @@ def autoregression(pieces: list[np.ndarray], order: int = ORDER) -> tuple[np.nda
     coefficients = np.empty((axes, order))
     for axis in range(axes):
         c = covariance[:, axis]
-        # a trace of white noise keeps the system solvable for a channel that hardly moves
+        # a little white noise keeps the system solvable for a channel that hardly moves
         toeplitz = c[lags] + np.eye(order) * (1e-6 * c[0] + 1e-12)
         coefficients[axis] = np.linalg.solve(toeplitz, c[1:])
     innovations = np.concatenate([_innovations(p, coefficients) for p in pieces])
@@ -151,16 +152,22 @@ def _series(
 def _offset(local: np.ndarray, template: np.ndarray, reach: float) -> float:
     """By how many strides, at most `reach`, `local` is ahead of `template`; both `[harmonics, axes]`."""
     cross = (local * template.conj()).sum(1)
+    shifts, turns = _shifts(reach, len(cross))
+    return float(shifts[np.argmax((cross * turns).real.sum(1))])
+
+
+@cache
+def _shifts(reach: float, harmonics: int) -> tuple[np.ndarray, np.ndarray]:
+    """Shifts in strides from `-reach` to `reach`, and by how much each turns the harmonics back."""
     shifts = np.linspace(-reach, reach, 401)
-    k = np.arange(1, len(cross) + 1)
-    return float(shifts[np.argmax((cross * np.exp(-2j * np.pi * np.outer(shifts, k))).real.sum(1))])
+    return shifts, np.exp(-2j * np.pi * np.outer(shifts, np.arange(1, harmonics + 1)))
 
 
 def _stride_rates(bouts: list[np.ndarray]) -> list[float]:
     """For every bout the stride rate (Hz) whose first six harmonics hold the most power of `[time, axes]`.
 
-    One bout alone may be taken for half or twice its rate, so the bouts first settle together on one rate,
-    and each then looks within 15 % of it.
+    A single bout may be mistaken for half or twice its rate, so one rate is first estimated from all bouts,
+    and that of each bout is then searched within 15 % of it.
     """
     rates = np.arange(STRIDE_HZ[0], STRIDE_HZ[1], 0.005)
     power = []
@@ -169,18 +176,18 @@ def _stride_rates(bouts: list[np.ndarray]) -> list[float]:
         tapered = bout * np.hanning(len(bout))[:, None]
         power.append([(np.abs(_basis(-rate * time, 6).T @ tapered) ** 2).sum() / len(bout) for rate in rates])
     power = np.array(power)
-    # bouts differ by a few per cent: smooth before they vote
-    votes = np.convolve(power.sum(0), np.hanning(15), "same")
-    near = np.abs(rates / rates[np.argmax(votes)] - 1) <= 0.15
+    # bouts differ by a few per cent, so their powers are smoothed before they are added up
+    total = np.convolve(power.sum(0), np.hanning(15), "same")
+    near = np.abs(rates / rates[np.argmax(total)] - 1) <= 0.15
     return [float(rates[near][np.argmax(p[near])]) for p in power]
 
 
 def stride_phase(bouts: list[np.ndarray]) -> list[np.ndarray]:
     """The phase in strides of every sample of several bouts of one gait, aligned with each other.
 
-    Each bout starts from its most powerful constant stride rate. Then, by turns, a common template (a Fourier
-    series over the stride) is fitted, and the phase is shifted, window by window of two strides, to where it
-    follows the template best.
+    Each bout starts from its most powerful constant stride rate. Then a common template (a Fourier
+    series over the stride) is fitted and the phase is shifted, window by window of two strides, to where it
+    matches the template best, by turns.
     """
     scaled = [(b - b.mean(0)) / np.concatenate(bouts).std(0) for b in bouts]
     rates = _stride_rates(scaled)
@@ -193,24 +200,25 @@ def stride_phase(bouts: list[np.ndarray]) -> list[np.ndarray]:
             seconds = (np.arange(len(s)) - len(s) / 2) / RATE_HZ
             # the constant rate holds for a few strides only
             middle = np.exp(-0.5 * (seconds / 1.5) ** 2) if turn == 0 else None
-            phases[i] = _follow(s, phases[i], _series(s, phases[i], low, middle), rates[i])
+            phases[i] = _aligned_phase(s, phases[i], _series(s, phases[i], low, middle), rates[i])
     template = _series(scaled[longest], phases[longest], low)
     for i, s in enumerate(scaled):
         phases[i] = phases[i] + _offset(_series(s, phases[i], low), template, 0.5)
     for _ in range(3):
         template = _series(np.concatenate(scaled), np.concatenate(phases), low)
-        phases = [_follow(s, p, template, r) for s, p, r in zip(scaled, phases, rates, strict=True)]
+        phases = [_aligned_phase(s, p, template, r) for s, p, r in zip(scaled, phases, rates, strict=True)]
     return phases
 
 
-def _follow(signal: np.ndarray, phase: np.ndarray, template: np.ndarray, rate: float) -> np.ndarray:
+def _aligned_phase(signal: np.ndarray, phase: np.ndarray, template: np.ndarray, rate: float) -> np.ndarray:
     width = int(2 * RATE_HZ / rate)
     centres = np.arange(0, len(signal), int(RATE_HZ / 5))
+    basis = _basis(-phase, len(template))
     shifts = []
     for centre in centres:
         window = slice(max(0, centre - width), min(len(signal), centre + width))
         taper = 0.5 + 0.5 * np.cos(np.pi * (np.arange(window.start, window.stop) - centre) / width)
-        local = _basis(-phase[window], len(template)).T @ (signal[window] * taper[:, None])
+        local = basis[window].T @ (signal[window] * taper[:, None])
         shifts.append(_offset(local, template, 0.2))
     return phase + np.interp(np.arange(len(signal)), centres, shifts)
 
@@ -269,7 +277,7 @@ def fit_gait(bouts: list[np.ndarray]) -> tuple[dict, float]:
 
 
 def _envelope(residual: np.ndarray, phase: np.ndarray) -> np.ndarray:
-    """How strong the noise is along the stride: `[ENVELOPE, axes]` at equal steps of phase, mean square 1."""
+    """The strength of the noise along the stride, `[ENVELOPE, axes]` at equal steps, mean square 1."""
     place = phase * ENVELOPE
     near = np.floor(place).astype(int)
     power = np.zeros((ENVELOPE, residual.shape[1]))
@@ -298,7 +306,7 @@ def _gain(signal: np.ndarray, model: np.ndarray) -> float:
 
 def fit_posture(bouts: list[np.ndarray]) -> dict:
     """The parameters of one posture from its bouts (each `[time, 6]`, g and rad/s)."""
-    # People shift now and then, and between two shifts hold still: each piece is a posture of its own.
+    # People shift now and then and hold still in between: each piece is a posture of its own.
     pieces = _quiet([p for b in bouts for p in np.array_split(b, max(1, round(len(b) / HOLD)))])
     means = np.array([p.mean(0) for p in pieces])
     slow = [_smooth(p - m, 50) for p, m in zip(pieces, means, strict=True)]
@@ -317,7 +325,7 @@ def fit_posture(bouts: list[np.ndarray]) -> dict:
 def _quiet(pieces: list[np.ndarray]) -> list[np.ndarray]:
     """All but the fifth in which some axis moves most.
 
-    A fidget now and then would make a Gaussian noise restless all the time.
+    Gaussian noise that was fitted to a rare fidget would be restless all the time.
     """
     power = np.array([p.var(0) for p in pieces])
     restless = (power / np.median(power, axis=0)).max(1)
@@ -334,7 +342,7 @@ def _smooth(signal: np.ndarray, length: int) -> np.ndarray:
 
 
 def fit(recordings: Recordings, command: str) -> dict:
-    """The content of the parameter file; `command` is written into it, so that a reader can make it again."""
+    """The content of the parameter file; `command` is written into it, for who wants to make it again."""
     candidates = [_persona(recordings, *c) for c in _complete(recordings.bouts)]
     if not candidates:
         seconds = MINIMUM_BOUT / RATE_HZ
@@ -380,7 +388,7 @@ def _complete(bouts: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _persona(recordings: Recordings, subject: int, recording: int) -> tuple[dict, float]:
-    """The persona of one recording, and how much of its worst gait's variance is explained."""
+    """The persona of one recording, and the explained share of its worst gait's variance."""
     rows = recordings.bouts[recordings.bouts[:, 0] == recording]
     rows = rows[rows[:, 4] - rows[:, 3] + 1 >= MINIMUM_BOUT]
 

@@ -1,6 +1,12 @@
 """Fixtures: a made-up data set, a tiny trained ladder, and the real data where it is."""
 
 import os
+
+# Tiny networks and fits gain nothing from many threads and lose much on a busy machine. The libraries read
+# this when they are imported; processes that the tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest
@@ -14,7 +20,6 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_threads():
-    # Tiny networks gain nothing from many threads and lose much on a busy machine.
     torch.set_num_threads(1)
 
 

@@ -1,4 +1,4 @@
-"""Small data sets in the official forms of their publishers, made up for tests."""
+"""Small data sets in the official forms of their publishers, synthetic."""
 
 import tarfile
 import zipfile
@@ -70,7 +70,10 @@ def hapt(folder: Path) -> None:
 
 def wisdm_records(user: int, activity: str, count: int, start_ns: int = 10**12) -> list[str]:
     """Good records 50 ms apart whose x is the place in the recording."""
-    return [f"{user},{activity},{start_ns + at * 50_000_000},{at / 100},{user},-9.8;" for at in range(count)]
+    return [
+        f"{user},{activity},{start_ns + index * 50_000_000},{index / 100},{user},-9.8;"
+        for index in range(count)
+    ]
 
 
 def wisdm(folder: Path) -> None:
@@ -79,8 +82,8 @@ def wisdm(folder: Path) -> None:
     folder.mkdir()
     lines = []
     for user in (1, 2, 3):
-        for at, label in enumerate(WISDM.labels):
-            lines += wisdm_records(user, label.capitalize(), 200, (user * 10 + at) * 10**12)
+        for index, label in enumerate(WISDM.labels):
+            lines += wisdm_records(user, label.capitalize(), 200, (user * 10 + index) * 10**12)
     (folder / "WISDM_ar_v1.1_raw.txt").write_text("\n".join(lines) + "\n")
     (folder / "readme.txt").write_text("about\n")
 
@@ -92,8 +95,8 @@ def wisdm_watch_files(folder: Path) -> None:
     (folder / "wisdm-dataset" / "activity_key.txt").write_text("walking = A\n")
     for subject in (1600, 1601, 1602):
         lines = []
-        for at, letter in enumerate(wisdm_watch.LETTERS):
-            start = (at + 1) * 10**13
+        for index, letter in enumerate(wisdm_watch.LETTERS):
+            start = (index + 1) * 10**13
             lines += [f"{subject},{letter},{start + i * 50_000_000},{i / 100},0.5,-9.8;" for i in range(250)]
         (accel / f"data_{subject}_accel_watch.txt").write_text("\n".join(lines) + "\n")
     assert len(wisdm_watch.LETTERS) == len(WISDM_WATCH.labels)
@@ -106,7 +109,7 @@ def unimib_shar(folder: Path, names=UNIMIB_NAMES) -> None:
     activity = np.tile(np.arange(1, len(UNIMIB_SHAR.labels) + 1), 3)
     subject = np.repeat([1, 2, 3], len(UNIMIB_SHAR.labels))
     window = np.ones(UNIMIB_SHAR.window)
-    rows = [np.concatenate([1 * window, 2 * window, (3 + at) * window]) for at in activity]
+    rows = [np.concatenate([1 * window, 2 * window, (3 + label) * window]) for label in activity]
     short = [name.replace(" ", "")[:12] for name in names]
     cells = np.empty((2, len(names)), dtype=object)
     cells[0], cells[1] = names, short
@@ -136,7 +139,7 @@ def pamap2_files(folder: Path) -> None:
 def save_pamap2(path: Path, rows: np.ndarray) -> None:
     """Writes rows as the publisher does: spaces, and `NaN` for what is missing."""
     lines = (
-        " ".join("NaN" if v != v else f"{v:g}" if at else f"{v:.2f}" for at, v in enumerate(row))
+        " ".join("NaN" if v != v else f"{v:g}" if column else f"{v:.2f}" for column, v in enumerate(row))
         for row in rows
     )
     path.write_text("\n".join(lines) + "\n")

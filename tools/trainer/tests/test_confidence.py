@@ -49,7 +49,7 @@ def test_the_temperature_undoes_too_much_or_too_little_confidence(sharpness):
     assert brier(logits, y, temperature) <= least + 1e-9
 
 
-def test_a_few_people_of_whom_it_is_surely_wrong_do_not_make_it_doubt_all_others():
+def test_a_few_confident_errors_do_not_spoil_the_confidence_of_others():
     """What the log-likelihood would do: a share of 3 % that no temperature mends."""
     logits, y = random_answers(3, 1.0)
     wrong = np.zeros((len(y) // 33, 6), np.float32)

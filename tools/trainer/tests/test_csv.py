@@ -9,8 +9,12 @@ from gaitd_train.cli import main
 HEADER = "t,who,what,ax,ay\n"
 
 
-def rows(who: str, what: str, count: int, start: float = 0.0, rate: float = 50) -> str:
-    return "".join(f"{start + at / rate:.3f},{who},{what},{at},{-at}\n" for at in range(count))
+def rows(person: str, activity: str, count: int, start: float = 0.0, rate: float = 50) -> str:
+    return "".join(f"{start + i / rate:.3f},{person},{activity},{i},{-i}\n" for i in range(count))
+
+
+def everyone(people: tuple[str, ...], activities: tuple[str, ...], count: int) -> str:
+    return "".join(rows(person, activity, count) for person in people for activity in activities)
 
 
 def prepare(tmp_path, text: str, *more: str) -> int:
@@ -30,7 +34,7 @@ def prepare(tmp_path, text: str, *more: str) -> int:
     return main(["prepare", "csv", str(tmp_path / "in.csv"), *arguments])
 
 
-THREE = "".join(rows(who, what, 40) for who in ("bob", "ann", "eve") for what in ("walk", "rest"))
+THREE = everyone(("bob", "ann", "eve"), ("walk", "rest"), 40)
 
 
 def test_a_csv_becomes_a_task_of_its_own(tmp_path, capsys):
@@ -54,7 +58,7 @@ def test_a_csv_becomes_a_task_of_its_own(tmp_path, capsys):
 def test_order_test_subjects_and_several_files(tmp_path):
     more = tmp_path / "more.csv"
     more.write_text(HEADER + rows("10", "walk", 20) + rows("10", "rest", 20))
-    text = HEADER + "".join(rows(who, what, 20) for who in ("2", "1") for what in ("walk", "rest"))
+    text = HEADER + everyone(("2", "1"), ("walk", "rest"), 20)
     (tmp_path / "in.csv").write_text(text)
     base = ["--name", "ward", "--label-column", "what", "--subject-column", "who", "--channels", "ax:g"]
     size = ["--rate", "12.5", "--window", "20", "--hop", "20", "--out", str(tmp_path / "out.npz")]
@@ -69,7 +73,7 @@ def test_order_test_subjects_and_several_files(tmp_path):
 def test_windows_cross_no_gap(tmp_path):
     # Two samples missing after the first 20: a step of three periods.
     gap = rows("bob", "walk", 20) + rows("bob", "walk", 20, 22 / 50)
-    text = HEADER + gap + "".join(rows(who, what, 20) for who in ("ann", "bob") for what in ("rest", "walk"))
+    text = HEADER + gap + everyone(("ann", "bob"), ("rest", "walk"), 20)
     assert prepare(tmp_path, text, "--time-column", "t") == 0
     dataset = data.load(tmp_path / "out.npz")
     assert len(dataset.train) + len(dataset.test) == 6
@@ -126,7 +130,7 @@ def test_random_windows(tmp_path):
         (HEADER + THREE + rows("bob", "run", 19), (), "no window of run in either split"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path, capsys, text, flags, message):
+def test_errors_name_the_fault(tmp_path, capsys, text, flags, message):
     assert prepare(tmp_path, text, *flags) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out.npz").exists()

@@ -52,14 +52,14 @@ def test_a_prepared_file_carries_its_task(windows, tmp_path):
     arrays.pop("task", None)
     np.savez(tmp_path / "without.npz", **arrays)
     assert data.load(tmp_path / "without.npz", UCI_HAR).task == UCI_HAR
-    with pytest.raises(UserError, match="does not say for which task it is"):
+    with pytest.raises(UserError, match="does not name its task"):
         data.load(tmp_path / "without.npz")
     own = dataclasses.replace(UCI_HAR, name="mine", labels=tuple("abcdef"))
     np.savez(tmp_path / "own.npz", **arrays, task=np.array(json.dumps(own.to_dict())))
     assert data.load(tmp_path / "own.npz").task == own
 
 
-def test_a_class_may_lack_in_one_split(windows, tmp_path):
+def test_a_class_may_be_missing_from_one_split(windows, tmp_path):
     arrays = dict(np.load(windows))
     arrays["y_test"][arrays["y_test"] == 3] = 1
     np.savez(tmp_path / "some.npz", **arrays)
@@ -115,8 +115,8 @@ def test_fetch_keeps_the_checksum_of_an_archive_that_has_none(tmp_path, capsys):
     archive = Archive(published.as_uri(), "mine.zip", None)
     target = fetch.fetch(archive, folder)
     assert (folder / "mine.zip.sha256").read_text() == f"{digest}  mine.zip\n"
-    said = capsys.readouterr().err
-    assert "checksum of mine.zip is not known" in said and digest in said and "checks the counts" in said
+    note = capsys.readouterr().err
+    assert "checksum of mine.zip is not known" in note and digest in note and "checks the counts" in note
     published.write_bytes(b"altered")
     assert fetch.fetch(archive, folder) == target, "an intact download is not fetched again"
     assert "not known" not in capsys.readouterr().err

@@ -63,7 +63,7 @@ def accept_counts(monkeypatch, name: str) -> None:
             return True
 
     loader = datasets.LOADERS[name]
-    facts = tuple(AnyCount(fact.what, fact.expected) for fact in loader.facts)
+    facts = tuple(AnyCount(fact.name, fact.expected) for fact in loader.facts)
     monkeypatch.setitem(datasets.LOADERS, name, dataclasses.replace(loader, facts=facts))
 
 
@@ -90,21 +90,21 @@ def test_every_official_form_gives_the_same_windows(small, tmp_path, monkeypatch
         np.testing.assert_array_equal(dataset.test.y, first.test.y)
 
 
-def test_an_incomplete_copy_needs_partial_and_is_called_so(small, tmp_path, capsys):
+def test_an_incomplete_copy_needs_partial_and_is_marked_in_reports(small, tmp_path, capsys):
     name, folder = small
     target = tmp_path / "prepared.npz"
-    with pytest.raises(UserError, match=r"not the whole of .*: found .* of .*--partial"):
+    with pytest.raises(UserError, match=r"an incomplete copy of .*: found .* of .*--partial"):
         datasets.prepare(name, folder, target)
     assert not target.exists()
     done = datasets.prepare(name, folder, target, partial=True)
     assert "incomplete copy: " in capsys.readouterr().err
     assert data.load(target, TASKS[name]).source == done.source
     fact = datasets.LOADERS[name].facts[0]
-    assert f"of {fact.expected:,} {fact.what}" in done.source
+    assert f"of {fact.expected:,} {fact.name}" in done.source
     assert done.source.startswith(f"{TASKS[name].title} (incomplete copy: ")
 
 
-def test_random_windows_are_called_so(small, tmp_path, monkeypatch):
+def test_random_windows_are_marked_in_reports(small, tmp_path, monkeypatch):
     name, folder = small
     accept_counts(monkeypatch, name)
     done = datasets.prepare(name, folder, tmp_path / "prepared.npz", split.RANDOM_WINDOWS)
@@ -158,14 +158,14 @@ def test_windows_stay_inside_their_run_and_none_is_missing(seed):
     )
     found = starts(stretches, window, hop).tolist()
     expected, run_start = [], 0
-    for at in range(samples):
-        if at and (any(key[at] != key[at - 1] for key in keys) or not joined[at - 1]):
-            run_start = at
-        inside = at + window <= samples and all(
-            joined[i] and all(key[i] == key[i + 1] for key in keys) for i in range(at, at + window - 1)
+    for index in range(samples):
+        if index and (any(key[index] != key[index - 1] for key in keys) or not joined[index - 1]):
+            run_start = index
+        inside = index + window <= samples and all(
+            joined[i] and all(key[i] == key[i + 1] for key in keys) for i in range(index, index + window - 1)
         )
-        if inside and (at - run_start) % hop == 0:
-            expected.append(at)
+        if inside and (index - run_start) % hop == 0:
+            expected.append(index)
     assert found == expected
     signal = rng.normal(size=(samples, 2))
     windows = cut(signal, np.array(found, int), window)
@@ -174,7 +174,7 @@ def test_windows_stay_inside_their_run_and_none_is_missing(seed):
         np.testing.assert_array_equal(x, signal[first : first + window].T.astype(np.float32))
 
 
-def test_every_third_subject_tests():
+def test_every_third_subject_is_for_the_test():
     assert split.every_third([7, 3, 5, 9, 11, 1, 3, 13]) == {5, 11}
     assert split.every_third([4, 2]) == {4}
     assert split.every_third([4]) == set()
@@ -195,8 +195,8 @@ def test_uci_har_reads_every_channel(tmp_path):
     datasets.prepare("uci-har", tmp_path, tmp_path / "out.npz", partial=True)
     dataset = data.load(tmp_path / "out.npz", UCI_HAR)
     for name, windows in (("train", dataset.train), ("test", dataset.test)):
-        for at, channel in enumerate(UCI_HAR.channels):
-            np.testing.assert_allclose(windows.x[:, at], content[name, channel.name], rtol=1e-6)
+        for index, channel in enumerate(UCI_HAR.channels):
+            np.testing.assert_allclose(windows.x[:, index], content[name, channel.name], rtol=1e-6)
         np.testing.assert_array_equal(windows.y, content[name, "y"] - 1)
         np.testing.assert_array_equal(windows.subject, content[name, "subject"])
 
@@ -258,7 +258,7 @@ def _leak(folder):
         (_leak, "subjects [1] are in both splits"),
     ],
 )
-def test_uci_har_says_what_is_wrong(tmp_path, damage, message):
+def test_uci_har_errors_name_the_fault(tmp_path, damage, message):
     folder = tmp_path / "source"
     official.uci_har(folder)
     damage(folder / "UCI HAR Dataset")
@@ -269,7 +269,7 @@ def test_uci_har_says_what_is_wrong(tmp_path, damage, message):
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_a_file_that_is_no_archive_is_refused(tmp_path):
     def refused(source, message):
         with pytest.raises(UserError, match=message):
             datasets.prepare("uci-har", source, tmp_path / "out.npz")
@@ -291,8 +291,8 @@ def test_a_damaged_file_in_an_archive_is_named(tmp_path):
     official.uci_har(tmp_path / "source")
     path = official.zipped(tmp_path / "source", tmp_path / "archive.zip")
     content = bytearray(path.read_bytes())
-    at = content.index(b"body_acc_x_train.txt") + 60
-    content[at : at + 400] = bytes(400)
+    start = content.index(b"body_acc_x_train.txt") + 60
+    content[start : start + 400] = bytes(400)
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"body_acc_x_train.txt is damaged"):
         datasets.prepare("uci-har", path, tmp_path / "out.npz")
@@ -344,7 +344,7 @@ def test_hapt_from_arrays_gives_the_same_windows(tmp_path):
         ("1 1 1 1", "labels.txt"),
     ],
 )
-def test_hapt_says_what_is_wrong(tmp_path, line, message):
+def test_hapt_errors_name_the_fault(tmp_path, line, message):
     official.hapt(tmp_path)
     path = tmp_path / "HAPT Data Set/RawData/labels.txt"
     path.write_text(path.read_text() + line + "\n")
@@ -433,9 +433,9 @@ def test_wisdm_without_a_record_is_refused(tmp_path):
 
 
 def test_wisdm_counts_allow_for_malformed_lines_only():
-    fact = next(fact for fact in wisdm.LOADER.facts if fact.what == "Walking examples")
+    fact = next(fact for fact in wisdm.LOADER.facts if fact.name == "Walking examples")
     assert fact.holds(424_397) and not fact.holds(424_000)
-    assert sum(f.expected for f in wisdm.LOADER.facts if f.what.endswith(" examples")) == 1_098_207
+    assert sum(f.expected for f in wisdm.LOADER.facts if f.name.endswith(" examples")) == 1_098_207
 
 
 # --- WISDM 2019, watch
@@ -450,7 +450,7 @@ def watch(folder: Path, lines: list[str], subject: int = 1600) -> Path:
 
 def watch_lines(steps_ms: np.ndarray, letter: str = "A") -> list[str]:
     times = 252207918580802 + np.concatenate([[0], np.cumsum(steps_ms * 1e6)]).astype(np.int64)
-    return [f"1600,{letter},{time},{at},0,9.8;" for at, time in enumerate(times)]
+    return [f"1600,{letter},{time},{index},0,9.8;" for index, time in enumerate(times)]
 
 
 @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ def test_watch_from_arrays_gives_the_same_windows(tmp_path):
     official.wisdm_watch_files(tmp_path)
     loaded = wisdm_watch.LOADER.read(tmp_path)
     xyz, user, activity, time = wisdm_watch._from_text(tmp_path)
-    letters = np.array([ord(wisdm_watch.LETTERS[at - 1]) - ord("A") for at in activity])
+    letters = np.array([ord(wisdm_watch.LETTERS[label - 1]) - ord("A") for label in activity])
     np.savez(tmp_path / "watch.npz", xyz=xyz, user=user, activity=letters, timestamp=time)
     arrays = wisdm_watch.LOADER.read(tmp_path / "watch.npz")
     assert arrays.counts == loaded.counts
@@ -495,7 +495,7 @@ def test_watch_from_arrays_gives_the_same_windows(tmp_path):
         ("1600,A,252207918580802,1.0,2.0,nan;", "record 2 holds a value that is not finite"),
     ],
 )
-def test_watch_says_what_is_wrong(tmp_path, line, message):
+def test_watch_errors_name_the_fault(tmp_path, line, message):
     with pytest.raises(UserError, match=message):
         wisdm_watch.LOADER.read(watch(tmp_path, ["1600,A,252207918580802,1.0,2.0,3.0;", line]))
 
@@ -535,7 +535,7 @@ def test_windows128_are_metres_per_second_squared(tmp_path):
     assert set(dataset.test.subject.tolist()) == {3}
 
 
-def test_windows128_say_what_is_wrong(tmp_path):
+def test_windows128_errors_name_the_fault(tmp_path):
     def refused(message, **changes):
         with pytest.raises(UserError, match=message):
             datasets.prepare(
@@ -558,7 +558,7 @@ def test_unimib_axes_and_labels(tmp_path):
     assert windows.subject.tolist() == [1] * 17 + [2] * 17 + [3] * 17
 
 
-def test_unimib_says_what_is_wrong(tmp_path):
+def test_unimib_errors_name_the_fault(tmp_path):
     def refused(message):
         with pytest.raises(UserError, match=message):
             datasets.LOADERS["unimib-shar"].read(tmp_path)

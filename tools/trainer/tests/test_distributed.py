@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from gaitd_train import checkpoint, collaborative, data, distributed, method, recipe
+from gaitd_train import checkpoint, data, distributed, recipe, training
 from gaitd_train.distributed import World
 from gaitd_train.errors import UserError
 from gaitd_train.task import UCI_HAR
@@ -18,33 +18,35 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=240)
 
 
-def one_step(how, dataset, halves: bool) -> dict:
+def one_step(loaded, dataset, halves: bool) -> dict:
     """The weights after one step, of one process on the whole batch or of the mean of both its halves."""
-    run = collaborative._Run("mine", how, dataset, 0, [], method.DEFAULT, distributed.SINGLE)
+    trainer = training.Trainer(training.RunConfig("mine", loaded, 0, []), dataset)
     x, y = dataset.train.x[:32], dataset.train.y[:32]
-    state = run.generator.get_state()
+    network, generator = trainer.state.network, trainer.state.generator
+    drawn = generator.get_state()
     worlds = [World(0, 2), World(1, 2)] if halves else [World()]
-    total = [torch.zeros_like(p) for p in run.network.parameters()]
+    total = [torch.zeros_like(p) for p in network.parameters()]
     for world in worlds:
-        run.generator.set_state(state)
-        run._gradients(world.share(x), world.share(y))
-        for mean, parameter in zip(total, run.network.parameters(), strict=True):
+        generator.set_state(drawn)
+        trainer.gradients(world.share(x), world.share(y))
+        for mean, parameter in zip(total, network.parameters(), strict=True):
             mean += parameter.grad / len(worlds)
-    return {name: mean for (name, _), mean in zip(run.network.named_parameters(), total, strict=True)}
+    return {name: mean for (name, _), mean in zip(network.named_parameters(), total, strict=True)}
 
 
 WORKER = """
 import sys, torch
 from pathlib import Path
-from gaitd_train import collaborative, data, distributed, method, recipe
+from gaitd_train import data, distributed, recipe, training
 from gaitd_train.task import UCI_HAR
 torch.set_num_threads(1)
-how, dataset = recipe.load("demo")[1], data.load(Path(sys.argv[1]), UCI_HAR)
+config = training.RunConfig(*recipe.load("demo"), 0, [])
+dataset = data.load(Path(sys.argv[1]), UCI_HAR)
 with distributed.world("cpu") as world:
-    run = collaborative._Run("mine", how, dataset, 0, [], method.DEFAULT, world)
+    trainer = training.Trainer(config, dataset, world)
     x, y = (world.share(part) for part in (dataset.train.x[:32], dataset.train.y[:32]))
-    run._gradients(x, y)
-    gradients = {name: p.grad for name, p in run.network.named_parameters()}
+    trainer.gradients(x, y)
+    gradients = {name: p.grad for name, p in trainer.state.network.named_parameters()}
     torch.save(gradients, f"{sys.argv[2]}/{world.rank}.pt")
 """
 
@@ -60,40 +62,36 @@ def test_two_processes_share_the_mean_of_their_gradients(tmp_path, windows):
         torch.testing.assert_close(first[name], gradient, rtol=1e-4, atol=1e-6)
 
 
+RUNS = """
+import sys
+from gaitd_train.cli import main
+folder, *train = sys.argv[1:]
+assert main([*train, "--out", f"{folder}/parts", "--stop-after", "1"]) == 0
+assert main([*train, "--out", f"{folder}/parts"]) == 1, "an existing run is not overwritten"
+assert main([*train, "--out", f"{folder}/whole"]) == 0
+"""
+
+
 def test_torchrun_trains_one_network_and_resumes_it(tmp_path, windows):
-    out = tmp_path / "run"
-    train = [
-        "-m",
-        "gaitd_train",
-        "train",
-        "--recipe",
-        "demo",
-        "--data",
-        str(windows),
-        "--device",
-        "cpu",
-        "--threads",
-        "1",
-    ]
-    train += ["--out", str(out)]
-    done = torchrun(*train, "--stop-after", "1")
+    (tmp_path / "runs.py").write_text(RUNS)
+    train = ["train", "--recipe", "demo", "--data", str(windows), "--device", "cpu", "--threads", "1"]
+    done = torchrun(str(tmp_path / "runs.py"), str(tmp_path), *train)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("checkpoint.pt") == 1, "one process speaks for all"
-    assert torchrun(*train).returncode != 0, "an existing run is not overwritten"
-    done = torchrun(*train, "--resume")
+    assert done.stdout.count("checkpoint.pt") == 2, "the first process alone prints, once a run"
+    assert "--resume" in done.stderr
+    assert checkpoint.load(tmp_path / "parts/checkpoint.pt").epoch == 1
+    done = torchrun("-m", "gaitd_train", *train, "--out", str(tmp_path / "parts"), "--resume")
     assert done.returncode == 0, done.stderr
-    whole = torchrun(*train[:-1], str(tmp_path / "whole"))
-    assert whole.returncode == 0, whole.stderr
-    parts, whole = (checkpoint.load(tmp_path / name / "checkpoint.pt") for name in ("run", "whole"))
+    parts, whole = (checkpoint.load(tmp_path / name / "checkpoint.pt") for name in ("parts", "whole"))
     assert (parts.epoch, whole.epoch) == (3, 3)
     for name, value in whole.network.items():
         assert torch.equal(value, parts.network[name]), name
-    losses = [json.loads(line) for line in (out / collaborative.LOG_FILE).read_text().splitlines()]
+    losses = [json.loads(line) for line in (tmp_path / "parts" / training.LOG_FILE).read_text().splitlines()]
     assert [line["epoch"] for line in losses] == [1, 2, 3]
     assert losses[-1]["loss_full"] < losses[0]["loss_full"]
 
 
-def test_a_process_alone_takes_everything():
+def test_a_single_process_takes_the_whole_batch():
     batch = torch.arange(10)
     assert torch.equal(World().share(batch), batch)
     parts = [World(rank, 3).share(batch) for rank in range(3)]

@@ -43,7 +43,7 @@ def test_comparisons_are_paired_by_seed_and_by_subject():
     assert found.p_subjects < 0.01
 
 
-def test_too_little_is_not_tested():
+def test_too_few_pairs_give_no_p_value():
     subject = np.arange(4)
     one = [run(0, np.array([1, 1, 1, 0]), subject)]
     other = [run(0, np.array([1, 0, 0, 0]), subject)]
@@ -52,7 +52,7 @@ def test_too_little_is_not_tested():
     assert compare(one, "c", [run(7, np.array([1, 0, 0, 0]), subject)], "c") is None
 
 
-def test_speedup_is_that_of_the_cheapest_that_is_as_accurate():
+def test_speedup_takes_the_cheapest_configuration_as_accurate():
     macs = {"a": 100, "b": 1000, "c": 4000}
     accuracy = {"a": 0.90, "b": 0.95, "c": 0.97}
     assert speedup(macs, accuracy, 8000, 0.95) == ("b", 8.0)

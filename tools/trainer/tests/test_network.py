@@ -59,20 +59,24 @@ RECIPES = {
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda p: f"{p.network} {p.dataset}")
 def test_costs_agree_with_the_paper(published):
-    _, how = recipe.load(RECIPES[published.network, published.dataset])
-    network = how.build(TASKS[published.dataset])
+    _, loaded = recipe.load(RECIPES[published.network, published.dataset])
+    network = loaded.build(TASKS[published.dataset])
     for point in published.collaborative:
-        found = costs(network, how.grid.named(point.id)).macs / 1e6
+        found = costs(network, loaded.grid.named(point.id)).macs / 1e6
         # It prints two decimals, once one.
         assert found == pytest.approx(point.mmacs, abs=0.0051 if point.mmacs < 40 else 0.05), point.id
 
 
 @pytest.mark.parametrize("name", ["reference", "reference-resnet", "reference-wisdm-resnet"])
 def test_costs_agree_with_pytorchs_own_counter(name):
-    _, how = recipe.load(name)
-    task = TASKS[how.dataset]
-    network = how.build(task).train()  # normalises by the batch, so needs no statistics
-    for configuration in (how.grid.full, how.grid.smallest, Configuration(0.55, how.grid.resolutions[2])):
+    _, loaded = recipe.load(name)
+    task = TASKS[loaded.dataset]
+    network = loaded.build(task).train()  # normalises by the batch, so needs no statistics
+    for configuration in (
+        loaded.grid.full,
+        loaded.grid.smallest,
+        Configuration(0.55, loaded.grid.resolutions[2]),
+    ):
         windows = torch.zeros(1, len(task.channels), task.window)
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             network(windows, configuration)
@@ -91,16 +95,16 @@ def test_parameters_of_the_full_configuration_are_all_parameters(name):
 
 def test_the_residual_block_is_that_of_pytorch():
     torch.manual_seed(0)
-    _, how = recipe.load("reference-resnet")
-    network = how.build(UCI_HAR)
+    _, loaded = recipe.load("reference-resnet")
+    network = loaded.build(UCI_HAR)
     windows = Windows(torch.randn(24, 9, 128), torch.zeros(24, dtype=torch.long), None)
     chosen = Configuration(0.3, 112)
     calibrate(network, windows, [chosen], progress=False)
 
     def norm(layer, x):
-        at, c = network.grid.index(chosen), x.shape[1]
+        i, c = network.grid.index(chosen), x.shape[1]
         n = layer.norm
-        return functional.batch_norm(x, n.mean[at, :c], n.var[at, :c], n.weight[:c], n.bias[:c], eps=n.eps)
+        return functional.batch_norm(x, n.mean[i, :c], n.var[i, :c], n.weight[:c], n.bias[:c], eps=n.eps)
 
     def conv(layer, x, stride, padding):
         weight = layer.weight[: slim(layer.outputs, 0.3), : x.shape[1]]

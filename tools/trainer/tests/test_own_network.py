@@ -52,24 +52,23 @@ def build(shape, axes, classes, grid):
 
 @pytest.fixture
 def mine(tmp_path):
-    """A recipe beside a network."""
+    """A recipe of one epoch beside a network."""
     (tmp_path / "branches.py").write_text(NETWORK)
-    text = recipe.text_of("demo")[1].replace(
-        "channels = [16, 16, 32]", 'file = "branches.py"\nkernels = [3, 7]'
-    )
+    text = recipe.text_of("demo")[1].replace("epochs = 3", "epochs = 1")
+    text = text.replace("channels = [16, 16, 32]", 'file = "branches.py"\nkernels = [3, 7]')
     path = tmp_path / "mine.toml"
     path.write_text(text)
     return path
 
 
-def test_everything_behind_a_network_works_unchanged(mine, windows, tmp_path):
+def test_a_users_network_trains_evaluates_and_exports(mine, windows, tmp_path):
     data = ["--data", str(windows)]
     run, ladder = tmp_path / "run", tmp_path / "ladder"
     assert main(["train", "--recipe", str(mine), "--hold-out", "4", "--out", str(run), *data]) == 0
-    at = str(run / "checkpoint.pt")
+    path = str(run / "checkpoint.pt")
     for split in ("validation", "test"):
-        assert main(["evaluate", at, "--split", split, "--out", str(tmp_path / split), *data]) == 0
-    command = ["export", at, "--validation", str(tmp_path / "validation"), "--test", str(tmp_path / "test")]
+        assert main(["evaluate", path, "--split", split, "--out", str(tmp_path / split), *data]) == 0
+    command = ["export", path, "--validation", str(tmp_path / "validation"), "--test", str(tmp_path / "test")]
     assert main([*command, "--out", str(ladder), *data]) == 0
     manifest = json.loads((ladder / "manifest.json").read_text())
     network = manifest["training"]["settings"]["network"]
@@ -110,6 +109,6 @@ def test_a_file_that_is_no_network_is_refused(mine, tmp_path, text, message):
 def test_layers_that_do_not_fit_together_are_named(mine, tmp_path):
     wrong = NETWORK.replace("(k // 2, 0)", "(0, 0)")
     (tmp_path / "branches.py").write_text(wrong)
-    _, how = recipe.load(str(mine))
+    _, loaded = recipe.load(str(mine))
     with pytest.raises(UserError, match="a sum of features of two shapes"):
-        costs(how.build(UCI_HAR), how.grid.full)
+        costs(loaded.build(UCI_HAR), loaded.grid.full)

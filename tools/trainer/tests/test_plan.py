@@ -1,4 +1,4 @@
-"""Plans: every run of a table by one command that resumes, and the page that comes of them."""
+"""Plans: every run of a table by one command that resumes, and the page of the report."""
 
 import dataclasses
 import json
@@ -33,11 +33,21 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, windows):
-    """The plan's file, and the folder that `reproduce` filled."""
+    """The plan's file, and the folder that `reproduce` filled.
+
+    The runs are made in this process, which saves 16 starts of PyTorch. The tests that resume this plan and
+    that meet a failed run start processes.
+    """
     folder = tmp_path_factory.mktemp("plan")
     (folder / "mine.toml").write_text(PLAN)
     command = ["reproduce", str(folder / "mine.toml"), "--data", str(windows), "--device", "cpu"]
-    assert main([*command, "--jobs", "2", "--out", str(folder / "runs")]) == 0
+
+    def run_here(arguments, log):
+        assert main(arguments) == 0, arguments
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "_run_command", run_here)
+        assert main([*command, "--out", str(folder / "runs")]) == 0
     return folder
 
 
@@ -54,13 +64,13 @@ def test_every_run_is_made_once(made, windows, capsys):
     assert (made / "runs/mine/seed0/checkpoint.pt").stat().st_mtime_ns == before
 
 
-def test_a_run_of_another_recipe_or_with_less_measured_is_not_whole(made):
-    _, mine, how = plan.load(str(made / "mine.toml"))
+def test_a_run_of_another_recipe_or_with_less_measured_is_not_finished(made):
+    _, mine, loaded = plan.load(str(made / "mine.toml"))
     folder = made / "runs/mine"
-    assert len(plan.finished(folder, mine, how)) == len(RUNS)
-    assert plan.finished(folder, mine, dataclasses.replace(how, batch=16)) == {}
-    left = plan.finished(folder, dataclasses.replace(mine, configurations=("0.20x-96",)), how)
-    assert {job.method.kind for job in left} == {"width-only", "alone"}
+    assert len(plan.finished(folder, mine, loaded)) == len(RUNS)
+    assert plan.finished(folder, mine, dataclasses.replace(loaded, batch=16)) == {}
+    unaffected = plan.finished(folder, dataclasses.replace(mine, configurations=("0.20x-96",)), loaded)
+    assert {job.method.kind for job in unaffected} == {"width-only", "alone"}
 
 
 def test_the_page_has_our_figures_beside_the_papers(made, tmp_path):
@@ -84,11 +94,11 @@ def test_a_held_out_group_is_calibrated_by_the_temperature_of_the_others(made, t
     command = ["report", str(made / "runs"), "--plans", str(made / "mine.toml"), "--out", str(tmp_path)]
     assert main(command) == 0
     page = (tmp_path / "README.md").read_text()
-    one, other = (results.load(made / f"runs/mine/heldout{at}")[0].answers for at in (0, 1))
+    one, other = (results.load(made / f"runs/mine/heldout{index}")[0].answers for index in (0, 1))
     name = "1.00x-128"
     errors = [
-        calibration_error(of.logits[name], of.y, fit_temperature(by.logits[name], by.y))
-        for of, by in ((one, other), (other, one))
+        calibration_error(group.logits[name], group.y, fit_temperature(rest.logits[name], rest.y))
+        for group, rest in ((one, other), (other, one))
     ]
     (row,) = [line for line in page.splitlines() if line.startswith(f"| {name} | ") and line.count("|") == 7]
     assert row.split(" | ")[3] == f"{50 * sum(errors):.2f}"
@@ -98,7 +108,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_made(tmp_path, windows, ca
     (tmp_path / "mine.toml").write_text('recipe = "demo"\nseeds = 1\nhold_out = [[99]]\n')
     runs = tmp_path / "runs"
     command = ["reproduce", str(tmp_path / "mine.toml"), "--data", str(windows), "--out", str(runs)]
-    assert main(command) == 1
+    assert main([*command, "--jobs", "2"]) == 1
     error = capsys.readouterr().err
     assert "heldout0" in error and "[99] are not among the training subjects" in error
     assert results.load(runs / "mine/seed0")
@@ -106,10 +116,10 @@ def test_a_run_that_fails_is_named_and_the_others_are_made(tmp_path, windows, ca
 
 @pytest.mark.parametrize("name", plan.shipped())
 def test_shipped_plans_name_what_their_grid_has(name):
-    _, found, how = plan.load(name)
+    _, found, loaded = plan.load(name)
     assert len(plan.jobs(found)) >= 4
     assert found.recipe in recipe.shipped()
-    assert json.dumps([how.grid.named(c) for c in (*found.alone, *found.configurations)])
+    assert json.dumps([loaded.grid.named(c) for c in (*found.alone, *found.configurations)])
 
 
 def test_wrong_plans_are_refused(tmp_path):

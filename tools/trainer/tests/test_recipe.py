@@ -4,35 +4,35 @@ import pytest
 
 from gaitd_train import recipe
 from gaitd_train.cli import main
-from gaitd_train.collaborative import learning_rate
 from gaitd_train.costs import costs
 from gaitd_train.errors import UserError
 from gaitd_train.task import TASKS, UCI_HAR
+from gaitd_train.training import learning_rate
 
 
 @pytest.mark.parametrize("name", recipe.shipped())
 def test_shipped_recipes_survive_a_round_trip(name):
-    loaded_name, how = recipe.load(name)
+    loaded_name, loaded = recipe.load(name)
     assert loaded_name == name
-    assert recipe.from_dict(recipe.to_dict(how)) == how
+    assert recipe.from_dict(recipe.to_dict(loaded)) == loaded
 
 
 def test_the_reference_recipe_is_the_papers():
-    _, how = recipe.load("reference")
-    assert (how.epochs, how.batch, how.optimizer.rate) == (150, 64, 1e-4)
-    assert (how.collaboration.random_widths, how.collaboration.distillation) == (6, 0.5)
-    assert how.collaboration.smallest and how.collaboration.full_again
-    assert (len(how.grid.widths), len(how.grid.resolutions)) == (19, 9)
-    rates = [learning_rate(how, epoch * 10, 10) for epoch in (0, 49, 50, 99, 100, 149)]
+    _, loaded = recipe.load("reference")
+    assert (loaded.epochs, loaded.batch, loaded.optimizer.rate) == (150, 64, 1e-4)
+    assert (loaded.collaboration.random_widths, loaded.collaboration.distillation) == (6, 0.5)
+    assert loaded.collaboration.smallest and loaded.collaboration.full_again
+    assert (len(loaded.grid.widths), len(loaded.grid.resolutions)) == (19, 9)
+    rates = [learning_rate(loaded, epoch * 10, 10) for epoch in (0, 49, 50, 99, 100, 149)]
     assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-6, 1e-6])
 
 
 def test_one_cycle_rises_to_the_peak_and_falls_to_nothing():
-    _, how = recipe.load("demo")
-    rates = [learning_rate(how, step, 100) for step in range(100 * how.epochs)]
+    _, loaded = recipe.load("demo")
+    rates = [learning_rate(loaded, step, 100) for step in range(100 * loaded.epochs)]
     peak = rates.index(max(rates))
-    assert max(rates) == pytest.approx(how.optimizer.rate, rel=1e-3)
-    assert peak == pytest.approx(how.optimizer.warmup * len(rates), abs=1)
+    assert max(rates) == pytest.approx(loaded.optimizer.rate, rel=1e-3)
+    assert peak == pytest.approx(loaded.optimizer.warmup * len(rates), abs=1)
     assert rates[:peak] == sorted(rates[:peak]) and rates[peak:] == sorted(rates[peak:], reverse=True)
     assert rates[-1] == pytest.approx(0, abs=1e-9)
 
@@ -82,25 +82,25 @@ def test_wrong_recipes_are_refused(change, message):
     ],
 )
 def test_a_network_that_does_not_fit_its_task_is_refused(change, message):
-    how = recipe.parse(recipe.text_of("reference")[1].replace(*change, 1), "mine")
+    loaded = recipe.parse(recipe.text_of("reference")[1].replace(*change, 1), "mine")
     with pytest.raises(UserError) as error:
-        how.build(UCI_HAR)
+        loaded.build(UCI_HAR)
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize("name", [name for name in recipe.shipped() if name != "demo"])
 def test_shipped_recipes_fit_their_data_sets(name):
-    _, how = recipe.load(name)
-    network = how.build(TASKS[how.dataset])
-    assert costs(network, how.grid.smallest).macs < costs(network, how.grid.full).macs / 50
+    _, loaded = recipe.load(name)
+    network = loaded.build(TASKS[loaded.dataset])
+    assert costs(network, loaded.grid.smallest).macs < costs(network, loaded.grid.full).macs / 50
 
 
 def test_a_recipe_extends_another(tmp_path):
     (tmp_path / "below.toml").write_text('extends = "reference"\nepochs = 7\n[network]\ndropout = 0.1\n')
     (tmp_path / "mine.toml").write_text('extends = "below.toml"\n[network]\npool = 3\n')
-    _, how = recipe.load(str(tmp_path / "mine.toml"))
-    assert (how.epochs, how.batch) == (7, 64)
-    assert (how.network.shape.dropout, how.network.shape.pool) == (0.1, 3)
+    _, loaded = recipe.load(str(tmp_path / "mine.toml"))
+    assert (loaded.epochs, loaded.batch) == (7, 64)
+    assert (loaded.network.shape.dropout, loaded.network.shape.pool) == (0.1, 3)
     (tmp_path / "below.toml").write_text('extends = "mine.toml"\n')
     with pytest.raises(UserError, match="goes round in a circle"):
         recipe.load(str(tmp_path / "mine.toml"))

@@ -6,12 +6,12 @@ import json
 import pytest
 import torch
 
-from gaitd_train import checkpoint, collaborative, data, distributed, recipe
+from gaitd_train import checkpoint, data, recipe, training
 from gaitd_train.augment import augment
 from gaitd_train.cli import main
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration
-from gaitd_train.method import ALONE, COLLABORATIVE, WIDTH_ONLY, Method
+from gaitd_train.method import ALONE, COLLABORATIVE, DEFAULT, WIDTH_ONLY, Method
 from gaitd_train.networks.slimmable import slim
 from gaitd_train.recipe import Augmentation
 from gaitd_train.task import UCI_HAR
@@ -25,26 +25,28 @@ def dataset(windows):
 @pytest.fixture(scope="module")
 def everything_on():
     """A recipe that exercises every source of randomness and state."""
-    _, how = recipe.load("demo")
+    _, loaded = recipe.load("demo")
+    shape = dataclasses.replace(loaded.network.shape, dropout=0.2)
     return dataclasses.replace(
-        how,
+        loaded,
         average=0.9,
-        network=dataclasses.replace(how.network, shape=dataclasses.replace(how.network.shape, dropout=0.2)),
+        network=dataclasses.replace(loaded.network, shape=shape),
         augmentation=Augmentation(rotation_degrees=5.0, scale=0.05, noise=0.01, warp=0.1),
-        optimizer=dataclasses.replace(how.optimizer, weight_decay=0.01),
-        collaboration=dataclasses.replace(how.collaboration, label_smoothing=0.05, smallest_lowest=True),
+        optimizer=dataclasses.replace(loaded.optimizer, weight_decay=0.01),
+        collaboration=dataclasses.replace(loaded.collaboration, label_smoothing=0.05, smallest_lowest=True),
     )
 
 
-def run(how, dataset, out, **more):
-    return checkpoint.load(collaborative.train("mine", how, dataset, out, 3, [2], **more))
+def run(loaded, dataset, out, method=DEFAULT, **more):
+    config = training.RunConfig("mine", loaded, 3, [2], method)
+    return checkpoint.load(training.train(config, dataset, out, **more))
 
 
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, dataset, everything_on):
     whole = run(everything_on, dataset, tmp_path / "whole")
     run(everything_on, dataset, tmp_path / "parts", stop_after=1)
     # What a crash between writing the log and the checkpoint leaves behind.
-    with (tmp_path / "parts" / collaborative.LOG_FILE).open("a") as file:
+    with (tmp_path / "parts" / training.LOG_FILE).open("a") as file:
         file.write('{"epoch": 2}\n')
     torch.manual_seed(99)
     parts = run(everything_on, dataset, tmp_path / "parts", resume=True)
@@ -52,24 +54,24 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, dataset, everything_
     for kind in ("network", "average"):
         for name, value in getattr(whole, kind).items():
             assert torch.equal(value, getattr(parts, kind)[name]), f"{kind} {name}"
-    lines = (tmp_path / "parts" / collaborative.LOG_FILE).read_text().splitlines()
+    lines = (tmp_path / "parts" / training.LOG_FILE).read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
 
 
 def test_losses_fall(tmp_path, dataset):
     run(recipe.load("demo")[1], dataset, tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / collaborative.LOG_FILE).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / training.LOG_FILE).read_text().splitlines()]
     assert lines[-1]["loss_full"] < 0.7 * lines[0]["loss_full"]
     assert lines[-1]["loss_sub"] < 0.7 * lines[0]["loss_sub"]
 
 
 def test_bfloat16_gives_gradients_close_to_float32(dataset):
-    _, how = recipe.load("demo")
+    _, loaded = recipe.load("demo")
     x, y = dataset.train.x[:32], dataset.train.y[:32]
     gradients = []
     for precision in ("float32", "bfloat16"):
         torch.manual_seed(0)
-        network = how.build(UCI_HAR).train()
+        network = loaded.build(UCI_HAR).train()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             logits = network(x, network.grid.full)
             torch.nn.functional.cross_entropy(logits, y).backward()
@@ -79,12 +81,12 @@ def test_bfloat16_gives_gradients_close_to_float32(dataset):
 
 
 def test_an_existing_run_is_not_overwritten(tmp_path, dataset):
-    _, how = recipe.load("demo")
-    run(how, dataset, tmp_path, stop_after=1)
+    _, loaded = recipe.load("demo")
+    run(loaded, dataset, tmp_path, stop_after=1)
     with pytest.raises(UserError, match="--resume"):
-        run(how, dataset, tmp_path)
+        run(loaded, dataset, tmp_path)
     with pytest.raises(UserError, match="another recipe"):
-        run(dataclasses.replace(how, epochs=9), dataset, tmp_path, resume=True)
+        run(dataclasses.replace(loaded, epochs=9), dataset, tmp_path, resume=True)
 
 
 def test_unknown_subjects_cannot_be_held_out(dataset):
@@ -92,6 +94,17 @@ def test_unknown_subjects_cannot_be_held_out(dataset):
         dataset.without([77])
     with pytest.raises(UserError, match="every training subject is held out"):
         dataset.without([1, 2, 3, 4])
+
+
+def test_a_checkpoint_holds_plain_values_by_name(tmp_path, dataset):
+    _, loaded = recipe.load("demo")
+    path = training.train(training.RunConfig("mine", loaded, 3, [2]), dataset, tmp_path, stop_after=1)
+    values = torch.load(path, weights_only=True)
+    names = (
+        "schema recipe_name recipe task method seed held_out version source epoch network average optimizer"
+    )
+    assert values.keys() == {*names.split(), "generator"}
+    assert (values["schema"], values["method"], values["seed"], values["epoch"]) == (2, "collaborative", 3, 1)
 
 
 def test_a_foreign_file_is_no_checkpoint(tmp_path):
@@ -105,18 +118,18 @@ def test_a_foreign_file_is_no_checkpoint(tmp_path):
 
 
 def test_alone_trains_one_configuration_and_no_other(tmp_path, dataset, everything_on):
-    how = everything_on
-    trained = run(how, dataset, tmp_path, method=Method(ALONE, "0.55x-104"))
+    loaded = everything_on
+    trained = run(loaded, dataset, tmp_path, method=Method(ALONE, "0.55x-104"))
     assert trained.method.name == "alone 0.55x-104"
     torch.manual_seed(3)
-    fresh, after = how.build(UCI_HAR).state_dict(), trained.network
-    used = slim(how.network.shape.channels[1], 0.55)
+    fresh, after = loaded.build(UCI_HAR).state_dict(), trained.network
+    used = slim(loaded.network.shape.channels[1], 0.55)
     weight = "blocks.1.weight"
     assert not torch.allclose(after[weight][:used], fresh[weight][:used])
     # Weight decay is all that the rest has felt.
     ratio = after[weight][used:] / fresh[weight][used:]
     torch.testing.assert_close(ratio, torch.full_like(ratio, ratio.mean().item()), rtol=1e-4, atol=1e-4)
-    assert trained.method.measured(how.grid) == [Configuration(0.55, 104)]
+    assert trained.method.measured(loaded.grid) == [Configuration(0.55, 104)]
 
 
 def test_the_full_network_alone_is_measured_at_every_resolution():
@@ -126,8 +139,8 @@ def test_the_full_network_alone_is_measured_at_every_resolution():
 
 def test_width_only_reads_whole_windows(dataset, everything_on):
     for kind, resolutions in ((WIDTH_ONLY, {128}), (COLLABORATIVE, {128, 104, 96})):
-        trainer = collaborative._Run("mine", everything_on, dataset, 0, [], Method(kind), distributed.SINGLE)
-        drawn = {c for _ in range(50) for c in trainer._subnetworks()}
+        trainer = training.Trainer(training.RunConfig("mine", everything_on, 0, [], Method(kind)), dataset)
+        drawn = {c for _ in range(50) for c in trainer.subnetworks()}
         assert {c.resolution for c in drawn} == resolutions
         assert {c.width for c in drawn} == set(everything_on.grid.widths)
 
@@ -149,10 +162,10 @@ def test_wrong_methods_and_devices_are_refused(windows, tmp_path, capsys, flags,
 
 
 def test_a_run_is_not_resumed_by_another_method(tmp_path, dataset):
-    _, how = recipe.load("demo")
-    run(how, dataset, tmp_path, stop_after=1)
+    _, loaded = recipe.load("demo")
+    run(loaded, dataset, tmp_path, stop_after=1)
     with pytest.raises(UserError, match="another method"):
-        run(how, dataset, tmp_path, resume=True, method=Method(WIDTH_ONLY))
+        run(loaded, dataset, tmp_path, resume=True, method=Method(WIDTH_ONLY))
 
 
 def test_rotation_turns_all_sensors_alike_and_keeps_lengths():

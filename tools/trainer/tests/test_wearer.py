@@ -11,7 +11,7 @@ from gaitd_train import wearer
 from gaitd_train.cli import main
 from gaitd_train.task import UCI_HAR
 
-SHIPPED = Path(__file__).resolve().parents[3] / "runtime" / "sense" / "wearer.json"
+SHIPPED = Path(__file__).resolve().parents[3] / "runtime" / "sense" / "src" / "wearer.json"
 
 STRIDE_HZ = {"walking": 0.92, "upstairs": 0.78, "downstairs": 1.04}
 AR = np.array([0.6, -0.3])
@@ -44,13 +44,13 @@ def made_up(tmp_path_factory):
     rng = np.random.default_rng(3)
     samples, recordings, bouts = [], [], []
     for subject in (1, 2):
-        at = 0
+        row = 0
         for label, name in [*enumerate(UCI_HAR.labels, start=1)] * 3:
             piece = bout(rng, name, 1500) if subject == 1 else rng.normal(size=(1500, 6))
             samples.append(piece)
-            bouts.append((subject * 10, subject, label, at + 1, at + 1500))
-            at += 1500
-        recordings += [subject * 10] * at
+            bouts.append((subject * 10, subject, label, row + 1, row + 1500))
+            row += 1500
+        recordings += [subject * 10] * row
     folder = tmp_path_factory.mktemp("wearer")
     np.savez(folder / "har.npz", subject_train=np.array([1, 1]), subject_test=np.array([2]))
     np.savez(
@@ -68,9 +68,15 @@ def fit(folder, out, raw="raw.npz") -> int:
     )
 
 
-def test_known_parameters_come_back(made_up, tmp_path):
-    assert fit(made_up, tmp_path / "wearer.json") == 0
-    parameters = json.loads((tmp_path / "wearer.json").read_text())
+@pytest.fixture(scope="module")
+def fitted(made_up) -> Path:
+    """The parameters of the made-up subject."""
+    assert fit(made_up, made_up / "wearer.json") == 0
+    return made_up / "wearer.json"
+
+
+def test_known_parameters_come_back(fitted):
+    parameters = json.loads(fitted.read_text())
     assert parameters["fitted_on"]["subjects"] == [1]
     (persona,) = parameters["personas"]
     assert (persona["subject"], persona["recording"]) == (1, 10)
@@ -93,9 +99,9 @@ def test_known_parameters_come_back(made_up, tmp_path):
         np.testing.assert_allclose(np.diag(persona[name]["noise"]["mix"]), NOISE_SD, rtol=0.1)
 
 
-def test_the_fit_is_deterministic(made_up, tmp_path):
-    assert fit(made_up, tmp_path / "a.json") == fit(made_up, tmp_path / "b.json") == 0
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+def test_the_fit_is_deterministic(made_up, fitted, tmp_path):
+    assert fit(made_up, tmp_path / "again.json") == 0
+    assert (tmp_path / "again.json").read_bytes() == fitted.read_bytes()
 
 
 def test_an_autoregression_equals_solving_the_normal_equations():
@@ -109,7 +115,7 @@ def test_an_autoregression_equals_solving_the_normal_equations():
     np.testing.assert_allclose(np.linalg.norm(mix, axis=1), NOISE_SD, rtol=0.02)
 
 
-def test_what_is_wrong_with_the_data_is_named(made_up, tmp_path, capsys):
+def test_faults_of_the_recordings_are_named(made_up, tmp_path, capsys):
     with np.load(made_up / "raw.npz") as archive:
         good = dict(archive)
     elsewhere = good["labels_txt"].copy()

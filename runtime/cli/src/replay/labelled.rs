@@ -1,6 +1,6 @@
 //! Labelled data to replay: a recording, prepared windows, or a simulated wearer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use gaitd_core::ladder::Manifest;
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Cutter, Window};
 use gaitd_daemon::{Opened, SourceSpec};
+use gaitd_lab::replay::LabelledWindow;
 use gaitd_sense::{Pace, Recording, TextSource};
 
 use super::super::exit::{self, ExitCode};
@@ -26,24 +27,14 @@ pub(super) enum Split {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
     /// Which, and why.
-    #[error("{path}: {message}")]
-    Unusable { path: String, message: String },
+    #[error("{}: {message}", path.display())]
+    Unusable { path: PathBuf, message: String },
 }
 
 impl ExitCode for DataError {
     fn exit_code(&self) -> u8 {
         exit::DATA
     }
-}
-
-/// A window at full resolution and what the wearer did.
-pub(super) struct LabelledWindow {
-    /// Row-major `[channels, time]`.
-    pub(super) samples: Vec<f32>,
-    /// Numbers of its first and last sample in the stream.
-    pub(super) span: (u64, u64),
-    /// Index among the model's labels; `None` where it lies in no single activity, and is not compared.
-    pub(super) truth: Option<usize>,
 }
 
 /// Windows in the order of their stream.
@@ -214,5 +205,5 @@ impl<'a> Cut<'a> {
 }
 
 fn unusable(path: &Path, message: &str) -> DataError {
-    DataError::Unusable { path: path.display().to_string(), message: message.to_owned() }
+    DataError::Unusable { path: path.to_path_buf(), message: message.to_owned() }
 }

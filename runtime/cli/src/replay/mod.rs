@@ -2,7 +2,6 @@
 //! through the controller.
 
 mod labelled;
-mod load;
 mod record;
 mod report;
 
@@ -12,19 +11,21 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::control::{PolicySpec, Signals};
-use gaitd_core::engine::{ControlConfig, Decision, Engine, PublishReserve};
-use gaitd_core::ladder::{Ladder, Percentiles};
-use gaitd_core::window::Window;
+use gaitd_core::control::PolicySpec;
+use gaitd_core::engine::ControlConfig;
+use gaitd_core::ladder::Ladder;
 use gaitd_daemon::publish;
-use gaitd_daemon::{Config, ConfigError, SourceSpec};
+use gaitd_daemon::{Config, SourceSpec};
+use gaitd_lab::replay::{self, Replay, ScenarioLoad, ScenarioLoadError};
+use gaitd_lab::simulate::Scenario;
 use gaitd_sense::Pace;
 pub(super) use labelled::DataError;
 use labelled::{Labelled, Split};
-use record::Record;
-use report::{ControllerRow, Report, Score};
 
-use self::load::SimulatedLoad;
+use super::exit::{self, ExitCode};
+use record::Record;
+use report::{ControllerRow, Report, Row};
+
 use super::control::ControlArguments;
 use super::model::ModelArguments;
 
@@ -70,18 +71,32 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// Flags that do not go with the data or the model.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ArgumentError {
+    /// The scenario whose load was to be simulated.
+    #[error("{}: {error}", path.display())]
+    Scenario { path: PathBuf, error: ScenarioLoadError },
+    /// A flag that is for the simulated wearer only.
+    #[error("--seconds and --seed are for the simulated wearer; the data is {}", path.display())]
+    NoWearer { path: PathBuf },
+}
+
+impl ExitCode for ArgumentError {
+    fn exit_code(&self) -> u8 {
+        exit::CONFIG
+    }
+}
+
 /// How long the simulated wearer moves where nothing else is asked for, seconds: through a few activities.
 const WEARER_SECONDS: f64 = 300.0;
 
 impl Arguments {
     /// The simulated wearer, if it is what is to be replayed.
-    fn wearer(&self) -> Result<Option<SourceSpec>, ConfigError> {
+    fn wearer(&self) -> Result<Option<SourceSpec>, ArgumentError> {
         let asked_for = self.data == Path::new("wearer");
         if !asked_for && (self.seconds.is_some() || self.seed.is_some()) {
-            return Err(ConfigError::OutOfRange(vec![format!(
-                "--seconds and --seed are for the simulated wearer; the data is {}",
-                self.data.display()
-            )]));
+            return Err(ArgumentError::NoWearer { path: self.data.clone() });
         }
         let seconds = Some(self.seconds.unwrap_or(WEARER_SECONDS));
         Ok(asked_for.then(|| SourceSpec::Wearer { seed: self.seed.unwrap_or_default(), seconds, pace: Pace::Fast }))
@@ -113,7 +128,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let report = if arguments.controlled() {
         controlled(arguments, ladder, &data, &clock, report)?
     } else {
-        every_configuration(arguments, ladder, &data, clock.as_ref(), report)?
+        every_configuration(arguments, &ladder, &data, clock.as_ref(), report)?
     };
     if arguments.json { super::print_json(&report) } else { super::print(&report.text()) }
 }
@@ -121,31 +136,20 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
 /// Runs all windows through every configuration, one after the other.
 fn every_configuration(
     arguments: &Arguments,
-    ladder: Ladder,
+    ladder: &Ladder,
     data: &Labelled,
     clock: &dyn Clock,
     mut report: Report,
 ) -> anyhow::Result<Report> {
-    let labels = report.labels.len();
     let wanted = |id: &str| arguments.configuration.as_ref().is_none_or(|only| only == id);
     let count = ladder.configurations().iter().filter(|configuration| wanted(&configuration.id)).count();
     let bar = super::model::progress((count * data.compared()) as u64, "replaying");
-    let mut logits = vec![0.0; labels];
-    let mut runner = ladder.runner()?;
     for (rung, configuration) in ladder.configurations().iter().enumerate() {
-        if !wanted(&configuration.id) {
-            continue;
+        if wanted(&configuration.id) {
+            let score = replay::one_configuration(ladder, rung, &data.windows, clock, || bar.inc(1))
+                .with_context(|| configuration.id.clone())?;
+            report.configurations.push(Row::new(configuration, &score));
         }
-        let mut score = Score::new(labels);
-        for window in &data.windows {
-            let Some(truth) = window.truth else { continue };
-            let start = clock.now();
-            runner.infer(rung, &window.samples, &mut logits).with_context(|| configuration.id.clone())?;
-            let latency = clock.now().saturating_sub(start);
-            score.count(truth, gaitd_core::engine::largest(&logits), latency);
-            bar.inc(1);
-        }
-        report.configurations.push(score.into_row(configuration));
     }
     bar.finish_and_clear();
     Ok(report)
@@ -160,106 +164,65 @@ fn controlled(
     mut report: Report,
 ) -> anyhow::Result<Report> {
     let manifest = ladder.manifest().clone();
-    let load = match &arguments.scenario {
-        Some(path) => Some(SimulatedLoad::new(path, &ladder)?),
-        None => None,
+    let load = arguments.scenario.as_ref().map(|path| scenario_load(path, &ladder)).transpose()?;
+    let control = control(arguments, load.as_ref())?;
+    let scenario = load.as_ref().map(|load| load.name().to_owned());
+    let settings = control.settings();
+    let replay = match load {
+        // a budget that was asked for holds throughout
+        Some(load) => Replay::with_load(ladder, load, settings, !arguments.control.sets_budget())?,
+        None => {
+            let profile = super::model::profile(&ladder, &Config::default().state_directory(), clock)?;
+            Replay::new(ladder, &profile, settings, clock)?
+        }
     };
-    let mut control = ControlConfig::default();
-    if let Some(load) = &load {
-        load.apply(&mut control);
-    }
-    arguments.control.apply(&mut control)?;
-    let config = Config { control, ..Config::default() };
-    config.check()?;
-    let control = &config.control;
-    let profile = match &load {
-        Some(load) => load.profile().clone(),
-        None => super::model::profile(&ladder, &config.state_directory(), clock)?,
-    };
-    let clock = load.as_ref().map_or_else(|| Arc::clone(clock), SimulatedLoad::clock);
-    let mut runner = ladder.runner()?;
-    if let Some(load) = &load {
-        runner = load.slow_down(runner);
-    }
-    let mut engine = Engine::new(ladder, runner, &profile, control.settings(), PublishReserve::default())?;
-    let handle = engine.handle();
-
-    let budget = control.settings().budget;
     let mut record = match &arguments.decisions {
         Some(path) => {
+            let policy = control.policy.name().to_owned();
+            let (data, simulated) = (report.data.clone(), report.simulated);
             let header = publish::RunHeader {
                 manifest: manifest.clone(),
                 stream: "replay".to_owned(),
-                source: report.data.clone(),
-                simulated: report.simulated,
-                policy: control.policy.name().to_owned(),
-                budget,
+                source: data,
+                simulated,
+                policy,
+                budget: control.budget(),
             };
             Some(Record::create(path, header)?)
         }
         None => None,
     };
-
-    let labels = manifest.task.labels.len();
-    let mut window = Window::new(manifest.task.channels.len(), manifest.task.window);
-    let mut decision = Decision::empty(&manifest);
-    let (mut total, mut scores) = (Score::new(labels), vec![Score::new(labels); manifest.configurations.len()]);
-    let (mut misses, mut late_compared, mut on_time, mut macs) = (0u64, 0u64, 0u64, 0u64);
-    let mut cpu = Some(Duration::ZERO);
     let bar = super::model::progress(data.windows.len() as u64, "replaying");
-    for (index, labelled) in data.windows.iter().enumerate() {
-        window.samples_mut().copy_from_slice(&labelled.samples);
-        window.index = index as u64;
-        (window.first_sample, window.last_sample) = labelled.span;
-        window.arrived = clock.now();
-        window.completed = window.arrived;
-        let signals = match &load {
-            // a budget that was asked for holds throughout
-            Some(load) => load.next(index, (!arguments.control.sets_budget()).then_some(&handle))?,
-            None => Signals::NONE,
-        };
-        engine.decide(&window, signals, clock.as_ref(), &mut decision)?;
-        if let Some(record) = &mut record {
-            record.write(&decision)?;
-        }
-        let latency = decision.decided.saturating_sub(decision.arrived);
-        let late = latency > decision.budget;
-        misses += u64::from(late);
-        macs += manifest.configurations[decision.choice.rung].macs;
-        cpu = cpu.zip(decision.cpu).map(|(sum, cpu)| sum + cpu);
-        if let Some(truth) = labelled.truth {
-            total.count(truth, decision.activity, latency);
-            scores[decision.choice.rung].count(truth, decision.activity, decision.infer);
-            on_time += u64::from(!late && truth == decision.activity);
-            late_compared += u64::from(late);
-        }
+    let account = replay.run(&data.windows, |decision| {
         bar.inc(1);
-    }
+        record.as_mut().map_or(Ok(()), |record| record.write(decision))
+    })?;
     bar.finish_and_clear();
     if let Some(record) = record {
         record.finish()?;
     }
-    report.configurations = scores
-        .into_iter()
-        .zip(&manifest.configurations)
-        .map(|(score, configuration)| score.into_row(configuration))
-        .collect();
-    let decided = data.windows.len() as u64;
-    let guesses = late_compared as f64 * manifest.guess_accuracy();
-    report.controller = Some(ControllerRow {
-        policy: control.policy.name(),
-        objective: control.objective.name(),
-        activity_aware: control.activity_aware,
-        budget_ms: control.budget_ms,
-        scenario: load.as_ref().map(|load| load.name().to_owned()),
-        decided,
-        accuracy: total.accuracy(),
-        effective_accuracy: total.share(on_time as f64 + guesses),
-        misses,
-        mean_macs: macs as f64 / decided as f64,
-        mean_cpu_us: cpu.map(|sum| sum.as_secs_f64() * 1e6 / decided as f64),
-        latency_us: Percentiles::of(&mut total.latencies),
-        confusion: total.confusion,
-    });
+    let rows = manifest.configurations.iter().zip(&account.configurations);
+    report.configurations = rows.map(|(configuration, score)| Row::new(configuration, score)).collect();
+    report.controller = Some(ControllerRow::new(&control, scenario, &account));
     Ok(report)
+}
+
+/// The load of the scenario at `path`.
+fn scenario_load(path: &Path, ladder: &Ladder) -> anyhow::Result<ScenarioLoad> {
+    let scenario = Scenario::read(path)?;
+    Ok(ScenarioLoad::new(scenario, ladder)
+        .map_err(|error| ArgumentError::Scenario { path: path.to_path_buf(), error })?)
+}
+
+/// What is demanded: by default, by the scenario, and by flags, the last first.
+fn control(arguments: &Arguments, load: Option<&ScenarioLoad>) -> anyhow::Result<ControlConfig> {
+    let mut control = ControlConfig::default();
+    if let Some(load) = load {
+        control.budget_ms = load.budgets()[0].ms;
+        control.miss_target = load.miss_target();
+    }
+    arguments.control.apply(&mut control)?;
+    let config = Config { control, ..Config::default() };
+    config.check()?;
+    Ok(config.control)
 }

@@ -1,8 +1,8 @@
 //! What a replay found, as JSON and as tables.
 
-use std::time::Duration;
-
-use gaitd_core::ladder::{Manifest, Percentiles};
+use gaitd_core::engine::ControlConfig;
+use gaitd_core::ladder::{Configuration, Manifest, Percentiles};
+use gaitd_lab::replay::{Account, Score};
 use serde::Serialize;
 
 use super::super::table::{percent, table};
@@ -28,78 +28,70 @@ pub(super) struct Row {
     width: f64,
     resolution: usize,
     macs: u64,
-    pub(super) windows: u64,
+    windows: u64,
     accuracy: Option<f64>,
     latency_us: Option<Percentiles>,
     /// `[truth, answer]`, windows.
-    pub(super) confusion: Vec<Vec<u64>>,
+    confusion: Vec<Vec<u64>>,
 }
 
 #[derive(Serialize)]
 pub(super) struct ControllerRow {
-    pub(super) policy: &'static str,
-    pub(super) objective: &'static str,
-    pub(super) activity_aware: bool,
-    pub(super) budget_ms: f64,
+    policy: &'static str,
+    objective: &'static str,
+    activity_aware: bool,
+    budget_ms: f64,
     /// The scenario whose load was simulated.
-    pub(super) scenario: Option<String>,
+    scenario: Option<String>,
     /// Windows decided, compared or not.
-    pub(super) decided: u64,
+    decided: u64,
     /// Share of the compared windows that were recognised, late or not.
-    pub(super) accuracy: Option<f64>,
+    accuracy: Option<f64>,
     /// The same, a late one counting as a guess.
-    pub(super) effective_accuracy: Option<f64>,
+    effective_accuracy: Option<f64>,
     /// Late decisions.
-    pub(super) misses: u64,
+    misses: u64,
     /// Mean multiply-accumulates of an inference.
-    pub(super) mean_macs: f64,
+    mean_macs: f64,
     /// Mean CPU time of an inference, where it could be measured.
-    pub(super) mean_cpu_us: Option<f64>,
-    pub(super) latency_us: Option<Percentiles>,
-    pub(super) confusion: Vec<Vec<u64>>,
+    mean_cpu_us: Option<f64>,
+    latency_us: Option<Percentiles>,
+    confusion: Vec<Vec<u64>>,
 }
 
-/// Answers against the truth.
-#[derive(Clone)]
-pub(super) struct Score {
-    pub(super) confusion: Vec<Vec<u64>>,
-    pub(super) latencies: Vec<Duration>,
-}
-
-impl Score {
-    pub(super) fn new(labels: usize) -> Self {
-        Self { confusion: vec![vec![0; labels]; labels], latencies: Vec::new() }
-    }
-
-    pub(super) fn count(&mut self, truth: usize, answer: usize, latency: Duration) {
-        self.confusion[truth][answer] += 1;
-        self.latencies.push(latency);
-    }
-
-    fn windows(&self) -> u64 {
-        self.latencies.len() as u64
-    }
-
-    pub(super) fn accuracy(&self) -> Option<f64> {
-        let right: u64 = (0..self.confusion.len()).map(|label| self.confusion[label][label]).sum();
-        self.share(right as f64)
-    }
-
-    /// `part` of the windows, where there are any.
-    pub(super) fn share(&self, part: f64) -> Option<f64> {
-        (self.windows() > 0).then(|| part / self.windows() as f64)
-    }
-
-    pub(super) fn into_row(mut self, configuration: &gaitd_core::ladder::Configuration) -> Row {
-        Row {
+impl Row {
+    /// What `configuration` reached.
+    pub(super) fn new(configuration: &Configuration, score: &Score) -> Self {
+        Self {
             id: configuration.id.clone(),
             width: configuration.width,
             resolution: configuration.resolution,
             macs: configuration.macs,
-            windows: self.windows(),
-            accuracy: self.accuracy(),
-            latency_us: Percentiles::of(&mut self.latencies),
-            confusion: self.confusion,
+            windows: score.windows(),
+            accuracy: score.accuracy(),
+            latency_us: score.latency(),
+            confusion: score.confusion().to_vec(),
+        }
+    }
+}
+
+impl ControllerRow {
+    /// What the controller reached as `control` demands, under the load of `scenario` if there was one.
+    pub(super) fn new(control: &ControlConfig, scenario: Option<String>, account: &Account) -> Self {
+        Self {
+            policy: control.policy.name(),
+            objective: control.objective.name(),
+            activity_aware: control.activity_aware,
+            budget_ms: control.budget_ms,
+            scenario,
+            decided: account.decided,
+            accuracy: account.total.accuracy(),
+            effective_accuracy: account.effective_accuracy(),
+            misses: account.misses,
+            mean_macs: account.mean_macs(),
+            mean_cpu_us: account.mean_cpu_s().map(|seconds| seconds * 1e6),
+            latency_us: account.total.latency(),
+            confusion: account.total.confusion().to_vec(),
         }
     }
 }

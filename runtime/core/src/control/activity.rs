@@ -4,8 +4,12 @@
 //! easy: where the wearer lies still, the smallest configuration is as good as the largest. Conditioning accuracy on
 //! recent answers is SneakPeek's idea; the filter is a hidden Markov model's forward pass.
 
-/// Share of windows after which the wearer does something else. In the recordings that the shipped ladder was trained
-/// on, a bout lasts about 20 windows.
+use std::time::Duration;
+
+use super::INTERVAL;
+
+/// Chance that the wearer does something else after one [`INTERVAL`]. In the recordings that the shipped ladder was
+/// trained on, a bout lasts about 20 of them.
 const CHANGE: f64 = 0.05;
 
 /// Share of a network's answers that is not believed: networks are surer than they are right.
@@ -24,7 +28,7 @@ impl ActivityBelief {
         Self { shares: vec![1.0 / labels as f64; labels] }
     }
 
-    /// Learns from the answer for a window (the probability of each activity), and foretells the next window.
+    /// Learns from the answer for a window: the probability of each activity.
     pub fn learn(&mut self, probabilities: &[f32]) {
         let labels = self.shares.len() as f64;
         let mut sum = 0.0;
@@ -34,8 +38,17 @@ impl ActivityBelief {
         }
         let known = sum > 0.0 && sum.is_finite();
         for share in &mut self.shares {
-            let now = if known { *share / sum } else { 1.0 / labels };
-            *share = (1.0 - CHANGE) * now + CHANGE / labels;
+            *share = if known { *share / sum } else { 1.0 / labels };
+        }
+    }
+
+    /// Becomes what to expect of the next window, which ends `elapsed` of stream time after the latest one.
+    pub fn pass(&mut self, elapsed: Duration) {
+        let labels = self.shares.len() as f64;
+        let intervals = elapsed.as_secs_f64() / INTERVAL.as_secs_f64();
+        let change = if intervals == 1.0 { CHANGE } else { 1.0 - (1.0 - CHANGE).powf(intervals) };
+        for share in &mut self.shares {
+            *share = (1.0 - change) * *share + change / labels;
         }
     }
 
@@ -45,7 +58,7 @@ impl ActivityBelief {
         self.shares.fill(even);
     }
 
-    /// Probability of each activity in the next window.
+    /// Probability of each activity.
     #[must_use]
     pub fn shares(&self) -> &[f64] {
         &self.shares
@@ -87,18 +100,36 @@ mod tests {
     fn answers_make_an_activity_likely_and_time_makes_it_less_so() {
         let mut belief = ActivityBelief::new(3);
         assert_eq!(belief.expect(&[0.6, 0.9, 0.9]), 0.8);
+        let window = |belief: &mut ActivityBelief, answer: [f32; 3]| {
+            belief.learn(&answer);
+            belief.pass(INTERVAL);
+        };
         for _ in 0..5 {
-            belief.learn(&[1.0, 0.0, 0.0]);
+            window(&mut belief, [1.0, 0.0, 0.0]);
         }
         assert!(belief.shares()[0] > 0.95, "{belief:?}");
         // one odd answer raises a doubt, three settle it
-        belief.learn(&[0.0, 1.0, 0.0]);
+        window(&mut belief, [0.0, 1.0, 0.0]);
         assert!(belief.shares()[0] > 0.2 && belief.shares()[1] > 0.2, "{belief:?}");
-        belief.learn(&[0.0, 1.0, 0.0]);
-        belief.learn(&[0.0, 1.0, 0.0]);
+        window(&mut belief, [0.0, 1.0, 0.0]);
+        window(&mut belief, [0.0, 1.0, 0.0]);
         assert!(belief.shares()[1] > 0.9, "{belief:?}");
         belief.forget();
         assert_eq!(belief, ActivityBelief::new(3));
+    }
+
+    #[test]
+    fn half_the_time_twice_is_all_of_it_and_no_time_is_nothing() {
+        let mut belief = ActivityBelief::new(3);
+        belief.learn(&[0.9, 0.1, 0.0]);
+        let (mut twice, before) = (belief.clone(), belief.clone());
+        belief.pass(Duration::ZERO);
+        assert_eq!(belief, before);
+        belief.pass(INTERVAL);
+        twice.pass(INTERVAL / 2);
+        twice.pass(INTERVAL / 2);
+        let pairs = belief.shares().iter().zip(twice.shares());
+        pairs.for_each(|(once, twice)| assert!((once - twice).abs() < 1e-12, "{once}, {twice}"));
     }
 
     #[test]
@@ -116,6 +147,7 @@ mod tests {
             let mut belief = ActivityBelief::new(4);
             for answer in answers {
                 belief.learn(&answer);
+                belief.pass(INTERVAL);
                 prop_assert!((belief.shares().iter().sum::<f64>() - 1.0).abs() < 1e-9);
                 prop_assert!(belief.shares().iter().all(|share| (0.0..=1.0).contains(share)));
             }

@@ -29,6 +29,10 @@ pub use signals::{SignalProbe, Signals};
 pub use spec::{PolicyError, PolicySpec, Terms};
 pub use step::Step;
 
+/// The interval between inferences at which the constants of time were tuned: the hop of the shipped ladder. A policy
+/// that reckons with time counts in this unit, and a simulation whose inferences have no time passes it.
+pub const INTERVAL: Duration = Duration::from_millis(1280);
+
 /// What a policy knows of one configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 
+use crate::control_handle::SettingsWatch;
 use crate::learned_state::Copying;
 use crate::load::LatestSignals;
 use crate::os::stop::Stop;
+use crate::publish_reserve::PublishReserve;
 use crate::repeated_faults::Repeated;
 use crate::stream::counters::Live;
 use crate::threads::decision_queue::Lane;
 use gaitd_core::clock::Clock;
-use gaitd_core::engine::{Decision, Engine};
+use gaitd_core::engine::{Decision, Engine, Inputs, Wearer};
 use gaitd_core::window::Window;
 
 /// How often a thread that has nothing to do shows that it could.
@@ -21,6 +23,9 @@ const PULSE: Duration = Duration::from_secs(1);
 /// What the thread works with, and another one takes over.
 pub(crate) struct Deciding {
     pub(crate) engine: Engine,
+    pub(crate) wearer: Wearer,
+    /// What is demanded.
+    pub(crate) settings: SettingsWatch,
     /// Where what is learned is kept.
     pub(crate) copying: Option<Copying>,
     /// What is learned is of the same ladder, profile and processor as before.
@@ -39,6 +44,7 @@ pub(crate) struct Inference {
     deciding: Deciding,
     exchange: Exchange,
     signals: LatestSignals,
+    reserve: PublishReserve,
     clock: Arc<dyn Clock>,
     lanes: Vec<Lane>,
     decision: Decision,
@@ -50,10 +56,12 @@ pub(crate) struct Inference {
 }
 
 impl Inference {
+    #[expect(clippy::too_many_arguments, reason = "each is a thing of its own")]
     pub(crate) fn new(
         deciding: Deciding,
         exchange: Exchange,
         signals: LatestSignals,
+        reserve: PublishReserve,
         clock: Arc<dyn Clock>,
         lanes: Vec<Lane>,
         live: Arc<Live>,
@@ -64,6 +72,7 @@ impl Inference {
             deciding,
             exchange,
             signals,
+            reserve,
             clock,
             lanes,
             decision,
@@ -115,7 +124,10 @@ impl Inference {
     /// Goes on with another engine, between two windows.
     fn exchange_for(&mut self, mut next: Deciding) {
         if next.goes_on {
-            next.engine.succeed(&self.deciding.engine);
+            // the policy then starts afresh
+            if let Err(error) = next.engine.take_over(&self.deciding.engine) {
+                log::error!("internal error: {error}");
+            }
         }
         let before = std::mem::replace(&mut self.deciding, next);
         if let Some(copying) = &before.copying {
@@ -127,9 +139,10 @@ impl Inference {
 
     /// Decides one window; false when nobody is left to publish it.
     fn decide(&mut self, window: &Window) -> bool {
-        let signals = self.signals.get(self.clock.now());
-        let Deciding { engine, copying, .. } = &mut self.deciding;
-        match engine.decide(window, signals, self.clock.as_ref(), &mut self.decision) {
+        let load = self.signals.get(self.clock.now());
+        let Deciding { engine, wearer, settings, copying, .. } = &mut self.deciding;
+        let inputs = Inputs { load, reserve: self.reserve.get(), settings: settings.latest() };
+        match engine.decide(wearer, window, &inputs, self.clock.as_ref(), &mut self.decision) {
             Ok(()) => {
                 self.live.decided.count();
                 let mut wanted = true;

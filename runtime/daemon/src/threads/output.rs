@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, never, select};
 use crate::account::Account;
 use crate::os::stop::Stop;
 use crate::publish::{LineWriter, RunHeader, Sink, SinkFault};
+use crate::publish_reserve::PublishReserve;
 use crate::repeated_faults::Repeated;
 use crate::stream::counters::{Live, lock};
 use crate::threads::decision_queue::Inbox;
@@ -16,7 +17,7 @@ use crate::threads::observers::Audience;
 use gaitd_api::OutputState;
 use gaitd_api::{Recognised, Summary};
 use gaitd_core::clock::Clock;
-use gaitd_core::engine::{Decision, PublishReserve};
+use gaitd_core::engine::Decision;
 use gaitd_core::ladder::Manifest;
 use gaitd_sense::wearer::Truth;
 

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use super::load::{Load, READY};
+use super::load::{CoRunnerLoad, READY};
 
 /// A co-runner that cannot be started, or did not last.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub(super) struct CoRunner {
 
 impl CoRunner {
     /// Starts `program` as a co-runner that takes `load`, and returns when it is at work.
-    pub(super) fn start(program: &Path, load: &Load) -> Result<Self, CoRunnerError> {
+    pub(super) fn start(program: &Path, load: &CoRunnerLoad) -> Result<Self, CoRunnerError> {
         let mut command = Command::new(program);
         command.args(["co-runner", "--kind", load.kind.name(), "--share", &load.share.to_string()]);
         command.args(["--seed", &load.seed.to_string()]);

@@ -41,10 +41,10 @@ impl LoadKind {
 
 /// The load that one co-runner puts on one processor.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Load {
+pub struct CoRunnerLoad {
     /// How it takes its share.
     pub kind: LoadKind,
-    /// Share of the processor's time, above 0 and at most [`Load::LARGEST`].
+    /// Share of the processor's time, above 0 and at most [`CoRunnerLoad::LARGEST`].
     pub share: f64,
     /// The processor, by number; wherever the system puts it if there is none.
     pub cpu: Option<usize>,
@@ -64,7 +64,7 @@ const BURST_S: (f64, f64) = (0.2, 2.0);
 /// What a co-runner writes once it is at work.
 pub(super) const READY: &[u8] = b"ready\n";
 
-impl Load {
+impl CoRunnerLoad {
     /// The largest share that a co-runner takes: of less than a tenth of a processor nothing can be learnt in the time
     /// of a rehearsal.
     pub const LARGEST: f64 = 0.9;
@@ -84,7 +84,7 @@ impl Load {
 ///
 /// # Errors
 /// When a thread cannot be started, or `held` or `ready` fails.
-pub fn carry(load: &Load, mut held: impl Read, mut ready: impl Write) -> std::io::Result<()> {
+pub fn carry(load: &CoRunnerLoad, mut held: impl Read, mut ready: impl Write) -> std::io::Result<()> {
     if let Some(id) = load.cpu
         && !core_affinity::set_for_current(core_affinity::CoreId { id })
     {
@@ -126,7 +126,7 @@ enum Demand {
 }
 
 impl Demand {
-    fn new(load: &Load) -> Self {
+    fn new(load: &CoRunnerLoad) -> Self {
         if load.kind != LoadKind::Bursts {
             return Self::Steady(load.share);
         }
@@ -152,7 +152,7 @@ impl Demand {
 }
 
 impl Worker {
-    fn new(load: &Load, clock: MonotonicClock, threads: usize) -> Self {
+    fn new(load: &CoRunnerLoad, clock: MonotonicClock, threads: usize) -> Self {
         let memory = match load.kind {
             LoadKind::Memory => vec![1; 2 * super::machine::last_level_cache() / size_of::<u64>() / threads],
             LoadKind::Cpu | LoadKind::Bursts => Vec::new(),
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn bursts_have_the_share_and_the_lengths_that_they_should() {
         for share in [0.1, 0.3, 0.6, 0.9] {
-            let load = Load { kind: LoadKind::Bursts, share, cpu: None, seed: 7 };
+            let load = CoRunnerLoad { kind: LoadKind::Bursts, share, cpu: None, seed: 7 };
             let (mut demand, mut twin) = (Demand::new(&load), Demand::new(&load));
             let ticks = 500_000;
             let mut sum = 0.0;
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn enough_threads_to_get_the_share_from_a_fair_scheduler() {
         for percent in 1..=90 {
-            let load = Load { kind: LoadKind::Cpu, share: f64::from(percent) / 100.0, cpu: None, seed: 0 };
+            let load = CoRunnerLoad { kind: LoadKind::Cpu, share: f64::from(percent) / 100.0, cpu: None, seed: 0 };
             let threads = load.threads() as f64;
             assert!(threads / (threads + 1.0) > load.share, "{percent}");
         }
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_work_ends_with_whoever_holds_it_and_says_when_it_begins() {
-        let load = Load { kind: LoadKind::Cpu, share: 0.01, cpu: None, seed: 0 };
+        let load = CoRunnerLoad { kind: LoadKind::Cpu, share: 0.01, cpu: None, seed: 0 };
         let mut ready = Vec::new();
         carry(&load, std::io::empty(), &mut ready).unwrap();
         assert_eq!(ready, READY);

@@ -25,8 +25,8 @@ mod trace;
 
 pub use co_runner::CoRunnerError;
 pub use layout::compact_json;
-pub use load::{Load, LoadKind, carry};
+pub use load::{CoRunnerLoad, LoadKind, carry};
 pub use outcome::{Course, Inference, Measured, Outcome, Phase};
 pub use report::{AfterFall, AfterRise, CourseReport, MeasuredReport, PhaseReport, PolicyReport, Report, Share, Used};
 pub use run::{Rehearsal, RehearsalError};
-pub use settings::{Experiment, Repeats, Settings};
+pub use settings::{Experiment, Problem, Repeats, Settings, SettingsError};

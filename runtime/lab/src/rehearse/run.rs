@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::bench::{Bench, quantile};
 use super::co_runner::{CoRunner, CoRunnerError};
 use super::doubts;
-use super::load::Load;
+use super::load::CoRunnerLoad;
 use super::machine;
 use super::outcome::{Course, Inference, Measured, Outcome, Phase};
-use super::settings::{Experiment, PhasePlan, Repeats, Settings};
+use super::settings::{Experiment, PhasePlan, Problem, Repeats, Settings, SettingsError};
 use super::signals::SignalWatch;
 use gaitd_core::clock::Clock;
-use gaitd_core::control::{Candidate, Demand, Outlook, Policy, PolicyError, Situation, Terms};
+use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicyError, Situation, Terms};
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{InferenceError, Ladder};
-use gaitd_daemon::{ConfigError, Stop, cpu_name};
+use gaitd_daemon::{Stop, cpu_name};
 
 /// How long the most accurate configuration takes where the repeats are to be found: the paper's largest one on its device.
 const PAPERS_LARGEST: Duration = Duration::from_millis(59);
@@ -37,7 +37,7 @@ const LONGEST_INFERENCE: Duration = Duration::from_secs(2);
 pub enum RehearsalError {
     /// The settings make no sense.
     #[error(transparent)]
-    Settings(#[from] ConfigError),
+    Settings(#[from] SettingsError),
     /// A policy cannot be made.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -48,8 +48,8 @@ pub enum RehearsalError {
     #[error(transparent)]
     Inference(#[from] InferenceError),
     /// A thread cannot be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// The engine's thread ended in a way that it never should.
     #[error("internal error: the engine thread panicked; please report this with the log")]
     Panicked,
@@ -98,14 +98,14 @@ impl Rehearsal {
         };
         let repeated = longest.saturating_mul(bench.repeats);
         if repeated > LONGEST_INFERENCE {
-            return Err(ConfigError::OutOfRange(vec![format!(
-                "--slowdown: repeated {} times, one inference of {} would take {:.1} s, and may take {} s at most",
+            let what = format!(
+                ": repeated {} times, one inference of {} would take {:.1} s, and may take {} s at most",
                 bench.repeats,
                 bench.ladder.configurations()[slowest].id,
                 repeated.as_secs_f64(),
                 LONGEST_INFERENCE.as_secs()
-            )])
-            .into());
+            );
+            return Err(SettingsError { problems: vec![Problem { field: Some("repeats"), what }] }.into());
         }
         let turn = pilot.iter().sum::<Duration>().saturating_mul(bench.repeats).max(PACE);
         let quiet_time = (turn * QUIET_TURNS as u32).min(QUIET_LONGEST.max(turn * QUIET_LEAST as u32));
@@ -144,7 +144,7 @@ impl Rehearsal {
         std::thread::scope(|scope| {
             let body = || {
                 let pinned = cpu.filter(|&id| core_affinity::set_for_current(core_affinity::CoreId { id }));
-                let stage = Stage { settings, bench, cpu: pinned, signals, stop, progress, told: Duration::ZERO };
+                let stage = Stage { settings, bench, cpu: pinned, signals, stop, progress, passed: Duration::ZERO };
                 stage.play(quiet_time)
             };
             let engine = Builder::new().name("gaitd-engine".to_owned()).spawn_scoped(scope, body);
@@ -162,7 +162,7 @@ struct Stage<'a, Progress> {
     stop: &'a Stop,
     progress: Progress,
     /// How much of the time has passed in the parts that are over.
-    told: Duration,
+    passed: Duration,
 }
 
 impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
@@ -173,7 +173,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
             if self.stop.asked() {
                 break;
             }
-            courses.push(self.follow(experiment, &configurations)?);
+            courses.push(self.experiment(experiment, &configurations)?);
         }
         let manifest = self.bench.ladder.manifest();
         let mut outcome = Outcome {
@@ -212,7 +212,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
             (self.progress)(clock.now().saturating_sub(start).min(time));
             clock.wait_until(tick + PACE);
         }
-        self.told = time;
+        self.passed = time;
         let configurations = self.bench.ladder.configurations().iter();
         let measured = configurations.zip(&mut latencies).map(|(configuration, latencies)| Measured {
             id: configuration.id.clone(),
@@ -235,7 +235,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
     }
 
     /// One experiment with fresh policies.
-    fn follow(&mut self, experiment: Experiment, configurations: &[Measured]) -> Result<Course, RehearsalError> {
+    fn experiment(&mut self, experiment: Experiment, configurations: &[Measured]) -> Result<Course, RehearsalError> {
         let candidates: Vec<Candidate> =
             configurations.iter().map(|c| Candidate { accuracy: c.accuracy, latency: c.latency }).collect();
         let ids: Vec<String> = configurations.iter().map(|c| c.id.clone()).collect();
@@ -287,6 +287,8 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
                 players.turn += 1;
                 let choice = players.policies[policy].choose(&Situation {
                     demand: &demand,
+                    // a rehearsal presses what happens in an hour into minutes: a turn stands for a window
+                    elapsed: INTERVAL,
                     available: plan.budget,
                     signals,
                     outlook: &players.outlook,
@@ -306,10 +308,10 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
             }
             // another policy begins the next tick
             players.turn += 1;
-            (self.progress)(self.told + clock.now().saturating_sub(begin));
+            (self.progress)(self.passed + clock.now().saturating_sub(begin));
             clock.wait_until((tick + PACE).min(end));
         }
-        self.told += Duration::from_secs_f64(self.settings.seconds_per_phase);
+        self.passed += Duration::from_secs_f64(self.settings.seconds_per_phase);
         let now = clock.now();
         course.phases.push(Phase {
             name: plan.name.clone(),
@@ -325,7 +327,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
         if plan.load == 0.0 {
             return Ok(None);
         }
-        let load = Load { kind: self.settings.load_kind, share: plan.load, cpu: self.cpu, seed };
+        let load = CoRunnerLoad { kind: self.settings.load_kind, share: plan.load, cpu: self.cpu, seed };
         CoRunner::start(&self.settings.program, &load).map(Some)
     }
 }

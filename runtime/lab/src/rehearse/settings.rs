@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::load::{Load, LoadKind};
+use super::load::{CoRunnerLoad, LoadKind};
 use gaitd_core::control::PolicySpec;
-use gaitd_daemon::ConfigError;
 
 /// One of the two experiments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +36,37 @@ pub enum Repeats {
     Auto,
     /// So often; 1 is the machine as it is.
     Times(u32),
+}
+
+/// Settings that are out of range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct SettingsError {
+    /// All that is wrong; at least one.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong with [`Settings`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The field of [`Settings`]; `None` where it is about several of them.
+    pub field: Option<&'static str>,
+    /// What is wrong, to be read on after the field's name.
+    pub(super) what: String,
+}
+
+impl Problem {
+    /// The problem in a sentence in which the field is called `name`, such as a flag.
+    #[must_use]
+    pub fn named(&self, name: &str) -> String {
+        format!("{name}{}", self.what)
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.named(self.field.unwrap_or_default()))
+    }
 }
 
 /// What is to be rehearsed.
@@ -85,54 +115,58 @@ impl Settings {
     ///
     /// # Errors
     /// Everything that is out of range, at once.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    pub fn check(&self) -> Result<(), SettingsError> {
         let mut problems = Vec::new();
-        let mut unless = |holds: bool, problem: String| {
+        let mut unless = |holds: bool, field: Option<&'static str>, what: String| {
             if !holds {
-                problems.push(problem);
+                problems.push(Problem { field, what });
             }
         };
-        unless(!self.experiments.is_empty(), "no experiment is to be rehearsed".to_owned());
-        unless(!self.policies.is_empty(), "--policies: at least one policy is needed".to_owned());
+        unless(!self.experiments.is_empty(), None, "no experiment is to be rehearsed".to_owned());
+        unless(!self.policies.is_empty(), Some("policies"), ": at least one policy is needed".to_owned());
         for (index, policy) in self.policies.iter().enumerate() {
             let twice = self.policies[..index].iter().any(|other| other.name() == policy.name());
-            unless(!twice, format!("--policies: {} stands twice", policy.name()));
+            unless(!twice, Some("policies"), format!(": {} stands twice", policy.name()));
         }
-        unless(self.repeats != Repeats::Times(0), "--slowdown is 0, and must be 1 or more, or auto".to_owned());
+        let once = self.repeats != Repeats::Times(0);
+        unless(once, Some("repeats"), " is 0, and must be 1 or more, or auto".to_owned());
         let budget = |ms: f64| ms > 0.0 && ms <= 60_000.0;
-        unless(!self.budgets_ms.is_empty(), "--budgets-ms: at least one budget is needed".to_owned());
-        for (flag, ms) in
-            self.budgets_ms.iter().map(|ms| ("--budgets-ms", *ms)).chain([("--budget-ms", self.budget_ms)])
-        {
-            unless(budget(ms), format!("{flag}: {ms} must be above 0 and at most 60000 milliseconds"));
+        unless(!self.budgets_ms.is_empty(), Some("budgets_ms"), ": at least one budget is needed".to_owned());
+        for (field, ms) in self.budgets_ms.iter().map(|ms| ("budgets_ms", *ms)).chain([("budget_ms", self.budget_ms)]) {
+            unless(budget(ms), Some(field), format!(": {ms} must be above 0 and at most 60000 milliseconds"));
         }
         let largest = self.budgets_ms.iter().copied().fold(self.budget_ms, f64::max);
         unless(
             self.band_ms > 0.0 && self.band_ms <= largest,
-            format!("--band-ms is {}, and must be above 0 and at most the largest budget", self.band_ms),
+            Some("band_ms"),
+            format!(" is {}, and must be above 0 and at most the largest budget", self.band_ms),
         );
-        unless(!self.loads.is_empty(), "--loads: at least one load is needed".to_owned());
-        let most = 100.0 * Load::LARGEST;
+        unless(!self.loads.is_empty(), Some("loads"), ": at least one load is needed".to_owned());
+        let most = 100.0 * CoRunnerLoad::LARGEST;
         for load in &self.loads {
-            unless((0.0..=most).contains(load), format!("--loads: {load} must be from 0 to {most} percent"));
+            unless((0.0..=most).contains(load), Some("loads"), format!(": {load} must be from 0 to {most} percent"));
         }
         unless(
             (0.1..=600.0).contains(&self.seconds_per_phase),
-            format!("--seconds-per-phase is {}, and must be from 0.1 to 600 seconds", self.seconds_per_phase),
+            Some("seconds_per_phase"),
+            format!(" is {}, and must be from 0.1 to 600 seconds", self.seconds_per_phase),
         );
-        unless((0.0..=1.0).contains(&self.miss_target), "the miss target must be a share from 0 to 1".to_owned());
+        let share = (0.0..=1.0).contains(&self.miss_target);
+        unless(share, Some("miss_target"), format!(" is {}, and must be a share from 0 to 1", self.miss_target));
         let seconds = self.phases_time().as_secs_f64();
         let sensible = self.seconds_per_phase > 0.0 && self.seconds_per_phase <= 600.0;
         unless(
             seconds <= LONGEST_S || !sensible,
+            None,
             format!("the phases take {seconds:.0} s together, and may take {LONGEST_S} at most"),
         );
         let known = core_affinity::get_core_ids().unwrap_or_default();
         if let Some(cpu) = self.cpu {
             let usable = known.is_empty() || known.iter().any(|core| core.id == cpu);
-            unless(usable, format!("--cpu: there is no processor {cpu} to use here ({} are available)", known.len()));
+            let what = format!(": there is no processor {cpu} to use here ({} are available)", known.len());
+            unless(usable, Some("cpu"), what);
         }
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError::OutOfRange(problems)) }
+        if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }
 
     /// How long all phases take together.

@@ -112,7 +112,7 @@ def open_tree(source: Path, marker: str, dataset: str) -> Tree:
         trees = _trees(str(source), _archive(str(source), source), marker)
     if len(trees) != 1:
         raise UserError(
-            f"{source}: expected one `{marker}` below it, found {len(trees)}; is this {dataset}, and whole?"
+            f"{source}: expected one `{marker}` below it, found {len(trees)}; is this all of {dataset}?"
         )
     return trees[0]
 

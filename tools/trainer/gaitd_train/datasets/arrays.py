@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaitd_train.check import array_of, open_archive
+from gaitd_train.npz import array_of, open_archive
 
 
 def is_arrays(source: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What the publisher says a data set holds, and whether a copy holds it."""
+"""The published counts of a data set, and the check of a copy against them."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from gaitd_train.errors import UserError
 class Fact:
     """A published count. It may differ by `slack` where the original has malformed lines."""
 
-    what: str
+    name: str
     expected: int
     slack: int = 0
 
@@ -17,25 +17,25 @@ class Fact:
         return abs(found - self.expected) <= self.slack
 
     def difference(self, found: int) -> str:
-        return f"{found:,} of {self.expected:,} {self.what}"
+        return f"{found:,} of {self.expected:,} {self.name}"
 
 
 def differences(facts: tuple[Fact, ...], found: dict[str, int]) -> list[str]:
     """Where `found` differs from the facts, as `46 of 51 subjects`; every fact must have been counted."""
-    return [fact.difference(found[fact.what]) for fact in facts if not fact.holds(found[fact.what])]
+    return [fact.difference(found[fact.name]) for fact in facts if not fact.holds(found[fact.name])]
 
 
 def check(source, title: str, facts: tuple[Fact, ...], found: dict[str, int], partial: bool) -> str:
-    """Compares a copy with the published counts; returns the note for reports, empty for a whole copy.
+    """Compares a copy with the published counts; returns the note for reports, empty for a complete copy.
 
     An incomplete copy is a `UserError` unless `partial` accepts it.
     """
-    if not (unlike := differences(facts, found)):
+    if not (differing := differences(facts, found)):
         return ""
-    note = "incomplete copy: " + ", ".join(unlike)
+    note = "incomplete copy: " + ", ".join(differing)
     if partial:
         return note
     raise UserError(
-        f"{source}: not the whole of {title}: found {'; '.join(unlike)}. Fetch it again, or accept an "
-        "incomplete copy with --partial"
+        f"{source}: an incomplete copy of {title}: found {'; '.join(differing)}. Fetch it again, or accept "
+        "it as it is with --partial"
     )

@@ -23,7 +23,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns mean. `channels` are the signals' columns and units; `time` is in seconds.
+    """The meaning of the columns. `channels` are the signals' columns and units; `time` is in seconds.
 
     `labels` is the order of the activities; None: sorted, as found. `rate_hz` is samples per second, `window`
     and `hop` are in samples. `test_subjects` are the subjects of the test split; None: see
@@ -82,7 +82,7 @@ def prepare_csv(files: list[Path], layout: Layout, target: Path, rule: str = spl
         if unknown := sorted(set(layout.test_subjects) - set(subjects)):
             raise UserError(f"--test-subjects: no subject {unknown} in column '{layout.subject}': {subjects}")
         chosen = frozenset(subjects.index(text) + 1 for text in layout.test_subjects)
-    notes = ("subjects: " + ", ".join(f"{at} = {text}" for at, text in enumerate(subjects, start=1)),)
+    notes = ("subjects: " + ", ".join(f"{number} = {text}" for number, text in enumerate(subjects, start=1)),)
     loaded = Loaded(windows, {}, chosen, notes, {"subject_names": np.array(subjects)})
     return prepared.write(task, loaded, target, rule)
 
@@ -127,7 +127,9 @@ def _read(path: Path, layout: Layout) -> _Table:
                     raise UserError(
                         f"{path}: line {reader.line_num}: no activity or no subject; remove the line"
                     )
-                rows.append([_number(path, reader.line_num, header[at], row[at]) for at in columns])
+                rows.append(
+                    [_number(path, reader.line_num, header[column], row[column]) for column in columns]
+                )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a readable CSV file ({error})") from error
     if not rows:
@@ -158,7 +160,9 @@ def _labels(tables: list[_Table], layout: Layout) -> tuple[str, ...]:
     if absent := sorted(set(labels) - found):
         raise UserError(f"--labels: column '{layout.label}' holds no {absent}; it has {sorted(found)}")
     if len(labels) < 2:
-        raise UserError(f"column '{layout.label}' holds only '{labels[0]}'; there is nothing to tell apart")
+        raise UserError(
+            f"column '{layout.label}' holds only '{labels[0]}'; recognition needs at least two activities"
+        )
     return labels
 
 
@@ -176,9 +180,9 @@ def _windows(table: _Table, task, labels: tuple[str, ...], subjects: list[str]) 
 
 
 def _sorted(texts: set[str]) -> list[str]:
-    # Subjects 2 and 10 are in the order that people expect.
-    whole = all(text.isascii() and text.isdigit() for text in texts)
-    return sorted(texts, key=(lambda text: (int(text), text)) if whole else None)
+    # Subjects 2 and 10 are in this order, as people expect.
+    numeric = all(text.isascii() and text.isdigit() for text in texts)
+    return sorted(texts, key=(lambda text: (int(text), text)) if numeric else None)
 
 
 def _names(files: list[Path]) -> str:

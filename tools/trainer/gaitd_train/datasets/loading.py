@@ -1,4 +1,4 @@
-"""What every loader gives back, and how it is described to the command line."""
+"""The result of every loader, and its description for the command line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from gaitd_train.task import Task
 
 @dataclass(frozen=True)
 class Loaded:
-    """A data set in memory: its windows, what was counted on the way, and what the user should know.
+    """A data set in memory: its windows, the counts found in it, and notes for the user.
 
     `counts` holds the found number of every fact of the loader. `test_subjects` is the publisher's own split,
     None where there is none. `notes` are lines to print, such as dropped records. `extra` are further arrays

@@ -18,7 +18,7 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was written, for the user: the arrays, the name of the data in reports, and the loader's notes."""
+    """The written file, for the user: the arrays, the name of the data in reports, and the loader's notes."""
 
     path: Path
     task: Task
@@ -41,14 +41,14 @@ class Prepared:
             )
         width = max(map(len, (*self.task.labels, "activity")))
         lines += ["", f"{'activity':{width}}  {'train':>7}  {'test':>7}"]
-        for at, label in enumerate(self.task.labels, start=1):
-            train, test = (int((self.arrays[f"y_{name}"] == at).sum()) for name in SPLITS)
+        for activity, label in enumerate(self.task.labels, start=1):
+            train, test = (int((self.arrays[f"y_{name}"] == activity).sum()) for name in SPLITS)
             lines.append(f"{label:{width}}  {train:7}  {test:7}")
         return "\n".join(lines)
 
 
 def write(task: Task, loaded: Loaded, target: Path, rule: str, note: str = "") -> Prepared:
-    """Splits by `rule` (see `split`), writes `target` and says what it wrote.
+    """Splits by `rule` (see `split`), writes `target` and returns what it wrote.
 
     `note` joins the name that reports print. A split without windows or an activity without any is a
     `UserError`, and nothing is written.

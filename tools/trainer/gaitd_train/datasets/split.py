@@ -1,4 +1,4 @@
-"""Who trains and who tests. The rule is by subject: no one is on both sides."""
+"""Splits windows into training and test, by subject unless asked otherwise: no person is on both sides."""
 
 from collections.abc import Collection
 

@@ -7,14 +7,14 @@ import numpy as np
 from gaitd_train.errors import UserError
 
 
-def table(where: str, content: bytes, columns: int | None = None, **how) -> np.ndarray:
-    """Lines of numbers, `[lines, columns]` float64 (or as `how`, see `numpy.loadtxt`).
+def table(where: str, content: bytes, columns: int | None = None, **options) -> np.ndarray:
+    """Lines of numbers, `[lines, columns]` float64 (or as `options` ask, see `numpy.loadtxt`).
 
     `where` names the file in errors.
     """
-    how = {"dtype": np.float64, "ndmin": 2, **how}
+    options = {"dtype": np.float64, "ndmin": 2, **options}
     try:
-        values = np.loadtxt(io.BytesIO(content), **how)
+        values = np.loadtxt(io.BytesIO(content), **options)
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{where}: {error}") from error
     if values.size == 0:

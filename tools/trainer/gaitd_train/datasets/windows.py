@@ -17,7 +17,7 @@ class Labelled:
     """Labelled windows in the order of their recordings, before any split.
 
     `x [n, channels, time]` float32 in the units of the task, `y [n]` 1..classes in the order of its labels,
-    `subject [n]`. `origin [n, 2]` names the recording and first sample of each where the source tells.
+    `subject [n]`. `origin [n, 2]` names the recording and first sample of each, where the source does.
     """
 
     x: np.ndarray

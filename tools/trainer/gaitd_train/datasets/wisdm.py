@@ -5,9 +5,9 @@ ns,x,y,z;`. It has faults: several records on a line, empty lines, doubled semic
 semicolon, records without their last value, and timestamps of 0. Records that lack a value or cannot be read,
 and those without a timestamp, are dropped and counted.
 
-**Time.** The timestamps repeat, stutter and are in doubt for some users, so a window asks less of them than
-its nominal 50 ms per sample: repeated ones pass, and so does a step of up to 0.5 s, ten samples of the 200 of
-a window. A longer one, or a jump back, is another recording and ends the run.
+**Time.** The timestamps repeat, jitter and are doubtful for some users, so the rule is looser than the
+nominal 50 ms per sample: repeated timestamps pass, and so does a step of up to 0.5 s, ten samples of the 200
+of a window. A longer step, or a jump back, is another recording and ends the run.
 """
 
 import math
@@ -28,7 +28,7 @@ FILE = "WISDM_ar_v1.1_raw.txt"
 FIELDS = 6
 LONGEST_STEP_NS = 500_000_000
 
-ACTIVITIES = {label.capitalize(): at for at, label in enumerate(WISDM.labels, start=1)}
+ACTIVITIES = {label.capitalize(): number for number, label in enumerate(WISDM.labels, start=1)}
 
 # Published are the examples; how many a reader finds depends, by a few records, on how it takes the faults.
 SLACK = 25
@@ -40,7 +40,7 @@ def _read(source: Path) -> Loaded:
     if not len(user):
         raise UserError(f"{tree.path(FILE)}: holds no record; fetch it again")
     counts = {"users": len(np.unique(user)), "examples": len(user)} | {
-        f"{name} examples": int((activity == at).sum()) for name, at in ACTIVITIES.items()
+        f"{name} examples": int((activity == number).sum()) for name, number in ACTIVITIES.items()
     }
     timed = time > 0
     user, activity, time, xyz = (values[timed] for values in (user, activity, time, xyz))
@@ -48,7 +48,7 @@ def _read(source: Path) -> Loaded:
     stretches = runs(user, activity, joined=(step >= 0) & (step <= LONGEST_STEP_NS))
     windows = cut_runs(xyz, activity, user, stretches, WISDM, WISDM.hop)
     dropped["no timestamp"] = int((~timed).sum())
-    notes = ("records dropped: " + ", ".join(f"{number:,} {why}" for why, number in dropped.items()),)
+    notes = ("records dropped: " + ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()),)
     return Loaded(windows, counts, notes=notes)
 
 

@@ -59,7 +59,7 @@ def _read(source: Path) -> Loaded:
 
 def _from_arrays(source: Path) -> tuple[np.ndarray, ...]:
     xyz, user, letter, time = read_arrays(source, "xyz", "user", "activity", "timestamp")
-    alphabet = np.array([chr(ord("A") + at) for at in range(26)])
+    alphabet = np.array([chr(ord("A") + index) for index in range(26)])
     if letter.min() < 0 or letter.max() >= len(alphabet):
         raise UserError(
             f"{source}: activities must be letters (A is 0), found {letter.min()}..{letter.max()}"
@@ -87,8 +87,8 @@ def _activities(where: str, letters: np.ndarray) -> np.ndarray:
     if unknown := sorted(set(np.unique(letters).tolist()) - set(LETTERS)):
         raise UserError(f"{where}: unknown activities {unknown}; the data set has {LETTERS}")
     numbers = np.zeros(ord("Z") + 1, np.int16)
-    for at, letter in enumerate(LETTERS, start=1):
-        numbers[ord(letter)] = at
+    for activity, letter in enumerate(LETTERS, start=1):
+        numbers[ord(letter)] = activity
     # The code points of one-letter texts.
     return numbers[np.ascontiguousarray(letters).astype("U1").view(np.uint32)]
 

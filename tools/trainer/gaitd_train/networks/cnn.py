@@ -13,7 +13,7 @@ from gaitd_train.networks.trace import Shape as FeatureShape
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network is made of; pairs are (time, axes).
+    """The settings of a network; pairs are (time, axes).
 
     On UCI-HAR the kernel covers one axis only, so all nine axes share one bank of filters and first meet in
     the classifier: mixing them earlier loses several points of accuracy.
@@ -48,10 +48,10 @@ class Cnn(Network):
     def __init__(self, shape: Shape, axes: int, classes: int, grid: Grid, block) -> None:
         super().__init__(axes, grid)
         self.blocks = nn.ModuleList(block(*pair) for pair in pairwise((1, *shape.channels)))
-        left = FeatureShape(1, grid.resolutions[-1], axes)
+        features = FeatureShape(1, grid.resolutions[-1], axes)
         for layer in self.blocks:
-            left = layer.shape_after(left, grid.smallest)
-        self.classifier = Classifier(shape.channels[-1], shape.pool, left.axes, classes, shape.dropout)
+            features = layer.shape_after(features, grid.smallest)
+        self.classifier = Classifier(shape.channels[-1], shape.pool, features.axes, classes, shape.dropout)
 
     def layers(self, x: Features, configuration: Configuration) -> Features:
         for block in self.blocks:

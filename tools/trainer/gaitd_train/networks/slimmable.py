@@ -1,9 +1,9 @@
 """Layers of which a subnetwork uses the first share of the channels, and the base of every network.
 
 After US-Net (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019).
-Features are `[batch, channels, time, axes]`. A layer takes the number of its input channels from its input
-and is told how many to put out by the configuration's width. Layers read tensors and traces
-(`gaitd_train.networks.trace`) alike; between them, a network may use `a + b` and `x.relu()`.
+Features are `[batch, channels, time, axes]`. A layer has as many input channels as its input, and as many
+output channels as the configuration's width gives it. Layers read tensors and traces
+(`gaitd_train.networks.trace`); between them, a network may use `a + b` and `x.relu()`.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration, Grid
-from gaitd_train.networks.trace import Shape, Trace
+from gaitd_train.networks.trace import Shape, Tape, Trace
 from gaitd_train.resample import resample
 
 Features = torch.Tensor | Trace
@@ -46,9 +46,9 @@ class Network(nn.Module, ABC):
         x = x.transpose(1, 2).unsqueeze(1).contiguous(memory_format=torch.channels_last)
         return self.layers(x, configuration)
 
-    def trace(self, tape, at: str, configuration: Configuration) -> Trace:
-        """Runs one configuration on a tape (`gaitd_train.networks.trace`), from the value `at`."""
-        answer = self.layers(Trace(tape, at, Shape(1, configuration.resolution, self.axes)), configuration)
+    def trace(self, tape: Tape, value: str, configuration: Configuration) -> Trace:
+        """Runs one configuration on a tape (`gaitd_train.networks.trace`), from `value`, the window."""
+        answer = self.layers(Trace(tape, value, Shape(1, configuration.resolution, self.axes)), configuration)
         if not isinstance(answer, Trace):
             raise UserError(f"network: its layers gave {type(answer).__name__}, not what a layer gave them")
         return answer
@@ -57,8 +57,8 @@ class Network(nn.Module, ABC):
 class ConfigurationNorm(nn.Module):
     """Batch normalisation with one scale and shift for all and statistics per configuration.
 
-    In training mode a batch is normalised by its own statistics and none are kept, because those of a
-    configuration only mean something once the weights stand still. While `collecting`, each batch enters a
+    In training mode a batch is normalised by its own statistics and none are kept, because the weights, and
+    with them the statistics of a configuration, still change. While `collecting`, each batch enters a
     cumulative mean (`gaitd_train.calibrate`). In evaluation mode a configuration without collected statistics
     is refused.
     """
@@ -80,11 +80,11 @@ class ConfigurationNorm(nn.Module):
         weight, bias = self.weight[:channels], self.bias[:channels]
         if self.training:
             return functional.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)
-        at = self.grid.index(configuration)
-        mean, var = self.mean[at, :channels], self.var[at, :channels]
+        index = self.grid.index(configuration)
+        mean, var = self.mean[index, :channels], self.var[index, :channels]
         if self.collecting:
-            self.batches[at] += 1
-            momentum = 1.0 / float(self.batches[at])
+            self.batches[index] += 1
+            momentum = 1.0 / float(self.batches[index])
             return functional.batch_norm(
                 x, mean, var, weight, bias, training=True, momentum=momentum, eps=self.eps
             )
@@ -93,17 +93,17 @@ class ConfigurationNorm(nn.Module):
 
     def forget(self, configuration: Configuration) -> None:
         """Drops the statistics of one configuration."""
-        at = self.grid.index(configuration)
-        self.mean[at] = 0.0
-        self.var[at] = 1.0
-        self.batches[at] = 0
+        index = self.grid.index(configuration)
+        self.mean[index] = 0.0
+        self.var[index] = 1.0
+        self.batches[index] = 0
 
     def affine(self, configuration: Configuration, channels: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Scale and shift, `[channels]` each, that equal this normalisation in evaluation mode (double)."""
         self._require_statistics(configuration)
-        at = self.grid.index(configuration)
-        scale = self.weight[:channels].double() / (self.var[at, :channels].double() + self.eps).sqrt()
-        return scale, self.bias[:channels].double() - self.mean[at, :channels].double() * scale
+        index = self.grid.index(configuration)
+        scale = self.weight[:channels].double() / (self.var[index, :channels].double() + self.eps).sqrt()
+        return scale, self.bias[:channels].double() - self.mean[index, :channels].double() * scale
 
     def _require_statistics(self, configuration: Configuration) -> None:
         if int(self.batches[self.grid.index(configuration)]) == 0:
@@ -184,7 +184,7 @@ class Classifier(nn.Module):
     def forward(self, x: Features) -> Features:
         if isinstance(x, Trace):
             return x.classify(self)
-        # The logits and what they are compared with stay in float32 when the convolutions run in bfloat16.
+        # Logits and losses stay in float32 when the convolutions run in bfloat16.
         with torch.autocast(x.device.type, enabled=False):
             windows, weight = self.folded(x.shape[1], x.shape[2])
             # Features stay in memory order time, axes, channels; turning the small weight instead costs less.
@@ -208,9 +208,9 @@ class Classifier(nn.Module):
         windows = sorted(set(repeated))
         weight = self.weight[:, :channels]
         if len(windows) < len(repeated):
-            at = torch.tensor([windows.index(window) for window in repeated], device=weight.device)
+            indices = torch.tensor([windows.index(window) for window in repeated], device=weight.device)
             shape = (*weight.shape[:2], len(windows), weight.shape[3])
-            weight = weight.new_zeros(shape).index_add(2, at, weight)
+            weight = weight.new_zeros(shape).index_add(2, indices, weight)
         return windows, weight
 
 

@@ -14,9 +14,11 @@ use crate::steps::Outcome;
 use crate::test;
 use crate::tree::Tree;
 
-/// The tests that run under emulation: of what computes, on other registers and words than this machine's. Those
-/// that start gaitd as a program are left to this machine.
-const TESTS: [&str; 7] = ["allocations", "conditioning", "control", "engine", "golden", "sensing", "steady"];
+/// The integration tests that run under emulation beside the libraries' own: of what computes, on other registers and
+/// words than this machine's. Those that start gaitd or themselves as a program are left to this machine.
+const TESTS: [&str; 3] = ["core", "sense", "tract"];
+/// Of the daemon's, those with this in their name.
+const DAEMON_TESTS: &str = "steady::";
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -68,24 +70,25 @@ fn check(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
 }
 
 fn tests(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
-    cargo_test(tree, toolchain)
-        // Under emulation a few dozen random cases per property take as long as hundreds on the host, where they run.
-        .env("PROPTEST_CASES", env::var("PROPTEST_CASES").unwrap_or_else(|_| "32".into()))
-        .run()?;
+    // Under emulation a few dozen random cases per property take as long as hundreds on the host, where they run.
+    let cases = env::var("PROPTEST_CASES").unwrap_or_else(|_| "32".into());
+    let cargo_test = || cargo(tree, toolchain, "test").env("PROPTEST_CASES", &cases);
+    cargo_test().arg("--lib").args(TESTS.iter().flat_map(|test| ["--test", test])).run()?;
+    cargo_test().args(["--test", "daemon", DAEMON_TESTS]).run()?;
     Ok(Outcome::Passed)
 }
 
-fn cargo_test(tree: &Tree, toolchain: &Toolchain) -> Process {
-    let tests = TESTS.iter().flat_map(|test| ["--test", test]);
-    toolchain.cargo(tree, "test").args(["--locked", "-p", "gaitd", "-p", "gaitd-*", "--lib"]).args(tests)
+/// The same packages in each command, so that dependencies have the same features and are built once.
+fn cargo(tree: &Tree, toolchain: &Toolchain, command: &str) -> Process {
+    toolchain.cargo(tree, command).args(["--locked", "-p", "gaitd", "-p", "gaitd-*"])
 }
 
 /// The same windows through the controller here and there, in the virtual time of a scenario: so no decision depends
 /// on how fast either machine is.
 fn replay(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
     test::build(tree)?;
-    // with the tests comes the program, built once for both
-    cargo_test(tree, toolchain).arg("--no-run").run()?;
+    // with a test, since the libraries have other features without any, and would be built once more
+    cargo(tree, toolchain, "build").args(["--bin", "gaitd", "--test", TESTS[0]]).run()?;
     let windows = parity::Windows::choose(tree);
     let folder = tree.target("arm/replay");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;

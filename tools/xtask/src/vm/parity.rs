@@ -24,8 +24,8 @@ impl Parity {
     /// Runs the gaitd of this working copy on the recording. Makes `folder` for what comes of it.
     pub(super) fn record(tree: &Tree, folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let mut process = Process::cargo(tree).args(["test", "--locked", "--package", "gaitd", "--test", "recordings"]);
-        process = process.args(["--", "--ignored", "--exact", "a_stream_and_what_is_decided_on_it"]);
+        let mut process = Process::cargo(tree).args(["test", "--locked", "--package", "gaitd", "--test", "program"]);
+        process = process.args(["--", "--ignored", "--exact", "recordings::a_stream_and_what_is_decided_on_it"]);
         if let Some(data) = tree.data() {
             process = process.env("GAITD_DATA", data);
         }

@@ -1,12 +1,28 @@
 //! A Bayes filter over a grid of log-slowdowns; gaitd's own policy, and its default.
 //!
-//! The slowdown is believed to mostly stay, to drift a little and to jump now and then; a latency scatters around it
-//! with a normal core and a heavy tail. All parameters of both are learned while it runs, by online
-//! expectation-maximisation: how often jumps come (by the age of the level), where they lead, how latencies scatter.
+//! With the log-slowdown `x` (natural logarithm of observed / profiled latency; a bin `b` of the grid), the belief
+//! `p(x)` of what it was at the inference before, and the log-slowdown `y` that the next inference shows, corrected by
+//! `c` for what is known to be wrong in the profile of its configuration:
 //!
-//! Signals of load are a second observation, which comes before the inference. How each goes with the slowdown is
-//! learned from the latencies. Two beliefs are kept, one with and one without the signals, and weighed by how well each
-//! has foretold the latencies, so that a signal that lies loses its say.
+//! ```text
+//! predict   q(x) = sum over x' of p(x') T(x' -> x)                          T: see `dynamics`
+//! weigh     r(x) = q(x) l(load | x) / sum over x of q(x) l(load | x)        l: see `relation`
+//! choose    m(x) = (1 - w) q(x) + w r(x)                                    w: trust in the load
+//!           P(late) = sum over x of m(x) P(y > log(available / profiled) - c | x)    f(y | x): see `noise`
+//! observe   p(x) = q(x) f(y | x) / Q,   Q = sum over x of q(x) f(y | x)     (the blind belief)
+//!           s(x) = r(x) f(y | x) / R,   R = sum over x of r(x) f(y | x)     (the sighted belief)
+//!           w <- w R / (w R + (1 - w) Q), which then returns a little towards its stationary value
+//! ```
+//!
+//! Two beliefs are kept, one without and one with the load, and weighed by how well each has predicted the latencies, so
+//! that a load reading that lies loses its say. All parameters (of `T`, `l`, `f`, and `c`) are learned while it runs, by
+//! online expectation-maximisation.
+//!
+//! Time is the time since the device's inference before ([`Situation::elapsed`]), in steps of [`INTERVAL`], at which the
+//! constants were tuned: chances are chances per step, and what is remembered fades with the time that inferences have
+//! observed. So it is the same whether one wearer's windows come every 1.28 s or two wearers' windows every 0.64 s, and
+//! after a pause the belief is as wide as the pause was long. Only what belongs to a single inference counts inferences:
+//! the noise, the corrections, and restraint.
 //!
 //! Sources: the Bayes filter and expectation-maximisation are textbook methods (Cappé, "Online EM algorithm for hidden
 //! Markov models", 2011); weighing experts that may change is Herbster and Warmuth, "Tracking the best expert", 1998.
@@ -26,27 +42,27 @@ mod tests;
 use std::time::Duration;
 
 use correction::Corrections;
-use dynamics::Dynamics;
+use dynamics::{Dynamics, Transition, within};
 use grid::{BINS, Belief, Bins};
 use noise::Noise;
 use relation::Relation;
 
 pub use learned::{Learned, LearnedError};
 
-use super::{Candidate, Choice, Estimate, Forecast, Policy, Resumed, Signals, Situation, Terms, pick};
+use super::{Candidate, Choice, Estimate, Forecast, INTERVAL, Policy, Resumed, Signals, Situation, Terms, pick};
 
-/// Chance per window that the signals become worth listening to, and that they cease to be.
+/// Chance per step that the load becomes worth listening to, and that it ceases to be.
 const TRUST_GAINED: f32 = 0.002;
 const TRUST_LOST: f32 = 0.01;
 
-/// Trust before anything is known. After a restart it is halfway there: the signals may come from elsewhere.
+/// Trust before anything is known. After a restart it is halfway there: the load may be read elsewhere.
 const FIRST_TRUST: f32 = 0.1;
 
-/// The signals that are listened to.
+/// The readings of load that are listened to: CPU load, pressure and frequency.
 const SIGNALS: usize = 3;
 
 /// A late decision is worse than a guess by so many times what the ladder's best configuration has over its worst, and
-/// by this accuracy at most: somebody has waited for it. Where little can be gained, little caution is enough.
+/// by this accuracy at most: it was waited for. Where little can be gained, little caution is enough.
 const CAUTION: f64 = 12.0;
 const LARGEST_CAUTION: f64 = 0.6;
 
@@ -60,42 +76,67 @@ const SINGLE_DECISION: f64 = 5.0;
 /// The name under which what it learned is kept.
 const NAME: &str = "bayes";
 
+/// What is learned of the device, and outlives the process.
+#[derive(Clone, Debug)]
+struct Model {
+    /// Inferences that it was learned from, before restarts too.
+    windows: u64,
+    corrections: Corrections,
+    noise: Noise,
+    dynamics: Dynamics,
+    relations: [Relation; SIGNALS],
+    /// How likely it is that the load is worth listening to, 0 to 1.
+    trust: f32,
+}
+
+/// Where the slowdown may be: from latencies alone, and with the load.
+#[derive(Clone, Debug)]
+struct Beliefs {
+    blind: Belief,
+    sighted: Belief,
+}
+
+impl Beliefs {
+    /// Both of them `belief`.
+    fn both(belief: &Belief) -> Self {
+        Self { blind: belief.clone(), sighted: belief.clone() }
+    }
+}
+
+/// What the last choice was made from, and places to work in; allocated once.
+#[derive(Clone, Debug)]
+struct Scratch {
+    /// From the inference before to this one.
+    transition: Transition,
+    load: [Option<f64>; SIGNALS],
+    /// The beliefs before the inference.
+    next: Beliefs,
+    /// Both of them, weighed by trust: what choices are made from.
+    mixed: Belief,
+    /// The logarithm of the slowdown that was expected.
+    expected: f32,
+    /// Per configuration, where on the grid it becomes late, and the probability of that.
+    limits: Vec<f32>,
+    misses: Vec<f64>,
+    likelihood: Bins,
+}
+
 /// The Bayes policy.
 #[derive(Clone, Debug)]
 pub struct Bayes {
     candidates: Vec<Candidate>,
     ids: Vec<String>,
-    /// Windows that it learned from, before restarts too.
-    windows: u64,
     guess_accuracy: f64,
     /// By how much accuracy a late decision is worse than a guess, whatever the miss target.
     caution: f64,
     /// By how much more, so that the average keeps to the miss target.
     restraint: f64,
-    corrections: Corrections,
     /// The configuration of the last inference.
     last: Option<usize>,
-    noise: Noise,
-    dynamics: Dynamics,
-    relations: [Relation; SIGNALS],
-    /// What is believed of the last window from latencies alone, and with the signals.
-    blind: Belief,
-    sighted: Belief,
-    /// What is believed of the next window before its inference, in the same order.
-    blind_next: Belief,
-    sighted_next: Belief,
-    /// How likely it is that the signals are worth listening to, 0 to 1.
-    trust: f32,
-    /// The signals that the last choice saw, and the chance of a jump that it reckoned with.
-    signals: [Option<f64>; SIGNALS],
-    hazard: f32,
-    /// The belief that choices are made from: `blind_next` and `sighted_next`, weighed.
-    mixed: Belief,
-    likelihood: Bins,
-    /// The logarithm of the slowdown that the last choice expected.
-    expected: f32,
-    limits: Vec<f32>,
-    misses: Vec<f64>,
+    model: Model,
+    /// After the last inference.
+    beliefs: Beliefs,
+    scratch: Scratch,
 }
 
 /// Where the slowdown may be before anything is known: around 1, more likely above than below.
@@ -135,118 +176,143 @@ impl Bayes {
         Self {
             candidates: candidates.to_vec(),
             ids: ids.to_vec(),
-            windows: 0,
             guess_accuracy: terms.guess_accuracy,
             caution: caution(candidates),
             restraint: 0.0,
-            corrections: Corrections::new(candidates.len()),
             last: None,
-            noise,
-            dynamics: Dynamics::new(anywhere()),
-            relations: std::array::from_fn(|_| Relation::new()),
-            blind: near_one.clone(),
-            sighted: near_one.clone(),
-            blind_next: near_one.clone(),
-            sighted_next: near_one.clone(),
-            trust: FIRST_TRUST,
-            signals: [None; SIGNALS],
-            hazard: 0.0,
-            mixed: near_one,
-            likelihood: [0.0; BINS],
-            expected: 0.0,
-            limits: vec![0.0; candidates.len()],
-            misses: vec![0.0; candidates.len()],
+            model: Model {
+                windows: 0,
+                corrections: Corrections::new(candidates.len()),
+                noise,
+                dynamics: Dynamics::new(anywhere()),
+                relations: std::array::from_fn(|_| Relation::new()),
+                trust: FIRST_TRUST,
+            },
+            beliefs: Beliefs::both(&near_one),
+            scratch: Scratch {
+                transition: Transition::default(),
+                load: [None; SIGNALS],
+                next: Beliefs::both(&near_one),
+                mixed: near_one,
+                expected: 0.0,
+                limits: vec![0.0; candidates.len()],
+                misses: vec![0.0; candidates.len()],
+                likelihood: [0.0; BINS],
+            },
         }
     }
 
-    /// Foretells the next window.
-    fn predict(&mut self, signals: &Signals) {
+    /// Predicts the slowdown of the next inference, `elapsed` after the one before.
+    fn predict(&mut self, elapsed: Duration, signals: &Signals) {
+        let Self { model, beliefs, scratch, .. } = self;
         // what is no share is no reading
         let share = |signal: Option<f64>| signal.filter(|share| (0.0..=1.0).contains(share));
-        self.signals = [signals.cpu, signals.pressure, signals.frequency].map(share);
-        self.hazard = self.dynamics.hazard();
-        self.dynamics.predict(&self.blind, self.hazard, &mut self.blind_next);
-        self.dynamics.predict(&self.sighted, self.hazard, &mut self.sighted_next);
-        if self.signals.iter().any(Option::is_some) {
+        scratch.load = [signals.cpu, signals.pressure, signals.frequency].map(share);
+        scratch.transition = model.dynamics.over(elapsed.as_secs_f32() / INTERVAL.as_secs_f32());
+        let next = &mut scratch.next;
+        model.dynamics.predict(&beliefs.blind, &scratch.transition, &mut next.blind);
+        model.dynamics.predict(&beliefs.sighted, &scratch.transition, &mut next.sighted);
+        if scratch.load.iter().any(Option::is_some) {
             let mut likelihood = relation::EVEN;
-            for (relation, signal) in self.relations.iter().zip(self.signals) {
-                if let Some(signal) = signal {
-                    relation.weigh(signal, &mut likelihood);
+            for (relation, load) in model.relations.iter().zip(scratch.load) {
+                if let Some(load) = load {
+                    relation.weigh(load, &mut likelihood);
                 }
             }
-            relation::weigh_in(&mut self.sighted_next, &likelihood);
+            relation::weigh_in(&mut next.sighted, &likelihood);
         }
-        let trust = self.trust;
-        for (mixed, (blind, sighted)) in self.mixed.0.iter_mut().zip(self.blind_next.0.iter().zip(&self.sighted_next.0))
-        {
+        let trust = model.trust;
+        let pairs = next.blind.0.iter().zip(&next.sighted.0);
+        for (mixed, (blind, sighted)) in scratch.mixed.0.iter_mut().zip(pairs) {
             *mixed = blind + trust * (sighted - blind);
+        }
+    }
+
+    /// Learns how likely it is that the load is worth listening to: the latency had the probability `blind` without
+    /// it, and `sighted` with it.
+    fn learn_trust(&mut self, blind: f32, sighted: f32) {
+        let before = self.model.trust;
+        let (with, without) = (before * sighted, (1.0 - before) * blind);
+        let trust = if with + without > 0.0 { with / (with + without) } else { before };
+        // two states that change into each other
+        let change = TRUST_GAINED + TRUST_LOST;
+        let share = within(change, self.scratch.transition.steps) / change;
+        let (gained, lost) = (share * TRUST_GAINED, share * TRUST_LOST);
+        self.model.trust = trust * (1.0 - lost) + (1.0 - trust) * gained;
+    }
+
+    /// Learns how each reading of load goes with the slowdown.
+    fn learn_relations(&mut self) {
+        let Self { model, beliefs, scratch, .. } = self;
+        if scratch.load.iter().all(Option::is_none) {
+            return;
+        }
+        let classes = relation::classes(&beliefs.blind);
+        let weight = scratch.transition.observed_steps();
+        for (relation, load) in model.relations.iter_mut().zip(scratch.load) {
+            if let Some(load) = load {
+                relation.learn(load, &classes, weight);
+            }
         }
     }
 }
 
 impl Policy for Bayes {
     fn choose(&mut self, situation: &Situation) -> Choice {
-        self.predict(&situation.signals);
+        self.predict(situation.elapsed, &situation.signals);
         let available = situation.available.as_secs_f32().max(1e-9);
-        for (rung, (limit, candidate)) in self.limits.iter_mut().zip(&self.candidates).enumerate() {
+        let Self { candidates, model, scratch, .. } = self;
+        for (rung, (limit, candidate)) in scratch.limits.iter_mut().zip(candidates).enumerate() {
             let ratio = available / candidate.latency.as_secs_f32().max(1e-9);
-            *limit = grid::place(ratio.ln() - self.corrections.log(rung));
+            *limit = grid::place(ratio.ln() - model.corrections.log(rung));
         }
-        self.noise.exceed(&self.mixed, &self.limits, &mut self.misses);
+        model.noise.exceed(&scratch.mixed, &scratch.limits, &mut scratch.misses);
         let target = situation.demand.miss_target;
         let late_worth = self.guess_accuracy - self.caution - self.restraint;
-        let (rung, reason) = pick(&self.misses, situation, SINGLE_DECISION * target, late_worth);
+        let (rung, reason) = pick(&self.scratch.misses, situation, SINGLE_DECISION * target, late_worth);
         // neither what cannot be helped nor what the user has pinned teaches restraint
         if situation.demand.pinned.is_none() {
-            let least = self.misses.iter().copied().fold(1.0, f64::min);
-            let excess = self.misses[rung] - target.max(least);
+            let least = self.scratch.misses.iter().copied().fold(1.0, f64::min);
+            let excess = self.scratch.misses[rung] - target.max(least);
             self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
         }
-        self.expected = self.mixed.mean();
+        self.scratch.expected = self.scratch.mixed.mean();
         Choice { rung, reason, forecast: self.forecast(rung) }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {
-        self.windows = self.windows.saturating_add(1);
+        let Self { model, beliefs, scratch, .. } = self;
+        model.windows = model.windows.saturating_add(1);
         let slowdown = self.candidates[rung].slowdown(inference).max(1e-3);
-        let slowdown = slowdown.ln() as f32 - self.corrections.log(rung);
+        let slowdown = slowdown.ln() as f32 - model.corrections.log(rung);
         let observed = grid::place(slowdown).clamp(-1.0, BINS as f32);
         let switched = self.last.replace(rung).filter(|last| *last != rung);
-        let before = switched.map(|last| (last, self.blind.moments()));
-        self.noise.likelihood(observed, &mut self.likelihood);
-        let foretold = self.blind.learn_from(&self.blind_next, &self.likelihood);
-        let foretold_sighted = self.sighted.learn_from(&self.sighted_next, &self.likelihood);
+        let before = switched.map(|last| (last, beliefs.blind.moments()));
+        let (next, likelihood) = (&scratch.next, &mut scratch.likelihood);
+        model.noise.likelihood(observed, likelihood);
+        let evidence = beliefs.blind.learn_from(&next.blind, likelihood);
+        let sighted_evidence = beliefs.sighted.learn_from(&next.sighted, likelihood);
 
-        let (with, without) = (self.trust * foretold_sighted, (1.0 - self.trust) * foretold);
-        let trust = if with + without > 0.0 { with / (with + without) } else { self.trust };
-        self.trust = trust * (1.0 - TRUST_LOST) + (1.0 - trust) * TRUST_GAINED;
-
-        let usual = self.noise.learn(observed, &self.blind_next, foretold);
-        let jumped = self.dynamics.learn(&self.blind_next, self.hazard, &self.likelihood, foretold, &self.blind);
+        let usual = model.noise.learn(observed, &next.blind, evidence);
+        let jumped = model.dynamics.learn(&next.blind, &scratch.transition, likelihood, evidence, &beliefs.blind);
         if let Some((last, (mean, spread))) = before {
-            let scatter = spread * spread + self.noise.sigma().powi(2);
-            self.corrections.learn(last, rung, slowdown - mean, scatter, (1.0 - jumped) * usual);
+            let scatter = spread * spread + model.noise.sigma().powi(2);
+            model.corrections.learn(last, rung, slowdown - mean, scatter, (1.0 - jumped) * usual);
         }
-        if self.signals.iter().any(Option::is_some) {
-            let classes = relation::classes(&self.blind);
-            for (relation, signal) in self.relations.iter_mut().zip(self.signals) {
-                if let Some(signal) = signal {
-                    relation.learn(signal, &classes);
-                }
-            }
-        }
+        self.learn_trust(evidence, sighted_evidence);
+        self.learn_relations();
     }
 
     fn forecast(&self, rung: usize) -> Forecast {
-        let slowdown = self.expected + self.corrections.log(rung);
+        let slowdown = self.scratch.expected + self.model.corrections.log(rung);
         Forecast {
             predicted: self.candidates[rung].slowed(f64::from(slowdown.exp())),
-            miss_probability: Some(self.misses[rung]),
+            miss_probability: Some(self.scratch.misses[rung]),
         }
     }
 
     fn slowdown(&self) -> Option<Estimate> {
-        let (log_mean, log_spread) = self.blind.moments();
+        let (log_mean, log_spread) = self.beliefs.blind.moments();
         let mean = f64::from(log_mean.exp());
         // to first order
         Some(Estimate { mean, spread: mean * f64::from(log_spread) })
@@ -254,17 +320,18 @@ impl Policy for Bayes {
 
     fn learned(&self, into: &mut Option<Learned>) {
         let learned = into.get_or_insert_with(|| Learned::blank(NAME));
-        learned.windows = self.windows;
+        let model = &self.model;
+        learned.windows = model.windows;
         learned.configurations.resize_with(self.ids.len(), Default::default);
         for (rung, kept) in learned.configurations.iter_mut().enumerate() {
-            kept.set(&self.ids[rung], &self.candidates[rung], self.corrections.kept(rung));
+            kept.set(&self.ids[rung], &self.candidates[rung], model.corrections.kept(rung));
         }
-        learned.noise.clone_from(self.noise.evidence());
-        self.dynamics.keep(&mut learned.dynamics);
-        for (relation, readings) in self.relations.iter().zip(&mut learned.relations) {
+        learned.noise.clone_from(model.noise.evidence());
+        model.dynamics.keep(&mut learned.dynamics);
+        for (relation, readings) in model.relations.iter().zip(&mut learned.relations) {
             relation.keep(readings);
         }
-        learned.trust = self.trust;
+        learned.trust = model.trust;
     }
 
     fn resume(&mut self, learned: &Learned) -> Result<Resumed, LearnedError> {
@@ -273,28 +340,28 @@ impl Policy for Bayes {
         }
         learned.check()?;
         let whole = learned.fits(&self.ids, &self.candidates);
-        self.windows = learned.windows();
-        self.noise = Noise::resume(&learned.noise);
+        let model = &mut self.model;
+        model.windows = learned.windows();
+        model.noise = Noise::resume(&learned.noise);
         // slowdowns and corrections are relative to a profile: of those under another one nothing is known any more
         if whole {
-            self.dynamics = Dynamics::resume(&learned.dynamics, anywhere());
+            model.dynamics = Dynamics::resume(&learned.dynamics, anywhere());
             for (rung, id) in self.ids.iter().enumerate() {
                 if let Some(kept) = learned.kept(id) {
-                    self.corrections.resume(rung, kept.log, kept.variance);
+                    model.corrections.resume(rung, kept.log, kept.variance);
                 }
             }
-            for (relation, readings) in self.relations.iter_mut().zip(&learned.relations) {
+            for (relation, readings) in model.relations.iter_mut().zip(&learned.relations) {
                 *relation = Relation::resume(readings);
             }
-            self.trust = FIRST_TRUST + 0.5 * (learned.trust - FIRST_TRUST);
+            model.trust = FIRST_TRUST + 0.5 * (learned.trust - FIRST_TRUST);
         } else {
-            self.dynamics = Dynamics::resume(&learned.dynamics.without_levels(), anywhere());
+            model.dynamics = Dynamics::resume(&learned.dynamics.without_levels(), anywhere());
         }
-        let belief = self.dynamics.restarted(&near_one(&self.noise));
-        for before in [&mut self.blind, &mut self.sighted, &mut self.blind_next, &mut self.sighted_next] {
-            before.0 = belief.0;
-        }
-        self.mixed = belief;
+        let belief = model.dynamics.restarted(&near_one(&model.noise));
+        self.beliefs = Beliefs::both(&belief);
+        self.scratch.next = Beliefs::both(&belief);
+        self.scratch.mixed = belief;
         self.last = None;
         Ok(if whole { Resumed::Whole } else { Resumed::WithoutProfile })
     }

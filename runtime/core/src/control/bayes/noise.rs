@@ -1,8 +1,16 @@
 //! How the latency of one inference scatters around the slowdown of the moment, learned while it runs.
 //!
-//! The logarithm of observed / expected latency is drawn from a mixture: a normal core, an exponential tail towards
-//! longer latencies (a Pareto tail of the latency itself), and a little of anything, so that no observation is
-//! impossible. Width of the core, share and slope of the tail are learned by online expectation-maximisation.
+//! An observation `y` (natural logarithm of observed / expected latency) under a log-slowdown `x` has the density
+//!
+//! ```text
+//! f(y | x) = (1 - t - e) / s * phi((y - x) / s)       a normal core of standard deviation s
+//!          + t / m * exp(-(y - x) / m)   if y >= x    an exponential tail of mean m (a Pareto tail of the latency)
+//!          + e / length of the grid                   a little of anything: no observation is impossible
+//! ```
+//!
+//! with `phi` the standard normal density and `e` = [`ANYTHING`]. `s`, `t` and `m` are learned by online
+//! expectation-maximisation. Scatter belongs to an inference and not to the time between two of them: each observation
+//! counts for one, however soon it comes.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,15 +26,18 @@ const ANYTHING_DENSITY: f32 = 1.0 / (BINS as f32 * WIDTH);
 /// Observations after which an old one has faded to a third.
 const MEMORY: f32 = 1000.0;
 
-/// What is believed before the first observation, in observations' worth of evidence.
-mod prior {
-    /// Standard deviation of the core and its weight.
-    pub(super) const CORE: (f32, f32) = (0.08, 8.0);
-    /// Share of the tail and the weight of that.
-    pub(super) const TAIL_SHARE: (f32, f32) = (0.005, 100.0);
-    /// Mean of the tail (natural logarithm) and the weight of that.
-    pub(super) const TAIL_MEAN: (f32, f32) = (0.6, 3.0);
+/// A parameter before the first observation, and the observations that this is worth.
+struct Prior {
+    value: f32,
+    weight: f32,
 }
+
+/// Standard deviation of the core.
+const PRIOR_SIGMA: Prior = Prior { value: 0.08, weight: 8.0 };
+/// Share of the tail.
+const PRIOR_TAIL_SHARE: Prior = Prior { value: 0.005, weight: 100.0 };
+/// Mean of the tail, natural logarithm.
+const PRIOR_TAIL_MEAN: Prior = Prior { value: 0.6, weight: 3.0 };
 
 /// Least standard deviation of the core: below this the grid is coarser than the noise.
 const LEAST_SIGMA: f32 = WIDTH / 3.0;
@@ -34,14 +45,40 @@ const LEAST_SIGMA: f32 = WIDTH / 3.0;
 /// Observations that count after a restart at most, so that new ones soon have their say.
 const MOST_RESUMED: f32 = MEMORY / 2.0;
 
+/// A sum of values, each multiplied by a weight, and the sum of the weights; written down as a pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(f32, f32)", into = "(f32, f32)")]
+struct Weighted {
+    weight: f32,
+    sum: f32,
+}
+
+impl From<(f32, f32)> for Weighted {
+    fn from((weight, sum): (f32, f32)) -> Self {
+        Self { weight, sum }
+    }
+}
+
+impl From<Weighted> for (f32, f32) {
+    fn from(weighted: Weighted) -> Self {
+        (weighted.weight, weighted.sum)
+    }
+}
+
+impl Weighted {
+    fn scaled(self, share: f32) -> Self {
+        Self { weight: share * self.weight, sum: share * self.sum }
+    }
+}
+
 /// What the observations said of the noise; old ones fade.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Evidence {
-    /// Weight of the core and its sum of squares.
-    core: (f32, f32),
-    /// Weight of the tail and its sum.
-    tail: (f32, f32),
+    /// Squared deviations of the core.
+    core: Weighted,
+    /// How far the tail reached, natural logarithm.
+    tail: Weighted,
     /// Number of observations.
     observed: f32,
 }
@@ -52,19 +89,26 @@ impl Evidence {
         let Self { core, tail, observed } = self;
         // no deviation squared is greater than the grid is long
         let far = (BINS as f32 * WIDTH).powi(2);
-        let plausible = [(*observed, MEMORY), (core.0, MEMORY), (tail.0, MEMORY)]
+        let plausible = [(*observed, MEMORY), (core.weight, MEMORY), (tail.weight, MEMORY)]
             .into_iter()
-            .chain([(core.1, MEMORY * far), (tail.1, MEMORY * far)])
+            .chain([(core.sum, MEMORY * far), (tail.sum, MEMORY * far)])
             // a little more, for roundings
             .all(|(value, most)| (0.0..=1.01 * most).contains(&value));
-        if plausible { Ok(()) } else { Err(format!("the noise cannot be {self:?}")) }
+        if plausible {
+            Ok(())
+        } else {
+            Err(format!(
+                "the noise cannot be core {:?}, tail {:?}, observed {observed:?}",
+                <(f32, f32)>::from(*core),
+                <(f32, f32)>::from(*tail)
+            ))
+        }
     }
 
     /// The same opinion, from fewer observations if there are many.
     fn resumed(&self) -> Self {
         let share = (MOST_RESUMED / self.observed.max(MOST_RESUMED)).min(1.0);
-        let scale = |(weight, sum): (f32, f32)| (share * weight, share * sum);
-        Self { core: scale(self.core), tail: scale(self.tail), observed: share * self.observed }
+        Self { core: self.core.scaled(share), tail: self.tail.scaled(share), observed: share * self.observed }
     }
 }
 
@@ -91,7 +135,7 @@ impl Noise {
 
     fn with(evidence: Evidence) -> Self {
         let mut noise = Self { evidence, mean: 0.0, fall: [0.0; BINS] };
-        noise.settle();
+        noise.update_fall();
         noise
     }
 
@@ -105,7 +149,8 @@ impl Noise {
         &self.evidence
     }
 
-    fn settle(&mut self) {
+    /// Computes `fall` anew where the mean of the tail has moved far enough.
+    fn update_fall(&mut self) {
         let mean = self.tail_mean();
         if (mean - self.mean).abs() <= WORTH_A_TABLE * self.mean {
             return;
@@ -126,22 +171,22 @@ impl Noise {
 
     /// Standard deviation of the core.
     pub(super) fn sigma(&self) -> f32 {
-        let (sigma, weight) = prior::CORE;
+        let Prior { value: sigma, weight } = PRIOR_SIGMA;
         let core = self.evidence.core;
-        ((core.1 + weight * sigma * sigma) / (core.0 + weight)).sqrt().clamp(LEAST_SIGMA, 1.0)
+        ((core.sum + weight * sigma * sigma) / (core.weight + weight)).sqrt().clamp(LEAST_SIGMA, 1.0)
     }
 
     /// Share of inferences in the tail.
     fn tail_share(&self) -> f32 {
-        let (share, weight) = prior::TAIL_SHARE;
-        ((self.evidence.tail.0 + weight * share) / (self.evidence.observed + weight)).clamp(1e-4, 0.5)
+        let Prior { value: share, weight } = PRIOR_TAIL_SHARE;
+        ((self.evidence.tail.weight + weight * share) / (self.evidence.observed + weight)).clamp(1e-4, 0.5)
     }
 
     /// Mean of the tail, natural logarithm.
     fn tail_mean(&self) -> f32 {
-        let (mean, weight) = prior::TAIL_MEAN;
+        let Prior { value: mean, weight } = PRIOR_TAIL_MEAN;
         let tail = self.evidence.tail;
-        ((tail.1 + weight * mean) / (tail.0 + weight)).clamp(0.1, 3.0)
+        ((tail.sum + weight * mean) / (tail.weight + weight)).clamp(0.1, 3.0)
     }
 
     /// Standard deviation of the core, share and mean of the tail, share of anything.
@@ -202,12 +247,12 @@ impl Noise {
         }
         let keep = 1.0 - 1.0 / MEMORY;
         let evidence = &mut self.evidence;
-        evidence.core.0 = keep * evidence.core.0 + weight * scale;
-        evidence.core.1 = keep * evidence.core.1 + squares * scale * sigma * sigma;
-        evidence.tail.0 = keep * evidence.tail.0 + tail * scale;
-        evidence.tail.1 = keep * evidence.tail.1 + excess * scale * WIDTH;
+        evidence.core.weight = keep * evidence.core.weight + weight * scale;
+        evidence.core.sum = keep * evidence.core.sum + squares * scale * sigma * sigma;
+        evidence.tail.weight = keep * evidence.tail.weight + tail * scale;
+        evidence.tail.sum = keep * evidence.tail.sum + excess * scale * WIDTH;
         evidence.observed = keep * evidence.observed + 1.0;
-        self.settle();
+        self.update_fall();
         (weight * scale).min(1.0)
     }
 
@@ -297,7 +342,7 @@ mod tests {
         ) {
             let all: f32 = weights.iter().sum::<f32>().max(1e-3);
             let belief = Belief(std::array::from_fn(|bin| weights[bin] / all));
-            let noise = Noise::with(Evidence { tail, observed: 100.0, ..Evidence::default() });
+            let noise = Noise::with(Evidence { tail: tail.into(), observed: 100.0, ..Evidence::default() });
             let sums = Sums::new(&belief, &noise);
             let decay = f64::from(WIDTH) / f64::from(noise.mean);
             for bin in 0..=BINS {

@@ -1,4 +1,14 @@
 //! How one signal of load goes with the slowdown on this device, learned while it runs.
+//!
+//! With `n[i][c]` the time in which the signal was read in its step `i` while the slowdown was in the class `c`, and
+//! sums over a dot, the likelihood of reading the step `i` is, up to a factor that is the same for all classes,
+//!
+//! ```text
+//! l[c] = (n[i][c] + o u) / ((n[.][c] + o) u),    u = (n[i][.] + o / steps) / (n[.][.] + o),    o = OWN_OPINION
+//! ```
+//!
+//! A reading counts for the time since the inference before, in steps of [`INTERVAL`](crate::control::INTERVAL) and
+//! at most one: what is read in quick succession says the same thing again.
 
 use serde::{Deserialize, Serialize};
 
@@ -130,18 +140,20 @@ impl Relation {
         }
     }
 
-    /// Learns that `signal` was read where `belief` (one probability per class) is believed.
-    pub(super) fn learn(&mut self, signal: f64, belief: &Classes) {
+    /// Learns that `signal` was read where `belief` (one probability per class) is believed; the reading counts for
+    /// `weight`, at most 1.
+    pub(super) fn learn(&mut self, signal: f64, belief: &Classes, weight: f32) {
         let step = step(signal);
+        let unit = weight * self.unit;
         let counts = self.counts[step].iter_mut().zip(&mut self.classes);
         for ((count, all), p) in counts.zip(belief) {
-            let weight = self.unit * p;
+            let weight = unit * p;
             *count += weight;
             *all += weight;
         }
-        self.steps[step] += self.unit;
-        self.all += self.unit;
-        self.unit *= 1.0 + 1.0 / MEMORY;
+        self.steps[step] += unit;
+        self.all += unit;
+        self.unit *= 1.0 + weight / MEMORY;
         if self.unit > 1e6 {
             let scale = self.unit.recip();
             self.counts.iter_mut().flatten().chain(&mut self.classes).chain(&mut self.steps).for_each(|n| *n *= scale);

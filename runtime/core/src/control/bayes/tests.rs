@@ -26,10 +26,21 @@ fn policy() -> Bayes {
 }
 
 fn choose_within(bayes: &mut Bayes, available: Duration, signals: Signals, pinned: Option<usize>) -> Choice {
+    choose_after(bayes, INTERVAL, available, signals, pinned)
+}
+
+fn choose_after(
+    bayes: &mut Bayes,
+    elapsed: Duration,
+    available: Duration,
+    signals: Signals,
+    pinned: Option<usize>,
+) -> Choice {
     let outlook: Vec<Outlook> =
         bayes.candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
     bayes.choose(&Situation {
         demand: &Demand { pinned, ..Demand::new(BUDGET, MISS_TARGET) },
+        elapsed,
         available,
         signals,
         outlook: &outlook,
@@ -39,7 +50,12 @@ fn choose_within(bayes: &mut Bayes, available: Duration, signals: Signals, pinne
 
 /// One window whose inference takes `slowdown` times its profiled latency.
 fn go_on(bayes: &mut Bayes, slowdown: f64, signals: Signals, pinned: Option<usize>) -> Choice {
-    let choice = choose_within(bayes, BUDGET, signals, pinned);
+    go_on_after(bayes, INTERVAL, slowdown, signals, pinned)
+}
+
+/// The same, `elapsed` after the window before.
+fn go_on_after(bayes: &mut Bayes, elapsed: Duration, slowdown: f64, signals: Signals, pinned: Option<usize>) -> Choice {
+    let choice = choose_after(bayes, elapsed, BUDGET, signals, pinned);
     bayes.observe(choice.rung, bayes.candidates[choice.rung].latency.mul_f64(slowdown));
     choice
 }
@@ -87,23 +103,23 @@ fn one_window_is_what_the_reference_makes_of_it() {
         let slowdown = if window / 90 % 2 == 0 { 1.1 } else { 1.9 };
         go_on(&mut bayes, slowdown * world.scatter(), Signals::NONE, None);
     }
-    let mixture = Mixture::of(&bayes.noise);
+    let mixture = Mixture::of(&bayes.model.noise);
     for (log, observed) in [(0.095, 0.13), (0.64, 0.13), (0.3, 0.61), (-0.9, 1.7), (6.0, 6.2)] {
         let before: Bins = std::array::from_fn(|bin| {
             let z = |center: f32| (grid::log_slowdown(bin) - center) / 0.06;
             (-0.5 * z(log).powi(2)).exp() + 0.3 * (-0.5 * z(0.64).powi(2)).exp() + 1e-4
         });
         let scale = before.iter().sum::<f32>().recip();
-        bayes.blind = Belief(before.map(|p| scale * p));
-        bayes.predict(&Signals::NONE);
-        let (hazard, drift) = (f64::from(bayes.hazard), f64::from(bayes.dynamics.drift()));
-        let landing = doubles(bayes.dynamics.landing());
-        let predicted = reference::predict(&doubles(&bayes.blind.0), hazard, drift, &landing);
-        assert_close(&bayes.blind_next, &predicted, 1e-6);
+        bayes.beliefs.blind = Belief(before.map(|p| scale * p));
+        bayes.predict(INTERVAL, &Signals::NONE);
+        let (hazard, drift) = (f64::from(bayes.scratch.transition.hazard), f64::from(bayes.model.dynamics.drift()));
+        let landing = doubles(bayes.model.dynamics.landing());
+        let predicted = reference::predict(&doubles(&bayes.beliefs.blind.0), hazard, drift, &landing);
+        assert_close(&bayes.scratch.next.blind, &predicted, 1e-6);
 
         let limits: Vec<f32> = [-2.0f32, -0.5, 0.1, 0.3, 0.62, 0.9, 2.0, 5.0, 7.0].map(grid::place).to_vec();
         let mut misses = vec![0.0; limits.len()];
-        bayes.noise.exceed(&bayes.blind_next, &limits, &mut misses);
+        bayes.model.noise.exceed(&bayes.scratch.next.blind, &limits, &mut misses);
         for (limit, found) in limits.iter().zip(misses) {
             let limit = f64::from(grid::log_slowdown(0)) + f64::from(*limit) * f64::from(grid::WIDTH);
             let expected = mixture.exceed(&predicted, limit);
@@ -111,9 +127,9 @@ fn one_window_is_what_the_reference_makes_of_it() {
         }
 
         let mut likelihood = [0.0; BINS];
-        bayes.noise.likelihood(grid::place(observed), &mut likelihood);
-        let mut after = bayes.blind_next.clone();
-        let evidence = f64::from(after.learn_from(&bayes.blind_next, &likelihood));
+        bayes.model.noise.likelihood(grid::place(observed), &mut likelihood);
+        let mut after = bayes.scratch.next.blind.clone();
+        let evidence = f64::from(after.learn_from(&bayes.scratch.next.blind, &likelihood));
         let (expected, density) = reference::learn(&predicted, &mixture, f64::from(observed));
         assert!((evidence / density - 1.0).abs() < 1e-3, "{evidence}, {density}");
         // the core ends at 4 standard deviations, where it has fallen to 3e-4 of its height
@@ -135,7 +151,7 @@ fn noise_is_learned() {
         .collect();
     slowdowns.sort_unstable_by(f64::total_cmp);
     assert!((slowdowns[100] / 1.3 - 1.0).abs() < 0.03, "{}", slowdowns[100]);
-    let [sigma, share, mean, _] = bayes.noise.parameters();
+    let [sigma, share, mean, _] = bayes.model.noise.parameters();
     assert!((sigma - 0.06).abs() < 0.006, "sigma {sigma}");
     assert!((share - 0.04).abs() < 0.015, "share {share}");
     assert!((mean - 0.5).abs() < 0.15, "mean {mean}");
@@ -158,10 +174,10 @@ fn the_rate_of_jumps_is_learned() {
         }
         // a jump that leads to where the slowdown is already is none that anybody sees
         let place = |slowdown: f32| grid::place(slowdown.ln()).round() as usize;
-        let here: f32 = bayes.dynamics.landing()[place(1.0) - 8..place(1.0) + 8].iter().sum();
-        let there: f32 = bayes.dynamics.landing()[place(2.0) - 8..place(2.0) + 8].iter().sum();
+        let here: f32 = bayes.model.dynamics.landing()[place(1.0) - 8..place(1.0) + 8].iter().sum();
+        let there: f32 = bayes.model.dynamics.landing()[place(2.0) - 8..place(2.0) + 8].iter().sum();
         let elsewhere = 1.0 - f64::from(here + there) / 2.0;
-        let found = f64::from(bayes.dynamics.usual_hazard()) * elsewhere;
+        let found = f64::from(bayes.model.dynamics.usual_hazard()) * elsewhere;
         let truth = f64::from(jumps) / f64::from(windows);
         assert!((found / truth - 1.0).abs() < 0.25, "{found}, {truth}");
     }
@@ -175,8 +191,8 @@ fn what_comes_by_the_clock_is_foreseen() {
         let slowdown = if window / 40 % 2 == 0 { 1.0 } else { 2.0 };
         go_on(&mut bayes, slowdown * world.scatter(), Signals::NONE, None);
     }
-    let hazard = |age: u32| bayes.dynamics.hazard_at(Some(age));
-    let (amid, due) = (hazard(20), hazard(40));
+    let hazard = |age: f32| bayes.model.dynamics.hazard_at(Some(age));
+    let (amid, due) = (hazard(20.0), hazard(40.0));
     assert!(due > 0.1 && due > 10.0 * amid, "{amid} amid the level, {due} at its end");
 }
 
@@ -191,10 +207,101 @@ fn a_wrong_profile_is_corrected() {
     }
     // only how they differ from each other can be seen
     for (a, b) in [(0, 1), (0, 2), (1, 3), (2, 3)] {
-        let found = bayes.corrections.log(a) - bayes.corrections.log(b);
+        let found = bayes.model.corrections.log(a) - bayes.model.corrections.log(b);
         let truth = (errors[a] / errors[b]).ln() as f32;
         assert!((found - truth).abs() < 0.04, "{a}, {b}: {found}, {truth}");
     }
+}
+
+/// A policy that has seen both levels of a load that comes and goes, and now stands at the lower one.
+fn experienced() -> Bayes {
+    let mut bayes = policy();
+    let mut world = World::new(0.05, (0.005, 0.5));
+    for window in 0..900 {
+        let slowdown = if window / 90 % 2 == 0 { 1.0 } else { 2.0 };
+        go_on(&mut bayes, slowdown * world.scatter(), Signals::NONE, None);
+    }
+    for _ in 0..20 {
+        go_on(&mut bayes, world.scatter(), Signals::NONE, None);
+    }
+    bayes
+}
+
+#[test]
+fn two_steps_of_half_the_time_are_one_of_the_whole() {
+    let bayes = experienced();
+    let dynamics = &bayes.model.dynamics;
+    for whole in [0.01, 0.5, 1.0, 3.0, 40.0, 1000.0] {
+        let predict = |belief: &Belief, steps: f32| {
+            let mut predicted = belief.clone();
+            dynamics.predict(belief, &dynamics.over(steps), &mut predicted);
+            predicted
+        };
+        let once = predict(&bayes.beliefs.blind, whole);
+        let twice = predict(&predict(&bayes.beliefs.blind, whole / 2.0), whole / 2.0);
+        // at most 2 % of the belief are elsewhere, and by a bin or two: what has jumped drifts only if that was early
+        let elsewhere: f32 = once.0.iter().zip(&twice.0).map(|(a, b)| (a - b).abs() / 2.0).sum();
+        assert!(elsewhere < 0.02, "{elsewhere} over {whole} steps");
+        let ((mean, spread), (same_mean, same_spread)) = (once.moments(), twice.moments());
+        assert!((mean - same_mean).abs() < 2e-3 && (spread - same_spread).abs() < 2e-3, "over {whole} steps");
+    }
+    // chances of other things than jumps too
+    for chance in [1e-4, 0.002, 0.01, 0.7] {
+        for steps in [1e-3, 0.4, 2.0, 50.0] {
+            let half = dynamics::within(chance, steps / 2.0);
+            assert!((dynamics::within(chance, steps) - (half + (1.0 - half) * half)).abs() < 1e-6, "{chance}, {steps}");
+        }
+        assert_eq!(dynamics::within(chance, 1.0), chance);
+        assert!((dynamics::within(chance, 1.000_001) / chance - 1.0).abs() < 1e-4, "as good as one step");
+    }
+}
+
+#[test]
+fn the_longer_the_pause_the_wider_the_belief() {
+    let mut bayes = experienced();
+    let mut before = bayes.beliefs.blind.moments().1;
+    // up to an hour: by then the slowdown is anywhere that it has been
+    for seconds in [1, 10, 60, 600, 3600] {
+        bayes.predict(Duration::from_secs(seconds), &Signals::NONE);
+        let (_, spread) = bayes.scratch.next.blind.moments();
+        assert!(spread > before, "{before}, and {spread} after {seconds} s");
+        before = spread;
+        assert!((sum(&bayes.scratch.next.blind) - 1.0).abs() < 1e-3);
+    }
+    let place = |slowdown: f32| grid::place(slowdown.ln()).round() as usize;
+    let at = |slowdown| bayes.scratch.next.blind.0[place(slowdown) - 4..place(slowdown) + 4].iter().sum::<f32>();
+    assert!(at(1.0) > 0.2 && at(2.0) > 0.2, "{} and {}", at(1.0), at(2.0));
+}
+
+#[test]
+fn how_often_jumps_come_is_a_rate_whatever_the_interval() {
+    // a level lasts 100 s on average
+    let rate = 0.01;
+    for interval in [0.32, 0.64, 1.28, 2.56] {
+        let mut bayes = policy();
+        let mut world = World::new(0.05, (0.0, 0.0));
+        let mut high = false;
+        for _ in 0..(12_000.0 * 1.28 / interval) as usize {
+            high ^= world.rng.random::<f64>() < rate * interval;
+            let slowdown = if high { 2.0 } else { 1.0 } * world.scatter();
+            go_on_after(&mut bayes, Duration::from_secs_f64(interval), slowdown, Signals::NONE, None);
+        }
+        // half of the jumps that are believed in lead to where the slowdown is already
+        let found = f64::from(bayes.model.dynamics.usual_hazard()) / INTERVAL.as_secs_f64() / 2.0;
+        assert!((0.6..1.5).contains(&(found / rate)), "{found} a second at an interval of {interval} s");
+        let noise = bayes.model.noise.parameters()[0];
+        assert!((noise - 0.05).abs() < 0.006, "{noise} at an interval of {interval} s");
+    }
+}
+
+#[test]
+fn a_pause_teaches_nothing_of_how_often_jumps_come() {
+    let mut bayes = experienced();
+    let hazard = bayes.model.dynamics.usual_hazard();
+    for _ in 0..50 {
+        go_on_after(&mut bayes, Duration::from_secs(3600), 2.0, Signals::NONE, None);
+    }
+    assert_eq!(bayes.model.dynamics.usual_hazard(), hazard);
 }
 
 /// The mean trust in signals towards the end of each half of a run in which they tell the truth, or nothing of it.
@@ -209,7 +316,7 @@ fn trust(honest: [bool; 2]) -> [f32; 2] {
             unrelated ^= world.rng.random::<f64>() < 0.02;
             let share = if (honest && high) || (!honest && unrelated) { 0.8 } else { 0.2 };
             go_on(&mut bayes, if high { 2.0 } else { 1.0 } * world.scatter(), Signals::cpu(share), None);
-            mean += if window < 3000 { 0.0 } else { bayes.trust / 1000.0 };
+            mean += if window < 3000 { 0.0 } else { bayes.model.trust / 1000.0 };
         }
         mean
     })
@@ -295,12 +402,12 @@ proptest! {
             let signals = Signals { cpu, pressure, frequency, ..Signals::NONE };
             choose_within(&mut bayes, BUDGET, signals, Some(rung));
             bayes.observe(rung, Duration::from_nanos(nanoseconds));
-            for belief in [&bayes.blind, &bayes.sighted, &bayes.blind_next, &bayes.sighted_next, &bayes.mixed] {
+            for belief in [&bayes.beliefs.blind, &bayes.beliefs.sighted, &bayes.scratch.next.blind, &bayes.scratch.next.sighted, &bayes.scratch.mixed] {
                 prop_assert!((sum(belief) - 1.0).abs() < 1e-3, "{}", sum(belief));
                 prop_assert!(belief.0.iter().all(|p| *p >= 0.0));
             }
-            prop_assert!((0.0..=1.0).contains(&bayes.trust));
-            bayes.noise.evidence().check().unwrap();
+            prop_assert!((0.0..=1.0).contains(&bayes.model.trust));
+            bayes.model.noise.evidence().check().unwrap();
         }
         let mut learned = None;
         bayes.learned(&mut learned);

@@ -1,0 +1,197 @@
+//! What belongs to the processor, whoever wears the sensor: the policy and what it has learned, what is demanded, the
+//! cap on the CPU share, and what inferences cost.
+
+use std::time::Duration;
+
+use super::settings::Settings;
+use crate::control::{
+    Allowance, Candidate, Choice, Demand, Estimate, Forecast, Learned, LearnedError, Outlook, Policy, PolicyError,
+    Resumed, Signals, Situation, Terms,
+};
+
+/// Inferences after which a configuration's measured CPU time has faded to a third.
+const COST_MEMORY: f64 = 32.0;
+
+/// The processor's side of the engine.
+pub(super) struct Device {
+    ids: Vec<String>,
+    candidates: Vec<Candidate>,
+    guess_accuracy: f64,
+    settings: Settings,
+    demand: Demand,
+    policy: Box<dyn Policy>,
+    /// What an earlier policy has learned, for the next one that can use it.
+    learned: Option<Learned>,
+    allowance: Option<Allowance>,
+    /// CPU time of an inference, seconds, per configuration.
+    costs: Vec<f64>,
+    /// The usual time between two inferences of one stream, which stands for the time before the first.
+    hop: Duration,
+    /// Clock time of the latest window that was taken, and of the latest whose inference was observed.
+    taken: Option<Duration>,
+    observed: Option<Duration>,
+}
+
+/// What an inference took.
+#[derive(Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) latency: Duration,
+    pub(super) cpu: Duration,
+}
+
+impl Device {
+    /// A device of which nothing is known but `candidates`, whose names are `ids`; a stream's windows come every `hop`.
+    pub(super) fn new(
+        ids: Vec<String>,
+        candidates: Vec<Candidate>,
+        guess_accuracy: f64,
+        hop: Duration,
+        settings: &Settings,
+    ) -> Result<Self, PolicyError> {
+        settings.check(&ids)?;
+        let terms = Terms { budget: settings.budget, guess_accuracy };
+        let mut device = Self {
+            policy: settings.policy.make(&candidates, &ids, &terms)?,
+            ids,
+            costs: candidates.iter().map(|candidate| candidate.latency.as_secs_f64()).collect(),
+            candidates,
+            guess_accuracy,
+            settings: settings.clone(),
+            demand: Demand::new(settings.budget, settings.miss_target),
+            learned: None,
+            allowance: None,
+            hop,
+            taken: None,
+            observed: None,
+        };
+        device.update_demand();
+        Ok(device)
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn demand(&self) -> &Demand {
+        &self.demand
+    }
+
+    pub(super) fn slowdown(&self) -> Option<Estimate> {
+        self.policy.slowdown()
+    }
+
+    pub(super) fn forecast(&self, rung: usize) -> Forecast {
+        self.policy.forecast(rung)
+    }
+
+    /// Expected CPU time of an inference of `rung`.
+    pub(super) fn cost(&self, rung: usize) -> Duration {
+        Duration::from_secs_f64(self.costs[rung])
+    }
+
+    pub(super) fn learned(&self, into: &mut Option<Learned>) {
+        self.policy.learned(into);
+    }
+
+    pub(super) fn resume(&mut self, learned: &Learned) -> Result<Resumed, LearnedError> {
+        let resumed = self.policy.resume(learned)?;
+        self.learned = Some(learned.clone());
+        Ok(resumed)
+    }
+
+    /// Goes on from what `before` has learned.
+    pub(super) fn take_over(&mut self, before: &Self) -> Result<(), LearnedError> {
+        self.learned.clone_from(&before.learned);
+        before.policy.learned(&mut self.learned);
+        self.go_on()
+    }
+
+    /// Takes over `settings` where they are others than before. Those that are out of range, or name what the ladder
+    /// does not have, change nothing.
+    pub(super) fn apply_settings(&mut self, settings: &Settings) -> Result<(), SettingsError> {
+        if *settings == self.settings {
+            return Ok(());
+        }
+        settings.check(&self.ids)?;
+        let other = if settings.policy == self.settings.policy {
+            None
+        } else {
+            let terms = Terms { budget: settings.budget, guess_accuracy: self.guess_accuracy };
+            Some(settings.policy.make(&self.candidates, &self.ids, &terms)?)
+        };
+        self.settings.clone_from(settings);
+        self.update_demand();
+        if let Some(policy) = other {
+            self.policy.learned(&mut self.learned);
+            self.policy = policy;
+            self.go_on()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the policy go on from what is known to have been learned; what cannot have been is forgotten.
+    fn go_on(&mut self) -> Result<(), LearnedError> {
+        let Some(learned) = &self.learned else { return Ok(()) };
+        let resumed = self.policy.resume(learned);
+        if resumed.is_err() {
+            self.learned = None;
+        }
+        resumed.map(drop)
+    }
+
+    /// Derives what is demanded from the settings.
+    fn update_demand(&mut self) {
+        let settings = &self.settings;
+        let pinned = settings.pinned.as_ref();
+        self.demand = Demand {
+            budget: settings.budget,
+            miss_target: settings.miss_target,
+            objective: settings.objective,
+            pinned: pinned.and_then(|id| self.ids.iter().position(|known| known == id)),
+        };
+        self.allowance = settings.cpu_share.map(|share| {
+            // what was saved or overdrawn stays, unless the cap itself has changed
+            self.allowance.filter(|allowance| allowance.share() == share).unwrap_or_else(|| Allowance::new(share))
+        });
+    }
+
+    /// Picks a configuration for a window that was taken at the clock time `now`, where `available` is left for the
+    /// inference.
+    pub(super) fn choose(&mut self, now: Duration, available: Duration, load: Signals, outlook: &[Outlook]) -> Choice {
+        let since = |then: Option<Duration>| then.map_or(self.hop, |then| now.saturating_sub(then));
+        let (passed, elapsed) = (since(self.taken), since(self.observed));
+        self.taken = Some(now);
+        if let Some(allowance) = &mut self.allowance {
+            allowance.pay_in(passed);
+        }
+        self.policy.choose(&Situation {
+            demand: &self.demand,
+            elapsed,
+            available,
+            signals: load,
+            outlook,
+            cost_limit: self.allowance.map_or(Duration::MAX, |allowance| allowance.limit()),
+        })
+    }
+
+    /// Learns what the inference of `rung` took, for the window that was taken last.
+    pub(super) fn observe(&mut self, rung: usize, taken: Taken) {
+        self.observed = self.taken;
+        self.policy.observe(rung, taken.latency);
+        if let Some(allowance) = &mut self.allowance {
+            allowance.draw(taken.cpu);
+        }
+        self.costs[rung] += (taken.cpu.as_secs_f64() - self.costs[rung]) / COST_MEMORY;
+    }
+}
+
+/// Settings that cannot be applied, or not as they should.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// They are out of range, or name what the ladder does not have; all stays as it was.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// They are applied, but their policy cannot go on from what was learned before.
+    #[error("what was learned before cannot be gone on from: {0}")]
+    Learned(#[from] LearnedError),
+}

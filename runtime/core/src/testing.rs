@@ -1,0 +1,205 @@
+//! Builders for tests and examples: a small model without an inference library, on a clock that only moves when
+//! something is waited for.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use gaitd_core::testing::{FakeBackend, FakeModel};
+//! use gaitd_core::ladder::Ladder;
+//! use gaitd_core::virtual_time::VirtualClock;
+//!
+//! let clock = Arc::new(VirtualClock::new());
+//! let latencies = [5, 10, 20].map(Duration::from_millis);
+//! let ladder = Ladder::load(&FakeModel::new(3), &[&FakeBackend::new(&latencies, &clock)])?;
+//! assert_eq!(ladder.configurations().len(), 3);
+//! # Ok::<(), gaitd_core::ladder::LoadError>(())
+//! ```
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::clock::Clock;
+use crate::ladder::{
+    Backend, FilesError, InferenceError, LoadError, Memory, ModelFiles, Network, NetworkFiles, Runner, Task,
+};
+use crate::virtual_time::{VirtualClock, slow_down};
+use crate::window::Window;
+
+pub use crate::clock::ManualClock;
+
+/// The activities that a [`FakeModel`] recognises.
+pub const ACTIVITIES: [&str; 3] = ["resting", "walking", "running"];
+
+/// The logit of the activity that a fake network recognises; that of the others is 0.
+const LOGIT: f32 = 6.0;
+
+/// Samples of a window of a [`FakeModel`], and from one window to the next; at 50 Hz.
+const WINDOW: usize = 128;
+const HOP: usize = 64;
+
+/// The files of a model with one channel, at 50 Hz, in windows of 128 samples every 64.
+///
+/// Its networks answer with the activity whose index in [`ACTIVITIES`] is the window's first value. The more
+/// multiply-accumulates a configuration takes, the more accurate it is; all of them recognise resting.
+#[derive(Clone, Debug)]
+pub struct FakeModel {
+    configurations: usize,
+}
+
+impl FakeModel {
+    /// A ladder of so many configurations, which the manifest vouches for.
+    #[must_use]
+    pub fn new(configurations: usize) -> Self {
+        Self { configurations }
+    }
+
+    fn file(rung: usize) -> String {
+        format!("{rung}.onnx")
+    }
+
+    fn manifest(&self) -> serde_json::Value {
+        let channel = json!([{"name": "acc", "unit": "g"}]);
+        let configurations: Vec<_> = (0..self.configurations)
+            .map(|rung| {
+                let place = (rung + 1) as f64 / self.configurations as f64;
+                let width = (place * 100.0).round() / 100.0;
+                let accuracy = 0.7 + 0.28 * place;
+                let digest = Sha256::digest(Self::file(rung).as_bytes());
+                json!({
+                    "id": format!("{width:.2}x-{WINDOW}"),
+                    "width": width,
+                    "resolution": WINDOW,
+                    "file": Self::file(rung),
+                    "sha256": digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+                    "macs": 1000 * (rung + 1),
+                    "parameters": 10 * (rung + 1),
+                    "accuracy": {"validation": accuracy},
+                    "recall": [1.0, accuracy, accuracy],
+                })
+            })
+            .collect();
+        json!({
+            "schema": 1,
+            "name": "fake",
+            "task": {
+                "labels": ACTIVITIES,
+                "channels": channel,
+                "sample_rate_hz": 50.0,
+                "window": WINDOW,
+                "hop": HOP,
+                "input": {"channels": channel, "conditioning": []},
+            },
+            "training": {},
+            "configurations": configurations,
+        })
+    }
+
+    fn golden(&self) -> serde_json::Value {
+        let manifest = self.manifest();
+        let ids = manifest["configurations"].as_array().into_iter().flatten();
+        let logits: serde_json::Map<_, _> = ids
+            .filter_map(|configuration| configuration["id"].as_str())
+            .map(|id| (id.to_owned(), json!([[LOGIT, 0.0, 0.0]])))
+            .collect();
+        json!({"schema": 1, "windows": [[vec![0.0; WINDOW]]], "logits": logits})
+    }
+}
+
+impl ModelFiles for FakeModel {
+    fn origin(&self) -> String {
+        "a fake model".to_owned()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from("fake").join(name)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, FilesError> {
+        Ok(match name {
+            "manifest.json" => self.manifest().to_string().into_bytes(),
+            "golden.json" => self.golden().to_string().into_bytes(),
+            network => network.as_bytes().to_vec(),
+        })
+    }
+
+    fn networks(&self) -> Result<Vec<String>, FilesError> {
+        Ok((0..self.configurations).map(Self::file).collect())
+    }
+}
+
+/// Runs a [`FakeModel`]: each inference takes its configuration's latency on a [`VirtualClock`], times that clock's
+/// slowdown.
+pub struct FakeBackend {
+    latencies: Vec<Duration>,
+    clock: Arc<VirtualClock>,
+}
+
+impl FakeBackend {
+    /// One of `latencies` for each configuration, on `clock`.
+    #[must_use]
+    pub fn new(latencies: &[Duration], clock: &Arc<VirtualClock>) -> Self {
+        Self { latencies: latencies.to_vec(), clock: Arc::clone(clock) }
+    }
+}
+
+impl Backend for FakeBackend {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError> {
+        (0..files.manifest().configurations.len()).try_for_each(|rung| files.read(rung).map(drop))?;
+        Ok(Some(Arc::new(FakeNetwork { latencies: self.latencies.clone(), clock: Arc::clone(&self.clock) })))
+    }
+}
+
+struct FakeNetwork {
+    latencies: Vec<Duration>,
+    clock: Arc<VirtualClock>,
+}
+
+impl Network for FakeNetwork {
+    fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
+        Ok(slow_down(Box::new(FakeRunner), self.latencies.clone(), &self.clock))
+    }
+
+    fn memory(&self) -> Memory {
+        (0..self.latencies.len()).map(|rung| self.rung_memory(rung)).sum()
+    }
+
+    fn rung_memory(&self, _: usize) -> Memory {
+        Memory { shared: 1000, own: 100 }
+    }
+
+    fn kernels(&self, _: usize) -> &[String] {
+        &[]
+    }
+}
+
+struct FakeRunner;
+
+impl Runner for FakeRunner {
+    fn infer(&mut self, _: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
+        logits.fill(0.0);
+        let recognised = window.first().and_then(|value| logits.get_mut(*value as usize));
+        *recognised.ok_or_else(|| InferenceError::Failed("the window is of no activity".to_owned()))? = LOGIT;
+        Ok(())
+    }
+}
+
+/// Waits on `clock` until a stream of `task` has completed its window number `index`, and fills `window` with that: all
+/// values are `activity`.
+pub fn next_window(window: &mut Window, task: &Task, index: u64, activity: usize, clock: &dyn Clock) {
+    window.index = index;
+    window.first_sample = index * task.hop as u64;
+    window.last_sample = window.first_sample + task.window as u64 - 1;
+    let completed = (window.last_sample + 1) as f64 / task.sample_rate_hz;
+    clock.wait_until(Duration::from_secs_f64(completed));
+    (window.arrived, window.completed) = (clock.now(), clock.now());
+    window.samples_mut().fill(activity as f32);
+}

@@ -1,0 +1,398 @@
+//! Conditioning against SciPy, on made-up signals and on real recordings, and what is refused.
+
+use gaitd_core::condition::{ConditionError, Conditioner, OpSpec};
+use gaitd_core::stream::Channel;
+use proptest::prelude::*;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    input: Vec<String>,
+    ops: Vec<OpSpec>,
+    output: Vec<String>,
+    raw: Vec<Vec<f64>>,
+    expected: Vec<Vec<f64>>,
+}
+
+fn cases() -> Vec<Case> {
+    serde_json::from_str(include_str!("fixtures/conditioning.json")).unwrap()
+}
+
+fn channels(names: &[impl AsRef<str>]) -> Vec<Channel> {
+    names.iter().map(|name| Channel { name: name.as_ref().to_owned(), unit: "g".to_owned() }).collect()
+}
+
+/// Everything that comes out for `raw`.
+fn run(conditioner: &mut Conditioner, raw: &[Vec<f64>], outputs: usize) -> Vec<Vec<f32>> {
+    let mut out = vec![0.0; outputs];
+    let mut all = Vec::new();
+    for sample in raw {
+        if conditioner.push(sample, &mut out) {
+            all.push(out.clone());
+        }
+    }
+    all
+}
+
+impl Case {
+    fn conditioner(&self) -> Conditioner {
+        Conditioner::new(&channels(&self.input), &self.ops, &channels(&self.output)).unwrap()
+    }
+}
+
+#[test]
+fn equals_scipy() {
+    for case in cases() {
+        let mut conditioner = case.conditioner();
+        // the second time over, after a reset, nothing of the first may be left
+        for _ in 0..2 {
+            let conditioned = run(&mut conditioner, &case.raw, case.output.len());
+            assert_eq!(conditioned.len(), case.raw.len() - conditioner.delay(), "{}", case.name);
+            for (time, (found, expected)) in conditioned.iter().zip(&case.expected).enumerate() {
+                for ((found, expected), channel) in found.iter().zip(expected).zip(&case.output) {
+                    let error = (f64::from(*found) - expected).abs();
+                    assert!(error < 1e-6, "{}: {channel} at {time} is {found}, not {expected}", case.name);
+                }
+            }
+            conditioner.reset();
+        }
+    }
+}
+
+#[test]
+fn delays() {
+    let delays: Vec<_> = cases().iter().map(|case| case.conditioner().delay()).collect();
+    assert_eq!(delays, [1, 0, 3]);
+}
+
+#[test]
+fn without_operations_samples_pass_unchanged_in_the_order_of_the_output() {
+    let mut conditioner = Conditioner::new(&channels(&["a", "b"]), &[], &channels(&["b", "a"])).unwrap();
+    assert_eq!(run(&mut conditioner, &[vec![1.0, 2.0]], 2), [[2.0, 1.0]]);
+}
+
+#[test]
+fn a_very_long_stream_neither_drifts_nor_decays_into_denormal_numbers() {
+    let case = cases().remove(0);
+    let mut conditioner = case.conditioner();
+    let mut out = [0.0; 9];
+    let still = [0.1, -0.2, 0.97, 0.01, 0.02, -0.03];
+    for _ in 0..2_000_000 {
+        conditioner.push(&still, &mut out);
+    }
+    let expected = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, -0.2, 0.97];
+    for (found, expected) in out.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6, "{out:?}");
+    }
+    // after a long silence every trace of the signal is exactly gone
+    for _ in 0..200_000 {
+        conditioner.push(&[0.0; 6], &mut out);
+    }
+    assert_eq!(out, [0.0; 9]);
+}
+
+#[test]
+fn huge_values_stay_finite() {
+    let op: OpSpec =
+        serde_json::from_str(r#"{"op": "sos", "from": ["a"], "sections": [[1e6, 0, 0, 1, -0.999, 0]]}"#).unwrap();
+    let ops = vec![op; 7];
+    let mut conditioner = Conditioner::new(&channels(&["a"]), &ops, &channels(&["a"])).unwrap();
+    let conditioned = run(&mut conditioner, &vec![vec![1e6]; 3000], 1);
+    assert!(conditioned.iter().all(|sample| sample[0].is_finite()));
+}
+
+/// What compiling `ops` from raw channels a, b (g) and w (rad/s) to the channel a (g) says.
+fn refusal(ops: &str) -> String {
+    let mut input = channels(&["a", "b"]);
+    input.push(Channel { name: "w".to_owned(), unit: "rad/s".to_owned() });
+    let ops: Vec<OpSpec> = serde_json::from_str(ops).unwrap();
+    Conditioner::new(&input, &ops, &channels(&["a"])).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn wrong_operations_are_refused_by_place_and_channel() {
+    let sos = |section: &str| format!(r#"[{{"op": "sos", "from": ["a"], "sections": [[1,0,0,1,0,0],{section}]}}]"#);
+    let refusals = [
+        r#"[{"op": "copy", "from": ["a"], "to": ["c"]}, {"op": "median", "from": ["x"], "length": 3}]"#,
+        r#"[{"op": "median", "from": ["a"], "length": 4}]"#,
+        r#"[{"op": "median", "from": ["a"], "length": 0}]"#,
+        r#"[{"op": "median", "from": ["a"], "length": 2147483647}]"#,
+        r#"[{"op": "median", "from": [], "length": 3}]"#,
+        r#"[{"op": "copy", "from": ["a", "b"], "to": ["c"]}]"#,
+        r#"[{"op": "copy", "from": ["a", "b"], "to": ["c", "c"]}]"#,
+        r#"[{"op": "copy", "from": ["a", "b"], "to": ["b", "c"]}]"#,
+        r#"[{"op": "subtract", "from": ["a", "b"], "minus": ["b"]}]"#,
+        r#"[{"op": "subtract", "from": ["a", "b"], "minus": ["b", "a"]}]"#,
+        r#"[{"op": "subtract", "from": ["a"], "minus": ["w"]}]"#,
+        r#"[{"op": "copy", "from": ["w"], "to": ["a"]}]"#,
+        r#"[{"op": "sos", "from": ["a"], "sections": []}]"#,
+        &sos("[1, 0, 0, 0, 0, 0]"),
+        &sos("[1, 0, 0, 1, -1, 0]"),
+        &sos("[1, 0, 0, 1, 0, 1]"),
+        &sos("[1, 0, 0, 1, -2.5, 1.5]"),
+        &sos("[1, 0, 0, 1e-300, 0, 0]"),
+        &sos("[1e7, 0, 0, 1, 0, 0]"),
+    ];
+    insta::assert_snapshot!(refusals.map(refusal).join("\n"), @r"
+    conditioning[1] (median): there is no channel `x` at this point, only a, b, w, c
+    conditioning[0] (median): length is 4, but must be odd, from 1 to 1001
+    conditioning[0] (median): length is 0, but must be odd, from 1 to 1001
+    conditioning[0] (median): length is 2147483647, but must be odd, from 1 to 1001
+    conditioning[0] (median): `from` is empty; name at least one channel
+    conditioning[0] (copy): `to` names 1 channels, but `from` names 2; one is needed for each
+    conditioning[0] (copy): channel `c` is named twice
+    conditioning[0] (copy): `b` is both an output and the input of another output; use a new name
+    conditioning[0] (subtract): `minus` names 1 channels, but `from` names 2; one is needed for each
+    conditioning[0] (subtract): `a` is both an output and the input of another output; use a new name
+    conditioning[0] (subtract): channel `w` is in rad/s, but g is needed
+    conditioning, output: channel `a` is in rad/s, but g is needed
+    conditioning[0] (sos): `sections` is empty
+    conditioning[0] (sos): section 1 has a0 = 0
+    conditioning[0] (sos): section 1 is unstable: it has a pole on or outside the unit circle
+    conditioning[0] (sos): section 1 is unstable: it has a pole on or outside the unit circle
+    conditioning[0] (sos): section 1 is unstable: it has a pole on or outside the unit circle
+    conditioning[0] (sos): section 1 holds 1, which is no usable coefficient
+    conditioning[0] (sos): section 1 holds 10000000, which is no usable coefficient
+    ");
+}
+
+/// Each section by itself is one that a filter may have.
+#[test]
+fn what_could_leave_the_range_of_numbers_is_refused() {
+    let loud = "[1e6,0,0,1,-1.998,0.998001]".to_owned();
+    let quiet = "[1e-6,0,0,1,0,0]".to_owned();
+    let sos = |from: &str, sections: &[&String]| {
+        let sections: Vec<_> = sections.iter().map(|section| section.as_str()).collect();
+        format!(r#"{{"op": "sos", "from": ["{from}"], "sections": [{}]}}"#, sections.join(","))
+    };
+    let many = vec![&loud; 26];
+    // quiet sections at the end do not undo what has become infinite before them
+    let both = [vec![&loud; 26], vec![&quiet; 60]].concat();
+    let subtract = r#"{"op": "subtract", "from": ["a"], "minus": ["b"]}"#;
+    let apart = [sos("a", &many[..7]), sos("b", &many[..7]), subtract.to_owned(), sos("a", &many[..7])];
+    for ops in [sos("a", &many), sos("a", &both), apart.join(",")] {
+        let refusal = refusal(&format!("[{ops}]"));
+        assert!(refusal.contains("channel `a` could reach") && refusal.contains("amplify too much"), "{refusal}");
+    }
+    // as far as is allowed, everything stays finite for the worst of streams
+    let ops: Vec<OpSpec> = serde_json::from_str(&format!("[{}]", sos("a", &many[..7]))).unwrap();
+    let mut conditioner = Conditioner::new(&channels(&["a"]), &ops, &channels(&["a"])).unwrap();
+    let raw: Vec<_> = (0..10_000).map(|i| vec![if i / 7 % 2 == 0 { 1e6 } else { -1e6 }]).collect();
+    assert!(run(&mut conditioner, &raw, 1).iter().flatten().all(|value| value.is_finite()));
+}
+
+#[test]
+fn the_output_must_exist_and_names_must_be_distinct() {
+    let [none, input, output] = [(vec!["a"], vec!["z"]), (vec!["a", "a"], vec!["a"]), (vec!["a"], vec!["a", "a"])]
+        .map(|(input, output)| Conditioner::new(&channels(&input), &[], &channels(&output)).unwrap_err().to_string());
+    assert_eq!(none, "conditioning, output: there is no channel `z` at this point, only a");
+    assert_eq!(input, "conditioning, input: channel `a` is named twice");
+    assert_eq!(output, "conditioning, output: channel `a` is named twice");
+}
+
+#[test]
+fn non_finite_coefficients_are_refused() {
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        for place in 0..6 {
+            let mut section = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+            section[place] = value;
+            let op =
+                OpSpec::Sos { from: vec!["a".into()], to: None, sections: vec![section], start: Default::default() };
+            let error = Conditioner::new(&channels(&["a"]), &[op], &channels(&["a"])).unwrap_err();
+            assert!(matches!(error, ConditionError::Op { index: 0, op: "sos", .. }), "{error}");
+        }
+    }
+}
+
+#[test]
+fn unknown_keys_and_operations_are_refused() {
+    for (ops, says) in [
+        (r#"{"op": "median", "from": ["a"], "length": 3, "size": 5}"#, "unknown field `size`"),
+        (r#"{"op": "mean", "from": ["a"]}"#, "unknown variant `mean`"),
+        (r#"{"op": "median", "from": ["a"]}"#, "missing field `length`"),
+        (r#"{"op": "sos", "from": ["a"], "sections": [[1, 2, 3, 4, 5]]}"#, "invalid length 5"),
+        (r#"{"op": "sos", "from": ["a"], "sections": [], "start": "warm"}"#, "unknown variant `warm`"),
+    ] {
+        let error = serde_json::from_str::<OpSpec>(ops).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+proptest! {
+    /// The running median is the median of a zero-padded slice.
+    #[test]
+    fn medians(half in 0..6usize, x in prop::collection::vec(-10.0..10f64, 1..60)) {
+        let length = 2 * half + 1;
+        let op = OpSpec::Median { from: vec!["a".into()], to: None, length };
+        let mut conditioner = Conditioner::new(&channels(&["a"]), &[op], &channels(&["a"])).unwrap();
+        let raw: Vec<_> = x.iter().map(|&value| vec![value]).collect();
+        let found: Vec<_> = run(&mut conditioner, &raw, 1).into_iter().map(|sample| sample[0]).collect();
+        let padded: Vec<_> = std::iter::repeat_n(0.0, half).chain(x.iter().copied()).collect();
+        let expected: Vec<_> = padded.windows(length).map(|slice| {
+            let mut slice = slice.to_vec();
+            slice.sort_by(f64::total_cmp);
+            slice[half] as f32
+        }).collect();
+        prop_assert_eq!(found, expected);
+    }
+
+    /// A filter that starts steady passes what does not change, from the first sample on, with its gain.
+    #[test]
+    fn steady_filters_pass_what_stands_still(
+        level in -20.0..20f64,
+        radius in 0.0..0.99f64,
+        angle in 0.0..3.1f64,
+        b in prop::array::uniform3(-2.0..2f64),
+    ) {
+        let (a1, a2) = (-2.0 * radius * angle.cos(), radius * radius);
+        let section = [b[0], b[1], b[2], 1.0, a1, a2];
+        let op = OpSpec::Sos {
+            from: vec!["a".into()],
+            to: None,
+            sections: vec![section, section],
+            start: gaitd_core::condition::Start::Steady,
+        };
+        let mut conditioner = Conditioner::new(&channels(&["a"]), &[op], &channels(&["a"])).unwrap();
+        let gain = (b.iter().sum::<f64>() / (1.0 + a1 + a2)).powi(2);
+        for sample in run(&mut conditioner, &vec![vec![level]; 100], 1) {
+            let error = (f64::from(sample[0]) - gain * level).abs();
+            prop_assert!(error <= 1e-6 * (1.0 + (gain * level).abs()), "{} is not {}", sample[0], gain * level);
+        }
+    }
+}
+
+/// The recordings and windows that gaitd is trained on; skipped, and said so, where they are missing.
+mod recordings {
+    use std::collections::BTreeMap;
+    use std::env;
+    use std::fs::File;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use gaitd_core::window::{Window, Windower};
+    use gaitd_tests::{data, repository};
+    use ndarray::{Array1, Array2, Array3, ArrayView2, s};
+    use ndarray_npy::{NpzReader, ReadableElement, read_npy};
+
+    use super::*;
+
+    fn python() -> Option<PathBuf> {
+        let path =
+            env::var_os("GAITD_PYTHON").map_or_else(|| repository().join("target/venv/bin/python"), PathBuf::from);
+        let usable = Command::new(&path).args(["-c", "import scipy"]).output().is_ok_and(|run| run.status.success());
+        if !usable {
+            eprintln!(
+                "SKIPPED whole recordings: {} is no Python with SciPy; set GAITD_PYTHON to one that is",
+                path.display()
+            );
+        }
+        usable.then_some(path)
+    }
+
+    fn array<T: ReadableElement, D: ndarray::Dimension>(npz: &mut NpzReader<File>, name: &str) -> ndarray::Array<T, D> {
+        npz.by_name(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The raw recordings one by one: experiment, first row in the archive, samples.
+    fn recordings(path: &Path) -> Vec<(i32, usize, Array2<f32>)> {
+        let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
+        let (raw, experiments): (Array2<f32>, Array1<i8>) = (array(&mut npz, "acc_gyro"), array(&mut npz, "exp"));
+        let mut found: Vec<(i32, usize, Array2<f32>)> = Vec::new();
+        let mut start = 0;
+        for chunk in experiments.as_slice().unwrap().chunk_by(|one, other| one == other) {
+            let samples = raw.slice(s![start..start + chunk.len(), ..]).to_owned();
+            found.push((i32::from(chunk[0]), start, samples));
+            start += chunk.len();
+        }
+        found
+    }
+
+    fn uci_har() -> Conditioner {
+        let case = cases().remove(0);
+        assert_eq!(case.name, "uci-har");
+        case.conditioner()
+    }
+
+    fn stream(conditioner: &mut Conditioner, samples: ArrayView2<'_, f32>, mut each: impl FnMut(&[f32])) {
+        let mut out = [0.0; 9];
+        for row in samples.rows() {
+            let raw: Vec<_> = row.iter().map(|&value| f64::from(value)).collect();
+            if conditioner.push(&raw, &mut out) {
+                each(&out);
+            }
+        }
+    }
+
+    /// All 10,299 windows of UCI-HAR, those at the very beginning of a recording included.
+    #[test]
+    fn windows_of_the_raw_recordings_are_those_of_uci_har() {
+        let (Some(raw), Some(windows)) =
+            (data("UCI-HAR windows", "hapt_raw_stream.npz"), data("UCI-HAR windows", "uci_har.npz"))
+        else {
+            return;
+        };
+        let mut npz = NpzReader::new(File::open(windows).unwrap()).unwrap();
+        // by experiment and first sample; the same stretch may be listed twice
+        let mut expected: BTreeMap<(i32, u64), Vec<Array2<f32>>> = BTreeMap::new();
+        for split in ["train", "test"] {
+            let x: Array3<f32> = array(&mut npz, &format!("X_{split}"));
+            let sources: Array2<i32> = array(&mut npz, &format!("src_{split}"));
+            for (window, source) in x.outer_iter().zip(sources.rows()) {
+                expected.entry((source[0], source[1] as u64)).or_default().push(window.to_owned());
+            }
+        }
+        assert_eq!(expected.values().map(Vec::len).sum::<usize>(), 7352 + 2947);
+        let mut conditioner = uci_har();
+        let mut window = Window::new(9, 128);
+        let mut worst = 0f32;
+        for (experiment, _, samples) in recordings(&raw) {
+            // windows of UCI-HAR begin at any sample
+            let mut windower = Windower::new(9, 128, 1).unwrap();
+            conditioner.reset();
+            stream(&mut conditioner, samples.view(), |sample| {
+                if windower.push(sample) {
+                    windower.fill(&mut window);
+                    for expected in expected.remove(&(experiment, window.first_sample)).into_iter().flatten() {
+                        let errors =
+                            window.samples().iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
+                        let error = errors.fold(0f32, f32::max);
+                        assert!(error < 1e-5, "experiment {experiment}, sample {}: {error}", window.first_sample);
+                        worst = worst.max(error);
+                    }
+                }
+            });
+        }
+        assert!(expected.is_empty(), "windows that the recordings do not have: {:?}", expected.keys());
+        println!("largest error of any value in 10299 windows: {worst:e}");
+    }
+
+    #[test]
+    fn whole_recordings_equal_scipy() {
+        let (Some(raw), Some(python)) = (data("whole recordings", "hapt_raw_stream.npz"), python()) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("conditioned.npy");
+        let script = repository().join("runtime/core/tests/fixtures/make_conditioning.py");
+        let run = Command::new(python).arg(script).arg("recordings").args([&raw, &made]).status().unwrap();
+        assert!(run.success());
+        let expected: Array2<f32> = read_npy(made).unwrap();
+        let mut conditioner = uci_har();
+        let (mut worst, mut compared) = (0f32, 0);
+        for (experiment, start, samples) in recordings(&raw) {
+            conditioner.reset();
+            let mut at = start;
+            stream(&mut conditioner, samples.view(), |sample| {
+                for (found, expected) in sample.iter().zip(expected.row(at)) {
+                    let error = (found - expected).abs();
+                    assert!(error < 1e-5, "experiment {experiment}, sample {}: {error}", at - start);
+                    worst = worst.max(error);
+                }
+                at += 1;
+                compared += 1;
+            });
+        }
+        // all but the sample that the median still waits for at the end of each of the 61 recordings
+        assert_eq!(compared, expected.nrows() - 61);
+        println!("largest error of any value in {compared} samples: {worst:e}");
+    }
+}

@@ -1,0 +1,281 @@
+//! The engine on a clock of its own: what is demanded can change between two windows, and is kept to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gaitd_core::control::{Objective, PolicySpec, Reason, Resumed, Signals};
+use gaitd_core::engine::{DecideError, Decision, Engine, Inputs, Settings, SettingsError, Wearer};
+use gaitd_core::ladder::{Ladder, Profile};
+use gaitd_core::testing::{FakeBackend, FakeModel, next_window};
+use gaitd_core::virtual_time::VirtualClock;
+use gaitd_core::window::Window;
+
+fn ms(milliseconds: f64) -> Duration {
+    Duration::from_secs_f64(milliseconds / 1e3)
+}
+
+const RUNGS: usize = 8;
+
+/// A stream of windows of one wearer.
+struct Stream {
+    wearer: Wearer,
+    window: Window,
+    index: u64,
+    /// What the wearer does.
+    activity: usize,
+}
+
+impl Stream {
+    fn new(ladder: &Ladder) -> Self {
+        let task = &ladder.manifest().task;
+        let window = Window::new(task.channels.len(), task.window);
+        Self { wearer: Wearer::new(ladder).unwrap(), window, index: 0, activity: 1 }
+    }
+}
+
+/// A ladder whose rungs take 5, 10, 15 ... ms, and one wearer.
+struct World {
+    engine: Engine,
+    settings: Settings,
+    clock: Arc<VirtualClock>,
+    stream: Stream,
+    seconds_per_hop: f64,
+    decision: Decision,
+}
+
+fn world(settings: Settings) -> World {
+    let latencies: Vec<Duration> = (1..=RUNGS).map(|rung| ms(5.0 * rung as f64)).collect();
+    let clock = Arc::new(VirtualClock::new());
+    let ladder = Ladder::load(&FakeModel::new(RUNGS), &[&FakeBackend::new(&latencies, &clock)]).unwrap();
+    let manifest = ladder.manifest().clone();
+    let profile = Profile::known(&ladder, "test", &latencies);
+    let stream = Stream::new(&ladder);
+    World {
+        engine: Engine::new(ladder, &profile, &settings).unwrap(),
+        settings,
+        clock,
+        stream,
+        seconds_per_hop: manifest.task.hop as f64 / manifest.task.sample_rate_hz,
+        decision: Decision::empty(&manifest),
+    }
+}
+
+impl World {
+    /// Decides the next window; the inference takes `slowdown` times its profiled latency.
+    fn decide(&mut self, slowdown: f64) -> &Decision {
+        self.try_decide(slowdown).unwrap();
+        &self.decision
+    }
+
+    fn try_decide(&mut self, slowdown: f64) -> Result<(), DecideError> {
+        let Self { engine, settings, clock, stream, decision, .. } = self;
+        clock.set_slowdown(slowdown);
+        let Stream { wearer, window, index, activity } = stream;
+        next_window(window, &engine.ladder().manifest().task.clone(), *index, *activity, clock.as_ref());
+        *index += 1;
+        let inputs = Inputs { load: Signals::NONE, reserve: Duration::ZERO, settings };
+        engine.decide(wearer, window, &inputs, clock.as_ref(), decision)
+    }
+
+    /// The rung after `windows` windows on an idle device.
+    fn settled(&mut self, windows: usize) -> usize {
+        self.settled_at(1.0, windows)
+    }
+
+    /// The same on a device that is slower by `slowdown`.
+    fn settled_at(&mut self, slowdown: f64, windows: usize) -> usize {
+        (0..windows).map(|_| self.decide(slowdown).choice.rung).last().unwrap()
+    }
+}
+
+fn settings(budget_ms: f64) -> Settings {
+    Settings { activity_aware: false, ..Settings::new(ms(budget_ms), 0.02, PolicySpec::default()) }
+}
+
+#[test]
+fn a_new_budget_a_pin_and_a_new_policy_hold_from_the_next_window_on() {
+    let mut world = world(settings(100.0));
+    let high = world.settled(50);
+    assert!(high >= 7, "100 ms are plenty for all rungs, and rung {high} is taken");
+    world.settings.budget = ms(12.0);
+    let decision = world.decide(1.0);
+    assert_eq!(decision.budget, ms(12.0));
+    assert!(decision.choice.rung <= 1, "{:?}", decision.choice);
+
+    world.settings.pinned = Some("1.00x-128".to_owned());
+    let decision = world.decide(1.0);
+    assert_eq!((decision.choice.rung, decision.choice.reason), (7, Reason::Pinned));
+    world.settings.pinned = None;
+    assert!(world.decide(1.0).choice.rung <= 1);
+
+    world.settings.policy = PolicySpec::Fixed { configuration: Some("0.63x-128".to_owned()) };
+    let decision = world.decide(1.0);
+    assert_eq!((decision.choice.rung, decision.choice.reason), (4, Reason::Fixed));
+}
+
+#[test]
+fn a_policy_that_comes_back_goes_on_from_what_it_had_learned() {
+    let windows = |world: &World| {
+        let mut learned = None;
+        world.engine.learned(&mut learned);
+        learned.map(|learned| learned.windows())
+    };
+    let mut before = world(settings(100.0));
+    before.settled_at(3.0, 60);
+    let mut kept = None;
+    before.engine.learned(&mut kept);
+
+    // in a later run, though another policy comes first
+    let mut world = world(Settings { policy: PolicySpec::Alert {}, ..settings(100.0) });
+    assert_eq!(world.engine.resume(&kept.unwrap()).unwrap(), Resumed::Nothing);
+    world.decide(3.0);
+    assert_eq!(windows(&world), None);
+    for known in [60, 70] {
+        world.settings.policy = PolicySpec::Bayes {};
+        let slowdown = world.decide(3.0).slowdown.unwrap().mean;
+        assert!((slowdown - 3.0).abs() < 0.7, "{slowdown}");
+        world.settled_at(3.0, 9);
+        assert_eq!(windows(&world), Some(known + 10));
+        world.settings.policy = PolicySpec::Alert {};
+        world.decide(3.0);
+    }
+}
+
+#[test]
+fn settings_out_of_range_leave_the_window_without_a_decision_and_change_nothing() {
+    let mut world = world(settings(100.0));
+    let before = world.decide(1.0).choice.rung;
+    for wrong in [
+        Settings { budget: Duration::ZERO, ..settings(100.0) },
+        Settings { pinned: Some("2.00x-128".to_owned()), ..settings(100.0) },
+        Settings { policy: PolicySpec::Step { band_ms: Some(101.0), average: 3 }, ..settings(100.0) },
+    ] {
+        world.settings = wrong;
+        let error = world.try_decide(1.0).unwrap_err();
+        assert!(matches!(error, DecideError::Settings(SettingsError::Policy(_))), "{error}");
+    }
+    world.settings = settings(100.0);
+    let decision = world.decide(1.0);
+    assert_eq!((decision.choice.rung, decision.budget), (before, ms(100.0)));
+}
+
+#[test]
+fn energy_takes_the_cheapest_rung_that_is_accurate_enough() {
+    let mut world = world(settings(100.0));
+    world.settings.objective = Objective::Energy { accuracy_floor: 0.83 };
+    // misses included, 0.50x-128 (84 %) is the first to be expected to reach 83 %
+    let rung = world.settled(20);
+    assert_eq!((rung, world.decision.choice.reason), (3, Reason::CheapestAccurateEnough));
+    assert!(world.decision.expected_accuracy() >= 0.83);
+    world.settings.objective = Objective::Energy { accuracy_floor: 0.5 };
+    assert_eq!(world.settled(2), 0);
+}
+
+#[test]
+fn a_cap_on_the_cpu_share_is_kept_on_average() {
+    for percent in [0.5, 1.0, 2.0] {
+        let mut world = world(Settings { cpu_share: Some(percent / 100.0), ..settings(100.0) });
+        let windows = 500;
+        let mut spent = 0.0;
+        for _ in 0..windows {
+            // what others take of the processor is not gaitd's share
+            spent += world.decide(1.4).cpu.unwrap().as_secs_f64();
+        }
+        let share = 100.0 * spent / (f64::from(windows) * world.seconds_per_hop);
+        assert!(share <= percent * 1.02, "{share} of {percent} %");
+        assert!(share >= percent * 0.7, "{share} of {percent} %: what may be used is used");
+    }
+}
+
+#[test]
+fn where_all_configurations_are_equally_good_the_cheapest_is_taken() {
+    let mut world = world(Settings { activity_aware: true, ..settings(100.0) });
+    // resting, which all of them recognise
+    world.stream.activity = 0;
+    let rung = world.settled(30);
+    let recall = |rung: usize| world.decision.manifest.configurations[rung].recall[0];
+    // what is left of the doubt about the activity may cost a rung, so the accuracy is compared and not the rung
+    assert!(recall(RUNGS - 1) - recall(rung) < 0.01 && world.decision.expected_accuracy() > 0.97, "rung {rung}");
+    // a gap: nothing is known of what the wearer does now
+    world.stream.index += 100;
+    let decision = world.decide(1.0);
+    let even = decision.configuration().recall.iter().sum::<f64>() / 3.0;
+    assert!((decision.expected_accuracy() - even).abs() < 0.01);
+}
+
+/// Decides one window of each of `streams` in turn.
+fn interleaved(world: &mut World, streams: &mut [Stream], slowdown: f64) -> Vec<Decision> {
+    let decide = |stream: &mut Stream| {
+        std::mem::swap(&mut world.stream, stream);
+        let decision = world.decide(slowdown).clone();
+        std::mem::swap(&mut world.stream, stream);
+        decision
+    };
+    streams.iter_mut().map(decide).collect()
+}
+
+#[test]
+fn two_wearers_share_a_device_and_nothing_else() {
+    let mut world = world(Settings { activity_aware: true, ..settings(100.0) });
+    let mut streams = [Stream::new(world.engine.ladder()), Stream::new(world.engine.ladder())];
+    streams[0].activity = 0;
+    streams[1].activity = 2;
+    let mut latest = Vec::new();
+    for _ in 0..40 {
+        latest = interleaved(&mut world, &mut streams, 2.0);
+    }
+    // each is recognised, and what is expected for the one who rests is not what is expected for the one who runs
+    assert_eq!([latest[0].activity, latest[1].activity], [0, 2]);
+    let expected = |decision: &Decision, rung: usize| decision.considered[rung].outlook.accuracy;
+    assert!(expected(&latest[0], 0) > 0.97 && expected(&latest[1], 0) < 0.8, "{latest:?}");
+    // the device has learned from both of them
+    let mut learned = None;
+    world.engine.learned(&mut learned);
+    assert_eq!(learned.unwrap().windows(), 80);
+
+    // a gap in one stream: nothing is known of that wearer, and all of the other one and of the device
+    streams[0].index += 100;
+    let [first, second] = <[Decision; 2]>::try_from(interleaved(&mut world, &mut streams, 2.0)).unwrap();
+    let even = first.manifest.configurations[0].recall.iter().sum::<f64>() / 3.0;
+    assert!((expected(&first, 0) - even).abs() < 1e-9, "{first:?}");
+    assert!(expected(&second, 0) < 0.8, "{second:?}");
+    for slowdown in [first.slowdown, second.slowdown] {
+        let mean = slowdown.unwrap().mean;
+        assert!((mean - 2.0).abs() < 0.2, "{mean}");
+    }
+}
+
+#[test]
+fn what_one_wearer_shows_of_the_device_holds_for_the_other() {
+    let mut world = world(settings(40.0));
+    let mut streams = [Stream::new(world.engine.ladder()), Stream::new(world.engine.ladder())];
+    for _ in 0..30 {
+        interleaved(&mut world, &mut streams[..1], 1.0);
+    }
+    let idle = interleaved(&mut world, &mut streams[..1], 1.0)[0].choice.rung;
+    for _ in 0..10 {
+        interleaved(&mut world, &mut streams[..1], 3.0);
+    }
+    // the second wearer's first window after some time already reckons with what the first one's have shown
+    streams[1].index = streams[0].index;
+    let decision = interleaved(&mut world, &mut streams[1..], 3.0).remove(0);
+    let mean = decision.slowdown.unwrap().mean;
+    assert!((mean - 3.0).abs() < 0.4 && decision.choice.rung < idle, "{mean}, {:?}", decision.choice);
+    assert!(decision.infer <= decision.available);
+}
+
+#[test]
+fn a_pause_of_the_device_makes_the_policy_careful() {
+    let miss = |pause: u64| {
+        let mut world = world(settings(60.0));
+        for window in 0..300 {
+            world.decide(if window / 30 % 2 == 0 { 1.0 } else { 3.0 });
+        }
+        world.settled(20);
+        world.stream.index += pause;
+        let decision = world.decide(1.0);
+        decision.considered[RUNGS - 1].forecast.miss_probability.unwrap()
+    };
+    let [none, minute, hour] = [0, 47, 2813].map(miss);
+    assert!(none < minute && minute < hour && hour > 0.2, "{none}, {minute}, {hour}");
+}

@@ -1,0 +1,7 @@
+//! Conditioning and control against their references, and the engine on a fake network.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conditioning;
+mod control;
+mod engine;

@@ -1,0 +1,109 @@
+//! After start-up, the way from a raw sample to a published line allocates nothing of gaitd's own.
+
+use std::time::Duration;
+
+use gaitd_core::clock::{Clock, MonotonicClock};
+use gaitd_core::control::{PolicySpec, Signals};
+use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
+use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
+use gaitd_core::stream::{Reading, Sample};
+use gaitd_core::window::Window;
+use gaitd_daemon::publish::{LineWriter, RunHeader, Sink};
+use gaitd_embedded::Embedded;
+use gaitd_tract::Tract;
+
+fn allocations(body: impl FnOnce()) -> u64 {
+    allocation_counter::measure(body).count_total
+}
+
+#[test]
+fn a_window_allocates_nothing_beside_the_inference_library() {
+    let clock = MonotonicClock::start();
+    let ladder = Ladder::load(&Embedded, &[&Tract]).unwrap();
+    let manifest = ladder.manifest().clone();
+    let task = &manifest.task;
+    let mut logits = vec![0.0; task.labels.len()];
+    // what the inference library allocates for one inference of each configuration, after the first, which makes more
+    let mut runner = ladder.runner().unwrap();
+    let zeros = vec![0.0; task.channels.len() * task.window];
+    let library: Vec<u64> = (0..manifest.configurations.len())
+        .map(|rung| {
+            runner.infer(rung, &zeros, &mut logits).unwrap();
+            allocations(|| runner.infer(rung, &zeros, &mut logits).unwrap())
+        })
+        .collect();
+
+    let key = ProfileKey::new(&ladder, "test");
+    let profile = measure(&ladder, runner.as_mut(), &key, Effort::QUICK, &clock, |_| ()).unwrap();
+    for policy in [
+        PolicySpec::Fixed { configuration: Some("1.00x-128".to_owned()) },
+        PolicySpec::Alert {},
+        PolicySpec::Step { band_ms: None, average: 3 },
+        PolicySpec::Bayes {},
+    ] {
+        for text in [false, true] {
+            let runner = ladder.runner().unwrap();
+            let budget = Duration::from_secs(10);
+            let settings = Settings::new(budget, 0.02, policy.clone());
+            let mut engine = Engine::new(ladder.clone(), &profile, &settings).unwrap();
+            let mut wearer = Wearer::with_runner(&ladder, runner);
+            let mut intake = manifest.intake().unwrap();
+            let header = RunHeader {
+                manifest: manifest.clone(),
+                stream: "test".to_owned(),
+                source: "test".to_owned(),
+                simulated: true,
+                policy: policy.name().to_owned(),
+                budget,
+            };
+            let mut lines = LineWriter::new(header, text);
+            let mut sink = Sink::new(Box::new(std::io::sink()));
+            let mut window = Window::new(task.channels.len(), task.window);
+            let mut decision = Decision::empty(&manifest);
+            let mut sample = Sample { time_s: Some(0.0), values: vec![0.0; task.input.channels.len()] };
+            let mut learned = None;
+            // how many windows there were, and what the library allocated for them
+            let mut one_hop = |start: u32| {
+                let (mut windows, mut expected) = (0, 0);
+                for i in start..start + 64 {
+                    sample.time_s = Some(f64::from(i) / 50.0);
+                    sample.values.fill(f64::from(i % 7) / 7.0);
+                    intake.push(&Reading::Sample, &sample, clock.now(), |ready| {
+                        ready.fill(&mut window);
+                        window.completed = clock.now();
+                        let signals = Signals {
+                            cpu: Some(f64::from(i % 5) / 5.0),
+                            pressure: Some(0.1),
+                            frequency: Some(0.9),
+                            temperature_c: Some(50.0),
+                        };
+                        let inputs = Inputs { load: signals, reserve: Duration::ZERO, settings: &settings };
+                        engine.decide(&mut wearer, &window, &inputs, &clock, &mut decision).unwrap();
+                        // the daemon takes a copy every now and then
+                        engine.learned(&mut learned);
+                        sink.write(lines.decision(&decision, clock.now()).unwrap()).unwrap();
+                        windows += 1;
+                        expected += library[decision.choice.rung];
+                    });
+                }
+                (windows, expected)
+            };
+            let mut start = 0;
+            let mut warm_up = 0;
+            while warm_up < 5 {
+                warm_up += one_hop(start).0;
+                start += 64;
+            }
+            let (mut windows, mut expected) = (0, 0);
+            let counted = allocations(|| {
+                for _ in 0..20 {
+                    let (decided, allocated) = one_hop(start);
+                    (windows, expected) = (windows + decided, expected + allocated);
+                    start += 64;
+                }
+            });
+            assert_eq!(windows, 20);
+            assert_eq!(counted, expected, "{} text={text}", policy.name());
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Labelled windows, through every configuration of a ladder or through the engine, compared with their labels.
+
+mod clock;
+mod load;
+mod score;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gaitd_core::clock::Clock;
+use gaitd_core::control::{PolicyError, Signals};
+use gaitd_core::engine::{DecideError, Decision, Engine, Inputs, Settings, Wearer, largest};
+use gaitd_core::ladder::{InferenceError, Ladder, Manifest, Profile};
+use gaitd_core::window::Window;
+
+use clock::SkippingClock;
+pub use load::{ScenarioLoad, ScenarioLoadError};
+pub use score::Score;
+
+/// A window at full resolution and what the wearer did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelledWindow {
+    /// Row-major `[channels, time]`.
+    pub samples: Vec<f32>,
+    /// Numbers of its first and last sample in the stream.
+    pub span: (u64, u64),
+    /// Index among the model's labels; `None` where it lies in no single activity, and is not compared.
+    pub truth: Option<usize>,
+}
+
+/// A replay that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The settings make no sense.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A window has no decision.
+    #[error("window {window}: {error}")]
+    Decide {
+        /// Its number.
+        window: usize,
+        /// Why.
+        error: DecideError,
+    },
+    /// An inference failed, or the ladder gives no buffers.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+}
+
+/// Runs all of `windows` that can be compared through the configuration `rung` of `ladder`; calls `progress` after each.
+///
+/// # Errors
+/// When an inference fails.
+pub fn one_configuration(
+    ladder: &Ladder,
+    rung: usize,
+    windows: &[LabelledWindow],
+    clock: &dyn Clock,
+    mut progress: impl FnMut(),
+) -> Result<Score, InferenceError> {
+    let labels = ladder.manifest().task.labels.len();
+    let (mut score, mut logits) = (Score::new(labels), vec![0.0; labels]);
+    let mut runner = ladder.runner()?;
+    for window in windows {
+        let Some(truth) = window.truth else { continue };
+        let start = clock.now();
+        runner.infer(rung, &window.samples, &mut logits)?;
+        let latency = clock.now().saturating_sub(start);
+        score.count(truth, largest(&logits), latency);
+        progress();
+    }
+    Ok(score)
+}
+
+/// What the engine made of a replay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// The compared windows; latencies are from arrival to decision.
+    pub total: Score,
+    /// The same by configuration; latencies are those of the inferences.
+    pub configurations: Vec<Score>,
+    /// Windows decided, compared or not.
+    pub decided: u64,
+    /// Late decisions among them.
+    pub misses: u64,
+    /// Multiply-accumulates of all inferences.
+    macs: u64,
+    /// CPU time of all inferences, where it could be measured.
+    cpu: Option<Duration>,
+    /// Of the compared windows, those that were recognised on time, and those that were late.
+    recognised_on_time: u64,
+    late: u64,
+    guess_accuracy: f64,
+}
+
+impl Account {
+    fn new(manifest: &Manifest) -> Self {
+        let score = Score::new(manifest.task.labels.len());
+        Self {
+            configurations: vec![score.clone(); manifest.configurations.len()],
+            total: score,
+            decided: 0,
+            misses: 0,
+            macs: 0,
+            cpu: Some(Duration::ZERO),
+            recognised_on_time: 0,
+            late: 0,
+            guess_accuracy: manifest.guess_accuracy(),
+        }
+    }
+
+    fn count(&mut self, decision: &Decision, truth: Option<usize>) {
+        let latency = decision.decided.saturating_sub(decision.arrived);
+        let late = latency > decision.budget;
+        self.decided += 1;
+        self.misses += u64::from(late);
+        self.macs += decision.configuration().macs;
+        self.cpu = self.cpu.zip(decision.cpu).map(|(sum, cpu)| sum + cpu);
+        if let Some(truth) = truth {
+            self.total.count(truth, decision.activity, latency);
+            self.configurations[decision.choice.rung].count(truth, decision.activity, decision.infer);
+            self.recognised_on_time += u64::from(!late && truth == decision.activity);
+            self.late += u64::from(late);
+        }
+    }
+
+    /// The share of the compared windows that were recognised, a late one counting as a guess.
+    #[must_use]
+    pub fn effective_accuracy(&self) -> Option<f64> {
+        self.total.share(self.recognised_on_time as f64 + self.late as f64 * self.guess_accuracy)
+    }
+
+    /// Mean multiply-accumulates of an inference.
+    #[must_use]
+    pub fn mean_macs(&self) -> f64 {
+        self.macs as f64 / self.decided as f64
+    }
+
+    /// Mean CPU time of an inference, seconds, where it could be measured.
+    #[must_use]
+    pub fn mean_cpu_s(&self) -> Option<f64> {
+        self.cpu.map(|sum| sum.as_secs_f64() / self.decided as f64)
+    }
+}
+
+/// Windows through the engine, at the times of their stream: inferences take their time, and the time between two
+/// windows is skipped.
+pub struct Replay {
+    engine: Engine,
+    wearer: Wearer,
+    settings: Settings,
+    /// Where latencies come from a scenario; its budgets too if `follows_budgets`.
+    load: Option<ScenarioLoad>,
+    follows_budgets: bool,
+    clock: Arc<dyn Clock>,
+    window: Window,
+}
+
+impl Replay {
+    /// Through `ladder`, whose latencies are `profile`'s, as `settings` demand; inferences take their time on `clock`.
+    ///
+    /// # Errors
+    /// When the settings are out of range, or the ladder gives no buffers.
+    pub fn new(
+        ladder: Ladder,
+        profile: &Profile,
+        settings: Settings,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, ReplayError> {
+        let wearer = Wearer::new(&ladder)?;
+        let clock = Arc::new(SkippingClock::new(Arc::clone(clock)));
+        Self::on(ladder, wearer, profile, settings, clock)
+    }
+
+    /// The same with the latencies, load and, where `follows_budgets`, budgets of `load`.
+    ///
+    /// # Errors
+    /// Those of [`Replay::new`].
+    pub fn with_load(
+        ladder: Ladder,
+        load: ScenarioLoad,
+        settings: Settings,
+        follows_budgets: bool,
+    ) -> Result<Self, ReplayError> {
+        let wearer = Wearer::with_runner(&ladder, load.slow_down(ladder.runner()?));
+        let replay = Self::on(ladder, wearer, load.profile(), settings, load.clock())?;
+        Ok(Self { load: Some(load), follows_budgets, ..replay })
+    }
+
+    fn on(
+        ladder: Ladder,
+        wearer: Wearer,
+        profile: &Profile,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ReplayError> {
+        let task = &ladder.manifest().task;
+        let window = Window::new(task.channels.len(), task.window);
+        let engine = Engine::new(ladder, profile, &settings)?;
+        Ok(Self { engine, wearer, settings, load: None, follows_budgets: false, clock, window })
+    }
+
+    /// Decides all of `windows`, which are in the order of their stream; `publish` takes each decision.
+    ///
+    /// # Errors
+    /// When an inference or `publish` fails.
+    pub fn run<E: From<ReplayError>>(
+        mut self,
+        windows: &[LabelledWindow],
+        mut publish: impl FnMut(&Decision) -> Result<(), E>,
+    ) -> Result<Account, E> {
+        let manifest = Arc::clone(self.engine.ladder().manifest());
+        let mut account = Account::new(&manifest);
+        let mut decision = Decision::empty(&manifest);
+        for (index, labelled) in windows.iter().enumerate() {
+            self.decide(index, labelled, &mut decision)
+                .map_err(|error| ReplayError::Decide { window: index, error })?;
+            publish(&decision)?;
+            account.count(&decision, labelled.truth);
+        }
+        Ok(account)
+    }
+
+    fn decide(&mut self, index: usize, labelled: &LabelledWindow, decision: &mut Decision) -> Result<(), DecideError> {
+        let mut load = Signals::NONE;
+        if let Some(scenario) = &self.load {
+            let (budget, read) = scenario.begin(index);
+            load = read;
+            if self.follows_budgets {
+                self.settings.budget = budget;
+            }
+        }
+        let rate = self.engine.ladder().manifest().task.sample_rate_hz;
+        self.clock.wait_until(Duration::from_secs_f64(labelled.span.1 as f64 / rate));
+        self.window.samples_mut().copy_from_slice(&labelled.samples);
+        self.window.index = index as u64;
+        (self.window.first_sample, self.window.last_sample) = labelled.span;
+        self.window.arrived = self.clock.now();
+        self.window.completed = self.window.arrived;
+        let inputs = Inputs { load, reserve: Duration::ZERO, settings: &self.settings };
+        self.engine.decide(&mut self.wearer, &self.window, &inputs, self.clock.as_ref(), decision)
+    }
+}

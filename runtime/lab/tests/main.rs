@@ -1,0 +1,5 @@
+//! Simulation against brute force.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod simulate;

@@ -1,0 +1,7 @@
+//! Samples from text and from drivers, on the way to windows.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod allocations;
+mod iio;
+mod sensing;

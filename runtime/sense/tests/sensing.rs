@@ -1,0 +1,405 @@
+//! Streams of text as users have them, good and bad, and the one rule for everything that is missing.
+
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use gaitd_core::clock::MonotonicClock;
+use gaitd_core::stream::continuity::LARGEST_VALUE;
+use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamCounts, StreamFormat};
+use gaitd_sense::{Pace, Recording, SenseError, Source, TextFormat, TextSource};
+use proptest::prelude::*;
+
+/// Two channels at 50 Hz: `acc` in g, `gyro` in rad/s.
+fn format() -> StreamFormat {
+    let channel = |name: &str, unit: &str| Channel { name: name.into(), unit: unit.into() };
+    StreamFormat { channels: vec![channel("acc", "g"), channel("gyro", "rad/s")], rate_hz: 50.0 }
+}
+
+fn source<R: Read + Send>(text: R) -> TextSource<BufReader<R>> {
+    let clock = Arc::new(MonotonicClock::start());
+    TextSource::new(BufReader::new(text), "walk.csv".into(), &format(), None, Pace::Fast, clock)
+}
+
+/// All readings, each with its sample where there is one.
+fn read_all(text: impl AsRef<[u8]>) -> Result<Vec<Result<Sample, String>>, SenseError> {
+    let mut source = source(text.as_ref());
+    let mut sample = Sample { time_s: None, values: vec![] };
+    let mut all = Vec::new();
+    loop {
+        match source.read(&mut sample)? {
+            Reading::Sample => all.push(Ok(sample.clone())),
+            Reading::Malformed(problem) => all.push(Err(problem)),
+            Reading::Interrupted | Reading::End => return Ok(all),
+        }
+    }
+}
+
+fn samples(text: impl AsRef<[u8]>) -> Vec<(Option<f64>, Vec<f64>)> {
+    let tuple = |reading: Result<Sample, String>| reading.map(|sample| (sample.time_s, sample.values)).unwrap();
+    read_all(text).unwrap().into_iter().map(tuple).collect()
+}
+
+fn refusal(text: impl AsRef<[u8]>) -> String {
+    read_all(text).unwrap_err().to_string()
+}
+
+/// The messages of the readings that were not understood, and how many were.
+fn problems(text: impl AsRef<[u8]>) -> (usize, Vec<String>) {
+    let (good, bad): (Vec<_>, Vec<_>) = read_all(text).unwrap().into_iter().partition(Result::is_ok);
+    (good.len(), bad.into_iter().map(Result::unwrap_err).collect())
+}
+
+#[test]
+fn csv_in_any_order_with_more_columns_than_needed() {
+    let text = "gyro, note ,acc,t\n0.5,hello,1.0,0.00\n0.6,\"a, b\",1.1,0.02\r\n\n# a comment\n0.7,,1.2,0.04";
+    let expected = [(0.0, [1.0, 0.5]), (0.02, [1.1, 0.6]), (0.04, [1.2, 0.7])];
+    assert_eq!(samples(text), expected.map(|(time, values)| (Some(time), values.to_vec())));
+}
+
+#[test]
+fn byte_order_mark_quotes_and_blanks() {
+    let text = "\u{feff}\n\"acc\" , \"gyro [rad/s]\"\n \"1.0\" , 2e0 \n";
+    assert_eq!(samples(text), [(None, vec![1.0, 2.0])]);
+}
+
+#[test]
+fn times_in_any_unit() {
+    for (column, value) in [("t", "1.5"), ("time_ms", "1500"), ("timestamp_us", "1.5e6"), ("TIME [ns]", "1500000000")] {
+        let found = samples(format!("acc,gyro,{column}\n1,2,{value}\n"))[0].0.unwrap();
+        assert!((found - 1.5).abs() < 1e-12, "{column}");
+    }
+    assert!(refusal("t [h],acc,gyro\n").contains("`t` is in h, but s, ms, us or ns is expected"));
+    // a time that is not known is no time
+    assert_eq!(samples("t,acc,gyro\n,1,2\nnan,1,2\n"), [(None, vec![1.0, 2.0]), (None, vec![1.0, 2.0])]);
+}
+
+#[test]
+fn units_are_converted_or_refused() {
+    let found = samples("acc [m/s2],gyro [deg/s]\n9.80665,180\n");
+    assert!((found[0].1[0] - 1.0).abs() < 1e-15 && (found[0].1[1] - std::f64::consts::PI).abs() < 1e-15);
+    let json =
+        "{\"class\":\"stream\",\"rate_hz\":50,\"units\":{\"acc\":\"m/s2\"},\"id\":7}\n{\"acc\":-19.6133,\"gyro\":1}";
+    assert_eq!(samples(json), [(None, vec![-2.0, 1.0])]);
+    insta::assert_snapshot!(refusal("acc [furlong],gyro\n"), @"walk.csv, line 1: `acc` is in furlong, but g is expected and there is no conversion; write the stream in g, or correct its unit");
+    insta::assert_snapshot!(refusal("{\"class\":\"stream\",\"units\":{\"gyro\":\"g\"}}\n"), @"walk.csv, line 1: `gyro` is in g, but rad/s is expected and there is no conversion; write the stream in rad/s, or correct its unit");
+}
+
+#[test]
+fn ndjson() {
+    let text = r#"
+        {"class": "stream", "rate_hz": 50.0}
+        {"t": 0.00, "gyro": 0.5, "acc": 1, "who": {"name": ["x"]}}
+        {"class": "sample", "t_ms": 20, "acc": null, "gyro": -1e-3}
+    "#;
+    let found = samples(text);
+    assert_eq!(found[0], (Some(0.0), vec![1.0, 0.5]));
+    assert_eq!(found[1].0, Some(0.02));
+    assert!(found[1].1[0].is_nan() && found[1].1[1] == -1e-3);
+}
+
+#[test]
+fn the_unit_of_the_time_may_be_declared() {
+    let stream = |units: &str, time: &str| {
+        format!("{{\"class\":\"stream\",\"units\":{{{units}}}}}\n{{\"{time}\":1500,\"acc\":1,\"gyro\":2}}\n")
+    };
+    let time = |units: &str, time: &str| samples(stream(units, time))[0].0;
+    assert_eq!(time(r#""t":"ms""#, "t"), Some(1.5));
+    // what is declared goes before what the name says, and holds for no other name
+    assert_eq!(time(r#""t_ms":"s""#, "t_ms"), Some(1500.0));
+    assert_eq!(time(r#""time":"ms""#, "t"), Some(1500.0));
+    insta::assert_snapshot!(refusal(stream(r#""t":"h""#, "t")), @"walk.csv, line 1: `t` is in h, but s, ms, us or ns is expected and there is no conversion; write the stream in s, ms, us or ns, or correct its unit");
+}
+
+#[test]
+fn values_that_are_not_there_are_not_finite() {
+    let found = samples("acc,gyro\n,NaN\ninf,-Infinity\n1e999,0\n");
+    assert!(found[0].1.iter().all(|value| value.is_nan()));
+    assert_eq!(found[1].1, [f64::INFINITY, f64::NEG_INFINITY]);
+    assert_eq!(found[2].1[0], f64::INFINITY);
+}
+
+#[test]
+fn missing_and_doubled_channels_are_refused() {
+    insta::assert_snapshot!(refusal("# made by hand\nt,acc,gyr0,temp\n0,1,2,3\n"), @"walk.csv, line 2: missing gyro; found t, acc, gyr0, temp; name the missing channel in the stream, or use a model that does without");
+    insta::assert_snapshot!(refusal("{\"t\":0,\"x\":1}\n"), @"walk.csv, line 1: missing acc, gyro; found t, x; name the missing channels in the stream, or use a model that does without");
+    insta::assert_snapshot!(refusal("acc,gyro,acc\n"), @"walk.csv, line 1: `acc` is there twice, or two columns of that kind are; leave one of them out");
+    insta::assert_snapshot!(refusal("t,time,acc,gyro\n"), @"walk.csv, line 1: `time` is there twice, or two columns of that kind are; leave one of them out");
+    // a header that knows none of the channels is still a header
+    assert!(
+        refusal("Time,Accel X (g),Gyro-X\n").contains("line 1: missing acc, gyro; found Time, Accel X (g), Gyro-X")
+    );
+}
+
+#[test]
+fn bad_lines_are_malformed_and_the_stream_goes_on() {
+    let mut text = b"acc,gyro\n1,2\n1,two\n1\n1,2,3\n\xff\xfe\x00\n".to_vec();
+    text.extend(std::iter::repeat_n(b'7', 1_000_000));
+    text.extend(b"\nacc,gyro\n3,4\n1");
+    let (good, bad) = problems(text);
+    assert_eq!(good, 2);
+    insta::assert_snapshot!(bad.join("\n"), @r"
+    walk.csv, line 3: field 2 is not a number: two
+    walk.csv, line 4: 1 fields, but the header has 2
+    walk.csv, line 5: 3 fields, but the header has 2
+    walk.csv, line 6: not text (invalid UTF-8)
+    walk.csv, line 7: longer than 65536 bytes
+    walk.csv, line 8: field 1 is not a number: acc
+    walk.csv, line 10: 1 fields, but the header has 2
+    ");
+    let (good, bad) = problems(
+        "{\"acc\":1,\"gyro\":2}\n{\"acc\":1}\n{\"acc\":\"1\",\"gyro\":2}\n[1,2]\n{\"acc\":1,\"gyro\":2\n{\"acc\":1,\"gyro\":2} x\n\
+         {\"class\":\"note\"}\n{\"acc\":NaN,\"gyro\":1}\n{\"acc\":1,\"gyro\":2,\"label\":1.5}\n{\"acc\":3,\"gyro\":4}\n",
+    );
+    assert_eq!(good, 2);
+    insta::assert_snapshot!(bad.join("\n"), @r#"
+    walk.csv, line 2: no `gyro`
+    walk.csv, line 3: invalid type: string "1", expected f64 at column 10
+    walk.csv, line 4: invalid type: sequence, expected an object with one number per channel at column 0
+    walk.csv, line 5: EOF while parsing an object at column 17
+    walk.csv, line 6: trailing characters at column 20
+    walk.csv, line 7: its "class" is neither "sample" nor "stream"
+    walk.csv, line 8: expected value at column 8
+    walk.csv, line 9: invalid type: floating point `1.5`, expected a label: text or a whole number at column 29
+    "#);
+    // a message is not as long as what it is about
+    let (_, bad) = problems(format!("{{\"acc\":1,\"gyro\":2}}\n{{\"acc\":\"{}\",\"gyro\":2}}\n", "1".repeat(60_000)));
+    assert!(bad[0].starts_with("walk.csv, line 2: invalid type: string \"111") && bad[0].len() < 300, "{}", bad[0]);
+}
+
+#[test]
+fn what_comes_before_the_header_does_not_matter() {
+    // standard input may be tapped in the middle of a line
+    let (good, bad) = problems("0.5,\"gyro\":1}\n{\"acc\":1,\"gyro\":2}\n");
+    assert_eq!((good, bad.len()), (1, 1));
+    let (good, bad) = problems(b"\x00\x80garbage\nacc,gyro\n1,2\n");
+    assert_eq!((good, bad.len()), (1, 1));
+}
+
+#[test]
+fn what_is_no_stream_is_refused() {
+    insta::assert_snapshot!(refusal(""), @"walk.csv is empty; expected a CSV header, or one JSON object per line, with the channels acc, gyro");
+    insta::assert_snapshot!(refusal("0.1,0.2\n0.3,0.4\n"), @"walk.csv does not look like CSV or NDJSON samples: none of its first 2 lines could be used (line 1: neither a CSV header nor a JSON object); expected a CSV header, or one JSON object per line, with the channels acc, gyro");
+    let junk: Vec<u8> = (0..200_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let refused = refusal(junk);
+    assert!(refused.contains("walk.csv does not look like CSV or NDJSON samples"), "{refused}");
+    let text = "acc,gyro\n".to_owned() + &"x,y\n".repeat(150) + "1,2\n";
+    let refused = refusal(text);
+    assert!(refused.contains("none of its first 101 lines") && refused.contains("line 2: field 1"), "{refused}");
+    // once a stream has shown that it is one, bad lines do not end it
+    assert_eq!(problems("acc,gyro\n1,2\n".to_owned() + &"x,y\n".repeat(150)).0, 1);
+    // a header alone is a stream without samples
+    assert_eq!(samples("acc,gyro\n"), []);
+}
+
+#[test]
+fn another_rate_is_refused() {
+    insta::assert_snapshot!(refusal("# rate_hz=20\nacc,gyro\n1,2\n"), @"walk.csv, line 1: the stream has 20.00 samples per second by its declaration, but the model expects 50.00; resample it to 50.00 Hz, or use a model for its rate");
+    insta::assert_snapshot!(refusal("# rate_hz: fast\nacc,gyro\n"), @"walk.csv, line 1: rate_hz must be a number of hertz, not fast");
+    insta::assert_snapshot!(refusal("{\"class\":\"stream\",\"rate_hz\":100}\n"), @"walk.csv, line 1: the stream has 100.00 samples per second by its declaration, but the model expects 50.00; resample it to 50.00 Hz, or use a model for its rate");
+    insta::assert_snapshot!(refusal("{\"class\":\"stream\",\"rate_hz\":\"50\"}\n"), @r#"walk.csv, line 1: invalid type: string "50", expected f64 at column 32"#);
+    let timed = |rate: f64| {
+        let lines = (0..500).map(|i| format!("{},1,2\n", 1.7e9 + f64::from(i) / rate));
+        "t,acc,gyro\n".to_owned() + &lines.collect::<String>()
+    };
+    insta::assert_snapshot!(refusal(timed(20.0)), @"walk.csv, line 42: the stream has 20.00 samples per second by its timestamps, but the model expects 50.00; resample it to 50.00 Hz, or use a model for its rate");
+    assert_eq!(samples("# rate_hz = 50.5\n".to_owned() + &timed(49.0)).len(), 500);
+}
+
+#[test]
+fn a_format_that_is_given_is_not_guessed() {
+    let clock = Arc::new(MonotonicClock::start());
+    let text = &b"{\"acc\":1,\"gyro\":2}\n"[..];
+    let mut source = TextSource::new(text, "pipe".into(), &format(), Some(TextFormat::Csv), Pace::Live, clock);
+    let mut sample = Sample { time_s: None, values: vec![] };
+    assert!(matches!(source.read(&mut sample), Ok(Reading::Malformed(_))));
+    assert!(matches!(source.read(&mut sample), Err(SenseError::NotSamples { .. })));
+}
+
+#[test]
+fn files_are_named_in_errors() {
+    let clock = Arc::new(MonotonicClock::start());
+    let open = |path: &Path| TextSource::open(path, &format(), None, Pace::Fast, clock.clone());
+    let error = open(Path::new("no/such.csv")).err().unwrap().to_string();
+    assert!(error.starts_with("cannot open no/such.csv: "), "{error}");
+    // a folder can be opened, but not read
+    let folder = tempfile::tempdir().unwrap();
+    let error = open(folder.path()).and_then(|mut source| source.read(&mut Sample { time_s: None, values: vec![] }));
+    assert!(error.unwrap_err().to_string().contains(&folder.path().display().to_string()));
+}
+
+#[test]
+fn labelled_recordings() {
+    let text = "label,t,acc,gyro\nwalking,0.00,1,0\nwalking,0.02,2,0\n5,0.06,4,0\n,9.0,5,0\nwalking,9.02,x,0\n";
+    let recording = Recording::read(&mut source(text.as_bytes()), 0.1).unwrap();
+    assert_eq!(recording.len(), 5);
+    assert_eq!(recording.label_names, ["walking", "5", ""]);
+    let labels: Vec<_> = (0..5).map(|number| recording.label(number)).collect();
+    assert_eq!(labels, [Some("walking"), Some("walking"), Some("5"), Some("5"), None]);
+    assert_eq!((recording.sample(2)[0], recording.sample(4)[0]), (3.0, 5.0));
+    assert_eq!(recording.resets, [4]);
+    let counts = StreamCounts { samples: 4, bridged: 1, malformed: 1, gaps: 1, resets: 1, ..Default::default() };
+    assert_eq!(recording.counts, counts);
+    let json =
+        "{\"acc\":1,\"gyro\":2,\"label\":3}\n{\"acc\":1,\"gyro\":2,\"label\":\"lying\"}\n{\"acc\":1,\"gyro\":2}\n";
+    let recording = Recording::read(&mut source(json.as_bytes()), 0.1).unwrap();
+    assert_eq!((0..3).map(|i| recording.label(i)).collect::<Vec<_>>(), [Some("3"), Some("lying"), None]);
+    assert!(Recording::read(&mut source(&b"acc,gyro\n1,2\n"[..]), 0.1).unwrap().labels.is_none());
+    // of a key that is there twice the last value counts
+    let twice = "{\"acc\":1,\"acc\":3,\"gyro\":2,\"label\":\"walking\",\"label\":\"lying\"}\n";
+    let recording = Recording::read(&mut source(twice.as_bytes()), 0.1).unwrap();
+    assert_eq!((recording.label(0), recording.sample(0)[0]), (Some("lying"), 3.0));
+}
+
+/// What a [`Continuity`] makes of one channel's readings: `(time, value)`, or nothing for a malformed one. A sample
+/// is written as its value, a bridged one with `~`, a reset as `|` and the number that follows.
+fn continuity(readings: &[Option<(Option<f64>, f64)>]) -> (String, StreamCounts) {
+    let format = StreamFormat { channels: format().channels[..1].to_vec(), rate_hz: 50.0 };
+    let mut continuity = Continuity::new(&format, 0.1).unwrap();
+    let mut found = Vec::new();
+    for reading in readings {
+        let (time_s, value) = reading.unwrap_or_default();
+        let kind = if reading.is_some() { Reading::Sample } else { Reading::Malformed(String::new()) };
+        continuity.push(&kind, &Sample { time_s, values: vec![value] }, |step| {
+            found.push(match step {
+                Step::Reset { next } => format!("|{next}"),
+                Step::Sample { sample, bridged, .. } => {
+                    format!("{}{}", if bridged { "~" } else { "" }, (sample.values[0] * 100.0).round() / 100.0)
+                }
+            });
+        });
+    }
+    (found.join(" "), continuity.counts())
+}
+
+fn timed(times: &[f64]) -> Vec<Option<(Option<f64>, f64)>> {
+    times.iter().map(|&time| Some((Some(time), time))).collect()
+}
+
+#[test]
+fn without_timestamps_bad_readings_are_the_missing_ones() {
+    let good = |value| Some((None, value));
+    let nan = good(f64::NAN);
+    let (steps, counts) = continuity(&[None, nan, good(1.0), None, nan, good(4.0), good(5.0)]);
+    assert_eq!(steps, "1 ~2 ~3 4 5");
+    assert_eq!(counts, StreamCounts { samples: 3, bridged: 2, malformed: 2, non_finite: 2, ..Default::default() });
+    let readings: Vec<_> = [good(1.0)].into_iter().chain([None; 5]).chain([good(7.0)]).collect();
+    assert_eq!(continuity(&readings).0, "1 ~2 ~3 ~4 ~5 ~6 7");
+    let readings: Vec<_> = [good(1.0)].into_iter().chain([None; 6]).chain([good(7.0)]).collect();
+    let (steps, counts) = continuity(&readings);
+    assert_eq!(steps, "1 |1 7");
+    assert_eq!((counts.gaps, counts.resets, counts.bridged), (1, 1, 0));
+}
+
+#[test]
+fn timestamps_decide_what_is_missing() {
+    // jitter between half a period and one and a half
+    assert_eq!(continuity(&timed(&[0.0, 0.029, 0.04, 0.069, 0.08])).0, "0 0.03 0.04 0.07 0.08");
+    assert_eq!(continuity(&timed(&[1.0, 1.06, 1.08])).0, "1 ~1.02 ~1.04 1.06 1.08");
+    assert_eq!(continuity(&timed(&[1.0, 1.12])).0, "1 ~1.02 ~1.04 ~1.06 ~1.08 ~1.1 1.12");
+    assert_eq!(continuity(&timed(&[1.0, 1.14])).0, "1 |1 1.14");
+    assert_eq!(continuity(&timed(&[1.0, 1e300])).0, "1");
+    // a malformed line at a time when no sample was due is not missing
+    let extra = [Some((Some(0.0), 0.0)), None, Some((Some(0.02), 0.02)), None, Some((Some(0.06), 0.06))];
+    assert_eq!(continuity(&extra).0, "0 0.02 ~0.04 0.06");
+}
+
+#[test]
+fn bridged_samples_have_times() {
+    let mut continuity = Continuity::new(&format(), 0.1).unwrap();
+    let mut times = Vec::new();
+    for time in [1.0, 1.06] {
+        let sample = Sample { time_s: Some(time), values: vec![0.0; 2] };
+        continuity.push(&Reading::Sample, &sample, |step| {
+            if let Step::Sample { sample, number, .. } = step {
+                times.push((number, (sample.time_s.unwrap() * 1e6).round() / 1e6));
+            }
+        });
+    }
+    assert_eq!(times, [(0, 1.0), (1, 1.02), (2, 1.04), (3, 1.06)]);
+}
+
+#[test]
+fn late_samples_are_dropped() {
+    let (steps, counts) = continuity(&timed(&[0.0, 0.02, 0.02, 0.01, 0.04]));
+    assert_eq!(steps, "0 0.02 0.04");
+    assert_eq!((counts.out_of_order, counts.resets), (2, 0));
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_followed_after_a_second() {
+    let mut times = vec![100.0];
+    times.extend((0..60).map(|i| f64::from(i) * 0.02));
+    let (steps, counts) = continuity(&timed(&times));
+    assert!(steps.starts_with("100 |1 1 1.02 1.04"), "{steps}");
+    assert_eq!((counts.out_of_order, counts.gaps, counts.resets, counts.samples), (50, 0, 1, 11));
+}
+
+#[test]
+fn absurd_values_are_missing() {
+    let good = |value| Some((None, value));
+    let (steps, counts) = continuity(&[good(1.0), good(1e300), good(-1.1e6), good(4.0), good(LARGEST_VALUE)]);
+    assert_eq!(steps, "1 ~2 ~3 4 1000000");
+    assert_eq!(counts.non_finite, 2);
+}
+
+#[test]
+fn the_bridge_must_be_a_sensible_time() {
+    for bridge_s in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+        let error = Continuity::new(&format(), bridge_s).unwrap_err().to_string();
+        assert!(error.ends_with("must be between 0 and 1 (seconds)"), "{error}");
+    }
+}
+
+proptest! {
+    /// Whatever comes in: what goes out is finite and numbered without a hole, nothing long is bridged, and every
+    /// reading is counted exactly once.
+    #[test]
+    fn nothing_bad_comes_out(
+        readings in prop::collection::vec(
+            prop_oneof![
+                6 => (0.0..0.05f64).prop_map(|step| Some((step, 1.0))),
+                1 => Just(None),
+                1 => Just(Some((0.02, f64::NAN))),
+                1 => Just(Some((0.02, f64::MAX))),
+                1 => (-3.0..3.0f64).prop_map(|step| Some((step, 2.0))),
+                1 => Just(Some((f64::INFINITY, 2.0))),
+                1 => Just(Some((f64::NAN, 2.0))),
+            ],
+            0..400,
+        ),
+        timestamps in any::<bool>(),
+    ) {
+        let mut continuity = Continuity::new(&format(), 0.1).unwrap();
+        let (mut time, mut next, mut bridged_in_a_row) = (0.0, 0, 0);
+        for reading in &readings {
+            let (step, value) = reading.unwrap_or_default();
+            time += if step.is_finite() { step } else { 0.0 };
+            let time_s = timestamps.then_some(if step.is_finite() { time } else { step });
+            let kind = if reading.is_some() { Reading::Sample } else { Reading::Malformed(String::new()) };
+            let sample = Sample { time_s, values: vec![value; 2] };
+            continuity.push(&kind, &sample, |step| match step {
+                Step::Reset { next: announced } => assert_eq!(announced, next),
+                Step::Sample { number, sample, bridged } => {
+                    assert_eq!(number, next);
+                    next += 1;
+                    bridged_in_a_row = if bridged { bridged_in_a_row + 1 } else { 0 };
+                    assert!(bridged_in_a_row <= 5);
+                    assert!(sample.values.iter().all(|value| value.is_finite()));
+                }
+            });
+        }
+        let counts = continuity.counts();
+        prop_assert_eq!(counts.samples + counts.bridged, next);
+        let read = counts.samples + counts.malformed + counts.non_finite + counts.out_of_order;
+        prop_assert_eq!(read, readings.len() as u64);
+    }
+
+    /// No bytes make the reader panic or hold on to much memory.
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..2000), json in any::<bool>()) {
+        let start: &[u8] = if json { b"{\"acc\":1,\"gyro\":2}\n" } else { b"t,acc,gyro,label\n0,1,2,x\n" };
+        let _ = read_all(bytes.as_slice());
+        let _ = read_all([start, &bytes].concat());
+    }
+}

@@ -1,0 +1,27 @@
+//! The built program as its users meet it.
+
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails by panicking; its parts see each other")]
+
+#[cfg(target_os = "linux")]
+mod iio;
+mod logging;
+mod manual;
+mod memory;
+mod models;
+#[cfg(target_os = "linux")]
+mod package;
+mod program;
+#[cfg(feature = "npz")]
+mod recordings;
+mod rehearse;
+mod replay;
+mod run;
+mod scenarios;
+#[cfg(feature = "http")]
+mod schema;
+#[cfg(feature = "http")]
+mod service;
+mod termux;
+#[cfg(target_os = "linux")]
+mod units;
+mod wearer;

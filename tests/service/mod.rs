@@ -1,0 +1,10 @@
+//! The daemon as its operator meets it: the built binary, `gaitd ctl`, signals, and the interfaces. Samples come from
+//! the tests, so that nothing depends on the time.
+
+mod asked;
+mod changed;
+mod ctl;
+mod daemon;
+mod lifetime;
+mod reloaded;
+mod sources;
