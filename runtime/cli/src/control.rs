@@ -84,7 +84,7 @@ impl ControlArguments {
         self.budget_ms.is_some()
     }
 
-    /// Gives the flags the last word over `control`.
+    /// Overrides `control` by the flags.
     ///
     /// # Errors
     /// When they contradict each other.

@@ -130,7 +130,7 @@ fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, st
             Ok(false) => continue,
             Err(error @ IioError::Silent { .. }) if !heard && !settings.poll => {
                 log::warn!("{error}; polling now, which is less regular");
-                // what the trigger needed is put back first
+                // dropping it restores what the trigger has changed
                 drop(capture);
                 settings.poll = true;
                 capture = Capture::start(&arguments.root, device, &settings)?;
@@ -147,7 +147,7 @@ fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, st
 fn list(root: &Path) -> anyhow::Result<()> {
     let devices = devices(root)?;
     if devices.is_empty() {
-        // says where, and what to do
+        // fails with an error that says where it has looked, and what to do
         choose(root, None)?;
     }
     let mut rows = Vec::new();

@@ -93,7 +93,7 @@ impl Outlet {
                     Err(error) => return Err(error).with_context(|| format!("cannot lock {}", path.display())),
                 },
                 Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => "a reader",
-                // removed meanwhile: it is made anew
+                // removed meanwhile, so that it is made again
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
             };
@@ -135,7 +135,7 @@ impl Reader {
             if stop.asked() {
                 return Ok(Fate::Stopped);
             }
-            // so that neither this nor a write can be stuck when an end is asked for
+            // so that neither this nor a write blocks when a stop is requested
             let mut ready = [PollFd::new(&self.file, PollFlags::OUT)];
             match poll(&mut ready, Some(&LOOK)) {
                 Ok(0) | Err(Errno::INTR) => continue,
