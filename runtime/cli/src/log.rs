@@ -225,7 +225,7 @@ mod tests {
         }
         let stderr_of = |format: &str| {
             let output = std::process::Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "--nocapture", "cli::log::tests::a_panic_is_a_record_like_any_other"])
+                .args(["--exact", "--nocapture", "log::tests::a_panic_is_a_record_like_any_other"])
                 .env(ROLE, format)
                 .output()
                 .unwrap();

@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn the_shipped_default_says_what_the_embedded_default_is() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/default.json");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/default.json");
         assert_eq!(Config::read(&path).unwrap(), Config::default());
     }
 }
