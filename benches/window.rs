@@ -15,7 +15,7 @@ use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 use gaitd_core::ladder::{Effort, Ladder, Manifest, ModelFiles, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Intake, Window};
-use gaitd_daemon::publish::{Context, LineWriter, Sink};
+use gaitd_daemon::publish::{LineWriter, RunHeader, Sink};
 use gaitd_daemon::{LatestSignals, SystemProbe};
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
@@ -89,13 +89,20 @@ impl Rest {
         let settings = Settings::new(budget, 0.02, PolicySpec::default());
         let wearer = Wearer::with_runner(&ladder, runner);
         let engine = Engine::new(ladder, &profile, &settings);
-        let context = Context::new(&manifest, "bench".to_owned(), false, "alert".to_owned(), budget);
+        let header = RunHeader {
+            manifest: manifest.clone(),
+            stream: "bench".to_owned(),
+            source: "bench".to_owned(),
+            simulated: false,
+            policy: "alert".to_owned(),
+            budget,
+        };
         Self {
             intake: manifest.intake().expect("the shipped conditioning"),
             engine: engine.expect("the default policy"),
             wearer,
             settings,
-            lines: LineWriter::new(context, false),
+            lines: LineWriter::new(header, false),
             sink: Sink::new(Box::new(std::fs::File::create("/dev/null").expect("the null device"))),
             window: Window::new(task.channels.len(), task.window),
             decision: Decision::empty(&manifest),

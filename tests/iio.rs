@@ -240,8 +240,8 @@ fn gaitd_run_takes_the_stream() {
         let told = String::from_utf8_lossy(&run.stderr);
         assert!(told.contains("acc_x from m/s2 to g"), "{told}");
         let summary = summary(&run.stdout);
-        assert_eq!(summary["stream"]["samples"], 400);
-        assert_eq!(summary["stream"]["gaps"], 0);
+        assert_eq!(summary["samples"]["samples"], 400);
+        assert_eq!(summary["samples"]["gaps"], 0);
         assert_eq!(lines(&run.stdout, "decision").len(), 5);
     }
 }

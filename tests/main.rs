@@ -18,6 +18,8 @@ mod replay;
 mod run;
 mod scenarios;
 #[cfg(feature = "http")]
+mod schema;
+#[cfg(feature = "http")]
 mod service;
 mod termux;
 #[cfg(target_os = "linux")]

@@ -141,8 +141,8 @@ fn every_window_is_accounted_for_when_samples_are_bad() {
     let count = |name: &str| windows[name].as_u64().unwrap();
     assert_eq!(count("produced"), count("decided") + count("dropped") + count("failed"));
     assert_eq!(count("decided"), count("published") + count("lost"));
-    assert!(summary["stream"]["malformed"].as_u64().unwrap() >= 3, "{summary}");
-    assert!(summary["stream"]["bridged"].as_u64().unwrap() >= 3, "{summary}");
+    assert!(summary["samples"]["malformed"].as_u64().unwrap() >= 3, "{summary}");
+    assert!(summary["samples"]["bridged"].as_u64().unwrap() >= 3, "{summary}");
     for decision in lines(stdout, "decision") {
         assert!(decision["probabilities"].as_object().unwrap().values().all(|p| p.as_f64().is_some()), "{decision}");
     }
@@ -156,7 +156,7 @@ fn a_gap_starts_the_window_afresh() {
     rows.drain(301..401);
     let output = run_on(rows.join("\n") + "\n").success();
     let summary = summary(&output.get_output().stdout);
-    assert_eq!(summary["stream"]["gaps"], 1);
+    assert_eq!(summary["samples"]["gaps"], 1);
     assert_eq!(summary["windows"]["produced"].as_u64().unwrap(), windows_in(300) + windows_in(600));
 }
 
@@ -310,7 +310,7 @@ fn a_signal_drains_and_ends_with_a_summary_though_the_source_still_waits() {
         assert!(child.wait().unwrap().success());
         let summary = summary(output.as_bytes());
         assert_eq!(summary["windows"]["published"].as_u64().unwrap(), windows_in(LIVE_SAMPLES));
-        assert_eq!(summary["stream"]["samples"], LIVE_SAMPLES);
+        assert_eq!(summary["samples"]["samples"], LIVE_SAMPLES);
     }
 }
 

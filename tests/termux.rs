@@ -74,8 +74,8 @@ fn a_telephone_s_sensors_become_a_stream_that_gaitd_reads() {
         let told = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
         assert!(told.contains("acc_x from m/s2 to g"), "{told}");
         let summary = summary(&run.get_output().stdout);
-        assert!(summary["stream"]["samples"].as_u64().unwrap() > 390, "{summary}");
-        assert_eq!(summary["stream"]["gaps"], 0);
+        assert!(summary["samples"]["samples"].as_u64().unwrap() > 390, "{summary}");
+        assert_eq!(summary["samples"]["gaps"], 0);
         assert_eq!(lines(&run.get_output().stdout, "decision").len(), 5);
     }
 }

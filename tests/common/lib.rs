@@ -12,6 +12,8 @@ pub mod http;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod scenarios;
+#[cfg(feature = "openapi")]
+pub mod schema;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

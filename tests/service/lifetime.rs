@@ -81,7 +81,7 @@ fn subscribers_see_it_all_and_do_not_hold_up_the_end() {
             seen.entry(event.name).or_insert(event.data);
             ["decision", "settings", "reload"].iter().all(|name| seen.contains_key(*name)).then(|| seen.clone())
         });
-        for (name, schema) in [("decision", "Decision"), ("settings", "Settings"), ("reload", "Reload")] {
+        for (name, schema) in [("decision", "Decision"), ("settings", "SettingsEvent"), ("reload", "Reload")] {
             check(schema, &seen[name]);
         }
         assert_eq!(seen["decision"]["probabilities"], decision["probabilities"]);

@@ -1,35 +1,44 @@
 //! A change of what is demanded, as a client sends it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use gaitd_core::control::{Objective, PolicySpec};
-use gaitd_core::engine::{Control, Settings};
+use gaitd_core::engine::{ControlConfig, Settings};
 use gaitd_core::json::{Misplaced, parse_json};
 
 /// Any part of [`super::SettingsView`]; what is left out stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub struct Change {
     /// From the arrival of a window's last sample to its published decision, milliseconds.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 60_000), extend("exclusiveMinimum" = 0), with = "f64")]
     pub budget_ms: Option<f64>,
     /// Allowed share of late decisions, 0 to 1.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1), with = "f64")]
     pub miss_target: Option<f64>,
     /// The policy and its tunables.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PolicySpec")]
     pub policy: Option<PolicySpec>,
     /// What is wanted most.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Objective")]
     pub objective: Option<Objective>,
     /// Average share of one processor that inferences may take, percent; `null` ends the cap.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100), extend("exclusiveMinimum" = 0), with = "Option<f64>")]
     pub cpu_budget_percent: Option<Option<f64>>,
     /// Whether a configuration's accuracy is that for the wearer's present activity.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
     pub activity_aware: Option<bool>,
     /// Always this configuration; `null` leaves the choice to the policy again.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub pin: Option<Option<String>>,
 }
 
@@ -73,7 +82,7 @@ impl Change {
     /// Everything that is out of range.
     pub fn applied(&self, settings: &Settings) -> Result<Settings, ChangeError> {
         let Self { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware, pin } = self;
-        let mut control = Control::from(settings);
+        let mut control = ControlConfig::from(settings);
         control.budget_ms = budget_ms.unwrap_or(control.budget_ms);
         control.miss_target = miss_target.unwrap_or(control.miss_target);
         control.objective = objective.unwrap_or(control.objective);

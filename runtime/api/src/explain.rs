@@ -1,13 +1,16 @@
-//! Why a configuration was picked, as the interface tells it.
+//! Why a configuration was picked, as the interface shows it.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::milliseconds;
 use gaitd_core::control::{Estimate, Reason, Signals};
 use gaitd_core::engine::Decision;
 
 /// All that spoke for and against each configuration when the latest one was picked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
     /// The window.
     pub window: u64,
@@ -16,37 +19,44 @@ pub struct Explanation {
     /// Why, for programs.
     pub reason: Reason,
     /// Why, for people.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
     /// The budget, milliseconds.
+    #[schemars(range(min = 0))]
     pub budget_ms: f64,
     /// What of it was left for the inference, milliseconds.
+    #[schemars(range(min = 0))]
     pub available_ms: f64,
-    /// The slowdown that the policy believed in.
+    /// The slowdown that the policy believed in; null where it estimates none.
     pub slowdown: Option<Estimate>,
-    /// The signals that it saw.
+    /// The load that it saw.
     pub signals: Signals,
     /// The configurations.
     pub configurations: Vec<Candidate>,
 }
 
 /// What spoke for and against one configuration.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// Its name.
     pub id: String,
     /// Share of each layer's channels in use.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub width: f64,
     /// Time steps of a window.
     pub resolution: usize,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
     /// How long the inference was expected to take, milliseconds.
+    #[schemars(range(min = 0))]
     pub predicted_ms: f64,
     /// Probability that it takes longer than what is available, where the policy estimates one.
+    #[schemars(range(min = 0, max = 1))]
     pub miss_probability: Option<f64>,
     /// Accuracy for what the wearer was probably doing, if on time; 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub expected_accuracy: f64,
     /// Expected CPU time, milliseconds.
+    #[schemars(range(min = 0))]
     pub cost_ms: f64,
     /// This one was picked.
     pub picked: bool,
@@ -59,7 +69,7 @@ impl From<&Decision> for Explanation {
             window: decision.window,
             configuration: decision.configuration().id.clone(),
             reason: decision.choice.reason,
-            why: decision.choice.reason.describe(),
+            why: decision.choice.reason.describe().into(),
             budget_ms: milliseconds(decision.budget),
             available_ms: milliseconds(decision.available),
             slowdown: decision.slowdown,

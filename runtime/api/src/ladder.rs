@@ -1,12 +1,14 @@
 //! The ladder as the interface shows it.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use gaitd_core::ladder::{Accuracy, Ladder, Profile};
 use gaitd_core::stream::Channel;
 
 /// A ladder and its profile on this device.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Ladder")]
 pub struct LadderView {
     /// The model's name.
     pub model: String,
@@ -17,25 +19,29 @@ pub struct LadderView {
     /// The raw channels that it reads.
     pub channels: Vec<Channel>,
     /// Sample rate, hertz.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub sample_rate_hz: f64,
     /// Length of a window, samples.
     pub window: usize,
     /// From one window to the next, samples.
     pub hop: usize,
     /// The inference library that executes it.
+    #[serde(default)]
     pub backend: String,
-    /// Weights and plans of all configurations, once for all streams, bytes.
+    /// Weights and plans of all configurations, shared by all streams, bytes.
+    #[serde(default)]
     pub shared_bytes: u64,
     /// Intermediate values of one stream, bytes.
+    #[serde(default)]
     pub own_bytes: u64,
     /// Where and how well it was measured.
     pub profile: LadderProfile,
-    /// The configurations.
+    /// The configurations, from the least to the most work.
     pub configurations: Vec<LadderConfiguration>,
 }
 
 /// Where and how well a ladder was measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LadderProfile {
     /// The processor.
     pub cpu: String,
@@ -44,11 +50,12 @@ pub struct LadderProfile {
 }
 
 /// One configuration and its figures.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LadderConfiguration {
     /// Its name.
     pub id: String,
     /// Share of each layer's channels in use.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub width: f64,
     /// Time steps of a window.
     pub resolution: usize,
@@ -67,8 +74,10 @@ pub struct LadderConfiguration {
     /// The time that 99 of 100 of these do not exceed, microseconds, where it was measured.
     pub paced_p99_us: Option<f64>,
     /// Weights and plan, bytes; what configurations share counts for each of them.
+    #[serde(default)]
     pub shared_bytes: u64,
     /// Intermediate values of one stream, bytes.
+    #[serde(default)]
     pub own_bytes: u64,
 }
 

@@ -1,21 +1,26 @@
-//! How a running daemon is, as the interface tells it.
+//! How a running daemon is, as the interface shows it.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::SettingsView;
+use crate::schema::class;
 use crate::{Misses, WindowCounts};
 use gaitd_core::control::{Estimate, Signals};
 use gaitd_core::stream::StreamCounts;
 
 /// How a running daemon is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "class", rename = "status")]
+#[schemars(rename = "Status", transform = class("status"))]
 pub struct Status {
-    /// Always `status`.
-    pub class: &'static str,
     /// gaitd's version.
-    pub version: &'static str,
-    /// Tells this run of the daemon from others.
+    pub version: String,
+    /// Distinguishes this run of the daemon from others.
     pub run: String,
+    /// Name of the stream.
+    #[serde(default)]
+    pub stream: String,
     /// Process.
     pub pid: u32,
     /// Since the daemon has started, seconds.
@@ -28,7 +33,7 @@ pub struct Status {
     pub model: ModelView,
     /// Where samples come from.
     pub source: SourceView,
-    /// What became of the windows.
+    /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
     /// Decisions later than their budget.
     pub misses: Misses,
@@ -38,9 +43,9 @@ pub struct Status {
     pub output: OutputView,
     /// What is demanded.
     pub settings: SettingsView,
-    /// What the policy believed of the slowdown at the latest decision.
+    /// The policy's estimate of the slowdown at the latest decision; null where it estimates none.
     pub slowdown: Option<Estimate>,
-    /// The latest signals.
+    /// The latest reading of the load.
     pub signals: Signals,
     /// Memory in use.
     pub memory: MemoryView,
@@ -48,12 +53,12 @@ pub struct Status {
     pub reloads: ReloadsView,
     /// The interfaces on which the daemon can be asked.
     pub listeners: Vec<ListenerView>,
-    /// Who listens to events now.
+    /// Clients that listen to events now.
     pub subscribers: usize,
 }
 
 /// Whether the daemon does its work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Aliveness {
     /// The engine turns windows into decisions, or waits for one.
     pub alive: bool,
@@ -63,7 +68,7 @@ pub struct Aliveness {
 }
 
 /// Whether the daemon has all that it needs for its work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Readiness {
     /// The ladder is loaded and samples flow.
     pub ready: bool,
@@ -72,7 +77,8 @@ pub struct Readiness {
 }
 
 /// The ladder in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Model")]
 pub struct ModelView {
     /// Its name.
     pub name: String,
@@ -80,12 +86,15 @@ pub struct ModelView {
     pub origin: String,
     /// SHA-256 over the digests of all networks.
     pub hash: String,
+    /// The inference library that executes it.
+    #[serde(default)]
+    pub backend: String,
     /// How many configurations it offers.
     pub configurations: usize,
 }
 
 /// Where samples come from, and how that goes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceView {
     /// Its name, for people.
     pub name: String,
@@ -97,14 +106,15 @@ pub struct SourceView {
     pub detail: Option<String>,
     /// How often it could not be opened, failed or ended.
     pub failures: u64,
-    /// Since the latest sample, seconds; `None` before the first.
+    /// Since the latest sample, seconds; null before the first.
+    #[schemars(range(min = 0))]
     pub last_sample_age_s: Option<f64>,
-    /// What became of the samples.
+    /// How many samples were good, missing or not usable.
     pub samples: StreamCounts,
 }
 
-/// How a source is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// How a source is. A state of a newer gaitd is read as `Unknown`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceState {
     /// There was no sample yet.
@@ -118,10 +128,13 @@ pub enum SourceState {
     Retrying,
     /// It is over.
     Ended,
+    /// A state that this version does not know.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// Where decisions go, and how that goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutputView {
     /// How it is.
     pub state: OutputState,
@@ -129,8 +142,8 @@ pub struct OutputView {
     pub detail: Option<String>,
 }
 
-/// How the output is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// How the output is. A state of a newer gaitd is read as `Unknown`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputState {
     /// There is none.
@@ -140,19 +153,22 @@ pub enum OutputState {
     Writing,
     /// What is written is lost.
     Failing,
+    /// A state that this version does not know.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// Memory in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryView {
-    /// Resident memory of the process, bytes, where the system tells it.
+    /// Resident memory of the process, bytes, where the system shows it.
     pub resident_bytes: Option<u64>,
     /// Weights and intermediate values of the ladder, bytes.
     pub ladder_bytes: u64,
 }
 
 /// Reloads of the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadsView {
     /// How many were done.
     pub done: u64,
@@ -162,19 +178,20 @@ pub struct ReloadsView {
     pub last: Option<ReloadOutcome>,
 }
 
-/// What came of a reload.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The result of a reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadOutcome {
-    /// It was done.
+    /// The new configuration is in force; otherwise everything stays as it was.
     pub ok: bool,
     /// When, in seconds since the daemon has started.
     pub at_s: f64,
-    /// What came of it, for people.
+    /// What has changed, or why nothing has, for people.
     pub message: String,
 }
 
 /// An interface on which the daemon can be asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Listener")]
 pub struct ListenerView {
     /// Address and port, or the path of a socket.
     pub address: String,
@@ -184,12 +201,15 @@ pub struct ListenerView {
     pub detail: Option<String>,
 }
 
-/// How an interface is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How an interface is. A state of a newer gaitd is read as `Unknown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ListenerState {
     /// It takes connections.
     Listening,
-    /// It cannot be had yet, and is tried again.
+    /// It cannot be bound yet, and is tried again.
     Retrying,
+    /// A state that this version does not know.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }

@@ -1,16 +1,22 @@
-//! What a run did, told at its end: for people as text, for programs as JSON.
+//! What a run did, written at its end: for people as text, for programs as JSON.
 
 use std::fmt::Write;
 
+use gaitd_core::engine::Phase;
 use gaitd_core::ladder::Percentiles;
 use gaitd_core::stream::StreamCounts;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema::class;
 
 /// The account of one run: every window that was produced was decided, dropped or failed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "class", rename = "summary")]
+#[schemars(rename = "Summary", transform = class("summary"))]
 pub struct Summary {
-    /// Always `summary`.
-    pub class: &'static str,
+    /// Name of the stream.
+    pub stream: String,
     /// The model.
     pub model: String,
     /// Where the samples came from.
@@ -23,9 +29,9 @@ pub struct Summary {
     pub budget_ms: f64,
     /// How long the run took, seconds.
     pub seconds: f64,
-    /// What became of the samples.
-    pub stream: StreamCounts,
-    /// What became of the windows.
+    /// How many samples were good, missing or not usable.
+    pub samples: StreamCounts,
+    /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
     /// Decisions later than their budget.
     pub misses: Misses,
@@ -40,8 +46,8 @@ pub struct Summary {
     pub phases: Vec<PhaseLatency>,
 }
 
-/// What became of the windows: `produced = decided + dropped + failed`, `decided = published + lost`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// How many windows were decided, dropped or failed: `produced = decided + dropped + failed`, `decided = published + lost`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowCounts {
     /// Complete windows in the stream.
     pub produced: u64,
@@ -58,16 +64,17 @@ pub struct WindowCounts {
 }
 
 /// Decisions later than their budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Misses {
     /// How many.
     pub count: u64,
-    /// Their share of the published decisions.
+    /// Their share of the published decisions, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub rate: f64,
 }
 
 /// Windows whose true activity is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recognised {
     /// How many.
     pub windows: u64,
@@ -76,7 +83,7 @@ pub struct Recognised {
 }
 
 /// Decisions for one activity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActivityCount {
     /// The label.
     pub activity: String,
@@ -85,7 +92,7 @@ pub struct ActivityCount {
 }
 
 /// How much a configuration was used.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigurationUse {
     /// The configuration.
     pub id: String,
@@ -96,10 +103,10 @@ pub struct ConfigurationUse {
 }
 
 /// Latency of one phase.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseLatency {
-    /// The phase's name.
-    pub phase: &'static str,
+    /// The phase.
+    pub phase: Phase,
     /// Its latency.
     pub latency_us: Percentiles,
 }
@@ -136,17 +143,17 @@ impl Summary {
         if windows.lost > 0 {
             line(format_args!("{} decisions were lost at the output", windows.lost));
         }
-        let stream = &self.stream;
+        let samples = &self.samples;
         line(format_args!(
             "{} samples{}: {} bridged, {} malformed, {} not finite, {} out of order; {} gaps, {} resets",
-            stream.samples,
+            samples.samples,
             if self.simulated { " (simulated)" } else { "" },
-            stream.bridged,
-            stream.malformed,
-            stream.non_finite,
-            stream.out_of_order,
-            stream.gaps,
-            stream.resets
+            samples.bridged,
+            samples.malformed,
+            samples.non_finite,
+            samples.out_of_order,
+            samples.gaps,
+            samples.resets
         ));
         if let Some(steady) = self.steady.filter(|steady| steady.windows > 0) {
             line(format_args!(
@@ -168,7 +175,7 @@ impl Summary {
         }
         for phase in &self.phases {
             let Percentiles { p50, p90, p99 } = phase.latency_us;
-            line(format_args!("  {:<14} {p50:.0} / {p90:.0} / {p99:.0} us (p50 / p90 / p99)", phase.phase));
+            line(format_args!("  {:<14} {p50:.0} / {p90:.0} / {p99:.0} us (p50 / p90 / p99)", phase.phase.name()));
         }
         text
     }

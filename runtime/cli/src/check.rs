@@ -49,7 +49,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         };
         let valid = outcome.is_ok();
         let message = outcome.unwrap_or_else(|error| {
-            let message = super::exit::told(&error);
+            let message = format!("{error:#}");
             first_error.get_or_insert(error);
             message
         });

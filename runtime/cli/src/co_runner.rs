@@ -1,4 +1,4 @@
-//! `gaitd co-runner`: what `gaitd rehearse` starts beside itself; not for people.
+//! `gaitd co-runner`: the load that `gaitd rehearse` starts beside itself; hidden from the help.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -33,7 +33,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    // A terminal interrupts us together with the rehearsal, which must not find us gone before it knows why; it ends us.
+    // Ctrl-C reaches this process together with the rehearsal, which ends it: an earlier end would pass for a failure.
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted).context("cannot watch for signals")?;
     let kind: LoadKind = arguments.kind.into();

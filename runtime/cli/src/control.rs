@@ -1,7 +1,7 @@
 //! The flags that say how configurations are picked; `run` and `replay` share them.
 
 use gaitd_core::control::{Objective, PolicySpec, Step};
-use gaitd_core::engine::Control;
+use gaitd_core::engine::ControlConfig;
 use gaitd_daemon::ConfigError;
 
 /// How configurations are picked.
@@ -84,11 +84,11 @@ impl ControlArguments {
         self.budget_ms.is_some()
     }
 
-    /// Gives the flags the last word over `control`.
+    /// Overrides `control` by the flags.
     ///
     /// # Errors
     /// When they contradict each other.
-    pub(super) fn apply(&self, control: &mut Control) -> Result<(), ConfigError> {
+    pub(super) fn apply(&self, control: &mut ControlConfig) -> Result<(), ConfigError> {
         control.budget_ms = self.budget_ms.unwrap_or(control.budget_ms);
         control.miss_target = self.miss_target.unwrap_or(control.miss_target);
         control.cpu_budget_percent = self.cpu_budget_percent.or(control.cpu_budget_percent);

@@ -17,6 +17,7 @@ mod profile;
 mod rehearse;
 mod replay;
 mod run;
+mod schema;
 mod simulate;
 mod table;
 
@@ -33,7 +34,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Tell more on standard error; -vv tells everything (GAITD_LOG has the last word)
+    /// Log more on standard error; -vv logs everything (GAITD_LOG overrides it)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 }
@@ -51,6 +52,7 @@ enum Command {
     #[cfg(target_os = "linux")]
     Iio(iio::Arguments),
     Rehearse(rehearse::Arguments),
+    Schema(schema::Arguments),
     Completions(completions::Arguments),
     #[command(hide = true)]
     Man(man::Arguments),
@@ -72,7 +74,7 @@ pub fn main() -> ExitCode {
         }
     };
     let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
-    // the inference library tells its own affairs at these levels
+    // the inference library logs its own details at these levels
     let filter = format!("{level},tract_core=error,tract_linalg=error");
     let format = match &arguments.command {
         Some(Command::Run(arguments)) => arguments.log_format,
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Some(Command::Iio(arguments)) => iio::execute(&arguments),
         Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),
+        Some(Command::Schema(arguments)) => schema::execute(&arguments),
         Some(Command::Completions(arguments)) => completions::execute(&arguments),
         Some(Command::Man(arguments)) => man::execute(&arguments),
         Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),

@@ -1,7 +1,7 @@
 //! How log records reach standard error: for people, for the journal or for a collector of JSON lines.
 //!
 //! Messages quote what comes from outside: sensor lines, requests, file names. Whatever would end a line, or write over
-//! one on a terminal, is escaped, so that nobody outside can forge a record.
+//! one on a terminal, is escaped, so that no input can forge a record.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -30,8 +30,8 @@ pub(super) enum LogFormat {
 }
 
 impl LogFormat {
-    /// Sets up logging for the rest of the process: `filter` says what is told, unless GAITD_LOG does. Panics are told
-    /// in the same form. Returns what tells the error that ends the process.
+    /// Sets up logging for the rest of the process, filtered by `filter`, unless GAITD_LOG is set. Panics are logged in
+    /// the same form. Returns what writes the error that ends the process.
     pub(super) fn start(self, filter: &str) -> LastWord {
         let format = match self {
             Self::Auto if stderr_is_journal() => Self::Journal,
@@ -46,7 +46,7 @@ impl LogFormat {
         }
         let last_word = LastWord(format);
         if format != Self::Text {
-            std::panic::set_hook(Box::new(move |panic| last_word.tell(&panic.to_string())));
+            std::panic::set_hook(Box::new(move |panic| last_word.write(&panic.to_string())));
         }
         last_word
     }
@@ -95,7 +95,7 @@ fn priority(level: Level) -> u8 {
 }
 
 /// Whether standard error is a stream to the journal: systemd names its device and inode, so that a redirected one is
-/// told apart.
+/// not taken for it.
 fn stderr_is_journal() -> bool {
     let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return false };
     rustix::fs::fstat(std::io::stderr().as_fd()).is_ok_and(|file| journal == format!("{}:{}", file.st_dev, file.st_ino))
@@ -132,13 +132,13 @@ impl Log for Escaping {
     }
 }
 
-/// Tells what ends the process, in the form of the log, whatever the log's levels are.
+/// Writes what ends the process, in the form of the log, whatever the log's levels are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LastWord(LogFormat);
 
 impl LastWord {
-    /// Tells `message`; its lines stay lines where people read them.
-    pub(super) fn tell(self, message: &str) {
+    /// Writes `message`; its lines stay lines where people read them.
+    pub(super) fn write(self, message: &str) {
         let message = shortened(message);
         if self.0 == LogFormat::Text {
             eprintln!("gaitd: {}", indented(&message));
@@ -149,13 +149,13 @@ impl LastWord {
             builder.filter_level(LevelFilter::Error);
             builder
         });
-        let tell = |line: &str| {
+        let write = |line: &str| {
             logger.log(&Record::builder().level(Level::Error).args(format_args!("{line}")).build());
         };
         if self.0 == LogFormat::Json {
-            tell(&message);
+            write(&message);
         } else {
-            indented(&message).lines().for_each(tell);
+            indented(&message).lines().for_each(write);
         }
     }
 }
@@ -223,19 +223,19 @@ mod tests {
             let _ = std::thread::Builder::new().name("victim".into()).spawn(|| panic!("two\nlines")).unwrap().join();
             return;
         }
-        let told = |format: &str| {
+        let stderr_of = |format: &str| {
             let output = std::process::Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "--nocapture", "cli::log::tests::a_panic_is_a_record_like_any_other"])
+                .args(["--exact", "--nocapture", "log::tests::a_panic_is_a_record_like_any_other"])
                 .env(ROLE, format)
                 .output()
                 .unwrap();
             String::from_utf8(output.stderr).unwrap()
         };
-        let text = told("json");
+        let text = stderr_of("json");
         let record: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!((&record["level"], &record["thread"]), (&"error".into(), &"victim".into()));
         assert!(record["message"].as_str().unwrap().ends_with("two\nlines"), "{text}");
-        let text = told("journal");
+        let text = stderr_of("journal");
         assert!(text.lines().count() > 1 && text.lines().all(|line| line.starts_with("<3>")), "{text}");
     }
 

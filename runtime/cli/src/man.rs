@@ -1,4 +1,4 @@
-//! `gaitd man`: the manual pages, for whoever makes a package.
+//! `gaitd man`: the manual pages, for packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = &arguments.output;
-    // a page for `help` beside each command would say nothing
+    // a page for each `help` subcommand would repeat its command's page
     let mut command = super::Arguments::command().disable_help_subcommand(true);
     command.build();
     fs::create_dir_all(folder)

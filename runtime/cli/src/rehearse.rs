@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::ValueEnum;
 use gaitd_core::control::PolicySpec;
-use gaitd_core::engine::Control;
+use gaitd_core::engine::ControlConfig;
 use gaitd_core::ladder::{Ladder, Profile, ProfileKey};
 use gaitd_daemon::{Config, ConfigError, Hangup, Requests, Stop, cpu_name};
 use gaitd_lab::figure;
@@ -144,7 +144,7 @@ impl Arguments {
             loads: self.loads.clone(),
             load_kind: self.load_kind.into(),
             policies: policies.collect(),
-            miss_target: Control::default().miss_target,
+            miss_target: ControlConfig::default().miss_target,
             cpu: self.cpu,
             program: std::env::current_exe().context("cannot find the gaitd program, to start it as a co-runner")?,
         };

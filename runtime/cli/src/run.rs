@@ -17,13 +17,11 @@ use super::log::LogFormat;
 
 /// Recognise activities in a stream, each window within its budget
 #[derive(clap::Args, Default)]
-#[command(
-    after_help = "Flags have the last word over the configuration file.\n\nSIGINT and SIGTERM end the run. SIGHUP \
+#[command(after_help = "Flags override the configuration file.\n\nSIGINT and SIGTERM end the run. SIGHUP \
     reloads the configuration and opens the output anew; where the run belongs to a terminal, it ends the run.\n\nExamples:\n  \
     gaitd run                                  the shipped ladder on a simulated wearer, for a minute\n  \
     gaitd run --source walk.csv --pace fast    a recording, as fast as possible\n  \
-    imu-reader | gaitd run --source - --budget-ms 20 --cpus 3"
-)]
+    imu-reader | gaitd run --source - --budget-ms 20 --cpus 3")]
 pub(super) struct Arguments {
     /// Configuration file (JSON) [default: the embedded default]
     #[arg(value_name = "CONFIG")]
@@ -94,7 +92,7 @@ enum FormatFlag {
 }
 
 impl Arguments {
-    /// The configuration file, where there is one, with the flags' say.
+    /// The configuration file, or the defaults, overridden by the flags.
     fn config(&self) -> Result<Config, ConfigError> {
         let mut config = match &self.config {
             Some(path) => Config::read(path)?,
@@ -109,7 +107,7 @@ impl Arguments {
         config.models = models.clone().or(config.models);
         config.state = state.clone().or(config.state);
         config.output.path = match output.as_deref() {
-            // as for the source, and as elsewhere
+            // `-` is standard output, as it is standard input for the source
             Some(path) if path == Path::new("-") => None,
             Some(path) => Some(path.to_path_buf()),
             None => config.output.path,
@@ -164,18 +162,17 @@ impl Arguments {
 }
 
 pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
-    // first of all: no other thread may run yet
+    // before any other thread starts, for it changes the environment
     let activated = Activated::take();
     let config = arguments.config()?;
     let stop = Stop::default();
-    // on a terminal, a hang-up is the user's going away; elsewhere it is how daemons are asked to reload
+    // a hang-up of a terminal ends the run; elsewhere it is the usual request to reload
     let terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
     let hangup = if terminal { Hangup::Stop } else { Hangup::Reload };
     let requests = Requests::watch(&stop, hangup).context("cannot watch for signals")?;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let reconfigure = Box::new(move || arguments.config());
-    let plan = Plan::new(config, super::model::library(), Some(reconfigure), activated, clock, stop)
-        .map_err(super::exit::inside)?;
+    let plan = Plan::new(config, super::model::library(), Some(reconfigure), activated, clock, stop)?;
     let ending = run(plan, &requests)?;
     if let Some(error) = ending.source {
         return Err(error.into());

@@ -13,6 +13,7 @@ use gaitd_lab::simulate::{
 };
 use serde::Serialize;
 
+use super::exit::{self, ExitCode};
 use super::table::{percent, table};
 
 /// Compare the policies on scenarios: changing load, made up or recorded, without waiting
@@ -96,10 +97,22 @@ pub(super) struct NoProfile {
     command: String,
 }
 
+impl ExitCode for NoProfile {
+    fn exit_code(&self) -> u8 {
+        exit::NO_INPUT
+    }
+}
+
 /// Goals that were missed.
 #[derive(Debug, thiserror::Error)]
 #[error("goals missed:\n{}", .0.join("\n"))]
 pub(super) struct GoalsMissed(Vec<String>);
+
+impl ExitCode for GoalsMissed {
+    fn exit_code(&self) -> u8 {
+        exit::FAILED
+    }
+}
 
 #[derive(Serialize)]
 struct Report {

@@ -67,6 +67,7 @@ pub mod ladder;
 pub mod control;
 
 pub mod engine;
+pub mod exit;
 
 pub mod virtual_time;
 

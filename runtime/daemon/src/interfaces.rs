@@ -20,7 +20,7 @@ mod open {
 
     use super::{Activated, Arc, Audience, Config, Operations};
     use crate::http::{Listeners, Server, ServerOptions};
-    use crate::publish::{Board, Context, Metrics};
+    use crate::publish::{Board, Metrics, RunHeader};
     use crate::stream::counters::lock;
     use gaitd_api::ListenerView;
     use gaitd_core::engine::Decision;
@@ -38,14 +38,14 @@ mod open {
     struct Watchers {
         board: Board,
         metrics: Arc<Metrics>,
-        context: Mutex<Context>,
+        header: Mutex<RunHeader>,
         listeners: Listeners,
     }
 
     impl Service {
         /// The interfaces that `config` names or that came with the process, `activated`; `None` where nobody wants
-        /// one. `context` is what all events have in common.
-        pub(crate) fn new(run: &str, config: &Config, activated: Activated, context: &Context) -> Option<Self> {
+        /// one. `header` is what all events have in common.
+        pub(crate) fn new(run: &str, config: &Config, activated: Activated, header: &RunHeader) -> Option<Self> {
             // what the service manager listens on is not bound a second time
             let tcp = config.http.as_ref().map(|http| http.listen).filter(|_| activated.tcp.is_empty());
             let unix = config.control_socket().filter(|_| activated.unix.is_empty());
@@ -53,12 +53,12 @@ mod open {
                 return None;
             }
             let board = Board::new(run.to_owned());
-            board.greet(context);
-            let metrics = Arc::new(Metrics::new(context.budget));
+            board.greet(header);
+            let metrics = Arc::new(Metrics::new(header.budget));
             let Activated { tcp: activated_tcp, unix: activated_unix } = activated;
             let options = ServerOptions { tcp, unix, activated_tcp, activated_unix, ..ServerOptions::default() };
-            let (context, listeners) = (Mutex::new(context.clone()), options.listeners.clone());
-            let watchers = Arc::new(Watchers { board, metrics, context, listeners });
+            let (header, listeners) = (Mutex::new(header.clone()), options.listeners.clone());
+            let watchers = Arc::new(Watchers { board, metrics, header, listeners });
             Some(Self { options, watchers })
         }
 
@@ -83,15 +83,19 @@ mod open {
     }
 
     impl Audience for Watchers {
-        fn greet(&self, context: &Context) {
-            self.board.greet(context);
-            self.metrics.rebase(context.budget);
-            lock(&self.context).clone_from(context);
+        fn greet(&self, header: &RunHeader) {
+            self.board.greet(header);
+            self.metrics.rebase(header.budget);
+            lock(&self.header).clone_from(header);
+        }
+
+        fn stream(&self) -> String {
+            lock(&self.header).stream.clone()
         }
 
         fn decided(&self, decision: &Decision, now: Duration) {
             self.metrics.decided(decision);
-            self.board.decision(&lock(&self.context), decision, now);
+            self.board.decision(&lock(&self.header), decision, now);
         }
 
         fn published(&self, decision: &Decision, now: Duration) {
@@ -115,7 +119,7 @@ mod open {
 #[cfg(not(feature = "http"))]
 mod shut {
     use super::{Activated, Arc, Audience, Config, Operations};
-    use crate::publish::Context;
+    use crate::publish::RunHeader;
 
     /// There are none in this build.
     pub(crate) enum Service {}
@@ -124,7 +128,7 @@ mod shut {
     pub(crate) enum Running {}
 
     impl Service {
-        pub(crate) fn new(_: &str, config: &Config, activated: Activated, _: &Context) -> Option<Self> {
+        pub(crate) fn new(_: &str, config: &Config, activated: Activated, _: &RunHeader) -> Option<Self> {
             if config.http.is_some() || config.control_socket().is_some() || !activated.is_empty() {
                 log::warn!(
                     "this gaitd was built without its feature `http`: it has no HTTP interface and no control socket"

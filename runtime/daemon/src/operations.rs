@@ -23,8 +23,8 @@ use crate::{Operator, Refusal};
 use gaitd_api::Misses;
 use gaitd_api::WindowCounts;
 use gaitd_api::{
-    Aliveness, Change, ChangeError, Explanation, LadderView, MemoryView, ModelView, Readiness, ReloadOutcome, Reloaded,
-    ReloadsView, SettingsView, SourceState, SourceView, Status,
+    Aliveness, Change, ChangeError, Explanation, LadderView, MemoryView, ModelView, Readiness, ReloadEvent,
+    ReloadOutcome, Reloaded, ReloadsView, SettingsEvent, SettingsView, SourceState, SourceView, Status,
 };
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::Settings;
@@ -113,7 +113,8 @@ impl Operations {
             *(if ok { &mut reloads.done } else { &mut reloads.refused }) += 1;
             reloads.last = Some(ReloadOutcome { ok, at_s: self.uptime().as_secs_f64(), message: message.clone() });
         }
-        self.post("reload", &serde_json::json!({"class": "reload", "ok": ok, "message": message}));
+        let stream = lock(&self.in_force).config.stream.clone();
+        self.post("reload", &ReloadEvent { stream, ok, message });
         outcome.map_err(Refusal::Invalid)
     }
 
@@ -151,7 +152,7 @@ impl Operations {
         debug_assert!(not_reloaded.iter().all(|key| needs_restart(key)));
         let ended = overridden(&present_settings, &present.control.settings());
 
-        let context = destination.context.clone();
+        let header = destination.header.clone();
         let (settings, goes_on) = (handle.watch(), key == present_key);
         let (copying, keeping) = memory.map(|memory| learned_state::recall(memory, &mut engine)).unzip();
         // laid ready beforehand, for the first decision of the new engine may reach the publishing thread at once
@@ -175,7 +176,7 @@ impl Operations {
         // its ladder is large, and nobody waits for it to go
         let _ = self.workshop.run(move || drop(before));
         if let Some(audience) = &self.audience {
-            audience.greet(&context);
+            audience.greet(&header);
         }
         Ok(Reloaded { changed, not_reloaded, ended })
     }
@@ -253,7 +254,7 @@ impl Operations {
         let detail = source.detail.as_deref().unwrap_or("no reason is known");
         let mut reasons = Vec::new();
         match source.state {
-            SourceState::Streaming => {}
+            SourceState::Streaming | SourceState::Unknown => {}
             SourceState::Waiting => reasons.push("there was no sample yet".to_owned()),
             SourceState::Silent => {
                 let age = source.last_sample_age_s.unwrap_or_default();
@@ -275,20 +276,22 @@ impl Operator for Operations {
         // in this order, so that what is on its way meanwhile never makes a sum exceed its whole
         let published = live.published.get();
         let slowdown = live.latest().as_ref().and_then(|decision| decision.slowdown);
-        let (settings, model, ladder_bytes) = {
+        let (stream, settings, model, ladder_bytes) = {
             let in_force = lock(&self.in_force);
             let model = ModelView {
                 name: in_force.view.model.clone(),
                 origin: self.library.files(in_force.config.models.as_deref()).origin(),
                 hash: in_force.view.hash.clone(),
+                backend: in_force.view.backend.clone(),
                 configurations: in_force.view.configurations.len(),
             };
-            (SettingsView::from(&in_force.handle.settings()), model, in_force.view.memory_bytes())
+            let stream = in_force.config.stream.clone();
+            (stream, SettingsView::from(&in_force.handle.settings()), model, in_force.view.memory_bytes())
         };
         Status {
-            class: "status",
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             run: self.run.clone(),
+            stream,
             pid: std::process::id(),
             uptime_s: self.uptime().as_secs_f64(),
             alive: self.alive(),
@@ -343,7 +346,8 @@ impl Operator for Operations {
         handle.change(|settings| *settings = changed).map_err(|error| Refusal::Invalid(error.to_string()))?;
         let view = SettingsView::from(&handle.settings());
         log::info!("changed while running: {}", serde_json::to_string(change).unwrap_or_default());
-        self.post("settings", &view);
+        let stream = lock(&self.in_force).config.stream.clone();
+        self.post("settings", &SettingsEvent { stream, settings: view.clone() });
         Ok(view)
     }
 

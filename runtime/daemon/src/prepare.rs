@@ -10,13 +10,14 @@ use crate::config::source::OpenError;
 use crate::control_handle::ControlHandle;
 use crate::learned_state::Memory;
 use crate::load::cpu_name;
-use crate::publish::{Context, Format};
+use crate::publish::{Format, RunHeader};
 use crate::threads::loader::Workshop;
 use crate::threads::output::Destination;
 use gaitd_api::LadderView;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::PolicyError;
 use gaitd_core::engine::{Engine, Wearer};
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{
     Effort, InferenceError, Ladder, Library, LoadError, Manifest, ManifestError, Profile, ProfileKey, measure,
 };
@@ -57,6 +58,21 @@ pub enum StartError {
         /// What the system said.
         error: std::io::Error,
     },
+}
+
+impl ExitCode for StartError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(error) => error.exit_code(),
+            Self::Load(error) => error.exit_code(),
+            Self::Manifest(_) => exit::DATA,
+            Self::Open(error) => error.exit_code(),
+            Self::Policy(error) => error.exit_code(),
+            Self::Output { .. } => exit::IO,
+            Self::Thread(_) => exit::OS,
+            Self::Panicked | Self::Measure(_) => exit::SOFTWARE,
+        }
+    }
 }
 
 /// An engine, and what else belongs to it.
@@ -152,17 +168,18 @@ pub(crate) fn destination(config: &Config, engine: &Engine) -> Result<Destinatio
         // standard output is line-buffered, and whole lines are written
         None => (Some(Box::new(std::io::stdout())), std::io::stdout().is_terminal()),
     };
-    let context = Context::new(
-        engine.ladder().manifest(),
-        config.source.name(),
-        config.source.is_simulated(),
-        config.control.policy.name().to_owned(),
-        config.control.budget(),
-    );
+    let header = RunHeader {
+        manifest: Arc::clone(engine.ladder().manifest()),
+        stream: config.stream.clone(),
+        source: config.source.name(),
+        simulated: config.source.is_simulated(),
+        policy: config.control.policy.name().to_owned(),
+        budget: config.control.budget(),
+    };
     let text = match format {
         Format::Auto => terminal,
         Format::Text => true,
         Format::Ndjson | Format::None => false,
     };
-    Ok(Destination { output, text, context })
+    Ok(Destination { output, text, header })
 }

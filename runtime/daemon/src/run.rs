@@ -199,7 +199,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
 
     let settings = handle.watch();
     let run = run_name();
-    let service = Service::new(&run, &config, activated, &destination.context);
+    let service = Service::new(&run, &config, activated, &destination.header);
     let audience = service.as_ref().map(Service::audience);
 
     let (spare_windows, recycled_windows) = bounded(WINDOWS);
@@ -303,7 +303,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let mut summary = published.summary();
     summary.seconds = clock.now().saturating_sub(started).as_secs_f64();
     let status = operations.status();
-    (summary.stream, summary.windows, summary.misses) = (status.source.samples, status.windows, status.misses);
+    (summary.samples, summary.windows, summary.misses) = (status.source.samples, status.windows, status.misses);
     published.write_summary(&summary);
     if let Some(service) = service {
         service.stop();

@@ -8,7 +8,7 @@ use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::Window;
-use gaitd_daemon::publish::{Context, LineWriter, Sink};
+use gaitd_daemon::publish::{LineWriter, RunHeader, Sink};
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
 
@@ -23,11 +23,14 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
     let manifest = ladder.manifest().clone();
     let task = &manifest.task;
     let mut logits = vec![0.0; task.labels.len()];
-    // what the inference library allocates for one inference of each configuration
+    // what the inference library allocates for one inference of each configuration, after the first, which makes more
     let mut runner = ladder.runner().unwrap();
     let zeros = vec![0.0; task.channels.len() * task.window];
     let library: Vec<u64> = (0..manifest.configurations.len())
-        .map(|rung| allocations(|| runner.infer(rung, &zeros, &mut logits).unwrap()))
+        .map(|rung| {
+            runner.infer(rung, &zeros, &mut logits).unwrap();
+            allocations(|| runner.infer(rung, &zeros, &mut logits).unwrap())
+        })
         .collect();
 
     let key = ProfileKey::new(&ladder, "test");
@@ -45,8 +48,15 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
             let mut engine = Engine::new(ladder.clone(), &profile, &settings).unwrap();
             let mut wearer = Wearer::with_runner(&ladder, runner);
             let mut intake = manifest.intake().unwrap();
-            let context = Context::new(&manifest, "test".to_owned(), true, policy.name().to_owned(), budget);
-            let mut lines = LineWriter::new(context, text);
+            let header = RunHeader {
+                manifest: manifest.clone(),
+                stream: "test".to_owned(),
+                source: "test".to_owned(),
+                simulated: true,
+                policy: policy.name().to_owned(),
+                budget,
+            };
+            let mut lines = LineWriter::new(header, text);
             let mut sink = Sink::new(Box::new(std::io::sink()));
             let mut window = Window::new(task.channels.len(), task.window);
             let mut decision = Decision::empty(&manifest);

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use gaitd_core::exit::{self, ExitCode};
+
 /// Why a source cannot be read (on). Every message says what was wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SenseError {
@@ -107,4 +109,14 @@ pub enum SenseError {
     /// The longest stretch to be bridged is not a sensible time.
     #[error(transparent)]
     Bridge(#[from] gaitd_core::stream::BridgeError),
+}
+
+impl ExitCode for SenseError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Open { .. } => exit::NO_INPUT,
+            Self::Read { .. } => exit::IO,
+            _ => exit::DATA,
+        }
+    }
 }

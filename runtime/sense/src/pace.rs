@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use gaitd_core::clock::Clock;
@@ -13,7 +14,7 @@ use gaitd_core::stream::Sample;
 const LONGEST_WAIT_S: f64 = 5.0;
 
 /// How fast a source hands on its samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Pace {
     /// As a sensor would: by the timestamps where there are any, else by the sample rate.

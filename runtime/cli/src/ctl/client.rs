@@ -1,4 +1,4 @@
-//! One request to the control socket, and its answer. Whoever listens there gets only so much time and room.
+//! One request to the control socket, and its answer, within limits of time and size.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -52,7 +52,7 @@ pub(super) fn ask(socket: &Path, request: Request) -> Result<Answer, Failure> {
         let stream = UnixStream::connect(socket).await.map_err(|error| no_way_in(socket, &error))?;
         let broken = |error: hyper::Error| broken(socket, &error);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        // what goes wrong with it, the sender tells too
+        // its errors reach the sender too
         tokio::spawn(connection);
         let mut wire = hyper::Request::builder().method(request.method).uri(request.path).header(HOST, "localhost");
         if request.body.is_some() {
@@ -90,7 +90,7 @@ fn no_way_in(socket: &Path, error: &std::io::Error) -> Failure {
             ),
         ),
         ErrorKind::WouldBlock => {
-            Failure::new(exit::TEMPORARY, format!("{socket} lets nobody else in just now: {error}; try again"))
+            Failure::new(exit::TEMPORARY, format!("{socket} accepts no connection just now: {error}; try again"))
         }
         _ => Failure::new(
             exit::UNAVAILABLE,
@@ -108,6 +108,7 @@ fn broken(socket: &Path, error: &hyper::Error) -> Failure {
 
 fn gone(socket: &Path, error: &dyn std::fmt::Display) -> Failure {
     let socket = socket.display();
-    let sentence = format!("{socket}: whoever listens there has not answered ({error}); see whether gaitd still runs");
+    let sentence =
+        format!("{socket}: the process that listens there has not answered ({error}); see whether gaitd still runs");
     Failure::new(exit::UNAVAILABLE, sentence)
 }

@@ -1,18 +1,19 @@
-//! `gaitd ctl`: asks a running daemon, or tells it what to do, over its local control socket.
+//! `gaitd ctl`: reads the state of a running daemon, or changes it, over its local control socket.
 
-mod answers;
 mod client;
 mod text;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gaitd_api::Change;
+use gaitd_api::{Change, ErrorView};
 use gaitd_core::control::Objective;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::control::{DEFAULT_FLOOR, ObjectiveFlag, PolicyFlag};
-use super::exit;
+use super::exit::{self, ExitCode};
+use super::log::escaped;
 use client::{Answer, Request};
 
 /// The variable that names the socket where no flag does.
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a reload may take: a ladder that is new to this processor is measured first.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ask a running gaitd how it is, or tell it what to do, over its control socket
+/// Show the state of a running gaitd, or change what it does, over its control socket
 #[derive(clap::Args)]
 #[command(after_help = "A change holds from the next window on, until the next reload or restart.\n\n\
     Exit codes: 69 no gaitd answers; 77 no permission; 75 try again later; 65 a value was refused; 78 a reload was \
@@ -122,8 +123,14 @@ fn cap(text: &str) -> Result<Cap, String> {
 #[error("{message}")]
 pub(super) struct Failure {
     /// The exit code.
-    pub(super) code: u8,
+    code: u8,
     message: String,
+}
+
+impl ExitCode for Failure {
+    fn exit_code(&self) -> u8 {
+        self.code
+    }
 }
 
 impl Failure {
@@ -145,8 +152,8 @@ impl Question {
         })
     }
 
-    /// What the answer's body means to people.
-    fn told(&self, body: &[u8]) -> Result<String, Failure> {
+    /// The answer's body as text for people.
+    fn text(&self, body: &[u8]) -> Result<String, Failure> {
         Ok(match self {
             Self::Status => text::status(&read(body)?),
             Self::Explain => text::explanation(&read(body)?),
@@ -199,16 +206,29 @@ fn changing(change: &Change) -> Result<Request, Failure> {
     Ok(Request { method: "PATCH", path: "/api/control", body: Some(body), patience: PATIENCE })
 }
 
-/// Reads an answer's body.
+/// Reads an answer's body, with every text in it escaped: the daemon quotes file names, models and sensors, and none of
+/// them may steer the terminal. As all are escaped here, none can be forgotten where it is printed.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| senseless(&error.to_string()))
+    let unreadable = |error: serde_json::Error| senseless(&error.to_string());
+    let mut answer: Value = serde_json::from_slice(body).map_err(unreadable)?;
+    escape_texts(&mut answer);
+    serde_json::from_value(answer).map_err(unreadable)
 }
 
-/// The failure of an answer that no gaitd of this version gives.
+fn escape_texts(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = escaped(text),
+        Value::Array(values) => values.iter_mut().for_each(escape_texts),
+        Value::Object(members) => members.values_mut().for_each(escape_texts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The failure of an answer that a gaitd of this version does not give.
 fn senseless(problem: &str) -> Failure {
     let sentence = format!(
-        "the answer makes no sense ({problem}); whoever listens there is no gaitd, or one of another version than \
-         this, {}",
+        "the answer makes no sense ({problem}); the process that listens there is no gaitd, or one of another \
+         version than this, {}",
         env!("CARGO_PKG_VERSION")
     );
     Failure::new(exit::PROTOCOL, sentence)
@@ -223,11 +243,31 @@ pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
         super::print(&text::json(&body).map_err(|problem| senseless(&problem))?)?;
     }
     if status != 200 {
-        let sentence = read::<answers::Error>(&body).map_err(|_| senseless(&format!("HTTP status {status}")))?.error;
-        return Err(Failure::new(question.code(status), sentence.to_string()).into());
+        let sentence = read::<ErrorView>(&body).map_err(|_| senseless(&format!("HTTP status {status}")))?.error;
+        return Err(Failure::new(question.code(status), sentence).into());
     }
     if !json {
-        super::print(&question.told(&body)?)?;
+        super::print(&question.text(&body)?)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use gaitd_api::{ListenerState, ListenerView, Readiness};
+
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_wherever_they_stand() {
+        let body = br#"{"ready": false, "reasons": ["one\u001b[2J", "two\nlines"], "later": {"field": 1}}"#;
+        let ready: Readiness = read(body).unwrap();
+        assert_eq!(ready.reasons, ["one\\u{1b}[2J", "two\\nlines"]);
+    }
+
+    #[test]
+    fn a_state_of_a_newer_daemon_can_be_read() {
+        let body = br#"{"address": "127.0.0.1:4248", "state": "draining", "detail": null}"#;
+        assert_eq!(read::<ListenerView>(body).unwrap().state, ListenerState::Unknown);
+    }
 }

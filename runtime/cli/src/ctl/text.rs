@@ -1,13 +1,20 @@
-//! The daemon's answers in words and tables.
+//! The daemon's answers in words and tables. All texts in them are escaped already (see [`super::read`]).
 
 use std::fmt::Display;
 
+use gaitd_api::{Explanation, ListenerState, OutputState, Reloaded, SettingsView, SourceState, SourceView, Status};
+use gaitd_core::control::{Estimate, Objective, PolicySpec, Signals};
+use gaitd_core::engine::ControlConfig;
+use gaitd_core::stream::StreamCounts;
+
 use super::super::log::deceives;
 use super::super::table::{percent, table};
-use super::answers::{Estimate, Explanation, Reloaded, Samples, Settings, Signals, Source, Status, Text};
 
 /// Names stand in a column of this width.
 const NAMES: usize = 11;
+
+/// How a state of a newer daemon is called.
+const UNKNOWN: &str = "in a state that this gaitd does not know";
 
 /// How the daemon is: what an operator asks first comes first.
 pub(super) fn status(status: &Status) -> String {
@@ -33,26 +40,26 @@ pub(super) fn status(status: &Status) -> String {
                 "{} ({} %), {} allowed; {}",
                 misses.count,
                 percent(misses.rate),
-                allowed(status.settings.miss_target),
+                allowed(status.settings.control.miss_target),
                 counted(status.switches, "change of the configuration", "changes of the configuration")
             ),
         ),
     ];
     lines.extend(demanded(&status.settings));
-    let configurations = counted(model.configurations, "configuration", "configurations");
+    let configurations = counted(model.configurations as u64, "configuration", "configurations");
     lines.push(("ladder", format!("{}, {configurations}, {} ({:.12})", model.name, model.origin, model.hash)));
-    lines.push(("slowdown", load(status.slowdown.as_ref(), &status.signals)));
+    lines.push(("slowdown", load(status.slowdown, &status.signals)));
     let resident = memory.resident_bytes.map_or_else(|| "unknown".to_owned(), megabytes);
     lines.push(("memory", format!("{resident}; the ladder has {}", megabytes(memory.ladder_bytes))));
-    lines.push(("output", with_detail(&status.output.state, status.output.detail.as_ref())));
-    let mut told = format!("{} done, {} refused", reloads.done, reloads.refused);
+    lines.push(("output", with_detail(output(status.output.state), status.output.detail.as_deref())));
+    let mut outcome = format!("{} done, {} refused", reloads.done, reloads.refused);
     if let Some(last) = &reloads.last {
-        told += &format!("; the latest {} ago: {}", span(status.uptime_s - last.at_s), last.message);
+        outcome += &format!("; the latest {} ago: {}", span(status.uptime_s - last.at_s), last.message);
     }
-    lines.push(("reloads", told));
-    let subscribers = counted(status.subscribers, "subscriber", "subscribers");
+    lines.push(("reloads", outcome));
+    let subscribers = counted(status.subscribers as u64, "subscriber", "subscribers");
     for listener in &status.listeners {
-        let state = with_detail(&listener.state, listener.detail.as_ref());
+        let state = with_detail(listening(listener.state), listener.detail.as_deref());
         lines.push(("interface", format!("{} ({state})", listener.address)));
     }
     lines.push(("events", subscribers));
@@ -60,32 +67,41 @@ pub(super) fn status(status: &Status) -> String {
 }
 
 /// What is demanded from the next window on.
-pub(super) fn settings(settings: &Settings) -> String {
+pub(super) fn settings(settings: &SettingsView) -> String {
     aligned(demanded(settings))
 }
 
-/// What came of a reload.
+/// The result of a reload.
 pub(super) fn reloaded(reloaded: &Reloaded) -> String {
     let Reloaded { changed, not_reloaded, ended } = reloaded;
     let mut text = String::new();
     if changed.is_empty() {
         text += "reloaded; the configuration is the same as before\n";
     } else {
-        text += &format!("reloaded: {}\n", joined(changed));
+        text += &format!("reloaded: {}\n", changed.join(", "));
     }
     if !not_reloaded.is_empty() {
-        text += &format!("not reloaded, for it needs a restart: {}\n", joined(not_reloaded));
+        text += &format!("not reloaded, for it needs a restart: {}\n", not_reloaded.join(", "));
     }
     if !ended.is_empty() {
-        text += &format!("as configured again, and no longer as set meanwhile: {}\n", joined(ended));
+        text += &format!("as configured again, and no longer as set meanwhile: {}\n", ended.join(", "));
     }
     text
 }
 
 /// Why the latest configuration was picked.
 pub(super) fn explanation(explanation: &Explanation) -> String {
-    let Explanation { window, configuration, why, budget_ms, available_ms, slowdown, signals, configurations } =
-        explanation;
+    let Explanation {
+        window,
+        configuration,
+        reason: _,
+        why,
+        budget_ms,
+        available_ms,
+        slowdown,
+        signals,
+        configurations,
+    } = explanation;
     let header = ["  configuration", "MMACs", "predicted ms", "too late %", "expected accuracy %", "CPU ms"];
     let rows = configurations.iter().map(|candidate| {
         let mark = if candidate.picked { "*" } else { " " };
@@ -103,7 +119,7 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
          {} of {} ms were left for the inference; slowdown {}\n{}",
         milliseconds(*available_ms),
         milliseconds(*budget_ms),
-        load(slowdown.as_ref(), signals),
+        load(*slowdown, signals),
         table(&header, rows),
     )
 }
@@ -146,12 +162,12 @@ fn state(status: &Status) -> String {
     } else if status.ready.reasons.is_empty() {
         format!("{alive}, NOT READY")
     } else {
-        format!("{alive}, NOT READY: {}", joined(&status.ready.reasons))
+        format!("{alive}, NOT READY: {}", status.ready.reasons.join(", "))
     }
 }
 
-fn source(source: &Source) -> String {
-    let mut text = format!("{}: {}", source.name, with_detail(&source.state, source.detail.as_ref()));
+fn source(source: &SourceView) -> String {
+    let mut text = format!("{}: {}", source.name, with_detail(sensing(source.state), source.detail.as_deref()));
     if let Some(age) = source.last_sample_age_s {
         text += &format!(", latest sample {age:.2} s ago");
     }
@@ -161,8 +177,8 @@ fn source(source: &Source) -> String {
     text
 }
 
-/// What is unusual is named where it has happened.
-fn samples(samples: &Samples) -> String {
+/// The good samples, and each kind of trouble that there was.
+fn samples(samples: &StreamCounts) -> String {
     let mut text = samples.samples.to_string();
     for (count, what) in [
         (samples.bridged, "bridged"),
@@ -179,16 +195,17 @@ fn samples(samples: &Samples) -> String {
     text
 }
 
-fn demanded(settings: &Settings) -> Vec<(&'static str, String)> {
-    let Settings { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware, pin } = settings;
+fn demanded(settings: &SettingsView) -> Vec<(&'static str, String)> {
+    let SettingsView { control, pin } = settings;
+    let ControlConfig { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware } = control;
     let budget = format!("{} ms, {} of the decisions may be late", milliseconds(*budget_ms), allowed(*miss_target));
-    let mut picking = policy.kind.to_string();
-    if let Some(configuration) = &policy.configuration {
+    let mut picking = policy.name().to_owned();
+    if let PolicySpec::Fixed { configuration: Some(configuration) } = policy {
         picking += &format!(" ({configuration})");
     }
-    picking += &format!(", for {}", objective.kind);
-    if let Some(floor) = objective.accuracy_floor {
-        picking += &format!(" with an accuracy of {} % or more", number(floor * 100.0));
+    picking += &format!(", for {}", objective.name());
+    if let Objective::Energy { accuracy_floor } = objective {
+        picking += &format!(" with an accuracy of {} % or more", number(accuracy_floor * 100.0));
     }
     if let Some(percent) = cpu_budget_percent {
         picking += &format!(", within {} % of a processor", number(*percent));
@@ -196,12 +213,12 @@ fn demanded(settings: &Settings) -> Vec<(&'static str, String)> {
     if !activity_aware {
         picking += ", blind to the activity";
     }
-    let pin = pin.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+    let pin = pin.clone().unwrap_or_else(|| "none".to_owned());
     vec![("budget", budget), ("policy", picking), ("pin", pin)]
 }
 
 /// The slowdown and the signals behind it.
-fn load(slowdown: Option<&Estimate>, signals: &Signals) -> String {
+fn load(slowdown: Option<Estimate>, signals: &Signals) -> String {
     let mut text = slowdown.map_or_else(
         || "not estimated".to_owned(),
         |estimate| format!("{:.2} +- {:.2}", estimate.mean, estimate.spread),
@@ -217,12 +234,36 @@ fn load(slowdown: Option<&Estimate>, signals: &Signals) -> String {
     text
 }
 
-fn with_detail(state: &Text, detail: Option<&Text>) -> String {
-    detail.map_or_else(|| state.to_string(), |detail| format!("{state}: {detail}"))
+fn sensing(state: SourceState) -> &'static str {
+    match state {
+        SourceState::Waiting => "waiting",
+        SourceState::Streaming => "streaming",
+        SourceState::Silent => "silent",
+        SourceState::Retrying => "retrying",
+        SourceState::Ended => "ended",
+        SourceState::Unknown => UNKNOWN,
+    }
 }
 
-fn joined(texts: &[Text]) -> String {
-    texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn output(state: OutputState) -> &'static str {
+    match state {
+        OutputState::None => "none",
+        OutputState::Writing => "writing",
+        OutputState::Failing => "failing",
+        OutputState::Unknown => UNKNOWN,
+    }
+}
+
+fn listening(state: ListenerState) -> &'static str {
+    match state {
+        ListenerState::Listening => "listening",
+        ListenerState::Retrying => "retrying",
+        ListenerState::Unknown => UNKNOWN,
+    }
+}
+
+fn with_detail(state: &str, detail: Option<&str>) -> String {
+    detail.map_or_else(|| state.to_owned(), |detail| format!("{state}: {detail}"))
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
@@ -266,8 +307,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_time_are_told_in_two_units() {
-        for (seconds, told) in [
+    fn lengths_of_time_have_two_units() {
+        for (seconds, expected) in [
             (0.9, "0 s"),
             (59.0, "59 s"),
             (61.0, "1 min 1 s"),
@@ -275,7 +316,7 @@ mod tests {
             (90_000.0, "1 d 1 h"),
             (-1.0, "0 s"),
         ] {
-            assert_eq!(span(seconds), told);
+            assert_eq!(span(seconds), expected);
         }
     }
 

@@ -2,7 +2,6 @@
 
 mod outlet;
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +11,10 @@ use gaitd_daemon::{Hangup, Requests, Stop};
 use gaitd_sense::iio::{Capture, Device, IioError, Mount, Settings, choose, devices};
 use gaitd_sense::{TextFormat, TextWriter};
 
-use super::exit;
 use super::table::table;
-use outlet::{Fate, NotAPipe, Outlet};
+use outlet::{Fate, Outlet};
+
+pub(super) use outlet::NotAPipe;
 
 /// How long a request to stop may go unnoticed.
 const LOOK: Duration = Duration::from_millis(200);
@@ -91,7 +91,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let outlet = Outlet::new(arguments.output.as_deref());
     while let Some(reader) = outlet.open(&stop)? {
-        // each reader has a stream of its own: a sensor to which nobody listens is switched off
+        // each reader has a stream of its own: a sensor without a reader is switched off
         let fate = follow(arguments, &device, reader, &stop)?;
         if fate == Fate::Stopped || !outlet.is_pipe() {
             break;
@@ -101,7 +101,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes samples until the reader goes, somebody asks for an end, or there were enough.
+/// Writes samples until the reader goes, a stop is requested, or there were enough.
 fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, stop: &Stop) -> anyhow::Result<Fate> {
     let mut settings = Settings {
         rate_hz: arguments.rate,
@@ -130,7 +130,7 @@ fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, st
             Ok(false) => continue,
             Err(error @ IioError::Silent { .. }) if !heard && !settings.poll => {
                 log::warn!("{error}; polling now, which is less regular");
-                // what the trigger needed is put back first
+                // dropping it restores what the trigger has changed
                 drop(capture);
                 settings.poll = true;
                 capture = Capture::start(&arguments.root, device, &settings)?;
@@ -147,7 +147,7 @@ fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, st
 fn list(root: &Path) -> anyhow::Result<()> {
     let devices = devices(root)?;
     if devices.is_empty() {
-        // says where, and what to do
+        // fails with an error that says where it has looked, and what to do
         choose(root, None)?;
     }
     let mut rows = Vec::new();
@@ -164,23 +164,4 @@ fn list(root: &Path) -> anyhow::Result<()> {
         rows.push(vec![device.id.clone(), device.name.clone(), senses.join(", "), rates, buffer]);
     }
     super::print(&table(&["device", "name", "senses", "rates Hz", "buffer"], rows))
-}
-
-/// The exit code for what only this command can meet.
-pub(super) fn code(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    if cause.is::<NotAPipe>() {
-        return Some(exit::USAGE);
-    }
-    Some(match cause.downcast_ref::<IioError>()? {
-        IioError::None { .. } | IioError::Unknown { .. } => exit::NO_INPUT,
-        IioError::Several { .. } | IioError::Split { .. } | IioError::Setting { .. } => exit::USAGE,
-        IioError::Content { .. } => exit::DATA,
-        IioError::File { error, .. } => match error.kind() {
-            ErrorKind::PermissionDenied => exit::NO_PERMISSION,
-            ErrorKind::NotFound => exit::NO_INPUT,
-            ErrorKind::ResourceBusy => exit::TEMPORARY,
-            _ => exit::IO,
-        },
-        IioError::Silent { .. } | IioError::Gone { .. } => exit::IO,
-    })
 }

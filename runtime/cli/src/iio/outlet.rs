@@ -13,6 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, mkfifoat};
 use rustix::io::Errno;
 
+use super::super::exit::{self, ExitCode};
+
 /// From one look for a reader to the next.
 const REST: Duration = Duration::from_millis(250);
 
@@ -33,9 +35,15 @@ pub(super) struct Reader {
 /// Where the pipe should be is another kind of file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is no pipe; remove it, or write to a file with `> {0}` instead of --output")]
-pub(super) struct NotAPipe(String);
+pub(crate) struct NotAPipe(String);
 
-/// What became of a text.
+impl ExitCode for NotAPipe {
+    fn exit_code(&self) -> u8 {
+        exit::USAGE
+    }
+}
+
+/// The outcome of writing a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Written,
@@ -62,7 +70,7 @@ impl Outlet {
         }
     }
 
-    /// Waits for a reader; nothing when somebody asked for an end.
+    /// Waits for a reader; `None` when a stop was requested.
     ///
     /// # Errors
     /// When the pipe cannot be made or opened, or another kind of file is in its place.
@@ -74,7 +82,7 @@ impl Outlet {
             }
             Self::Pipe(path) => path,
         };
-        let mut told = None;
+        let mut logged = None;
         loop {
             make(path)?;
             let flags = OFlags::NONBLOCK.bits().cast_signed();
@@ -85,11 +93,11 @@ impl Outlet {
                     Err(error) => return Err(error).with_context(|| format!("cannot lock {}", path.display())),
                 },
                 Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => "a reader",
-                // removed meanwhile: it is made anew
+                // removed meanwhile, so that it is made again
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
             };
-            if told.replace(waits_for) != Some(waits_for) {
+            if logged.replace(waits_for) != Some(waits_for) {
                 log::info!("{}: waiting for {waits_for}", path.display());
             }
             if stop.wait(REST) {
@@ -109,7 +117,7 @@ fn make(path: &Path) -> anyhow::Result<()> {
     }
     match fs::metadata(path) {
         Ok(file) if file.file_type().is_fifo() => Ok(()),
-        // removed meanwhile: opening it tells
+        // removed meanwhile, which opening it shows
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Ok(_) => bail!(NotAPipe(path.display().to_string())),
         Err(error) => Err(error).with_context(|| format!("cannot use {}", path.display())),
@@ -127,7 +135,7 @@ impl Reader {
             if stop.asked() {
                 return Ok(Fate::Stopped);
             }
-            // so that neither this nor a write can be stuck when an end is asked for
+            // so that neither this nor a write blocks when a stop is requested
             let mut ready = [PollFd::new(&self.file, PollFlags::OUT)];
             match poll(&mut ready, Some(&LOOK)) {
                 Ok(0) | Err(Errno::INTR) => continue,

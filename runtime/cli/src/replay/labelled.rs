@@ -13,6 +13,8 @@ use gaitd_daemon::{Opened, SourceSpec};
 use gaitd_lab::replay::LabelledWindow;
 use gaitd_sense::{Pace, Recording, TextSource};
 
+use super::super::exit::{self, ExitCode};
+
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Split {
     /// X_train and y_train
@@ -27,6 +29,12 @@ pub(crate) enum DataError {
     /// Which, and why.
     #[error("{}: {message}", path.display())]
     Unusable { path: PathBuf, message: String },
+}
+
+impl ExitCode for DataError {
+    fn exit_code(&self) -> u8 {
+        exit::DATA
+    }
 }
 
 /// Windows in the order of their stream.

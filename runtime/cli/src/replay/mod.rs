@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::PolicySpec;
-use gaitd_core::engine::Control;
+use gaitd_core::engine::ControlConfig;
 use gaitd_core::ladder::Ladder;
 use gaitd_daemon::publish;
 use gaitd_daemon::{Config, SourceSpec};
@@ -21,6 +21,8 @@ use gaitd_lab::simulate::Scenario;
 use gaitd_sense::Pace;
 pub(super) use labelled::DataError;
 use labelled::{Labelled, Split};
+
+use super::exit::{self, ExitCode};
 use record::Record;
 use report::{ControllerRow, Report, Row};
 
@@ -78,6 +80,12 @@ pub(super) enum ArgumentError {
     /// A flag that is for the simulated wearer only.
     #[error("--seconds and --seed are for the simulated wearer; the data is {}", path.display())]
     NoWearer { path: PathBuf },
+}
+
+impl ExitCode for ArgumentError {
+    fn exit_code(&self) -> u8 {
+        exit::CONFIG
+    }
 }
 
 /// How long the simulated wearer moves where nothing else is asked for, seconds: through a few activities.
@@ -172,7 +180,15 @@ fn controlled(
         Some(path) => {
             let policy = control.policy.name().to_owned();
             let (data, simulated) = (report.data.clone(), report.simulated);
-            Some(Record::create(path, publish::Context::new(&manifest, data, simulated, policy, control.budget()))?)
+            let header = publish::RunHeader {
+                manifest: manifest.clone(),
+                stream: "replay".to_owned(),
+                source: data,
+                simulated,
+                policy,
+                budget: control.budget(),
+            };
+            Some(Record::create(path, header)?)
         }
         None => None,
     };
@@ -199,8 +215,8 @@ fn scenario_load(path: &Path, ladder: &Ladder) -> anyhow::Result<ScenarioLoad> {
 }
 
 /// What is demanded: by default, by the scenario, and by flags, the last first.
-fn control(arguments: &Arguments, load: Option<&ScenarioLoad>) -> anyhow::Result<Control> {
-    let mut control = Control::default();
+fn control(arguments: &Arguments, load: Option<&ScenarioLoad>) -> anyhow::Result<ControlConfig> {
+    let mut control = ControlConfig::default();
     if let Some(load) = load {
         control.budget_ms = load.budgets()[0].ms;
         control.miss_target = load.miss_target();

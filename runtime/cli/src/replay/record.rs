@@ -16,8 +16,8 @@ pub(super) struct Record {
 
 impl Record {
     /// Makes the file anew, with what all its decisions have in common.
-    pub(super) fn create(path: &Path, context: publish::Context) -> anyhow::Result<Self> {
-        let lines = LineWriter::new(context, false);
+    pub(super) fn create(path: &Path, header: publish::RunHeader) -> anyhow::Result<Self> {
+        let lines = LineWriter::new(header, false);
         let file = File::create(path).map_err(|error| unwritable(path, error))?;
         let mut record = Self { path: path.to_path_buf(), file: BufWriter::new(file), lines };
         let greeting = record.lines.greeting()?;

@@ -1,6 +1,6 @@
 //! What a replay found, as JSON and as tables.
 
-use gaitd_core::engine::Control;
+use gaitd_core::engine::ControlConfig;
 use gaitd_core::ladder::{Configuration, Manifest, Percentiles};
 use gaitd_lab::replay::{Account, Score};
 use serde::Serialize;
@@ -77,7 +77,7 @@ impl Row {
 
 impl ControllerRow {
     /// What the controller reached as `control` demands, under the load of `scenario` if there was one.
-    pub(super) fn new(control: &Control, scenario: Option<String>, account: &Account) -> Self {
+    pub(super) fn new(control: &ControlConfig, scenario: Option<String>, account: &Account) -> Self {
         Self {
             policy: control.policy.name(),
             objective: control.objective.name(),

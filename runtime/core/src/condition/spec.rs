@@ -1,5 +1,6 @@
 //! The operations as a manifest lists them, and what can be wrong with the list.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One operation on named channels, as an entry of a manifest's `task.input.conditioning`.
@@ -7,8 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Operations are carried out in the listed order. `from` names the inputs and `to` the outputs, one for each input;
 /// without `to` an operation works in place. A name that is new to the list becomes a channel; one that exists gets
 /// new values. Channels that meet in an operation or at the output and differ in delay are brought to the longest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
+#[schemars(rename = "Operation")]
 pub enum OpSpec {
     /// Median of `length` samples around each sample, as `scipy.signal.medfilt` computes it: before the first sample
     /// there are zeros. Delays by (length - 1) / 2 samples, for which it waits.
@@ -19,6 +21,7 @@ pub enum OpSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<Vec<String>>,
         /// Odd number of samples.
+        #[schemars(range(min = 1, max = MEDIAN_LONGEST))]
         length: usize,
     },
     /// A causal filter as a cascade of second-order sections, as `scipy.signal.sosfilt` computes it.
@@ -67,7 +70,7 @@ impl OpSpec {
 }
 
 /// What a filter takes to have been before the first sample.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
     /// Zeros.

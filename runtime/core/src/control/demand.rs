@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Reason, Signals};
 
 /// What the user wants most, as it stands in a configuration file under `control.objective`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Objective {
     /// The highest expected accuracy.
@@ -17,6 +18,7 @@ pub enum Objective {
     Energy {
         /// Expected accuracy, less what a likely miss costs by the policy's reckoning, below which nothing is saved; a
         /// share from 0 to 1.
+        #[schemars(range(min = 0, max = 1))]
         accuracy_floor: f64,
     },
 }

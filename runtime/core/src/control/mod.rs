@@ -16,7 +16,8 @@ mod step;
 
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use activity::{ActivityBelief, isotonic};
 pub use alert::Alert;
@@ -42,7 +43,7 @@ pub struct Candidate {
 }
 
 /// Why a configuration was picked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The user wants this one.
@@ -90,7 +91,7 @@ impl Reason {
 }
 
 /// What a policy believes of the slowdown (observed latency / profiled latency; 1 on an idle device).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// Its mean.
     pub mean: f64,

@@ -1,11 +1,11 @@
 //! What the system tells of the load, as values; who measures them stands behind [`SignalProbe`].
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One reading of what the system tells of its load. Every signal can be missing, stale or wrong; a policy that has
 /// fewer of them only gets less sharp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Signals {
     /// Busy share of the processors that gaitd may use, gaitd's own share taken out; 0 to 1.
     #[serde(default)]

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::exit::{self, ExitCode};
 
 use super::{Alert, Bayes, Candidate, Fixed, Policy, Step, most_accurate};
 
@@ -10,8 +13,9 @@ use super::{Alert, Bayes, Candidate, Fixed, Policy, Step, most_accurate};
 const LONGEST_AVERAGE: usize = 1000;
 
 /// A policy and its tunables, as they stand in a configuration file under `control.policy`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Policy")]
 pub enum PolicySpec {
     /// Always the same configuration.
     Fixed {
@@ -24,9 +28,11 @@ pub enum PolicySpec {
         /// The average latency is kept between the budget and the budget less this band. Milliseconds, above 0 and
         /// at most the budget; two sevenths of the budget (the paper's 20 of 70 ms) where none is given.
         #[serde(default)]
+        #[schemars(extend("exclusiveMinimum" = 0))]
         band_ms: Option<f64>,
         /// Inferences that are averaged, 1 to 1000.
         #[serde(default = "Step::default_average")]
+        #[schemars(range(min = 1, max = LONGEST_AVERAGE))]
         average: usize,
     },
     /// ALERT: see [`Alert`].
@@ -55,6 +61,12 @@ pub enum PolicyError {
     /// A tunable is out of its range.
     #[error("control: {0}")]
     OutOfRange(String),
+}
+
+impl ExitCode for PolicyError {
+    fn exit_code(&self) -> u8 {
+        exit::CONFIG
+    }
 }
 
 /// The terms that hold for every policy.

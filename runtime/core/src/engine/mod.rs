@@ -21,7 +21,7 @@ pub use decide::{DecideError, Inputs};
 pub use decision::{Considered, Decision};
 pub use device::SettingsError;
 pub use phase::Phase;
-pub use settings::{Control, LONGEST_BUDGET, Settings};
+pub use settings::{ControlConfig, LONGEST_BUDGET, Settings};
 pub use softmax::largest;
 pub use wearer::Wearer;
 

@@ -1,7 +1,11 @@
 //! The parts of a decision's latency.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// A part of the way from a window's last sample to its published decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// From the arrival of the last sample to a complete, conditioned window.
     Condition,

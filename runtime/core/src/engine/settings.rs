@@ -1,7 +1,8 @@
-//! What is demanded of an engine, and the form in which it is written down.
+//! What is demanded of an engine: in its own units, and in those of a configuration file.
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Objective, PolicyError, PolicySpec};
@@ -25,8 +26,11 @@ pub struct Settings {
     pub pinned: Option<String>,
 }
 
+/// The longest budget, milliseconds.
+const LONGEST_BUDGET_MS: u32 = 60_000;
+
 /// The longest budget.
-pub const LONGEST_BUDGET: Duration = Duration::from_secs(60);
+pub const LONGEST_BUDGET: Duration = Duration::from_millis(LONGEST_BUDGET_MS as u64);
 
 impl Settings {
     /// The highest accuracy within `budget` by `policy`, with `miss_target` of the decisions late at most.
@@ -43,31 +47,10 @@ impl Settings {
         }
     }
 
-    /// Everything that is out of range whatever the ladder, in sentences that name settings as a configuration file
-    /// does.
+    /// Everything that is out of range whatever the ladder: see [`ControlConfig::problems`].
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let share = |x: f64| (0.0..=1.0).contains(&x);
-        if self.budget.is_zero() || self.budget > LONGEST_BUDGET {
-            let (found, longest) = (self.budget.as_secs_f64() * 1e3, LONGEST_BUDGET.as_millis());
-            problems.push(format!("budget_ms is {found}, and must be above 0 and at most {longest} milliseconds"));
-        }
-        if !share(self.miss_target) {
-            problems.push(format!("miss_target is {}, and must be a share from 0 to 1", self.miss_target));
-        }
-        if let Objective::Energy { accuracy_floor } = self.objective
-            && !share(accuracy_floor)
-        {
-            problems.push(format!("objective.accuracy_floor is {accuracy_floor}, and must be a share from 0 to 1"));
-        }
-        if let Some(cap) = self.cpu_share
-            && !(cap > 0.0 && cap <= 1.0)
-        {
-            let found = cap * 100.0;
-            problems.push(format!("cpu_budget_percent is {found}, and must be above 0 and at most 100"));
-        }
-        problems
+        ControlConfig::from(self).problems()
     }
 
     /// Checks the settings for a ladder whose configurations are named `ids`.
@@ -88,15 +71,18 @@ impl Settings {
     }
 }
 
-/// How the configuration of each window is picked, as it stands in a configuration file under `control` and in what
-/// programs ask a running daemon for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// How the configuration of each window is picked, in the units of a configuration file: it stands there under
+/// `control`, and is what programs read from a running daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Control {
+#[schemars(rename = "Control")]
+pub struct ControlConfig {
     /// From the arrival of a window's last sample to its published decision. Milliseconds, above 0 and at most
     /// 60,000; 50 by default.
+    #[schemars(range(max = LONGEST_BUDGET_MS), extend("exclusiveMinimum" = 0))]
     pub budget_ms: f64,
     /// The allowed share of decisions later than that: from 0 to 1; 0.02 by default.
+    #[schemars(range(min = 0, max = 1))]
     pub miss_target: f64,
     /// The policy and its tunables; `bayes` by default.
     pub policy: PolicySpec,
@@ -104,13 +90,14 @@ pub struct Control {
     pub objective: Objective,
     /// The average share of one processor that inferences may take, percent, above 0 and at most 100; no cap where
     /// none is given.
+    #[schemars(range(max = 100), extend("exclusiveMinimum" = 0))]
     pub cpu_budget_percent: Option<f64>,
     /// Whether a configuration's accuracy is that for the wearer's present activity rather than that for all; true by
     /// default.
     pub activity_aware: bool,
 }
 
-impl Default for Control {
+impl Default for ControlConfig {
     fn default() -> Self {
         Self {
             budget_ms: 50.0,
@@ -123,14 +110,14 @@ impl Default for Control {
     }
 }
 
-impl Control {
-    /// The budget.
+impl ControlConfig {
+    /// The budget; zero where it is out of range.
     #[must_use]
     pub fn budget(&self) -> Duration {
-        Duration::from_secs_f64(self.budget_ms / 1e3)
+        Duration::try_from_secs_f64(self.budget_ms / 1e3).unwrap_or_default()
     }
 
-    /// The settings that this demands, where [`Control::problems`] finds none.
+    /// The settings that this demands, where [`ControlConfig::problems`] finds none.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
@@ -141,20 +128,35 @@ impl Control {
         }
     }
 
-    /// Everything that is out of range, in sentences that name fields.
+    /// Everything that is out of range whatever the ladder, in sentences that name fields.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let longest = LONGEST_BUDGET.as_millis();
-        if !(self.budget_ms > 0.0 && self.budget_ms <= longest as f64) {
-            // there is no such duration, and so there are no settings
-            let found = self.budget_ms;
-            return vec![format!("budget_ms is {found}, and must be above 0 and at most {longest} milliseconds")];
+        let mut problems = Vec::new();
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        let Self { budget_ms, miss_target, objective, cpu_budget_percent, .. } = self;
+        if !(*budget_ms > 0.0 && *budget_ms <= LONGEST_BUDGET_MS as f64) {
+            problems.push(format!(
+                "budget_ms is {budget_ms}, and must be above 0 and at most {LONGEST_BUDGET_MS} milliseconds"
+            ));
         }
-        self.settings().problems()
+        if !share(*miss_target) {
+            problems.push(format!("miss_target is {miss_target}, and must be a share from 0 to 1"));
+        }
+        if let Objective::Energy { accuracy_floor } = objective
+            && !share(*accuracy_floor)
+        {
+            problems.push(format!("objective.accuracy_floor is {accuracy_floor}, and must be a share from 0 to 1"));
+        }
+        if let Some(percent) = cpu_budget_percent
+            && !(*percent > 0.0 && *percent <= 100.0)
+        {
+            problems.push(format!("cpu_budget_percent is {percent}, and must be above 0 and at most 100"));
+        }
+        problems
     }
 }
 
-impl From<&Settings> for Control {
+impl From<&Settings> for ControlConfig {
     fn from(settings: &Settings) -> Self {
         Self {
             budget_ms: settings.budget.as_secs_f64() * 1e3,

@@ -9,6 +9,7 @@ use super::backend::{Backend, InferenceError, Network, NetworkFiles, Runner, hex
 use super::files::{FilesError, ModelFiles};
 use super::golden::{Golden, GoldenError};
 use super::manifest::{Configuration, Manifest, ManifestError};
+use crate::exit::{self, ExitCode};
 
 /// A ladder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,12 @@ pub enum LoadError {
     /// The golden vectors are unusable, or this machine's answers differ from them.
     #[error(transparent)]
     Golden(#[from] GoldenError),
+}
+
+impl ExitCode for LoadError {
+    fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Files(_)) { exit::NO_INPUT } else { exit::DATA }
+    }
 }
 
 /// A verified ladder: its configurations in the manifest's order, and the network that executes them. It never changes,

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::{Conditioner, OpSpec};
@@ -25,10 +26,11 @@ const RATES: RangeInclusive<f64> = 0.1..=10_000.0;
 const TEMPERATURES: RangeInclusive<f64> = 0.05..=20.0;
 
 /// The manifest of a model directory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Version of this format: 1.
+    #[schemars(range(min = 1, max = SCHEMA))]
     pub schema: u32,
     /// Name of the model.
     pub name: String,
@@ -37,22 +39,28 @@ pub struct Manifest {
     /// How it was trained; free-form facts, carried along for people.
     pub training: serde_json::Map<String, serde_json::Value>,
     /// The ladder's configurations, from the fewest multiply-accumulates to the most.
+    #[schemars(length(min = 1))]
     pub configurations: Vec<Configuration>,
 }
 
 /// What a network recognises, and in which signals.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
     /// The activities, in the order of the network's outputs.
+    #[schemars(length(min = 2), extend("uniqueItems" = true))]
     pub labels: Vec<String>,
     /// The conditioned channels, in the order of the network's input.
+    #[schemars(length(min = 1))]
     pub channels: Vec<Channel>,
     /// Sample rate of stream and windows, hertz; 0.1 to 10,000.
+    #[schemars(range(min = *RATES.start(), max = *RATES.end()))]
     pub sample_rate_hz: f64,
     /// Length of a window, samples; 1 to 60,000.
+    #[schemars(range(min = 1, max = LONGEST_WINDOW))]
     pub window: usize,
     /// From one window to the next, samples; 1 to the window's length.
+    #[schemars(range(min = 1, max = LONGEST_WINDOW))]
     pub hop: usize,
     /// The raw stream and how it is conditioned.
     pub input: InputSpec,
@@ -76,36 +84,43 @@ impl Task {
 }
 
 /// The raw stream and how it becomes the network's channels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputSpec {
     /// The raw channels.
+    #[schemars(length(min = 1))]
     pub channels: Vec<Channel>,
     /// The steps from them to [`Task::channels`].
     pub conditioning: Vec<OpSpec>,
 }
 
 /// One width-resolution configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
     /// Written as width and resolution: `1.00x-128`.
     pub id: String,
     /// Share of each layer's channels in use, 0 < width <= 1.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub width: f64,
     /// Time steps to which a window is resampled.
+    #[schemars(range(min = 1, max = LONGEST_WINDOW))]
     pub resolution: usize,
     /// File name of the network, in the same directory.
+    #[schemars(regex(pattern = r"^[^/\\]*\.onnx$"))]
     pub file: String,
     /// SHA-256 of that file, lower-case hexadecimal.
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// Multiply-accumulates of one inference.
+    #[schemars(range(min = 1))]
     pub macs: u64,
     /// Weights in use.
     pub parameters: u64,
     /// Shares of windows recognised.
     pub accuracy: Accuracy,
     /// Recall of each activity on the validation subjects, in the order of the labels.
+    #[schemars(length(min = 2), inner(range(min = 0, max = 1)))]
     pub recall: Vec<f64>,
     /// The same on the test subjects; for the report only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,6 +129,7 @@ pub struct Configuration {
     /// Fitted on held-out training subjects, so that the probabilities are as high as the answers are often right
     /// (temperature scaling: Guo et al., ICML 2017). It changes no answer.
     #[serde(default = "uncalibrated")]
+    #[schemars(range(min = *TEMPERATURES.start(), max = *TEMPERATURES.end()))]
     pub temperature: f64,
     /// How well the temperature calibrates; for the report only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,18 +142,20 @@ fn uncalibrated() -> f64 {
 }
 
 /// Accuracy of one configuration, as shares from 0 to 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
     /// On held-out training subjects. This ranks and selects.
+    #[schemars(range(min = 0, max = 1))]
     pub validation: f64,
     /// On the test subjects. Reported, and never used to select.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
     pub test: Option<f64>,
 }
 
 /// How far one configuration's probabilities are from the shares of answers that are right.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// On held-out training subjects.
@@ -148,12 +166,14 @@ pub struct Calibration {
 }
 
 /// Expected calibration errors, as shares from 0 to 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationError {
     /// At a temperature of 1.
+    #[schemars(range(min = 0, max = 1))]
     pub before: f64,
     /// At the configuration's temperature.
+    #[schemars(range(min = 0, max = 1))]
     pub after: f64,
 }
 

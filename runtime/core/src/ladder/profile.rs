@@ -4,9 +4,11 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::load::Ladder;
+use crate::exit::{self, ExitCode};
 use crate::state_file;
 
 const SCHEMA: u32 = 1;
@@ -23,6 +25,12 @@ pub struct ProfileError {
     pub path: PathBuf,
     /// What is wrong.
     pub message: String,
+}
+
+impl ExitCode for ProfileError {
+    fn exit_code(&self) -> u8 {
+        exit::IO
+    }
 }
 
 /// What a profile belongs to: one ladder on one processor.
@@ -66,7 +74,7 @@ pub enum Regime {
 }
 
 /// Latency percentiles, microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Percentiles {
     /// Median.

@@ -1,6 +1,7 @@
 //! One rule for gaps, samples out of order and values that cannot be used.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::stream::{Reading, Sample, StreamFormat};
 
@@ -23,7 +24,7 @@ const CLOCK_SET_BACK_S: f64 = 1.0;
 pub struct BridgeError(pub f64);
 
 /// What a stream consisted of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamCounts {
     /// Good samples that were passed on.
     pub samples: u64,

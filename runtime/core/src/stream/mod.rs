@@ -6,12 +6,13 @@
 pub mod continuity;
 pub mod unit;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use continuity::{BridgeError, Continuity, Step, StreamCounts};
 
 /// One sensor channel: its name and the unit of its values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     /// Name, unique within a stream, such as `acc_x`.

@@ -10,7 +10,7 @@ use gaitd_core::engine::{Decision, Phase};
 use gaitd_core::ladder::{Manifest, Percentiles};
 use gaitd_core::stream::StreamCounts;
 
-use crate::publish::Context;
+use crate::publish::RunHeader;
 
 pub use ledger::Ledger;
 
@@ -26,14 +26,14 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(context: &Context) -> Self {
-        let known: Vec<String> = context.configurations().map(str::to_owned).collect();
+    pub(crate) fn new(header: &RunHeader) -> Self {
+        let known: Vec<String> = header.configurations().map(str::to_owned).collect();
         Self {
-            manifest: Arc::clone(&context.manifest),
+            manifest: Arc::clone(&header.manifest),
             places: (0..known.len()).collect(),
             ledger: Ledger::new(known.len()),
             known,
-            activities: vec![0; context.labels().len()],
+            activities: vec![0; header.labels().len()],
         }
     }
 
@@ -72,7 +72,7 @@ impl Account {
     }
 
     /// The account as a summary; what others counted is theirs to fill in.
-    pub(crate) fn summary(&self, context: &Context) -> Summary {
+    pub(crate) fn summary(&self, header: &RunHeader) -> Summary {
         let microseconds = |latency: Duration| latency.as_secs_f64() * 1e6;
         let percentiles = |quantile: &dyn Fn(f64) -> Duration| Percentiles {
             p50: microseconds(quantile(0.5)),
@@ -80,18 +80,18 @@ impl Account {
             p99: microseconds(quantile(0.99)),
         };
         Summary {
-            class: "summary",
-            model: context.manifest.name.clone(),
-            source: context.source.clone(),
-            simulated: context.simulated,
-            policy: context.policy.clone(),
-            budget_ms: context.budget.as_secs_f64() * 1e3,
+            stream: header.stream.clone(),
+            model: header.manifest.name.clone(),
+            source: header.source.clone(),
+            simulated: header.simulated,
+            policy: header.policy.clone(),
+            budget_ms: header.budget.as_secs_f64() * 1e3,
             seconds: 0.0,
-            stream: StreamCounts::default(),
+            samples: StreamCounts::default(),
             windows: WindowCounts::default(),
             misses: Misses::default(),
             steady: None,
-            activities: context
+            activities: header
                 .labels()
                 .iter()
                 .zip(&self.activities)
@@ -111,7 +111,7 @@ impl Account {
             phases: Phase::ALL
                 .into_iter()
                 .map(|phase| PhaseLatency {
-                    phase: phase.name(),
+                    phase,
                     latency_us: percentiles(&|quantile| self.ledger.quantile(phase, quantile)),
                 })
                 .collect(),

@@ -6,26 +6,35 @@ pub(crate) mod source;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::publish::Format;
-use gaitd_core::engine::Control;
+use gaitd_core::engine::ControlConfig;
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
 use gaitd_sense::Pace;
 use gaitd_sense::wearer::MAX_SECONDS;
 
 /// A daemon configuration. Every field may be left out; the defaults are the embedded default: the shipped ladder on
 /// the simulated wearer for a minute.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// Where an editor finds the schema of this file (see `gaitd schema config`); gaitd does not read it.
+    #[serde(rename = "$schema", skip_serializing)]
+    pub schema: Option<String>,
+    /// Name of the stream, which every line and event bears: 1 to 64 letters, digits, `.`, `_` and `-`; `default` by
+    /// default.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$"))]
+    pub stream: String,
     /// The model directory; the ladder inside the binary where none is given. A relative path starts at the
     /// configuration file.
     pub models: Option<PathBuf>,
     /// Where the samples come from.
     pub source: SourceSpec,
     /// How the configuration of each window is picked.
-    pub control: Control,
+    pub control: ControlConfig,
     /// The processors that gaitd may use, by number; all where none are given. The engine gets the first for itself,
     /// everything else the last.
     pub cpus: Vec<usize>,
@@ -41,8 +50,25 @@ pub struct Config {
     pub socket: Option<PathBuf>,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            schema: None,
+            stream: "default".to_owned(),
+            models: None,
+            source: SourceSpec::default(),
+            control: ControlConfig::default(),
+            cpus: Vec::new(),
+            output: Output::default(),
+            state: None,
+            http: None,
+            socket: None,
+        }
+    }
+}
+
 /// The HTTP interface: metrics, status, dashboard.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Address and port to listen on; 127.0.0.1:4248 by default, which only this machine reaches.
@@ -62,8 +88,9 @@ impl Default for Http {
 }
 
 /// Where the samples come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Source")]
 pub enum SourceSpec {
     /// A made-up wearer, for a first look and for tests; everything it yields is labelled as simulated.
     Wearer {
@@ -72,6 +99,7 @@ pub enum SourceSpec {
         seed: u64,
         /// How long it moves, in seconds of its stream, above 0 and at most 3.2e9; for ever where none is given.
         #[serde(default)]
+        #[schemars(range(max = MAX_SECONDS), extend("exclusiveMinimum" = 0))]
         seconds: Option<f64>,
         /// `realtime` (the default) or `fast`.
         #[serde(default)]
@@ -98,7 +126,7 @@ pub enum SourceSpec {
 }
 
 /// What to do about a source that is missing or fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// Try again, less and less often; the status tells.
@@ -145,7 +173,7 @@ impl SourceSpec {
 }
 
 /// Where the decisions go.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Output {
     /// How they are written: `auto` (the default: readable lines on a terminal, NDJSON elsewhere), `text`, `ndjson`,
@@ -160,12 +188,12 @@ pub struct Output {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file is not a configuration.
     #[error("{}: {at}: {message}", path.display())]
@@ -182,6 +210,12 @@ pub enum ConfigError {
     OutOfRange(Vec<String>),
 }
 
+impl ExitCode for ConfigError {
+    fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Read { .. }) { exit::NO_INPUT } else { exit::CONFIG }
+    }
+}
+
 impl Config {
     /// Reads the configuration file at `path`. Its ranges are checked by [`Config::check`], after flags have had
     /// their say.
@@ -189,7 +223,7 @@ impl Config {
     /// # Errors
     /// When the file is unreadable, is not JSON, or has unknown keys.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        let bytes = std::fs::read(path).map_err(|error| ConfigError::Read { path: path.to_path_buf(), error })?;
         Self::parse(&bytes, path)
     }
 
@@ -228,6 +262,13 @@ impl Config {
     /// Everything that is out of range, at once.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut problems = Vec::new();
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        if !(1..=LONGEST_NAME).contains(&self.stream.len()) || !self.stream.bytes().all(named) {
+            problems.push(format!(
+                "stream is {:?}, and must be 1 to {LONGEST_NAME} letters, digits, `.`, `_` and `-`",
+                self.stream
+            ));
+        }
         problems.extend(self.control.problems().into_iter().map(|problem| format!("control.{problem}")));
         if let SourceSpec::Wearer { seconds: Some(seconds), .. } = self.source
             && !(seconds > 0.0 && seconds <= MAX_SECONDS)
@@ -300,6 +341,9 @@ impl Http {
     }
 }
 
+/// The longest name of a stream, characters.
+const LONGEST_NAME: usize = 64;
+
 /// Fewer characters could be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
@@ -319,7 +363,7 @@ mod tests {
 
     #[test]
     fn the_shipped_default_says_what_the_embedded_default_is() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/default.json");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/default.json");
         assert_eq!(Config::read(&path).unwrap(), Config::default());
     }
 }

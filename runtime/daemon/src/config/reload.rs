@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::config::Config;
 
 /// What is bound when the daemon starts: threads and sockets hang on it.
-const RESTART_ONLY: [&str; 5] = ["source", "cpus", "state", "http.listen", "socket"];
+const RESTART_ONLY: [&str; 6] = ["stream", "source", "cpus", "state", "http.listen", "socket"];
 
 /// The keys by which two configurations differ, such as `control.budget_ms`.
 pub(crate) fn differing(before: &Config, after: &Config) -> Vec<String> {
@@ -46,8 +46,8 @@ pub(crate) fn needs_restart(key: &str) -> bool {
 
 /// `wanted`, but for what needs a restart: there the present values stay.
 pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
-    let Config { models, control, output, http, .. } = wanted.clone();
-    let Config { source, cpus, state, socket, http: present_http, .. } = present.clone();
+    let Config { schema, models, control, output, http, .. } = wanted.clone();
+    let Config { stream, source, cpus, state, socket, http: present_http, .. } = present.clone();
     let http = match (http, present_http) {
         (Some(mut http), Some(present)) => {
             http.listen = present.listen;
@@ -55,7 +55,7 @@ pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
         }
         (_, present) => present,
     };
-    Config { models, source, control, cpus, output, state, http, socket }
+    Config { schema, stream, models, source, control, cpus, output, state, http, socket }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::SourceSpec;
 use gaitd_core::clock::Clock;
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::StreamFormat;
 use gaitd_sense::wearer::{Truth, WearerConfig, WearerError, WearerSource};
 use gaitd_sense::{SenseError, Source, TextSource};
@@ -24,7 +25,22 @@ pub enum OpenError {
     Sense(#[from] SenseError),
     /// The simulated wearer.
     #[error("source: {0}")]
-    Wearer(#[from] WearerError),
+    Wearer(WearerError),
+}
+
+impl ExitCode for OpenError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Sense(error) => error.exit_code(),
+            Self::Wearer(_) => exit::CONFIG,
+        }
+    }
+}
+
+impl From<WearerError> for OpenError {
+    fn from(error: WearerError) -> Self {
+        Self::Wearer(error)
+    }
 }
 
 impl SourceSpec {

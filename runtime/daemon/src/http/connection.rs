@@ -29,32 +29,32 @@ const HEADERS: usize = 64;
 const HEADER_BYTES: usize = 16 << 10;
 
 /// The bytes of a connection.
-pub(super) enum Wire {
+pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-impl Wire {
+impl Stream {
     /// Refuses the connection at once, without waiting for anything.
-    pub(super) fn turn_away(self) {
+    pub(super) fn refuse(self) {
         const BODY: &str = r#"{"error":"there are too many connections; close some, or try again later"}"#;
         let answer = format!(
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
              Retry-After: 5\r\nConnection: close\r\n\r\n{BODY}",
             BODY.len(),
         );
-        let mut asked = [0; 1024];
-        // the other side may be gone already; what it has asked is read, or else it might not see the answer
+        let mut request = [0; 1024];
+        // the other side may be gone already; unless its request is read, it may not see the answer
         let _ = match self {
-            Self::Tcp(stream) => stream.try_write(answer.as_bytes()).and_then(|_| stream.try_read(&mut asked)),
-            Self::Unix(stream) => stream.try_write(answer.as_bytes()).and_then(|_| stream.try_read(&mut asked)),
+            Self::Tcp(stream) => stream.try_write(answer.as_bytes()).and_then(|_| stream.try_read(&mut request)),
+            Self::Unix(stream) => stream.try_write(answer.as_bytes()).and_then(|_| stream.try_read(&mut request)),
         };
     }
 }
 
 /// Serves a connection until it ends, or the daemon does.
 pub(super) async fn serve(
-    wire: Wire,
+    stream: Stream,
     peer: Peer,
     shared: Arc<Shared>,
     router: Router,
@@ -74,7 +74,7 @@ pub(super) async fn serve(
         .max_headers(HEADERS)
         .max_header_size(HEADER_BYTES)
         .max_buf_size(2 * HEADER_BYTES)
-        .serve_connection(TokioIo::new(Guarded::new(wire, limits.stall)), service);
+        .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall)), service);
     let stop = std::pin::pin!(stopped(&mut stopping));
     let outcome = match select(&mut connection, stop).await {
         Either::Left((outcome, _)) => outcome,
@@ -90,21 +90,22 @@ pub(super) async fn serve(
         shared.refused(Refused::Malformed, &format_args!("what {peer} sent is not HTTP"));
     } else if error.is_timeout() {
         let parts = connection.into_parts();
-        // nothing at all is not a slow request, only a connection that was kept in vain
+        // a connection without any request is no slow request
         if !parts.read_buf.is_empty() {
             shared.refused(Refused::TooSlow, &format_args!("a header of {peer} did not come to its end in time"));
-            let mut wire = parts.io.into_inner();
-            // the other side may be gone, or take nothing
-            let _ =
-                wire.write_all(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+            let mut stream = parts.io.into_inner();
+            // the other side may be gone, or read nothing
+            let _ = stream
+                .write_all(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .await;
         }
     } else if is_stalled(&error) {
         shared.refused(Refused::Stalled, &format_args!("{peer} did not take what it had asked for"));
     }
-    // all else is a client that went away
+    // every other error is a client that went away
 }
 
-/// Whether `error` comes from [`Guarded`].
+/// Whether `error` comes from [`StallGuard`].
 fn is_stalled(error: &hyper::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -116,16 +117,16 @@ fn is_stalled(error: &hyper::Error) -> bool {
     false
 }
 
-/// Bytes that have to be taken: once the other side takes nothing for too long, writing fails.
-struct Guarded {
-    wire: Wire,
+/// A stream whose other side has to read: once it reads nothing for too long, writing fails.
+struct StallGuard {
+    stream: Stream,
     longest: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Guarded {
-    fn new(wire: Wire, longest: Duration) -> Self {
-        Self { wire, longest, stalled: None }
+impl StallGuard {
+    fn new(stream: Stream, longest: Duration) -> Self {
+        Self { stream, longest, stalled: None }
     }
 
     fn watched<T>(&mut self, cx: &mut Context, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -139,36 +140,36 @@ impl Guarded {
     }
 }
 
-impl AsyncRead for Guarded {
+impl AsyncRead for StallGuard {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Wire::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
 
-impl AsyncWrite for Guarded {
+impl AsyncWrite for StallGuard {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Wire::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        let written = match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
         };
         self.watched(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
-        let flushed = match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Wire::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        let flushed = match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
         };
         self.watched(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
-        match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Wire::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
@@ -177,9 +178,9 @@ impl AsyncWrite for Guarded {
         cx: &mut Context,
         slices: &[io::IoSlice],
     ) -> Poll<io::Result<usize>> {
-        let written = match &mut self.wire {
-            Wire::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Wire::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        let written = match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         };
         self.watched(cx, written)
     }

@@ -26,7 +26,7 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>, request: Request) 
     }
     let seen = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     let mut subscription = shared.board.subscribe(seen);
-    // so that a newcomer need not wait for the next one
+    // a new subscriber does not wait for the next one
     subscription.append(Event::private("status", &to_json(&shared.operator.status())));
     let heartbeat = shared.limits.heartbeat;
     let frames = stream::unfold(subscription, move |mut subscription: Subscription| async move {
@@ -38,12 +38,12 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>, request: Request) 
         Some((Ok::<_, std::convert::Infallible>(frame), subscription))
     });
     let mut response = with_type(StatusCode::OK, TYPE, Body::from_stream(frames));
-    // a reverse proxy that collects answers would keep events back
+    // a reverse proxy that buffers answers would delay events
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 
-/// Shares an event's bytes among all who send them.
+/// Shares the bytes of an event among its subscribers.
 struct Frame(Arc<Event>);
 
 impl AsRef<[u8]> for Frame {

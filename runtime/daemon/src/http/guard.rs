@@ -1,4 +1,4 @@
-//! Who may ask, and who may change something.
+//! Which requests are accepted, and which may change something.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::reply::Fault;
 use crate::publish::metrics::Refused;
 
-/// How a request came.
+/// Where a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     /// Over TCP.
@@ -96,7 +96,7 @@ pub(super) fn check_token(
         let sentence = "a change over the network needs the token: send the header \"Authorization: Bearer TOKEN\"";
         return Err(Fault::new(StatusCode::UNAUTHORIZED, Refused::TokenMissing, sentence));
     };
-    // how long it takes to compare two digests tells nothing of the token
+    // the time that a comparison of digests takes reveals nothing of the token
     if Sha256::digest(shown) == Sha256::digest(token) {
         Ok(())
     } else {
@@ -104,7 +104,7 @@ pub(super) fn check_token(
     }
 }
 
-/// What a client has sent, in a form that cannot harm a log or a terminal.
+/// Text from a client, shortened and escaped for a log or a terminal.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let shown: String = text.chars().take(LONGEST).flat_map(char::escape_default).collect();

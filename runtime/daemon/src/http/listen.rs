@@ -1,4 +1,4 @@
-//! The addresses on which the interface is: having them, trying again where they cannot be had, and accepting.
+//! Listeners: binding addresses and control sockets, again where that fails, and accepting connections.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
-use super::connection::{Wire, serve};
+use super::connection::{Stream, serve};
 use super::guard::Peer;
 use super::routes::router;
 use super::{Limits, Shared, stopped};
@@ -28,8 +28,8 @@ use gaitd_api::{ListenerState, ListenerView};
 const BACKLOG: u32 = 128;
 /// The control socket is for its owner and their group.
 const SOCKET_MODE: u32 = 0o660;
-/// Within this time a live daemon's socket lets someone in.
-const KNOCK: Duration = Duration::from_secs(1);
+/// Within this time a connection to the socket of a live daemon succeeds.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// First and longest pause after a connection could not be accepted.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -95,7 +95,7 @@ impl Listening {
         Ok(Self::Tcp(TcpListener::from_std(listener)?))
     }
 
-    /// A Unix socket that listens already; its file is somebody else's.
+    /// A Unix socket that listens already; its file stays at the end.
     pub(super) fn activated_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self::Unix(UnixListener::from_std(listener)?, None))
@@ -115,18 +115,18 @@ impl Listening {
     }
 
     /// The next connection; one whose other side takes nothing for `vanished` milliseconds is closed.
-    async fn accept(&self, vanished: u32) -> io::Result<(Wire, Peer)> {
+    async fn accept(&self, vanished: u32) -> io::Result<(Stream, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;
                 let local = stream.local_addr()?.ip();
-                // an event that waits for others is late
+                // events are sent at once, and not collected into larger packets
                 let _ = stream.set_nodelay(true);
-                // a peer that has vanished (no power, no radio) is found out because it confirms nothing
+                // a peer that has vanished (no power, no radio) acknowledges nothing
                 let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, vanished);
-                Ok((Wire::Tcp(stream), Peer::Network { local, remote: remote.ip() }))
+                Ok((Stream::Tcp(stream), Peer::Network { local, remote: remote.ip() }))
             }
-            Self::Unix(listener, _) => Ok((Wire::Unix(listener.accept().await?.0), Peer::Local)),
+            Self::Unix(listener, _) => Ok((Stream::Unix(listener.accept().await?.0), Peer::Local)),
         }
     }
 }
@@ -141,7 +141,7 @@ pub(super) struct SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         let lock = lock_folder(&self.path);
-        // somebody else's socket may stand there by now
+        // another daemon may have made its socket there by now
         let ours =
             fs::symlink_metadata(&self.path).is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode);
         if ours && let Err(error) = fs::remove_file(&self.path) {
@@ -190,12 +190,12 @@ fn open_unix(path: &Path) -> io::Result<UnixListener> {
     socket.listen(BACKLOG)
 }
 
-/// Removes a socket that nobody answers.
+/// Removes a socket that no process listens on.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::Error::other("there is a file of that name which is no socket; move it away"));
     }
-    match tokio::time::timeout(KNOCK, UnixStream::connect(path)).await {
+    match tokio::time::timeout(PROBE_TIMEOUT, UnixStream::connect(path)).await {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         _ => Err(io::Error::new(
             io::ErrorKind::AddrInUse,
@@ -206,13 +206,13 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
 
 fn bind_tcp(address: SocketAddr) -> io::Result<Listening> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // connections of a predecessor that linger must not keep its successor out
+    // lingering connections of an earlier daemon do not keep this one from binding
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(Listening::Tcp(socket.listen(BACKLOG)?))
 }
 
-/// A place, and what came of the latest attempt to listen there.
+/// A place, and the result of the latest attempt to listen there.
 pub(super) struct Attempt {
     /// Nothing for a socket that was handed over: it listens, or nothing does.
     place: Option<Place>,
@@ -222,10 +222,10 @@ pub(super) struct Attempt {
     retry: Duration,
     longest: Duration,
     /// The latest cause that was logged.
-    told: Option<String>,
+    logged: Option<String>,
 }
 
-/// Takes what listens already, and makes the first attempt at every place.
+/// Takes the sockets that listen already, and makes the first attempt at every place.
 pub(super) async fn bind_all(
     activated: Vec<Listening>,
     places: Vec<Place>,
@@ -240,7 +240,7 @@ pub(super) async fn bind_all(
     let attempt = |(place, outcome)| {
         let (retry, longest) = (limits.retry, limits.retry_longest);
         let index = listeners.add();
-        let mut attempt = Attempt { place, index, outcome, retry, longest, told: None };
+        let mut attempt = Attempt { place, index, outcome, retry, longest, logged: None };
         attempt.show(listeners);
         attempt
     };
@@ -248,7 +248,7 @@ pub(super) async fn bind_all(
 }
 
 impl Attempt {
-    /// Tells what came of the latest attempt.
+    /// Logs and shows the result of the latest attempt.
     fn show(&mut self, listeners: &Listeners) {
         let view = match &self.outcome {
             Ok(listening) => {
@@ -256,7 +256,7 @@ impl Attempt {
                 match listening {
                     Listening::Tcp(listener) => {
                         log::info!("HTTP: listening on http://{address}");
-                        warn_of_strangers(listener);
+                        warn_if_not_loopback(listener);
                     }
                     Listening::Unix(..) => log::info!("HTTP: listening on the control socket {address}"),
                 }
@@ -264,11 +264,11 @@ impl Attempt {
             }
             Err(error) => {
                 let (cause, address) = (error.to_string(), self.place.as_ref().map_or_else(String::new, Place::name));
-                if self.told.as_ref() != Some(&cause) {
+                if self.logged.as_ref() != Some(&cause) {
                     log::warn!("HTTP: cannot listen on {address}, and go on trying: {cause}");
                 }
                 let detail = format!("{cause}; next attempt within {} s", self.retry.as_secs_f64());
-                self.told = Some(cause);
+                self.logged = Some(cause);
                 ListenerView { address, state: ListenerState::Retrying, detail: Some(detail) }
             }
         };
@@ -276,10 +276,15 @@ impl Attempt {
     }
 
     /// Listens, as soon as that can be done, until the end.
-    pub(super) async fn listen(mut self, rooms: Rooms, listeners: Listeners, mut stopping: watch::Receiver<bool>) {
+    pub(super) async fn listen(
+        mut self,
+        connections: ConnectionLimits,
+        listeners: Listeners,
+        mut stopping: watch::Receiver<bool>,
+    ) {
         loop {
             match (self.outcome, &self.place) {
-                (Ok(listening), _) => return rooms.accept_all(listening, stopping).await,
+                (Ok(listening), _) => return connections.accept_all(listening, stopping).await,
                 (Err(_), None) => return,
                 (Err(_), Some(place)) => {
                     if !pause(self.retry, &mut stopping).await {
@@ -294,12 +299,12 @@ impl Attempt {
     }
 }
 
-/// Waits so long; false if the server has to stop meanwhile.
+/// Waits `long`; false if the server has to stop meanwhile.
 async fn pause(long: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
     matches!(select(pin!(tokio::time::sleep(long)), pin!(stopped(stopping))).await, Either::Left(_))
 }
 
-fn warn_of_strangers(listener: &TcpListener) {
+fn warn_if_not_loopback(listener: &TcpListener) {
     if let Ok(address) = listener.local_addr()
         && !address.ip().to_canonical().is_loopback()
     {
@@ -310,16 +315,16 @@ fn warn_of_strangers(listener: &TcpListener) {
     }
 }
 
-/// Room for connections.
+/// Accepts connections, up to a number per kind of listener.
 #[derive(Clone)]
-pub(super) struct Rooms {
+pub(super) struct ConnectionLimits {
     shared: Arc<Shared>,
     router: Router,
     tcp: Arc<Semaphore>,
     unix: Arc<Semaphore>,
 }
 
-impl Rooms {
+impl ConnectionLimits {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let Limits { tcp_connections, unix_connections, .. } = shared.limits;
         Self {
@@ -332,7 +337,7 @@ impl Rooms {
 
     /// Accepts connections until the end.
     async fn accept_all(self, listening: Listening, mut stopping: watch::Receiver<bool>) {
-        let room = match &listening {
+        let permits = match &listening {
             Listening::Tcp(_) => &self.tcp,
             Listening::Unix(..) => &self.unix,
         };
@@ -344,31 +349,31 @@ impl Rooms {
                 Either::Right(_) => return,
             };
             match accepted {
-                Ok((wire, peer)) => {
+                Ok((stream, peer)) => {
                     waiting = PAUSE.0;
-                    match Arc::clone(room).try_acquire_owned() {
-                        Ok(place) => {
+                    match Arc::clone(permits).try_acquire_owned() {
+                        Ok(permit) => {
                             let served =
-                                serve(wire, peer, Arc::clone(&self.shared), self.router.clone(), stopping.clone());
+                                serve(stream, peer, Arc::clone(&self.shared), self.router.clone(), stopping.clone());
                             tokio::spawn(async move {
                                 served.await;
-                                drop(place);
+                                drop(permit);
                             });
                         }
                         Err(_) => {
-                            wire.turn_away();
+                            stream.refuse();
                             self.shared
                                 .refused(Refused::Connections, &format_args!("{peer}: there are too many connections"));
                         }
                     }
                 }
-                // the other side was gone before it was let in
+                // the other side was gone before it was accepted
                 Err(error)
                     if matches!(
                         error.kind(),
                         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
                     ) => {}
-                // no more files may be open, say: that does not pass at once
+                // such as too many open files, which does not pass at once
                 Err(error) => {
                     faults += 1;
                     if faults.is_power_of_two() {
@@ -386,9 +391,9 @@ impl Rooms {
     /// Returns when no connection is left.
     pub(super) async fn empty(&self) {
         let Limits { tcp_connections, unix_connections, .. } = self.shared.limits;
-        for (room, places) in [(&self.tcp, tcp_connections), (&self.unix, unix_connections)] {
-            // an error says that the room is closed, and so empty
-            let _ = room.acquire_many(u32::try_from(places).unwrap_or(u32::MAX)).await;
+        for (permits, most) in [(&self.tcp, tcp_connections), (&self.unix, unix_connections)] {
+            // an error says that the semaphore is closed, and so no connection is left
+            let _ = permits.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The HTTP interface: status, metrics, events and control, the same over TCP and over the local control socket.
 //!
-//! One thread serves it all. Nothing that a client does holds up anybody else: every connection, request, body and
-//! subscriber has its limit, and the daemon only ever hands over values. Over TCP, changes need a token; on the socket
-//! the file's mode is the guard.
+//! One thread serves all connections. No client holds up another: connections, requests, bodies and subscribers are
+//! limited. Over TCP, changes need a token; the control socket is guarded by the mode of its file.
 
 mod assets;
 mod connection;
+mod document;
 mod events;
 mod guard;
 mod listen;
@@ -20,14 +20,15 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use document::document;
 pub use listen::Listeners;
-pub use routes::{DOCUMENT, paths};
+pub use routes::paths;
 
 use crate::Operator;
 use crate::publish::Board;
 use crate::publish::metrics::{Metrics, Refused};
 use assets::Assets;
-use listen::{Listening, Place, Rooms};
+use listen::{ConnectionLimits, Listening, Place};
 
 /// What keeps one client from harming the others, or the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,20 +43,20 @@ pub struct Limits {
     pub stall: Duration,
     /// Connections at once over TCP.
     pub tcp_connections: usize,
-    /// Connections at once over the control socket; they have room of their own so that nobody on the network can lock
-    /// out who is on this host.
+    /// Connections at once over the control socket; they are counted apart, so that clients on the
+    /// network cannot lock out those on this host.
     pub unix_connections: usize,
     /// Subscribers to events at once.
     pub subscribers: usize,
     /// After such a silence a subscriber gets a comment, so that both sides notice when the other one is gone.
     pub heartbeat: Duration,
-    /// How often the status is posted while somebody subscribes.
+    /// How often the status is posted while there are subscribers.
     pub status: Duration,
     /// Wait before the second attempt to bind an address; it doubles from there.
     pub retry: Duration,
     /// Longest wait between two attempts.
     pub retry_longest: Duration,
-    /// What is under way when the server stops may take this long to end.
+    /// How long requests under way may take to end when the server stops.
     pub grace: Duration,
 }
 
@@ -105,11 +106,11 @@ struct Shared {
 }
 
 impl Shared {
-    /// Counts a refusal, and tells the first, second, fourth, eighth ... of its kind; `detail` must be escaped.
+    /// Counts a refusal, and logs the first, second, fourth, eighth ... of its kind; `detail` must be escaped.
     fn refused(&self, cause: Refused, detail: &std::fmt::Arguments) {
         let count = self.metrics.refused(cause);
         if count.is_power_of_two() {
-            // a client's slip is nothing to worry about; what may be an attack or a lack is
+            // a mistake of a client is logged quietly; what may be an attack or a shortage is not
             let level = match cause {
                 Refused::NotFound | Refused::Method | Refused::NotJson | Refused::Invalid | Refused::Busy => {
                     log::Level::Debug
@@ -145,7 +146,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            // for reloads and other changes, which may take their time
+            // for reloads and changes, which may take seconds
             .max_blocking_threads(2)
             .thread_name("gaitd-http-ask")
             .build()?;
@@ -159,28 +160,28 @@ impl Server {
         drop(entered);
 
         let shared = Arc::new(Shared { operator, board: board.clone(), metrics, limits, assets: Assets::new() });
-        let rooms = Rooms::new(Arc::clone(&shared));
-        // the first attempts are made here, so that whoever can listen does when this returns
+        let connections = ConnectionLimits::new(Arc::clone(&shared));
+        // the first attempts are made here, so that the server listens when this returns, where it can
         let bound = runtime.block_on(listen::bind_all(activated, places, &listeners, &limits));
         let (stop, stopping) = watch::channel(false);
         let thread = std::thread::Builder::new().name("gaitd-http".to_owned()).spawn({
             let listeners = listeners.clone();
             move || {
-                runtime.block_on(serve(bound, rooms, shared, listeners, stopping));
-                // whatever is still under way is not waited for
+                runtime.block_on(serve(bound, connections, shared, listeners, stopping));
+                // requests that are still under way are abandoned
                 runtime.shutdown_background();
             }
         })?;
         Ok(Self { board, listeners, stop, thread: Some(thread) })
     }
 
-    /// How the listeners are; clones see what happens later as well.
+    /// How the listeners are; a clone shows later changes too.
     #[must_use]
     pub fn listeners(&self) -> Listeners {
         self.listeners.clone()
     }
 
-    /// Says goodbye to subscribers, answers what is under way (for half a second at most), and ends the thread.
+    /// Posts `bye`, answers what is under way (for half a second at most), and ends the thread.
     pub fn stop(self) {
         drop(self);
     }
@@ -188,7 +189,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.board.post("bye", br#"{"class":"bye"}"#);
+        self.board.post("bye", &reply::to_json(&gaitd_api::Bye::default()));
         self.stop.send_replace(true);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("HTTP: the thread has panicked");
@@ -196,34 +197,34 @@ impl Drop for Server {
     }
 }
 
-/// All that the thread does.
+/// The thread `gaitd-http`.
 async fn serve(
     bound: Vec<listen::Attempt>,
-    rooms: Rooms,
+    connections: ConnectionLimits,
     shared: Arc<Shared>,
     listeners: Listeners,
     mut stopping: watch::Receiver<bool>,
 ) {
     let listening: Vec<_> = bound
         .into_iter()
-        .map(|attempt| tokio::spawn(attempt.listen(rooms.clone(), listeners.clone(), stopping.clone())))
+        .map(|attempt| tokio::spawn(attempt.listen(connections.clone(), listeners.clone(), stopping.clone())))
         .collect();
     tokio::spawn(post_status(Arc::clone(&shared)));
     stopped(&mut stopping).await;
     for task in listening {
-        // an error says that it has panicked; the others go on
+        // an error says that the task has panicked; the others go on
         let _ = task.await;
     }
-    let _ = tokio::time::timeout(shared.limits.grace, rooms.empty()).await;
+    let _ = tokio::time::timeout(shared.limits.grace, connections.empty()).await;
 }
 
 /// Returns once the server has to stop.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // an error says that the server is gone, which is as good as stopped
+    // an error says that the server is gone, and so has stopped
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// Posts the status time and again while somebody wants it.
+/// Posts the status at intervals while there are subscribers.
 async fn post_status(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(shared.limits.status).await;

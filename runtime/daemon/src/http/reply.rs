@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::Refusal;
 use crate::publish::metrics::Refused;
-use gaitd_api::ChangeError;
+use gaitd_api::{ChangeError, ErrorView};
 
 /// `value` as JSON; plain values of numbers and texts always have such a form.
 pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
@@ -22,7 +22,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     with_type(status, "application/json", to_json(value))
 }
 
-/// An answer of that type which nobody may keep.
+/// An answer of that type, not to be cached.
 pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -71,7 +71,7 @@ impl From<Refusal> for Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let mut response = json(self.status, &serde_json::json!({ "error": &self.sentence }));
+        let mut response = json(self.status, &ErrorView { error: self.sentence.clone() });
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 let challenge = HeaderValue::from_static("Bearer realm=\"gaitd\"");
@@ -82,7 +82,7 @@ impl IntoResponse for Fault {
             }
             _ => {}
         }
-        // whoever sends it counts it
+        // the sender of the response counts it
         response.extensions_mut().insert(self);
         response
     }

@@ -1,4 +1,4 @@
-//! What is there to ask for.
+//! The routes, and what answers them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,13 @@ use axum::routing::{MethodRouter, get, post};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::Shared;
+use super::document::document;
 use super::events::events;
 use super::guard::{Peer, check_host, check_token, shown};
 use super::reply::{Fault, json, with_type};
 use crate::publish::metrics::Refused;
 use crate::{Operator, Refusal};
 use gaitd_api::Change;
-
-/// The description of the interface in the form of OpenAPI 3.1, as it is served at `/api/openapi.json`.
-pub const DOCUMENT: &str = include_str!("openapi.json");
 
 type Shares = State<Arc<Shared>>;
 
@@ -41,7 +39,7 @@ fn table() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/api/reload", post(reload)),
         ("/api/explain", get(explain)),
         ("/api/events", get(events)),
-        ("/api/openapi.json", get(|| async { with_type(StatusCode::OK, "application/json", DOCUMENT) })),
+        ("/api/openapi.json", get(|| async { with_type(StatusCode::OK, "application/json", document()) })),
     ]
 }
 
@@ -126,13 +124,13 @@ async fn change(State(shared): Shares, request: Request) -> Result<Response, Fau
     }
     let text = body(request.into_body(), shared.limits.body_bytes, shared.limits.body).await?;
     let change = Change::parse(&text)?;
-    let settings = ask(&shared, move |operator| operator.change(&change)).await?;
+    let settings = run_blocking(&shared, move |operator| operator.change(&change)).await?;
     Ok(json(StatusCode::OK, &settings))
 }
 
 async fn reload(State(shared): Shares, request: Request) -> Result<Response, Fault> {
     authorise(&shared, &request)?;
-    let reloaded = ask(&shared, |operator| operator.reload()).await?;
+    let reloaded = run_blocking(&shared, |operator| operator.reload()).await?;
     Ok(json(StatusCode::OK, &reloaded))
 }
 
@@ -161,7 +159,7 @@ async fn wrong_method(request: Request) -> Fault {
 }
 
 fn authorise(shared: &Shared, request: &Request) -> Result<(), Fault> {
-    // who came without a mark would have come some way that nobody has thought of
+    // every request has a peer; one without would not be trusted
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(NOWHERE);
     check_token(request.headers(), peer, || shared.operator.token())
 }
@@ -171,7 +169,7 @@ const NOWHERE: Peer = Peer::Network {
     remote: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
 };
 
-/// Reads a body of `most` bytes at most, in `within` at most.
+/// Reads a body of at most `most` bytes within the time `within`.
 async fn body(body: Body, most: usize, within: Duration) -> Result<Bytes, Fault> {
     match tokio::time::timeout(within, Limited::new(body, most).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -190,8 +188,8 @@ async fn body(body: Body, most: usize, within: Duration) -> Result<Bytes, Fault>
     }
 }
 
-/// Asks for something that takes its time, off the thread that serves everybody.
-async fn ask<T: Send + 'static>(
+/// Runs `question`, which may take seconds, off the thread that serves all connections.
+async fn run_blocking<T: Send + 'static>(
     shared: &Arc<Shared>,
     question: impl FnOnce(&dyn Operator) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Fault> {

@@ -1,8 +1,8 @@
-//! What happens now, for those who subscribe to it: decisions, samples, status, changes.
+//! The events for subscribers: decisions, samples, status, changes.
 //!
-//! Those who post are ordinary threads and never wait: a subscriber that is too slow loses its oldest events and is
-//! told how many. While nobody subscribes, a decision costs its serialisation into a buffer that is used again (a
-//! newcomer wants to see the last minutes), and everything else costs nothing.
+//! Posting never waits: a subscriber that is too slow loses its oldest events and is sent their number. Without
+//! subscribers, a decision costs its serialisation into a recycled buffer (a new subscriber gets those of the last
+//! minutes), and everything else costs nothing.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use super::Context;
-use super::line::write_decision;
+use super::RunHeader;
+use gaitd_api::Lost;
 use gaitd_core::engine::Decision;
 
-/// Decisions kept for newcomers.
+/// Decisions kept for new subscribers.
 const KEPT: usize = 300;
 /// Events that may wait for a subscriber before it loses the oldest; a power of two.
 const WAITING: usize = 128;
@@ -27,7 +27,7 @@ const RETRY_MS: u32 = 1000;
 #[derive(Debug)]
 pub struct Event {
     name: &'static str,
-    /// Of the run, from 1; 0 for events that have no number and so move nobody's place in the stream.
+    /// Counted over the run from 1; 0 for events without an id, which leave the place of a subscriber as it is.
     number: u64,
     frame: Vec<u8>,
 }
@@ -88,6 +88,8 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     hello: Option<Arc<Event>>,
+    /// Name of the stream.
+    stream: String,
     /// The latest decisions, the oldest first.
     kept: VecDeque<Arc<Event>>,
     number: u64,
@@ -97,7 +99,7 @@ impl Board {
     /// A board for the run `run`, a name without line breaks and spaces that no other run has.
     #[must_use]
     pub fn new(run: String) -> Self {
-        let state = State { hello: None, kept: VecDeque::with_capacity(KEPT), number: 0 };
+        let state = State { hello: None, stream: String::new(), kept: VecDeque::with_capacity(KEPT), number: 0 };
         let (live, _) = broadcast::channel(WAITING);
         Self(Arc::new(Shared { run, state: Mutex::new(state), live, lost: AtomicU64::new(0) }))
     }
@@ -108,35 +110,36 @@ impl Board {
         &self.0.run
     }
 
-    /// Replaces what a newcomer is greeted with. Those who are there already see it only if they have not been greeted:
-    /// a reload is told by an event of its own.
-    pub fn greet(&self, context: &Context) {
-        let json = serde_json::to_vec(&context.greeting()).unwrap_or_default();
+    /// Replaces the first event of new subscriptions. Present subscribers get it only if they had none: a reload has an
+    /// event of its own.
+    pub fn greet(&self, header: &RunHeader) {
+        let json = serde_json::to_vec(&header.hello()).unwrap_or_default();
         let hello = Event::private("hello", &json);
         let mut state = self.state();
+        state.stream.clone_from(&header.stream);
         if state.hello.replace(Arc::clone(&hello)).is_none() {
             self.send(hello);
         }
     }
 
     /// Posts `decision`, which was published at clock time `now`.
-    pub fn decision(&self, context: &Context, decision: &Decision, now: Duration) {
+    pub fn decision(&self, header: &RunHeader, decision: &Decision, now: Duration) {
         let latency = now.saturating_sub(decision.arrived);
         let mut state = self.state();
         state.number += 1;
-        // the oldest one's buffer serves again unless a subscriber still holds it
+        // the buffer of the oldest is used again unless a subscriber still holds it
         let oldest = if state.kept.len() >= KEPT { state.kept.pop_front() } else { None };
         let fresh = || Arc::new(Event { name: "decision", number: 0, frame: Vec::with_capacity(1536) });
         let mut event = oldest.filter(|event| Arc::strong_count(event) == 1).unwrap_or_else(fresh);
         if let Some(event) = Arc::get_mut(&mut event) {
             event.number = state.number;
-            event.fill(&self.0.run, |frame| write_decision(frame, context, decision, latency));
+            event.fill(&self.0.run, |frame| Ok(serde_json::to_writer(frame, &header.line(decision, latency))?));
         }
         state.kept.push_back(Arc::clone(&event));
         self.send(event);
     }
 
-    /// Posts an event whose data is the JSON value `json`, if anybody subscribes. `bye` ends every subscription.
+    /// Posts an event whose data is the JSON value `json`, if there are subscribers. `bye` ends every subscription.
     pub fn post(&self, name: &'static str, json: &[u8]) {
         if self.subscribers() == 0 {
             return;
@@ -149,19 +152,19 @@ impl Board {
         self.send(Arc::new(event));
     }
 
-    /// Who subscribes now. Work that is done only for events can be spared while this is 0.
+    /// How many subscribe now. Work that is done only for events can be spared while this is 0.
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.0.live.receiver_count()
     }
 
-    /// Events that subscribers were too slow for and have been told of, all together.
+    /// Events that subscribers were too slow for, all together.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// Subscribes: the greeting, the decisions of the last minutes, then whatever happens. Where `last_event_id` is the
+    /// Subscribes: the first event, the decisions of the last minutes, then all later events. Where `last_event_id` is the
     /// id of an event of this run, decisions up to there are left out.
     #[must_use]
     pub fn subscribe(&self, last_event_id: Option<&str>) -> Subscription {
@@ -179,13 +182,18 @@ impl Board {
     }
 
     fn send(&self, event: Arc<Event>) {
-        // an error says that nobody subscribes
+        // an error says that there are no subscribers
         let _ = self.0.live.send(event);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
+}
+
+/// A panic elsewhere leaves no event half posted.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The events for one subscriber.
@@ -217,7 +225,8 @@ impl Subscription {
             }
             Err(broadcast::error::RecvError::Lagged(events)) => {
                 self.shared.lost.fetch_add(events, Ordering::Relaxed);
-                Some(Event::private("lost", format!(r#"{{"class":"lost","events":{events}}}"#).as_bytes()))
+                let lost = Lost { stream: lock(&self.shared.state).stream.clone(), events };
+                Some(Event::private("lost", &serde_json::to_vec(&lost).unwrap_or_default()))
             }
             Err(broadcast::error::RecvError::Closed) => None,
         }

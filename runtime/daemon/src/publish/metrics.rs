@@ -303,7 +303,7 @@ impl Scrape {
             "gaitd_info",
             "What runs",
             &["version", "model", "hash"],
-            &[status.version, &status.model.name, &status.model.hash],
+            &[&status.version, &status.model.name, &status.model.hash],
             1.0,
         );
     }

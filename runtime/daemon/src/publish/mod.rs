@@ -9,7 +9,7 @@ mod sink;
 
 #[cfg(feature = "http")]
 pub use board::{Board, Event, Subscription};
-pub use line::{Context, Format, LineWriter};
+pub use line::{Format, LineWriter, RunHeader};
 #[cfg(feature = "http")]
 pub use metrics::{Metrics, Refused};
 pub use sink::{Sink, SinkFault};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::publish::Context;
+use crate::publish::RunHeader;
 use crate::stream::counters::Live;
 use crate::threads::decision_queue::Inbox;
-use gaitd_api::ListenerView;
+use gaitd_api::{ListenerView, SampleBatch};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::Decision;
 use gaitd_core::stream::{Sample, StreamFormat};
@@ -14,7 +14,10 @@ use gaitd_core::stream::{Sample, StreamFormat};
 /// Whoever watches. Nothing that is told here makes the teller wait.
 pub(crate) trait Audience: Send + Sync {
     /// What all events have in common from here on.
-    fn greet(&self, context: &Context);
+    fn greet(&self, header: &RunHeader);
+
+    /// Name of the stream.
+    fn stream(&self) -> String;
 
     /// A decision was made.
     fn decided(&self, decision: &Decision, now: Duration);
@@ -90,12 +93,12 @@ impl Traces {
         if now.saturating_sub(self.since) < TRACE_INTERVAL {
             return;
         }
-        // a value that is not finite becomes null
-        let values: Vec<&[f64]> = self.gathered.chunks(channels).collect();
-        let names: Vec<&str> = self.format.channels.iter().map(|channel| channel.name.as_str()).collect();
-        let event = serde_json::json!({
-            "class": "samples", "rate_hz": self.format.rate_hz, "channels": names, "values": values,
-        });
+        let event = SampleBatch {
+            stream: self.audience.stream().into(),
+            rate_hz: self.format.rate_hz,
+            channels: self.format.channels.iter().map(|channel| channel.name.as_str().into()).collect(),
+            values: self.gathered.chunks(channels).map(Into::into).collect(),
+        };
         if let Ok(json) = serde_json::to_vec(&event) {
             self.audience.post("samples", &json);
         }

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, never, select};
 
 use crate::account::Account;
 use crate::os::stop::Stop;
-use crate::publish::{Context, LineWriter, Sink, SinkFault};
+use crate::publish::{LineWriter, RunHeader, Sink, SinkFault};
 use crate::publish_reserve::PublishReserve;
 use crate::repeated_faults::Repeated;
 use crate::stream::counters::{Live, lock};
@@ -28,7 +28,7 @@ pub(crate) struct Destination {
     /// Write readable lines; NDJSON otherwise.
     pub(crate) text: bool,
     /// What all lines have in common.
-    pub(crate) context: Context,
+    pub(crate) header: RunHeader,
 }
 
 /// Destinations that are to take the place of the present one, each with its ladder; clones share them.
@@ -43,19 +43,19 @@ impl Successors {
 
     /// Takes the one of `manifest` away again.
     pub(crate) fn remove(&self, manifest: &Arc<Manifest>) {
-        lock(&self.0).retain(|next| !Arc::ptr_eq(&next.context.manifest, manifest));
+        lock(&self.0).retain(|next| !Arc::ptr_eq(&next.header.manifest, manifest));
     }
 
     /// The one of `manifest`, if it is there; those before it are past.
     fn take(&self, manifest: &Arc<Manifest>) -> Option<Destination> {
         let mut successors = lock(&self.0);
-        let place = successors.iter().position(|next| Arc::ptr_eq(&next.context.manifest, manifest))?;
+        let place = successors.iter().position(|next| Arc::ptr_eq(&next.header.manifest, manifest))?;
         successors.drain(..=place).next_back()
     }
 }
 
 pub(crate) struct Publishing {
-    context: Context,
+    header: RunHeader,
     account: Account,
     lines: LineWriter,
     sink: Option<Sink>,
@@ -84,11 +84,11 @@ impl Publishing {
         audience: Option<Arc<dyn Audience>>,
         stop: Stop,
     ) -> Self {
-        let Destination { output, text, context } = destination;
+        let Destination { output, text, header } = destination;
         Self {
-            account: Account::new(&context),
-            lines: LineWriter::new(context.clone(), text),
-            context,
+            account: Account::new(&header),
+            lines: LineWriter::new(header.clone(), text),
+            header,
             sink: output.map(Sink::new),
             closed: false,
             truth,
@@ -134,7 +134,7 @@ impl Publishing {
 
     fn take(&mut self, decision: Box<Decision>, inbox: &Inbox) {
         // the first one of another ladder may come before the word that there is one
-        if !Arc::ptr_eq(&decision.manifest, &self.context.manifest) {
+        if !Arc::ptr_eq(&decision.manifest, &self.header.manifest) {
             self.succeed(&decision.manifest);
         }
         self.publish(&decision);
@@ -143,9 +143,9 @@ impl Publishing {
 
     /// Goes over to the destination of the ladder of `manifest`, unless that has happened.
     fn succeed(&mut self, manifest: &Arc<Manifest>) {
-        let Some(Destination { output, text, context }) = self.successors.take(manifest) else { return };
-        self.lines.change(context.clone(), text);
-        self.context = context;
+        let Some(Destination { output, text, header }) = self.successors.take(manifest) else { return };
+        self.lines.change(header.clone(), text);
+        self.header = header;
         self.sink = output.map(Sink::new);
         self.error = None;
         let state = if self.sink.is_some() { OutputState::Writing } else { OutputState::None };
@@ -227,7 +227,7 @@ impl Publishing {
 
     /// The account of what was published.
     pub(crate) fn summary(&self) -> Summary {
-        let mut summary = self.account.summary(&self.context);
+        let mut summary = self.account.summary(&self.header);
         summary.steady = self.truth.as_ref().map(|_| self.steady);
         summary
     }

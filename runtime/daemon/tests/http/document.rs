@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use gaitd_daemon::http::paths;
 use serde_json::json;
 
-use super::world::{Reloading, TOKEN, World, context, decision, patient, published, world};
+use super::world::{Reloading, TOKEN, World, decision, header, patient, published, world};
 use gaitd_tests::http::{Answer, Client};
 use gaitd_tests::openapi::{check, check_answer, document};
 
@@ -68,7 +68,7 @@ fn every_answer_is_as_described() {
 fn every_event_is_as_described() {
     let world = world(patient());
     let posted = decision(1);
-    world.board.decision(&context(), &posted, published(&posted));
+    world.board.decision(&header(), &posted, published(&posted));
     let mut events = world.tcp.events(None);
     for (name, schema) in [("hello", "Hello"), ("decision", "Decision"), ("status", "Status")] {
         let event = events.next().unwrap();

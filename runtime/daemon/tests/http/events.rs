@@ -5,14 +5,14 @@ use std::time::Duration;
 use gaitd_daemon::http::Limits;
 use serde_json::json;
 
-use super::world::{World, context, decision, patient, published, until, world};
+use super::world::{World, decision, header, patient, published, until, world};
 use gaitd_tests::http::Event;
 use gaitd_tests::openapi::check;
 
 fn decide(world: &World, windows: std::ops::Range<u64>) {
     for window in windows {
         let decision = decision(window);
-        world.board.decision(&context(), &decision, published(&decision));
+        world.board.decision(&header(), &decision, published(&decision));
     }
 }
 
@@ -41,7 +41,7 @@ fn a_newcomer_is_greeted_sees_the_last_minutes_and_then_what_happens() {
     until("there is a subscriber", || world.board.subscribers() == 1);
     decide(&world, 302..303);
     assert_eq!(window(&events.next().unwrap()), 302);
-    world.board.post("reload", b"{\"class\":\"reload\",\n\"ok\":true,\"message\":\"a\\nb\"}");
+    world.board.post("reload", b"{\"class\":\"reload\",\n\"stream\":\"test\",\"ok\":true,\"message\":\"a\\nb\"}");
     let reload = events.next().unwrap();
     check("Reload", &reload.data);
     assert_eq!((reload.data["message"].as_str(), reload.id.as_deref()), (Some("a\nb"), Some("run7-304")));
@@ -166,9 +166,9 @@ fn whoever_subscribes_before_the_greeting_is_greeted_later() {
     let tcp = gaitd_tests::http::Client::tcp(server.listeners().views()[0].address.parse().unwrap());
     let mut events = tcp.events(None);
     assert_eq!(events.next().unwrap().name, "status");
-    fake.board.greet(&context());
+    fake.board.greet(&header());
     assert_eq!(events.next().unwrap().name, "hello");
-    fake.board.greet(&context());
+    fake.board.greet(&header());
     fake.board.post("settings", b"{}");
     assert_eq!(events.next().unwrap().name, "settings", "a new greeting is for newcomers");
 }
@@ -176,11 +176,11 @@ fn whoever_subscribes_before_the_greeting_is_greeted_later() {
 #[test]
 fn while_nobody_subscribes_decisions_allocate_nothing() {
     let world = world(patient());
-    let context = context();
+    let header = header();
     let decisions: Vec<_> = (100..800).map(decision).collect();
     let post = || {
         for decision in &decisions {
-            world.board.decision(&context, decision, published(decision));
+            world.board.decision(&header, decision, published(decision));
             world.metrics.decided(decision);
             world.metrics.published(decision, published(decision));
         }

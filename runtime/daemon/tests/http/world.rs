@@ -16,8 +16,8 @@ use gaitd_core::engine::{Considered, Decision, Settings};
 use gaitd_core::ladder::{Ladder, Manifest, Percentiles, Profile, ProfileKey, Profiled};
 use gaitd_core::stream::StreamCounts;
 use gaitd_daemon::http::{Limits, Listeners, Server, ServerOptions};
-use gaitd_daemon::publish::{Board, Context, Metrics};
-use gaitd_daemon::{Operator, Refusal};
+use gaitd_daemon::publish::{Board, Metrics, RunHeader};
+use gaitd_daemon::{Config, Http, Operator, Refusal};
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
 use tempfile::TempDir;
@@ -46,8 +46,15 @@ pub fn manifest() -> Arc<Manifest> {
     Arc::clone(&SHIPPED.manifest)
 }
 
-pub fn context() -> Context {
-    Context::new(&manifest(), "a test".to_owned(), true, "bayes".to_owned(), Duration::from_millis(50))
+pub fn header() -> RunHeader {
+    RunHeader {
+        manifest: manifest(),
+        stream: "test".to_owned(),
+        source: "a test".to_owned(),
+        simulated: true,
+        policy: "bayes".to_owned(),
+        budget: Duration::from_millis(50),
+    }
 }
 
 /// The decision number `window`, 10 ms after its last sample.
@@ -100,9 +107,9 @@ pub enum Reloading {
 impl Operator for Fake {
     fn status(&self) -> Status {
         Status {
-            class: "status",
-            version: "0.0.0",
+            version: "0.0.0".to_owned(),
             run: self.board.run().to_owned(),
+            stream: "test".to_owned(),
             pid: 1,
             uptime_s: 12.5,
             alive: self.alive(),
@@ -111,6 +118,7 @@ impl Operator for Fake {
                 name: "a \"model\" \\ of\nours".to_owned(),
                 origin: "the test".to_owned(),
                 hash: "ab".to_owned(),
+                backend: "tract".to_owned(),
                 configurations: 3,
             },
             source: SourceView {
@@ -151,7 +159,7 @@ impl Operator for Fake {
     }
 
     fn config(&self) -> serde_json::Value {
-        serde_json::json!({"http": {"token_file": "hidden"}})
+        serde_json::to_value(Config { http: Some(Http::default()), ..Config::default() }).unwrap()
     }
 
     fn ladder(&self) -> LadderView {
@@ -255,7 +263,7 @@ pub fn world(limits: Limits) -> World {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("run/control.sock");
     let fake = fake();
-    fake.board.greet(&context());
+    fake.board.greet(&header());
     let options = ServerOptions { tcp: Some(anywhere()), unix: Some(path.clone()), limits, ..ServerOptions::default() };
     let (server, metrics) = start(&fake, options);
     let address = server.listeners().views()[0].address.parse().unwrap();

@@ -13,6 +13,8 @@ mod timeline;
 
 use std::path::{Path, PathBuf};
 
+use gaitd_core::exit::{self, ExitCode};
+
 pub use bars::{Bars, Series};
 pub use timeline::{Line, Panel, Point, Span, Timeline};
 
@@ -40,13 +42,19 @@ pub enum FigureError {
         message: String,
     },
     /// The file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {error}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
+}
+
+impl ExitCode for FigureError {
+    fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Write { .. }) { exit::IO } else { exit::SOFTWARE }
+    }
 }
 
 /// What a figure's file holds.
@@ -74,7 +82,7 @@ fn save(figure: &impl draw::Figure, path: &Path) -> Result<(), FigureError> {
         FileKind::Png => canvas::png(figure),
     };
     let image = image.map_err(|message| FigureError::Draw { path: path.to_path_buf(), message })?;
-    std::fs::write(path, image).map_err(|source| FigureError::Write { path: path.to_path_buf(), source })
+    std::fs::write(path, image).map_err(|error| FigureError::Write { path: path.to_path_buf(), error })
 }
 
 #[cfg(not(feature = "figures"))]

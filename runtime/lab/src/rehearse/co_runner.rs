@@ -12,12 +12,12 @@ use super::load::{CoRunnerLoad, READY};
 #[derive(Debug, thiserror::Error)]
 pub enum CoRunnerError {
     /// The program cannot be started.
-    #[error("cannot start a co-runner with {}: {source}", program.display())]
+    #[error("cannot start a co-runner with {}: {error}", program.display())]
     Start {
         /// The program.
         program: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// It was interrupted while it started, as a terminal does to it and to gaitd at once.
     #[error("the co-runner was interrupted while it started")]
@@ -43,7 +43,7 @@ impl CoRunner {
         }
         // its standard input is what it is held by: the system closes our end of the pipe when we end
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let child = child.map_err(|source| CoRunnerError::Start { program: program.to_path_buf(), source })?;
+        let child = child.map_err(|error| CoRunnerError::Start { program: program.to_path_buf(), error })?;
         let mut co_runner = Self { child };
         let mut answer = [0; READY.len()];
         let output = co_runner.child.stdout.as_mut();

@@ -13,6 +13,7 @@ use super::settings::{Experiment, PhasePlan, Problem, Repeats, Settings, Setting
 use super::signals::SignalWatch;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicyError, Situation, Terms};
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{InferenceError, Ladder};
 use gaitd_daemon::{Stop, cpu_name};
 
@@ -52,6 +53,17 @@ pub enum RehearsalError {
     /// The engine's thread ended in a way that it never should.
     #[error("internal error: the engine thread panicked; please report this with the log")]
     Panicked,
+}
+
+impl ExitCode for RehearsalError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Policy(_) => exit::CONFIG,
+            Self::CoRunner(_) => exit::OS,
+            Self::Thread(_) => exit::IO,
+            Self::Inference(_) | Self::Panicked => exit::SOFTWARE,
+        }
+    }
 }
 
 /// A rehearsal that is ready to run.

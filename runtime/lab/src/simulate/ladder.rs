@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::scenario::GivenConfiguration;
 use gaitd_core::control::Candidate;
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{Manifest, Profile};
 
 /// A scenario's configurations, resolved; at least one.
@@ -25,6 +26,12 @@ pub struct SimulatedLadder {
 pub struct UnprofiledError {
     /// The configuration without a latency.
     pub id: String,
+}
+
+impl ExitCode for UnprofiledError {
+    fn exit_code(&self) -> u8 {
+        exit::NO_INPUT
+    }
 }
 
 impl SimulatedLadder {

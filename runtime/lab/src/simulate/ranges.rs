@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use super::scenario::{Dwell, LadderSpec, Process, SCHEMA, Scenario, SlowdownSpec, Trace};
 
 /// Budgets and latencies, milliseconds.
-const MILLISECONDS: RangeInclusive<f64> = 0.001..=60_000.0;
+pub(super) const MILLISECONDS: RangeInclusive<f64> = 0.001..=60_000.0;
 /// Standard deviations.
-const SCATTER: RangeInclusive<f64> = 0.0..=2.0;
+pub(super) const SCATTER: RangeInclusive<f64> = 0.0..=2.0;
 
 impl Scenario {
     /// Everything that is out of range, in sentences.

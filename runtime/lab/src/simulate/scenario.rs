@@ -2,29 +2,37 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
+
+use super::ranges::{MILLISECONDS, SCATTER};
 
 /// The schema that this version reads.
 pub const SCHEMA: u32 = 1;
 
 /// One scenario: a ladder, budgets, slowdowns and load signals over time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Version of this format: 1.
+    #[schemars(range(min = 1, max = SCHEMA))]
     pub schema: u32,
     /// Its name in tables; letters, digits, `-` and `_`.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: String,
     /// What it stands for, in a sentence.
     pub about: String,
     /// The configurations.
     pub ladder: LadderSpec,
     /// The budgets, one after the other and then from the start again; at least one.
+    #[schemars(length(min = 1))]
     pub budgets: Vec<BudgetSpan>,
     /// The allowed miss rate, a share from 0 to 1.
     #[serde(default = "default_miss_target")]
+    #[schemars(range(min = 0, max = 1))]
     pub miss_target: f64,
     /// How much slower than profiled the inferences are.
     pub slowdown: SlowdownSpec,
@@ -32,8 +40,10 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadSpec>,
     /// Inferences per seed, 1 to 10,000,000.
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub inferences: usize,
     /// Every seed gives other draws; the same seed gives the same ones.
+    #[schemars(length(min = 1))]
     pub seeds: Vec<u64>,
 }
 
@@ -42,14 +52,16 @@ fn default_miss_target() -> f64 {
 }
 
 /// Where a scenario's configurations come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LadderSpec {
     /// They stand in the scenario.
     Given {
         /// Activities that the network tells apart; a missed window counts as a guess among them. 2 or more.
+        #[schemars(range(min = 2))]
         labels: usize,
         /// The configurations, at least one.
+        #[schemars(length(min = 1))]
         configurations: Vec<GivenConfiguration>,
     },
     /// Accuracies and multiply-accumulates from a model's manifest, latencies from its profile on this device (kept by
@@ -60,6 +72,7 @@ pub enum LadderSpec {
         models: Option<PathBuf>,
         /// The profiled latencies times this, 0.001 to 1,000,000: a slower device.
         #[serde(default = "one")]
+        #[schemars(range(min = 0.001, max = 1e6))]
         scale: f64,
     },
 }
@@ -69,31 +82,35 @@ fn one() -> f64 {
 }
 
 /// One configuration of a scenario.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GivenConfiguration {
     /// Its name.
     pub id: String,
     /// Profiled latency on an idle device, milliseconds, 0.001 to 60,000.
+    #[schemars(range(min = *MILLISECONDS.start(), max = *MILLISECONDS.end()))]
     pub latency_ms: f64,
     /// Accuracy, a share from 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub accuracy: f64,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
 }
 
 /// A budget and how long it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetSpan {
     /// The budget, milliseconds, 0.001 to 60,000.
+    #[schemars(range(min = *MILLISECONDS.start(), max = *MILLISECONDS.end()))]
     pub ms: f64,
     /// It holds for so many inferences, 1 or more.
+    #[schemars(range(min = 1))]
     pub inferences: usize,
 }
 
 /// How much slower than profiled the inferences are: observed latency / profiled latency.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SlowdownSpec {
     /// A semi-Markov process: a level for a while, then another; noise and a heavy tail on top.
@@ -103,10 +120,11 @@ pub enum SlowdownSpec {
 }
 
 /// A semi-Markov process of slowdowns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Process {
     /// The levels, at least one.
+    #[schemars(length(min = 1))]
     pub levels: Vec<Level>,
     /// Which level follows which.
     #[serde(default)]
@@ -115,9 +133,11 @@ pub struct Process {
     pub dwell: Dwell,
     /// A change of level takes so many inferences, evenly on a logarithmic scale; 0 changes at once, 1,000,000 at most.
     #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
     pub ramp: usize,
     /// Standard deviation of the logarithm of each inference's latency, 0 to 2: 0.05 is about 5 %.
     #[serde(default)]
+    #[schemars(range(min = *SCATTER.start(), max = *SCATTER.end()))]
     pub noise: f64,
     /// Inferences that take far longer; none if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,16 +145,19 @@ pub struct Process {
     /// Standard deviation of the logarithm of true / profiled latency over the configurations, 0 to 2: how wrong
     /// the profile is. Each seed draws its own errors.
     #[serde(default)]
+    #[schemars(range(min = *SCATTER.start(), max = *SCATTER.end()))]
     pub profile_error: f64,
 }
 
 /// A level of slowdown.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     /// Observed latency / profiled latency, 0.001 to 1000.
+    #[schemars(range(min = 0.001, max = 1000))]
     pub slowdown: f64,
     /// The load that an honest signal shows at this level, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub load: f64,
     /// How long this level holds, if not as long as the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,7 +165,7 @@ pub struct Level {
 }
 
 /// Which level follows which.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// Any of the others, each as likely.
@@ -153,37 +176,43 @@ pub enum Order {
 }
 
 /// How many inferences a level holds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Dwell {
     /// Each inference may be the level's last, whatever was before.
     Geometric {
         /// Mean length, 1 to 1,000,000.
+        #[schemars(range(min = 1, max = 1e6))]
         mean: f64,
     },
     /// From `shortest` to `longest`, each length as likely.
     Uniform {
         /// Least length, 1 or more.
+        #[schemars(range(min = 1, max = 1_000_000))]
         shortest: usize,
         /// Greatest length, `shortest` to 1,000,000.
+        #[schemars(range(min = 1, max = 1_000_000))]
         longest: usize,
     },
 }
 
 /// A heavy tail: some inferences take a Pareto-distributed factor longer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tail {
     /// Share of such inferences, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub share: f64,
     /// Least factor, 1 to 1000.
+    #[schemars(range(min = 1, max = 1000))]
     pub scale: f64,
     /// Exponent of the Pareto distribution, 0.1 to 100: the smaller, the heavier.
+    #[schemars(range(min = 0.1, max = 100))]
     pub shape: f64,
 }
 
 /// A load signal.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadSpec {
     /// What it shows.
@@ -191,17 +220,19 @@ pub struct LoadSpec {
     pub kind: LoadKind,
     /// Standard deviation of its error, 0 to 2.
     #[serde(default)]
+    #[schemars(range(min = *SCATTER.start(), max = *SCATTER.end()))]
     pub noise: f64,
     /// It shows what was so many inferences ago.
     #[serde(default)]
     pub lag: usize,
     /// Share of readings that are missing, 0 to 1.
     #[serde(default)]
+    #[schemars(range(min = 0, max = 1))]
     pub missing: f64,
 }
 
 /// What a load signal shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LoadKind {
     /// The level's load.
@@ -229,7 +260,7 @@ impl LoadKind {
 }
 
 /// Recorded slowdowns and signals, one entry per inference in each list.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trace {
     /// Where and how it was recorded.
@@ -239,11 +270,12 @@ pub struct Trace {
     /// Index of the state at each inference.
     pub state: Vec<usize>,
     /// Observed latency / profiled latency, above 0.
+    #[schemars(length(min = 1), inner(range(min = 0)))]
     pub slowdown: Vec<f64>,
-    /// [`Signals::cpu`](gaitd_core::control::Signals::cpu); empty if not recorded.
+    /// Busy share of the processors at each inference, as in `Signals::cpu`, 0 to 1; empty if not recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cpu: Vec<Option<f64>>,
-    /// [`Signals::pressure`](gaitd_core::control::Signals::pressure); empty if not recorded.
+    /// Pressure at each inference, as in `Signals::pressure`, 0 to 1; empty if not recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pressure: Vec<Option<f64>>,
 }
@@ -252,12 +284,12 @@ pub struct Trace {
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file cannot be read.
-    #[error("cannot read the scenario {}: {source}", path.display())]
+    #[error("cannot read the scenario {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file is not a scenario.
     #[error("{}: {at}: {message}", path.display())]
@@ -279,6 +311,12 @@ pub enum ScenarioError {
     },
 }
 
+impl ExitCode for ScenarioError {
+    fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Read { .. }) { exit::NO_INPUT } else { exit::DATA }
+    }
+}
+
 impl Scenario {
     /// Reads and checks the scenario at `path`.
     ///
@@ -286,7 +324,7 @@ impl Scenario {
     /// When the file is unreadable, is not JSON of this schema, has unknown keys, or values out of range; all of
     /// these are named at once.
     pub fn read(path: &Path) -> Result<Self, ScenarioError> {
-        let bytes = std::fs::read(path).map_err(|source| ScenarioError::Read { path: path.to_path_buf(), source })?;
+        let bytes = std::fs::read(path).map_err(|error| ScenarioError::Read { path: path.to_path_buf(), error })?;
         Self::parse(&bytes, path)
     }
 

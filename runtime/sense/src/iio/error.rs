@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use gaitd_core::exit::{self, ExitCode};
 use rustix::io::Errno;
 
 /// Why a sensor cannot be read (on). Every message says what was wrong, where, and what to do.
@@ -98,6 +99,23 @@ pub enum IioError {
         /// The device.
         device: String,
     },
+}
+
+impl ExitCode for IioError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::None { .. } | Self::Unknown { .. } => exit::NO_INPUT,
+            Self::Several { .. } | Self::Split { .. } | Self::Setting { .. } => exit::USAGE,
+            Self::Content { .. } => exit::DATA,
+            Self::File { error, .. } => match error.kind() {
+                io::ErrorKind::PermissionDenied => exit::NO_PERMISSION,
+                io::ErrorKind::NotFound => exit::NO_INPUT,
+                io::ErrorKind::ResourceBusy => exit::TEMPORARY,
+                _ => exit::IO,
+            },
+            Self::Silent { .. } | Self::Gone { .. } => exit::IO,
+        }
+    }
 }
 
 impl IioError {

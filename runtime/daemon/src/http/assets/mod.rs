@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
-static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/src/http/assets");
+static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/src/http/assets/files");
 const FRONT: &str = "dashboard.html";
 
 struct Asset {

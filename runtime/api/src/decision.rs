@@ -1,0 +1,230 @@
+//! One decision as it stands on a line of the output and in an event.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::milliseconds;
+use crate::schema::class;
+use gaitd_core::control::{Reason, Signals};
+use gaitd_core::engine::Decision;
+
+/// The answer for one window: a line of the output, and the data of an event.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(tag = "class", rename = "decision")]
+#[schemars(rename = "Decision", transform = class("decision"))]
+pub struct DecisionLine<'a> {
+    /// Name of the stream.
+    pub stream: Cow<'a, str>,
+    /// Number of the window in its stream, from 0; dropped windows count.
+    pub window: u64,
+    /// First and last sample of the window, counted from 0 since the stream began.
+    pub samples: (u64, u64),
+    /// Stream time of the window's last sample, seconds; null where the stream has no timestamps.
+    pub time_s: Option<f64>,
+    /// The samples are made up.
+    pub simulated: bool,
+    /// The recognised activity.
+    pub activity: Cow<'a, str>,
+    /// Probability of each activity, calibrated by the configuration's temperature.
+    pub probabilities: Probabilities<'a>,
+    /// The configuration that answered.
+    pub configuration: Cow<'a, str>,
+    /// Why it was picked.
+    pub reason: Reason,
+    /// How long the inference was expected to take, milliseconds.
+    #[schemars(range(min = 0))]
+    pub predicted_ms: f64,
+    /// Expected probability of a miss; null where the policy estimates none.
+    #[schemars(range(min = 0, max = 1))]
+    pub miss_probability: Option<f64>,
+    /// Expected accuracy if on time.
+    #[schemars(range(min = 0, max = 1))]
+    pub expected_accuracy: f64,
+    /// Mean of the slowdown that the policy believed in; null where it estimates none.
+    pub slowdown: Option<f64>,
+    /// The load that the policy saw.
+    pub signals: Signals,
+    /// How long each phase took, milliseconds.
+    pub timings_ms: Timings,
+    /// From the arrival of the last sample to this publication of the decision, milliseconds: an event and a line of the
+    /// output may differ by microseconds.
+    #[schemars(range(min = 0))]
+    pub latency_ms: f64,
+    /// The budget, milliseconds.
+    #[schemars(range(min = 0))]
+    pub budget_ms: f64,
+    /// What of the budget was left, milliseconds; below 0 when late.
+    pub slack_ms: f64,
+    /// The decision was later than its budget.
+    pub miss: bool,
+}
+
+/// How long each phase of a decision took, milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+pub struct Timings {
+    /// From the arrival of the last sample to a complete, conditioned window.
+    #[schemars(range(min = 0))]
+    pub condition: f64,
+    /// From there until the engine took the window.
+    #[schemars(range(min = 0))]
+    pub wait: f64,
+    /// Picking the configuration.
+    #[schemars(range(min = 0))]
+    pub prepare: f64,
+    /// The inference, resampling included.
+    #[schemars(range(min = 0))]
+    pub infer: f64,
+    /// CPU time of the inference; null where the system does not measure it.
+    #[schemars(range(min = 0))]
+    pub cpu: Option<f64>,
+}
+
+/// The probability of each activity, in the order of the model's labels: a JSON object on the wire.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probabilities<'a> {
+    labels: Cow<'a, [String]>,
+    values: Cow<'a, [f32]>,
+}
+
+impl<'a> DecisionLine<'a> {
+    /// The line of `decision` in the stream named `stream`, published `latency` after the window's last sample arrived;
+    /// `simulated` where the samples are made up. It borrows all texts, so that making and writing it allocates nothing.
+    #[must_use]
+    pub fn new(stream: &'a str, simulated: bool, decision: &'a Decision, latency: Duration) -> Self {
+        let (choice, budget_ms, latency_ms) = (&decision.choice, milliseconds(decision.budget), milliseconds(latency));
+        Self {
+            stream: stream.into(),
+            window: decision.window,
+            samples: decision.samples,
+            time_s: decision.time_s,
+            simulated,
+            activity: decision.label().into(),
+            probabilities: Probabilities::new(&decision.manifest.task.labels, &decision.probabilities),
+            configuration: decision.configuration().id.as_str().into(),
+            reason: choice.reason,
+            predicted_ms: milliseconds(choice.forecast.predicted),
+            miss_probability: choice.forecast.miss_probability,
+            expected_accuracy: decision.expected_accuracy(),
+            slowdown: decision.slowdown.map(|slowdown| slowdown.mean),
+            signals: decision.signals,
+            timings_ms: Timings {
+                condition: milliseconds(decision.condition),
+                wait: milliseconds(decision.wait),
+                prepare: milliseconds(decision.prepare),
+                infer: milliseconds(decision.infer),
+                cpu: decision.cpu.map(milliseconds),
+            },
+            latency_ms,
+            budget_ms,
+            slack_ms: budget_ms - latency_ms,
+            miss: latency > decision.budget,
+        }
+    }
+}
+
+impl<'a> Probabilities<'a> {
+    /// The probabilities `values` of the activities `labels`; of two lists of different lengths the longer is cut.
+    #[must_use]
+    pub fn new(labels: &'a [String], values: &'a [f32]) -> Self {
+        let length = labels.len().min(values.len());
+        Self { labels: Cow::Borrowed(&labels[..length]), values: Cow::Borrowed(&values[..length]) }
+    }
+
+    /// Each activity and its probability, 0 to 1.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f32)> {
+        self.labels.iter().map(String::as_str).zip(self.values.iter().copied())
+    }
+}
+
+impl Serialize for Probabilities<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.labels.len()))?;
+        for (label, probability) in self.iter() {
+            map.serialize_entry(label, &probability)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Probabilities<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = (Vec<String>, Vec<f32>);
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object of activities and their probabilities")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let (mut labels, mut values) = (Vec::new(), Vec::new());
+                while let Some((label, value)) = map.next_entry()? {
+                    labels.push(label);
+                    values.push(value);
+                }
+                Ok((labels, values))
+            }
+        }
+
+        let (labels, values) = deserializer.deserialize_map(Entries)?;
+        Ok(Self { labels: labels.into(), values: values.into() })
+    }
+}
+
+impl JsonSchema for Probabilities<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "Probabilities".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written_and_later_fields_are_ignored() {
+        let labels = ["sitting".to_owned(), "a \"label\"".to_owned()];
+        let line = DecisionLine {
+            stream: "left".into(),
+            window: 3,
+            samples: (192, 319),
+            time_s: None,
+            simulated: true,
+            activity: "sitting".into(),
+            probabilities: Probabilities::new(&labels, &[0.75, 0.25]),
+            configuration: "1.00x-128".into(),
+            reason: Reason::MostAccurateInTime,
+            predicted_ms: 1.5,
+            miss_probability: Some(0.25),
+            expected_accuracy: 0.9,
+            slowdown: None,
+            signals: Signals::cpu(0.5),
+            timings_ms: Timings { condition: 0.1, wait: 0.2, prepare: 0.3, infer: 1.0, cpu: None },
+            latency_ms: 1.7,
+            budget_ms: 50.0,
+            slack_ms: 48.3,
+            miss: false,
+        };
+        let mut value = serde_json::to_value(&line).unwrap();
+        assert_eq!(value["class"], "decision");
+        assert_eq!(value["probabilities"], serde_json::json!({"sitting": 0.75, "a \"label\"": 0.25}));
+        value["belief"] = serde_json::json!({"sitting": 1.0});
+        let text = serde_json::to_string(&line).unwrap();
+        assert_eq!(serde_json::from_str::<DecisionLine>(&text).unwrap(), line);
+        assert!(serde_json::from_value::<DecisionLine>(value).is_ok());
+    }
+}

@@ -1,0 +1,191 @@
+//! `gaitd schema`: what is shipped is valid by the printed schemas, and what is wrong is not.
+
+use std::path::{Path, PathBuf};
+
+use gaitd_tests::schema::Schema;
+use serde_json::{Value, json};
+
+fn print(subject: &str) -> Value {
+    let output = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("gaitd")).args(["schema", subject]).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A schema as the program prints it.
+struct Printed(Schema);
+
+impl Printed {
+    fn new(subject: &str) -> Self {
+        let printed = print(subject);
+        assert_eq!(printed["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert!(printed["$id"].as_str().unwrap().contains(subject));
+        assert!(printed["title"].as_str().unwrap().contains("gaitd"));
+        Self(Schema::new(printed, ""))
+    }
+
+    fn accepts(&self, value: &Value) -> Result<(), String> {
+        self.0.check(value)
+    }
+
+    /// `value` with each of `wrongs` in it, one at a time, which are values by JSON pointer; a pointer to what is not
+    /// there adds a field.
+    fn refuses(&self, value: &Value, wrongs: &[(&str, Value)]) {
+        self.accepts(value).unwrap();
+        for (pointer, wrong) in wrongs {
+            let (parent, field) = pointer.rsplit_once('/').unwrap();
+            let mut changed = value.clone();
+            match changed.pointer_mut(parent).unwrap() {
+                Value::Array(values) => values[field.parse::<usize>().unwrap()] = wrong.clone(),
+                parent => parent[field] = wrong.clone(),
+            }
+            assert!(self.accepts(&changed).is_err(), "{pointer} may be {wrong}");
+        }
+    }
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The JSON files in a folder of the repository; one at least.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let found: Vec<_> = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    assert!(!found.is_empty());
+    found
+}
+
+#[test]
+fn shipped_configurations_are_valid_and_wrong_ones_are_not() {
+    let schema = Printed::new("config");
+    for path in files("configs") {
+        schema.accepts(&read(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    schema.accepts(&json!({})).unwrap();
+    let config = json!({
+        "$schema": "gaitd.schema.json",
+        "stream": "left-wrist",
+        "source": {"kind": "file", "path": "samples", "pace": "live", "on_failure": "retry"},
+        "control": {
+            "budget_ms": 20,
+            "policy": {"kind": "step", "average": 3},
+            "objective": {"kind": "energy", "accuracy_floor": 0.9},
+            "cpu_budget_percent": null,
+        },
+        "http": {"listen": "127.0.0.1:4248"},
+    });
+    schema.refuses(
+        &config,
+        &[
+            ("/bugdet", json!(1)),
+            ("/stream", json!("")),
+            ("/stream", json!("left wrist")),
+            ("/stream", json!("x".repeat(65))),
+            ("/source/kind", json!("radio")),
+            ("/source/seed", json!(1)),
+            ("/control/budget_ms", json!(0)),
+            ("/control/budget_ms", json!(60_001)),
+            ("/control/budget_ms", json!("20")),
+            ("/control/miss_target", json!(1.5)),
+            ("/control/cpu_budget_percent", json!(101)),
+            ("/control/policy/average", json!(0)),
+            ("/control/policy/average", json!(1001)),
+            ("/control/policy/band_ms", json!(0)),
+            ("/control/policy", json!({"kind": "bayes", "average": 3})),
+            ("/control/objective/accuracy_floor", json!(-0.1)),
+            ("/http/port", json!(80)),
+        ],
+    );
+}
+
+#[test]
+fn shipped_manifests_are_valid_and_wrong_ones_are_not() {
+    let schema = Printed::new("manifest");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let mut manifest = None;
+    for model in std::fs::read_dir(models).unwrap() {
+        let path = model.unwrap().path().join("manifest.json");
+        let found = manifest.insert(read(&path));
+        schema.accepts(found).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    schema.refuses(
+        &manifest.unwrap(),
+        &[
+            ("/more", json!(1)),
+            ("/schema", json!(2)),
+            ("/configurations", json!([])),
+            ("/task/labels", json!(["sitting", "sitting"])),
+            ("/task/sample_rate_hz", json!(0.05)),
+            ("/task/window", json!(0)),
+            ("/task/input/conditioning", json!([{"op": "guess", "from": ["acc_x"]}])),
+            ("/configurations/0/width", json!(1.5)),
+            ("/configurations/0/sha256", json!("AB")),
+            ("/configurations/0/file", json!("../elsewhere.onnx")),
+            ("/configurations/0/temperature", json!(0)),
+            ("/configurations/0/accuracy/validation", json!(93.0)),
+        ],
+    );
+}
+
+#[test]
+fn shipped_scenarios_are_valid_and_wrong_ones_are_not() {
+    let schema = Printed::new("scenario");
+    for path in files("configs/scenarios") {
+        schema.accepts(&read(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenarios/uci-har-steps.json");
+    schema.refuses(
+        &read(&steps),
+        &[
+            ("/more", json!(1)),
+            ("/schema", json!(0)),
+            ("/name", json!("a name")),
+            ("/budgets", json!([])),
+            ("/inferences", json!(0)),
+            ("/seeds", json!([])),
+            ("/ladder/labels", json!(1)),
+            ("/ladder/configurations/0/latency_ms", json!(0)),
+            ("/slowdown/kind", json!("guess")),
+            ("/slowdown/levels/0/load", json!(2)),
+            ("/slowdown/more", json!(1)),
+            ("/slowdown/dwell/mean", json!(0)),
+            ("/slowdown/tail/share", json!(-1)),
+            ("/load/noise", json!(3)),
+        ],
+    );
+}
+
+#[test]
+fn a_written_decision_is_valid_and_a_wrong_one_is_not() {
+    let schema = Printed::new("decision");
+    let mut gaitd = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("gaitd"));
+    let state = tempfile::TempDir::new().unwrap();
+    let output = gaitd
+        .args(["run", "--pace", "fast", "--seconds", "6", "--format", "ndjson", "--state"])
+        .arg(state.path())
+        .unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["class"], &lines[0]["protocol"]), (&json!("gaitd"), &json!(2)));
+    for line in &lines {
+        assert_eq!(line["stream"], "default", "{line}");
+    }
+    let decision = lines.iter().find(|line| line["class"] == "decision").unwrap();
+    schema.refuses(
+        decision,
+        &[
+            ("/class", json!("guess")),
+            ("/window", json!(-1)),
+            ("/samples", json!([1])),
+            ("/stream", json!(null)),
+            ("/probabilities/sitting", json!(2)),
+            ("/reason", json!("because")),
+            ("/timings_ms/infer", json!(-1)),
+        ],
+    );
+}
+
+#[test]
+fn the_description_of_the_interface_is_printed_as_it_is_served() {
+    assert_eq!(print("openapi")["openapi"], "3.1.0");
+}
