@@ -117,7 +117,7 @@ impl Stage {
         .collect()
     }
 
-    /// One decision: a choice, and what came of it.
+    /// One decision: a choice and its observation.
     fn decide(&self, subject: &mut Subject) {
         let draw = &self.draws[subject.next];
         subject.next = (subject.next + 1) % self.draws.len();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::ladder::{InferenceError, Runner};
 
-/// A clock that only moves when somebody waits for it or a [`slow_down`]-ed ladder infers.
+/// A clock that only moves when it is waited for, or when a runner infers that was made by [`slow_down`].
 #[derive(Debug, Default)]
 pub struct VirtualClock {
     now_ns: AtomicU64,

@@ -265,13 +265,13 @@ proptest! {
         slowdowns in prop::collection::vec(0.5..3.0f64, 1..40),
     ) {
         let candidates = paper();
-        let [mut told, mut untold] = [(); 2].map(|()| subject(&PolicySpec::Bayes {}, &candidates, 70.0, 0.02));
+        let [mut sighted, mut blind] = [(); 2].map(|()| subject(&PolicySpec::Bayes {}, &candidates, 70.0, 0.02));
         let signals =
             Signals { cpu: Some(nonsense), pressure: Some(nonsense), frequency: Some(nonsense), temperature_c: None };
         for slowdown in slowdowns {
-            let choice = told.choose_seeing(signals, ms(70.0), ms(70.0));
-            prop_assert_eq!(choice, untold.choose(70.0));
-            for subject in [&mut told, &mut untold] {
+            let choice = sighted.choose_seeing(signals, ms(70.0), ms(70.0));
+            prop_assert_eq!(choice, blind.choose(70.0));
+            for subject in [&mut sighted, &mut blind] {
                 subject.policy.observe(choice.rung, candidates[choice.rung].latency.mul_f64(slowdown));
             }
         }
@@ -343,7 +343,7 @@ proptest! {
     }
 }
 
-/// A situation that `pick` has to settle.
+/// A situation in which `pick` has to pick.
 #[derive(Clone, Debug)]
 struct Case {
     misses: Vec<f64>,
@@ -493,7 +493,7 @@ fn what_was_learned_comes_back_whole() {
     // it believes to be where it has been: at 1.02 or 1.7, not at 1
     let slowdown = resumed.policy.slowdown().unwrap().mean;
     assert!((fresh - 1.0).abs() < 0.1 && (1.15..1.5).contains(&slowdown), "{fresh}, {slowdown}");
-    // where the present is the same, it foretells what the other one does, corrections included
+    // where the present is the same, it expects what the other one does, corrections included
     for _ in 0..20 {
         for subject in [&mut before, &mut resumed] {
             subject.choose(70.0);

@@ -67,7 +67,7 @@ impl ControlHandle {
     }
 }
 
-/// The latest settings of a [`ControlHandle`], for the engine's thread: it never waits for whoever changes them.
+/// The latest settings of a [`ControlHandle`], for the engine's thread: it never waits for a thread that changes them.
 pub struct SettingsWatch {
     handle: ControlHandle,
     version: u64,

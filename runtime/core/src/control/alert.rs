@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Candidate, Choice, Estimate, Forecast, Policy, Situation, Terms, pick};
 
-/// The constants that ALERT publishes.
+/// The constants that ALERT publishes; they are about one inference after the other, however much time lies between.
 mod constants {
     /// Weight of the old process noise.
     pub(super) const ALPHA: f64 = 0.3;

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// CPU time that was not used can be used so much later at most.
 const HORIZON: Duration = Duration::from_secs(60);
 
-/// An account of CPU time: each stretch of the stream pays in its share, each inference draws what it took. The balance
+/// An account of CPU time: all time that passes pays in its share, each inference draws what it took. The balance
 /// is what the next inference may take, so the average keeps to the share while single windows may exceed it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Allowance {
@@ -27,7 +27,7 @@ impl Allowance {
         self.share
     }
 
-    /// `elapsed` of the stream has passed.
+    /// `elapsed` has passed.
     pub fn pay_in(&mut self, elapsed: Duration) {
         let most = self.share * HORIZON.as_secs_f64();
         self.balance = (self.balance + self.share * elapsed.as_secs_f64()).min(most);
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whoever keeps to the limit keeps to the share, over any stretch.
+        /// What keeps to the limit keeps to the share, over any stretch.
         #[test]
         fn keeping_to_the_limit_keeps_to_the_share(
             share in 0.001..1.0f64,

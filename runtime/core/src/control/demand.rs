@@ -69,7 +69,7 @@ pub struct Outlook {
 pub struct Situation<'a> {
     /// What is demanded.
     pub demand: &'a Demand,
-    /// Time on the device's clock since the latest inference that the policy observed, whoever's window that was; the
+    /// Time on the device's clock since the latest inference that the policy observed, in any stream; the
     /// ladder's hop before the first. The slowdown is the processor's, so it is not the time of any one stream.
     pub elapsed: Duration,
     /// What of the budget is left for the inference: without the time that has passed already and the time that

@@ -1,8 +1,15 @@
 //! Control: which configuration the next window gets. Pure logic: no I/O, no threads, no clock of its own.
 //!
-//! A [`Policy`] is asked once per window ([`Policy::choose`]) and told afterwards how long the inference took
+//! A [`Policy`] picks once per window ([`Policy::choose`]) and learns afterwards how long the inference took
 //! ([`Policy::observe`]). Time comes in as durations and load as [`Signals`], so that every policy can be tested and
 //! simulated deterministically.
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | rung | a configuration of a loaded ladder, as an index among them |
+//! | [`Candidate`] | what a policy knows of a rung from the start: accuracy and profiled latency |
+//! | [`Outlook`] | what the engine expects of a rung for the next window, whatever the load: accuracy and CPU time |
+//! | [`Forecast`] | what a policy expects of a rung for the next window under the load: latency and probability of a miss |
 
 mod activity;
 mod alert;
@@ -99,7 +106,7 @@ pub struct Estimate {
     pub spread: f64,
 }
 
-/// What a policy foretold of one configuration when it picked for the latest window.
+/// What a policy expects of one configuration for the window at hand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forecast {
     /// How long the inference is expected to take.
@@ -115,7 +122,7 @@ pub struct Choice {
     pub rung: usize,
     /// Why it was picked.
     pub reason: Reason,
-    /// What was foretold of it.
+    /// What is expected of it.
     pub forecast: Forecast,
 }
 
@@ -127,7 +134,7 @@ pub trait Policy: Send {
     /// Learns that the configuration `rung` took `inference`.
     fn observe(&mut self, rung: usize, inference: Duration);
 
-    /// What was foretold of `rung` in the latest [`Policy::choose`]; before the first, what the profile says.
+    /// What the latest [`Policy::choose`] expected of `rung`; before the first, what the profile says.
     fn forecast(&self, rung: usize) -> Forecast;
 
     /// The current estimate of the slowdown, where the policy keeps one.
@@ -162,7 +169,7 @@ pub enum Resumed {
 const LARGEST_SLOWDOWN: f64 = 1e3;
 
 impl Candidate {
-    /// What the profile alone foretells.
+    /// What the profile alone says.
     fn profiled(&self) -> Forecast {
         Forecast { predicted: self.latency, miss_probability: None }
     }

@@ -1,10 +1,10 @@
-//! What the system tells of the load, as values; who measures them stands behind [`SignalProbe`].
+//! Readings of load, as values; what takes them is a [`SignalProbe`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One reading of what the system tells of its load. Every signal can be missing, stale or wrong; a policy that has
-/// fewer of them only gets less sharp.
+/// One reading of what else takes the processors. Every value can be missing, stale or wrong; a policy that has fewer
+/// of them only gets less sharp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Signals {
     /// Busy share of the processors that gaitd may use, gaitd's own share taken out; 0 to 1.
@@ -22,7 +22,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// A reading that tells nothing.
+    /// A reading without any value.
     pub const NONE: Self = Self { cpu: None, pressure: None, frequency: None, temperature_c: None };
 
     /// A reading of the CPU load only.
@@ -32,8 +32,8 @@ impl Signals {
     }
 }
 
-/// Reads the signals. Reading may take a while, so nobody on the way from sample to decision calls it.
+/// Reads the load. Reading may take a while, so it is not called on the way from sample to decision.
 pub trait SignalProbe: Send {
-    /// The signals since the last reading; those that the system does not tell are missing.
+    /// The load since the last reading; values that the system does not give are missing.
     fn read(&mut self) -> Signals;
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::control::{Choice, Estimate, Forecast, Outlook, Reason, Signals};
 use crate::ladder::{Configuration, Manifest};
 
-/// What spoke for and against one configuration when the latest window's was picked.
+/// What was expected of one configuration when the window's was picked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Considered {
-    /// What it was expected to give and to cost.
+    /// Its accuracy and CPU time.
     pub outlook: Outlook,
-    /// How long it was expected to take.
+    /// Its latency.
     pub forecast: Forecast,
 }
 
@@ -36,7 +36,7 @@ pub struct Decision {
     pub considered: Vec<Considered>,
     /// The policy's estimate of the slowdown when it picked.
     pub slowdown: Option<Estimate>,
-    /// The signals that the policy saw.
+    /// The load that the policy saw.
     pub signals: Signals,
     /// From the arrival of the last sample to the published decision.
     pub budget: Duration,
@@ -52,7 +52,7 @@ pub struct Decision {
     pub prepare: Duration,
     /// The inference, resampling included.
     pub infer: Duration,
-    /// CPU time of the inference, where the clock tells it.
+    /// CPU time of the inference, where the clock measures it.
     pub cpu: Option<Duration>,
     /// Clock time at which the decision was there.
     pub decided: Duration,

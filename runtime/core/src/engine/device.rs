@@ -1,4 +1,4 @@
-//! What belongs to the processor, whoever wears the sensor: the policy and what it has learned, what is demanded, the
+//! What belongs to the processor, and is the same for all wearers: the policy and what it has learned, what is demanded, the
 //! cap on the CPU share, and what inferences cost.
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Figures: what was measured or simulated, as SVG or PNG.
 //!
-//! A figure is plain data and says how it is read: axes with units, a legend, and a caveat that nobody can crop away
+//! A figure is plain data and says how it is read: axes with units, a legend, and a caveat that cannot be cropped away
 //! from it. Drawing needs no system font and no library of the system; it can be left out of a build (the cargo
 //! feature `figures`), and then saving says so.
 

@@ -22,7 +22,7 @@ pub enum CoRunnerError {
     /// It was interrupted while it started, as a terminal does to it and to gaitd at once.
     #[error("the co-runner was interrupted while it started")]
     Interrupted,
-    /// It ended before it was told to.
+    /// It ended before it was asked to.
     #[error("the co-runner ended by itself ({0}); what was measured beside it is worth nothing")]
     Ended(String),
 }

@@ -1,4 +1,4 @@
-//! What spoils a rehearsal's figures, told beside them.
+//! What spoils a rehearsal's figures, shown beside them.
 
 use super::load::LoadKind;
 use super::outcome::{Measured, Outcome};

@@ -77,7 +77,7 @@ impl CoRunnerLoad {
     }
 }
 
-/// Takes `load` until `held` ends, as it does when whoever holds its other end is gone, however that came about.
+/// Takes `load` until `held` ends, as it does when the process that holds its other end has ended, in whatever way.
 /// Writes the line `ready` to `ready` when the work has begun.
 ///
 /// The threads that do the work are left to the end of the process.
@@ -167,7 +167,7 @@ impl Worker {
             let end = PERIOD * u32::try_from(period + 1).unwrap_or(u32::MAX);
             let quota = PERIOD.mul_f64(self.demand.at(now)) / self.threads;
             let start = thread_time();
-            // what a period leaves undone, because somebody else took the processor, is not made up for
+            // what a period leaves undone, because something else took the processor, is not made up for
             while thread_time().saturating_sub(start) < quota && self.clock.now() < end {
                 self.step();
             }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_ends_with_whoever_holds_it_and_says_when_it_begins() {
+    fn the_work_ends_with_its_holder_and_reports_when_it_begins() {
         let load = CoRunnerLoad { kind: LoadKind::Cpu, share: 0.01, cpu: None, seed: 0 };
         let mut ready = Vec::new();
         carry(&load, std::io::empty(), &mut ready).unwrap();

@@ -15,7 +15,7 @@ pub(super) fn other_cpu(cpu: Option<usize>) -> Option<usize> {
 /// Where Linux describes the first processor's caches.
 const CACHES: &str = "/sys/devices/system/cpu/cpu0/cache";
 
-/// Size of the largest cache in bytes, from 8 MiB (also where the system does not tell) to 256 MiB.
+/// Size of the largest cache in bytes, from 8 MiB (also where the system does not say) to 256 MiB.
 pub(super) fn last_level_cache() -> usize {
     let sizes = (0..8).filter_map(|index| {
         let text = std::fs::read_to_string(Path::new(CACHES).join(format!("index{index}/size"))).ok()?;

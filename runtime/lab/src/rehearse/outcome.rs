@@ -16,7 +16,7 @@ pub struct Outcome {
     pub cpu: Option<usize>,
     /// The model's name.
     pub model: String,
-    /// Activities that it tells apart.
+    /// Activities that it recognises.
     pub labels: usize,
     /// How often each inference was repeated.
     pub repeats: u32,

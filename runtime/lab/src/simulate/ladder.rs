@@ -35,7 +35,7 @@ impl ExitCode for UnprofiledError {
 }
 
 impl SimulatedLadder {
-    /// The configurations that stand in a scenario, of a network that tells `labels` activities apart.
+    /// The configurations that stand in a scenario, of a network that recognises `labels` activities.
     #[must_use]
     pub fn given(labels: usize, configurations: &[GivenConfiguration]) -> Self {
         let candidate = |c: &GivenConfiguration| Candidate { accuracy: c.accuracy, latency: duration(c.latency_ms) };

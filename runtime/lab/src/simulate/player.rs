@@ -1,4 +1,4 @@
-//! Who picks configurations in a simulation: policies and references, and the world that they play in.
+//! What picks configurations in a simulation (policies and references), and the world in which it plays.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl World<'_> {
     }
 }
 
-/// Whoever picks configurations in a simulation.
+/// A policy or reference that picks configurations in a simulation.
 pub(super) trait Player {
     /// Picks one.
     fn choose(&mut self, draw: &Draw) -> usize;

@@ -63,7 +63,7 @@ pub fn simulate(
         SlowdownSpec::Trace(_) => None,
     };
     let load = scenario.load_signal();
-    // whoever does the same as another under another name need not be run again
+    // a contender that does the same as another under another name need not be run again
     let twin = |place: usize| {
         let same = |other: &Contender| contenders[place].same_as(other, load.is_some());
         contenders[..place].iter().position(same)

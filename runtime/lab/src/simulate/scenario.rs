@@ -57,7 +57,7 @@ fn default_miss_target() -> f64 {
 pub enum LadderSpec {
     /// They stand in the scenario.
     Given {
-        /// Activities that the network tells apart; a missed window counts as a guess among them. 2 or more.
+        /// Activities that the network recognises; a missed window counts as a guess among them. 2 or more.
         #[schemars(range(min = 2))]
         labels: usize,
         /// The configurations, at least one.
@@ -357,8 +357,8 @@ impl Scenario {
         match &self.slowdown {
             SlowdownSpec::Process(_) => self.load.map(|load| load.kind.name()),
             SlowdownSpec::Trace(trace) => {
-                let told = |signal: &[Option<f64>]| signal.iter().any(Option::is_some);
-                (told(&trace.cpu) || told(&trace.pressure)).then_some("recorded")
+                let given = |signal: &[Option<f64>]| signal.iter().any(Option::is_some);
+                (given(&trace.cpu) || given(&trace.pressure)).then_some("recorded")
             }
         }
     }

@@ -188,12 +188,14 @@ pub(super) struct Dynamics {
     anywhere: Bins,
 }
 
+/// The bin of `age`, in whole steps: windows never come at exactly the same interval, and two that are as old as each
+/// other shall not fall into two bins.
 fn age_bin(age: f32) -> usize {
-    let whole = age as usize;
+    let whole = (age + 0.5) as usize;
     if whole < FINE_AGES {
         return whole;
     }
-    let octaves = (age / FINE_AGES as f32).log2();
+    let octaves = (whole as f32 / FINE_AGES as f32).log2();
     (FINE_AGES + (octaves * AGES_PER_OCTAVE) as usize).min(AGE_BINS - 1)
 }
 
@@ -358,7 +360,7 @@ impl Dynamics {
         if let Some(age) = self.age {
             let bin = age_bin(age);
             self.exposure[bin] += steps;
-            // more than one jump in a step is none that can be told from one
+            // in shorter steps there may be more than one jump in a step of exposure, which count as one
             self.jumps[bin] = (self.jumps[bin] + jumped).min(self.exposure[bin]);
             if self.exposure[bin] > AGE_MEMORY {
                 self.jumps[bin] *= 0.5;

@@ -20,7 +20,7 @@ const SCHEMA: u32 = 1;
 pub struct LearnedError(pub(super) String);
 
 /// What a policy has learned of this device: how wrong the profile is, how latencies scatter, when the slowdown jumps
-/// and whereto, and how the signals go with it.
+/// and whereto, and how the load goes with it.
 ///
 /// What is believed of the present is not part of it. Corrections belong to configurations by their names, and all that
 /// was measured against a profile ends with it: each configuration's profiled latency is kept too.
@@ -37,7 +37,7 @@ pub struct Learned {
     pub(super) dynamics: Habits,
     /// Of CPU load, pressure and frequency.
     pub(super) relations: [Readings; SIGNALS],
-    /// How likely it is that the signals are worth listening to, 0 to 1.
+    /// How likely it is that the load is worth listening to, 0 to 1.
     pub(super) trust: f32,
 }
 

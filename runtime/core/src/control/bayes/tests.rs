@@ -304,7 +304,7 @@ fn a_pause_teaches_nothing_of_how_often_jumps_come() {
     assert_eq!(bayes.model.dynamics.usual_hazard(), hazard);
 }
 
-/// The mean trust in signals towards the end of each half of a run in which they tell the truth, or nothing of it.
+/// The mean trust in signals towards the end of each half of a run in which they are honest or unrelated.
 fn trust(honest: [bool; 2]) -> [f32; 2] {
     let mut bayes = policy();
     let mut world = World::new(0.05, (0.005, 0.5));

@@ -141,7 +141,7 @@ struct Axes {
     beyond: bool,
     /// Height of a panel.
     height: i32,
-    /// The colours that occur: a ladder can have many configurations that nobody picked.
+    /// The colours that occur: a ladder can have many configurations that were never picked.
     used: Vec<usize>,
 }
 
