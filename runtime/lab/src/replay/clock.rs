@@ -33,3 +33,22 @@ impl Clock for SkippingClock {
         self.inner.thread_time()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gaitd_core::clock::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_is_skipped_and_what_takes_time_counts() {
+        let inner = Arc::new(ManualClock::default());
+        let clock = SkippingClock::new(inner.clone());
+        let seconds = Duration::from_secs;
+        clock.wait_until(seconds(5));
+        assert_eq!((clock.now(), inner.now()), (seconds(5), seconds(0)));
+        inner.wait_until(seconds(2));
+        clock.wait_until(seconds(6));
+        assert_eq!(clock.now(), seconds(7));
+    }
+}

@@ -241,3 +241,64 @@ impl Replay {
         self.engine.decide(&mut self.wearer, &self.window, &inputs, self.clock.as_ref(), decision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gaitd_core::control::PolicySpec;
+    use gaitd_core::testing::{FakeBackend, FakeModel};
+    use gaitd_core::virtual_time::VirtualClock;
+
+    use super::*;
+
+    /// Ten windows of someone who walks, of which the first is not to be compared, and the last two are run.
+    fn windows() -> Vec<LabelledWindow> {
+        (0..10)
+            .map(|index| LabelledWindow {
+                samples: vec![if index < 8 { 1.0 } else { 2.0 }; 128],
+                span: (64 * index, 64 * index + 127),
+                truth: (index > 0).then_some(1),
+            })
+            .collect()
+    }
+
+    fn account(slowdown: f64) -> Account {
+        let virtual_clock = Arc::new(VirtualClock::new());
+        let latencies = [5, 10, 20].map(Duration::from_millis);
+        let ladder = Ladder::load(&FakeModel::new(3), &[&FakeBackend::new(&latencies, &virtual_clock)]).unwrap();
+        let profile = Profile::known(&ladder, "test", &latencies);
+        let settings = Settings::new(Duration::from_millis(50), 0.02, PolicySpec::default());
+        virtual_clock.set_slowdown(slowdown);
+        let clock: Arc<dyn Clock> = virtual_clock;
+        let mut published = 0;
+        let account = Replay::new(ladder, &profile, settings, &clock)
+            .unwrap()
+            .run(&windows(), |decision| {
+                assert_eq!(decision.window, published);
+                published += 1;
+                Ok::<(), ReplayError>(())
+            })
+            .unwrap();
+        assert_eq!(published, account.decided);
+        account
+    }
+
+    #[test]
+    fn every_window_is_decided_and_the_labelled_ones_are_compared() {
+        let account = account(1.0);
+        assert_eq!((account.decided, account.misses, account.total.windows()), (10, 0, 9));
+        assert_eq!(account.total.accuracy(), Some(7.0 / 9.0));
+        assert_eq!(account.effective_accuracy(), Some(7.0 / 9.0));
+        assert_eq!(account.total.confusion()[1], [0, 7, 2]);
+        assert_eq!(account.configurations.iter().map(Score::windows).sum::<u64>(), 9);
+    }
+
+    #[test]
+    fn what_is_late_counts_as_a_guess() {
+        let account = account(100.0);
+        assert_eq!(account.misses, 10);
+        let effective = account.effective_accuracy().unwrap();
+        assert!((effective - 1.0 / 3.0).abs() < 1e-12, "{effective}");
+        // the answers are right all the same
+        assert_eq!(account.total.accuracy(), Some(7.0 / 9.0));
+    }
+}
