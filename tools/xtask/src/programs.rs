@@ -11,6 +11,7 @@ use crate::debian;
 use crate::fuzz::CARGO_FUZZ;
 use crate::package::CARGO_DEB;
 use crate::process::{Process, on_path};
+use crate::steps::Outcome;
 use crate::tree::Tree;
 
 #[derive(clap::Args)]
@@ -161,7 +162,7 @@ pub(crate) fn missing_notes(tree: &Tree) -> Vec<String> {
 }
 
 /// Lists the programs; gets those that are missing if asked to.
-pub(crate) fn run(tree: &Tree, args: &Args) -> Result<()> {
+pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Outcome> {
     if args.install {
         let outcome = install(tree);
         if let Err(error) = &outcome
@@ -187,7 +188,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<()> {
             println!("{:17}{name}={} does not run; correct or unset it", "", value.to_string_lossy());
         }
     }
-    Ok(())
+    Ok(Outcome::Passed)
 }
 
 /// Gets every program for the tests that is missing; goes on after a failure, which is told at the end.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -104,23 +103,21 @@ impl Step {
     }
 }
 
-/// Runs the chosen steps and prints their sum; the exit code says whether one failed.
-pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
+/// Runs the chosen steps.
+pub(crate) fn run(tree: &Tree, args: &Args) -> Report {
     let mut report = Report::default();
     for step in chosen(&args.only) {
         let needs: Vec<_> = step.needs().iter().map(|need| need.name()).collect();
         report.step(step.name(), &needs, || step.run(tree));
     }
-    let mut notes: Vec<_> = match tree.data() {
-        Some(_) => vec![],
-        None => vec![
+    if tree.data().is_none() {
+        report.note(
             "no recorded data (neither GAITD_DATA nor ../shared/data): tests that need it say so and check nothing"
                 .to_owned(),
-        ],
-    };
-    notes.extend(programs::missing_notes(tree));
-    println!("{}", report.summary(&notes));
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        );
+    }
+    programs::missing_notes(tree).into_iter().for_each(|note| report.note(note));
+    report
 }
 
 /// All steps, or those of `only` with all that they need, in running order.
