@@ -10,6 +10,7 @@ mod decision;
 mod dist;
 mod fuzz;
 mod instructions;
+mod mutants;
 mod package;
 mod process;
 mod programs;
@@ -56,6 +57,8 @@ enum Command {
     },
     /// Fuzz everything that gaitd reads from outside
     Fuzz(fuzz::Args),
+    /// Put small faults into gaitd-core and see whether its tests catch them; shards that are done are kept
+    Mutants(mutants::Args),
     /// Run the daemon on a day of samples while everything goes wrong that can
     Soak(soak::Args),
     /// Build the program that is shipped, and hold its size to the limits
@@ -94,6 +97,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Size(args) => return size::run(&tree, &args),
         Command::Start(args) => return start::run(&tree, &args),
         Command::Fuzz(args) => return Ok(fuzz::run(&tree, &args)?.finish()),
+        Command::Mutants(args) => return Ok(mutants::run(&tree, &args)?.finish()),
         Command::Package(args) => return Ok(package::run(&tree, &args)?.finish()),
         #[cfg(unix)]
         Command::VmTest(args) => return vm::run(&tree, &args),
