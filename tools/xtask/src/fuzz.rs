@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: inputs that nobody thought of, for everything that gaitd reads from outside.
+//! `cargo xtask fuzz`: unforeseen inputs for everything that gaitd reads from outside.
 
 use std::env;
 use std::fmt::Write;
@@ -17,6 +17,7 @@ use crate::tree::Tree;
 pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
     name: "cargo-fuzz",
     version: "0.13.2",
+    version_args: &["--version"],
     root: "fuzz/cargo-fuzz",
     chore: "cargo xtask fuzz",
     takes: "half a minute",

@@ -115,7 +115,7 @@ impl Program {
     /// the path.
     fn find(&self, tree: &Tree) -> Option<PathBuf> {
         if let Some(named) = self.variable.and_then(env::var_os) {
-            // somebody who names one does not want another
+            // the named program is used or none
             return runs(tree, Path::new(&named)).then(|| named.into());
         }
         let own = match self.source {
@@ -154,7 +154,7 @@ pub(crate) fn missing_notes(tree: &Tree) -> Vec<String> {
     missing
         .map(|program| {
             format!(
-                "no {}: {} say so and check nothing (`cargo xtask programs` tells how to get it)",
+                "no {}: {} say so and check nothing (`cargo xtask programs` says how to get it)",
                 program.name, program.serves
             )
         })
@@ -191,7 +191,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Gets every program for the tests that is missing; goes on after a failure, which is told at the end.
+/// Gets every program for the tests that is missing; goes on after a failure and returns it at the end.
 fn install(tree: &Tree) -> Result<()> {
     let missing: Vec<_> =
         PROGRAMS.iter().filter(|program| program.is_for_tests() && program.find(tree).is_none()).collect();

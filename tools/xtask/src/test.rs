@@ -169,7 +169,7 @@ fn ruff(tree: &Tree) -> Result<()> {
 }
 
 fn configs(tree: &Tree) -> Result<Outcome> {
-    let configs = entries(&tree.join("configs"), |path| path.extension().is_some_and(|it| it == "json"))?;
+    let configs = entries(&tree.join("configs"), |path| path.extension().is_some_and(|extension| extension == "json"))?;
     let ladders = entries(&tree.join("models"), |path| path.join("manifest.json").exists())?;
     if configs.is_empty() && ladders.is_empty() {
         return Ok(Outcome::Skipped("nothing in configs/ and models/".into()));
@@ -230,7 +230,7 @@ fn rust(tree: &Tree) -> Result<()> {
 fn browser(tree: &Tree) -> Result<Outcome> {
     let environment = programs::environment(tree);
     if !environment.iter().any(|(name, _)| *name == programs::CHROMIUM) {
-        return Ok(Outcome::Skipped("no chromium; `cargo xtask programs` tells how to get it".into()));
+        return Ok(Outcome::Skipped("no chromium; `cargo xtask programs` says how to get it".into()));
     }
     let venv = Venv::at(tree, "browser-venv");
     let folder = tree.join("tools/browser");
@@ -254,9 +254,9 @@ mod tests {
     fn every_step_comes_after_those_that_it_needs() {
         let all = chosen(&[]);
         assert_eq!(all, Step::value_variants());
-        for (at, step) in all.iter().enumerate() {
+        for (index, step) in all.iter().enumerate() {
             for need in step.needs() {
-                assert!(all[..at].contains(need), "{step:?} before {need:?}");
+                assert!(all[..index].contains(need), "{step:?} before {need:?}");
             }
         }
     }

@@ -46,7 +46,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Report {
 }
 
 fn prove(tree: &Tree, args: &Args, target: Target, report: &mut Report) {
-    let name = |what: &str| format!("{target:<width$} {what}", width = Target::WIDTH);
+    let name = |action: &str| format!("{target:<width$} {action}", width = Target::WIDTH);
     let actions = Action::of(target).iter().copied();
     let actions: Vec<_> = actions.filter(|action| args.only.is_empty() || args.only.contains(action)).collect();
     if actions.is_empty() {

@@ -25,6 +25,7 @@ use crate::tree::Tree;
 pub(crate) const CARGO_MUTANTS: CargoTool = CargoTool {
     name: "cargo-mutants",
     version: "27.1.0",
+    version_args: &["mutants", "--version"],
     root: "mutants/cargo-mutants",
     chore: "cargo xtask mutants",
     takes: "two minutes",
