@@ -8,6 +8,7 @@ mod cost;
 mod debian;
 mod decision;
 mod dist;
+mod files;
 mod fuzz;
 mod instructions;
 mod mutants;

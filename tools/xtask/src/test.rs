@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::files::remove;
 use crate::process::Process;
 use crate::programs;
 use crate::python::Venv;
@@ -200,10 +201,8 @@ fn gaitd(tree: &Tree) -> Process {
 fn demo(tree: &Tree) -> Result<()> {
     let (ladder, work) = (demo_ladder(tree), tree.target("demo-work"));
     // What an earlier run left must not stand in for what can no longer be made.
-    for dir in [&ladder, &work] {
-        if dir.exists() {
-            fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
-        }
+    for folder in [&ladder, &work] {
+        remove(folder)?;
     }
     let trainer = trainer_venv(tree).program("gaitd-train");
     Process::new(tree, trainer).arg("demo-ladder").arg("--out").arg(&ladder).arg("--work").arg(&work).run()?;

@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::musl;
-use super::rust::{Rust, remove};
+use super::rust::Rust;
 use super::targets::{Proof, Target};
+use crate::files::remove;
 use crate::process::Process;
 use crate::tree::Tree;
 

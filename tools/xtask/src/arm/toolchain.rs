@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::rust::{Rust, has_standard};
+use super::standard;
 use super::targets::{Proof, Target};
 use crate::debian;
 use crate::process::{Process, on_path};
@@ -208,7 +209,11 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
     let lock = cache.join("lock");
     let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
     let _locked = locked.with_context(|| format!("cannot lock {}", lock.display()))?;
-    rust.make(tree, &cache, target)?;
+    rust.make(tree, &cache)?;
+    if !rust.serves(target) {
+        standard::build(tree, &cache, &rust, target)
+            .with_context(|| format!("the standard library for {target} could not be made"))?;
+    }
     Ok(rust)
 }
 

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::mutant::{Mutant, Outcome};
 use super::subject::Subject;
 use super::{CARGO_MUTANTS, equivalent, slashes};
+use crate::files::remove;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -80,9 +81,7 @@ impl<'a> Workshop<'a> {
             return Ok(());
         }
         let folder = self.folder(shards, part);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
+        remove(&folder)?;
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         eprintln!("shard {part} of {} of {}", shards.count, shards.subject.name());
         let process = self
