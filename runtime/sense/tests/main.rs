@@ -4,4 +4,5 @@
 
 mod allocations;
 mod iio;
+mod recordings;
 mod sensing;

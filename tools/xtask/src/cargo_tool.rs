@@ -13,6 +13,8 @@ pub(crate) struct CargoTool {
     pub(crate) name: &'static str,
     /// The version that is installed and recommended.
     pub(crate) version: &'static str,
+    /// The arguments with which it prints its version.
+    pub(crate) version_args: &'static [&'static str],
     /// Where it is kept, below the target directory.
     pub(crate) root: &'static str,
     /// The chore that installs it.
@@ -26,8 +28,8 @@ impl CargoTool {
     pub(crate) fn get(&self, tree: &Tree, install: bool) -> Result<PathBuf> {
         let own = self.own(tree);
         for path in [PathBuf::from(self.name), own.clone()] {
-            let told = Process::new(tree, &path).arg("--version").probe();
-            if told.is_some_and(|told| told.split_whitespace().any(|word| word == self.version)) {
+            let printed = Process::new(tree, &path).args(self.version_args).probe();
+            if printed.is_some_and(|printed| printed.split_whitespace().any(|word| word == self.version)) {
                 return Ok(path);
             }
         }

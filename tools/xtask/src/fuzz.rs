@@ -1,10 +1,9 @@
-//! `cargo xtask fuzz`: inputs that nobody thought of, for everything that gaitd reads from outside.
+//! `cargo xtask fuzz`: unforeseen inputs for everything that gaitd reads from outside.
 
 use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -18,6 +17,7 @@ use crate::tree::Tree;
 pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
     name: "cargo-fuzz",
     version: "0.13.2",
+    version_args: &["--version"],
     root: "fuzz/cargo-fuzz",
     chore: "cargo xtask fuzz",
     takes: "half a minute",
@@ -29,6 +29,9 @@ const LONGEST_INPUT: u64 = 16 * 1024;
 /// An input that takes longer than this, in seconds, or more memory than this, in MiB, is a finding.
 const TIMEOUT_S: u32 = 5;
 const MEMORY_MIB: u32 = 512;
+
+/// The step that all others need.
+const BUILD: &str = "build";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -124,30 +127,33 @@ impl Places<'_> {
     }
 }
 
-/// Builds all targets, fuzzes the chosen ones in turn and says what was found.
-pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
+/// Builds all targets and fuzzes the chosen ones in turn, or runs one on an input.
+pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
     let cargo_fuzz = match cargo_fuzz(tree, args.install) {
         Ok(path) => path,
         Err(error) if args.if_possible => {
-            eprintln!("\n*** NOTHING WAS FUZZED: {error:#}\n");
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Report::skipped("fuzz", format!("*** NOTHING WAS FUZZED: {error:#}")));
         }
         Err(error) => return Err(error),
     };
     let places = Places { tree, work: tree.target("fuzz") };
-    build(&places, &cargo_fuzz)?;
+    let (mut report, mut notes) = (Report::default(), Vec::new());
+    report.step(BUILD, &[], || build(&places, &cargo_fuzz));
     if let Some(input) = &args.input {
         let [target] = args.targets[..] else { bail!("--input needs exactly one target to run it on") };
-        Process::new(tree, places.program(target)).arg(std::path::absolute(input)?).run()?;
-        return Ok(ExitCode::SUCCESS);
+        let input = std::path::absolute(input)?;
+        report.step(target.name(), &[BUILD], || {
+            Process::new(tree, places.program(target)).arg(input).run()?;
+            Ok(Outcome::Passed)
+        });
+        return Ok(report);
     }
     let targets = if args.targets.is_empty() { Target::value_variants() } else { &args.targets };
-    let (mut report, mut notes) = (Report::default(), Vec::new());
     for &target in targets {
-        report.step(target.name(), &[], || fuzz(&places, target, args.seconds, &mut notes));
+        report.step(target.name(), &[BUILD], || fuzz(&places, target, args.seconds, &mut notes));
     }
-    println!("{}", report.summary(&notes));
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    notes.into_iter().for_each(|note| report.note(note));
+    Ok(report)
 }
 
 fn cargo_fuzz(tree: &Tree, install: bool) -> Result<PathBuf> {
@@ -157,7 +163,7 @@ fn cargo_fuzz(tree: &Tree, install: bool) -> Result<PathBuf> {
     CARGO_FUZZ.get(tree, install)
 }
 
-fn build(places: &Places<'_>, cargo_fuzz: &Path) -> Result<()> {
+fn build(places: &Places<'_>, cargo_fuzz: &Path) -> Result<Outcome> {
     let tree = places.tree;
     // cargo-fuzz has no --locked
     let locked = Process::cargo(tree)
@@ -175,7 +181,8 @@ fn build(places: &Places<'_>, cargo_fuzz: &Path) -> Result<()> {
         .args(["build", "--fuzz-dir", "tools/fuzz", "--sanitizer", "none", "--target", &triple(), "--target-dir"])
         .arg(places.work.join("build"))
         .run()
-        .context("the fuzz targets cannot be built")
+        .context("the fuzz targets cannot be built")?;
+    Ok(Outcome::Passed)
 }
 
 /// The machine that this runs on, as cargo names it.

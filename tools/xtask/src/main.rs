@@ -2,12 +2,16 @@
 
 mod arm;
 mod cargo_tool;
+mod ci;
 mod compare;
+mod cost;
 mod debian;
 mod decision;
 mod dist;
+mod files;
 mod fuzz;
 mod instructions;
+mod mutants;
 mod package;
 mod process;
 mod programs;
@@ -27,6 +31,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::process::Process;
+use crate::steps::Outcome;
 use crate::tree::Tree;
 
 /// Chores of the gaitd repository.
@@ -41,6 +46,8 @@ struct Cli {
 enum Command {
     /// Check everything: format, lints, Python, configs, docs, and all tests
     Test(test::Args),
+    /// Run all checks of a change, as CI does, with what each costs
+    Ci,
     /// Build for every ARM system that gaitd knows, and prove what can be proven under emulation
     Arm(arm::Args),
     /// Run the criterion benchmarks
@@ -51,6 +58,8 @@ enum Command {
     },
     /// Fuzz everything that gaitd reads from outside
     Fuzz(fuzz::Args),
+    /// Put small faults into gaitd-core and see whether its tests catch them; shards that are done are kept
+    Mutants(mutants::Args),
     /// Run the daemon on a day of samples while everything goes wrong that can
     Soak(soak::Args),
     /// Build the program that is shipped, and hold its size to the limits
@@ -83,19 +92,31 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     let tree = Tree::find()?;
     match command {
-        Command::Test(args) => return test::run(&tree, &args),
-        Command::Arm(args) => return arm::run(&tree, &args),
+        Command::Test(args) => return Ok(test::run(&tree, &args).finish()),
+        Command::Arm(args) => return Ok(arm::run(&tree, &args).finish()),
+        Command::Ci => return Ok(ci::run(&tree).finish()),
         Command::Size(args) => return size::run(&tree, &args),
         Command::Start(args) => return start::run(&tree, &args),
-        Command::Fuzz(args) => return fuzz::run(&tree, &args),
-        Command::Package(args) => return package::run(&tree, &args),
+        Command::Fuzz(args) => return Ok(fuzz::run(&tree, &args)?.finish()),
+        Command::Mutants(args) => return Ok(mutants::run(&tree, &args)?.finish()),
+        Command::Package(args) => return Ok(package::run(&tree, &args)?.finish()),
         #[cfg(unix)]
         Command::VmTest(args) => return vm::run(&tree, &args),
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
-        Command::Instructions(args) => instructions::run(&tree, &args)?,
-        Command::Programs(args) => programs::run(&tree, &args)?,
+        Command::Instructions(args) => return single("instructions", || instructions::run(&tree, &args)),
+        Command::Programs(args) => return single("programs", || programs::run(&tree, &args)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that is one step.
+fn single(name: &str, command: impl FnOnce() -> Result<Outcome>) -> Result<ExitCode> {
+    match command()? {
+        Outcome::Passed => {}
+        Outcome::Found(finding) => println!("{finding}"),
+        Outcome::Skipped(reason) => eprintln!("\n{name} skipped: {reason}"),
     }
     Ok(ExitCode::SUCCESS)
 }

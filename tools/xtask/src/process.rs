@@ -65,6 +65,14 @@ impl Process {
         Ok(())
     }
 
+    /// Shows the command and runs it with the caller's input and output; its exit code, or `None` where a signal ended
+    /// it.
+    pub(crate) fn code(mut self) -> Result<Option<i32>> {
+        eprintln!("$ {self}");
+        let status = self.0.status().with_context(|| format!("cannot start `{self}`"))?;
+        Ok(status.code())
+    }
+
     /// Runs the command with all that it says in the file at `path`; whether it succeeded.
     pub(crate) fn log(mut self, path: &Path) -> Result<bool> {
         let write = || File::create(path).and_then(|file| Ok((file.try_clone()?, file)));

@@ -11,6 +11,7 @@ use crate::debian;
 use crate::fuzz::CARGO_FUZZ;
 use crate::package::CARGO_DEB;
 use crate::process::{Process, on_path};
+use crate::steps::Outcome;
 use crate::tree::Tree;
 
 #[derive(clap::Args)]
@@ -114,7 +115,7 @@ impl Program {
     /// the path.
     fn find(&self, tree: &Tree) -> Option<PathBuf> {
         if let Some(named) = self.variable.and_then(env::var_os) {
-            // somebody who names one does not want another
+            // the named program is used or none
             return runs(tree, Path::new(&named)).then(|| named.into());
         }
         let own = match self.source {
@@ -153,7 +154,7 @@ pub(crate) fn missing_notes(tree: &Tree) -> Vec<String> {
     missing
         .map(|program| {
             format!(
-                "no {}: {} say so and check nothing (`cargo xtask programs` tells how to get it)",
+                "no {}: {} say so and check nothing (`cargo xtask programs` says how to get it)",
                 program.name, program.serves
             )
         })
@@ -161,7 +162,7 @@ pub(crate) fn missing_notes(tree: &Tree) -> Vec<String> {
 }
 
 /// Lists the programs; gets those that are missing if asked to.
-pub(crate) fn run(tree: &Tree, args: &Args) -> Result<()> {
+pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Outcome> {
     if args.install {
         let outcome = install(tree);
         if let Err(error) = &outcome
@@ -187,10 +188,10 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<()> {
             println!("{:17}{name}={} does not run; correct or unset it", "", value.to_string_lossy());
         }
     }
-    Ok(())
+    Ok(Outcome::Passed)
 }
 
-/// Gets every program for the tests that is missing; goes on after a failure, which is told at the end.
+/// Gets every program for the tests that is missing; goes on after a failure and returns it at the end.
 fn install(tree: &Tree) -> Result<()> {
     let missing: Vec<_> =
         PROGRAMS.iter().filter(|program| program.is_for_tests() && program.find(tree).is_none()).collect();

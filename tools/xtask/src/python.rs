@@ -34,7 +34,7 @@ impl Venv {
         self.dir.join(dir).join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
-    /// Makes the environment from the requirements at `lock`, unless it holds just these already. `size` tells the
+    /// Makes the environment from the requirements at `lock`, unless it holds just these already. `size` says to the
     /// user beforehand what will be downloaded.
     pub(crate) fn ensure(&self, tree: &Tree, lock: &Path, size: &str) -> Result<()> {
         let wanted = fs::read_to_string(lock).with_context(|| format!("cannot read {}", lock.display()))?;

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// Only these targets [default: those with a limit]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "TARGET,...")]
     target: Vec<Target>,
-    /// Tell as well what each of the default features adds: one more build for each
+    /// Print as well what each of the default features adds: one more build for each
     #[arg(long)]
     features: bool,
     /// Where the toolchain cannot be had, say so and succeed

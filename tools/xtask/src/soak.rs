@@ -13,7 +13,7 @@ pub(crate) struct Args {
     /// What decides the order of faults
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u32,
-    /// Tell of each fault
+    /// Print each fault
     #[arg(long)]
     verbose: bool,
     /// Measure instead what the daemon costs between its windows at a sensor's pace, for so many seconds

@@ -54,11 +54,11 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
         LIMIT.as_millis()
     );
     let mut good = true;
-    for (what, times) in [("first start", &mut first), ("with a kept profile", &mut again)] {
+    for (label, times) in [("first start", &mut first), ("with a kept profile", &mut again)] {
         times.sort_unstable();
         let [lowest, median, highest] =
             [0, times.len() / 2, times.len() - 1].map(|index| 1e3 * times[index].as_secs_f64());
-        println!("{what:<20} {lowest:>7.1} {median:>7.1} {highest:>7.1}");
+        println!("{label:<20} {lowest:>7.1} {median:>7.1} {highest:>7.1}");
         good &= times[times.len() / 2] <= LIMIT;
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -66,19 +66,19 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
 
 /// Starts the daemon `gaitd` once, with its state and socket in `folder`.
 fn start(gaitd: &Path, folder: &Path) -> Result<Duration> {
-    let told = folder.join("notify");
-    let manager = UnixDatagram::bind(&told).with_context(|| format!("cannot listen on {}", told.display()))?;
+    let socket = folder.join("notify");
+    let manager = UnixDatagram::bind(&socket).with_context(|| format!("cannot listen on {}", socket.display()))?;
     manager.set_read_timeout(Some(PATIENCE)).context("cannot limit how long to wait")?;
     let mut command = Command::new(gaitd);
     command.args(["run", "--format", "none", "--http", "127.0.0.1:0", "--seconds", "3600"]);
-    command.env("NOTIFY_SOCKET", &told).env("STATE_DIRECTORY", folder.join("state")).env_remove("WATCHDOG_USEC");
+    command.env("NOTIFY_SOCKET", &socket).env("STATE_DIRECTORY", folder.join("state")).env_remove("WATCHDOG_USEC");
     let daemon = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let mut daemon = daemon.with_context(|| format!("cannot start {}", gaitd.display()))?;
     let time = until_ready(&manager, &daemon);
     // it may have ended by itself, which is no other failure than that it was never ready
     let _ = daemon.kill();
     daemon.wait().context("the daemon cannot be waited for")?;
-    fs::remove_file(&told).with_context(|| format!("cannot remove {}", told.display()))?;
+    fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
     time
 }
 

@@ -1,8 +1,11 @@
 //! Runs named steps one after the other and sums them up.
 
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Result;
+
+use crate::cost::Cost;
 
 /// How a step ended.
 pub(crate) enum Outcome {
@@ -21,10 +24,17 @@ enum Ended {
     Skipped(String),
 }
 
+struct Step {
+    name: String,
+    ended: Ended,
+    cost: Cost,
+}
+
 /// The steps run so far.
 #[derive(Default)]
 pub(crate) struct Report {
-    steps: Vec<(String, Ended, Duration)>,
+    steps: Vec<Step>,
+    notes: Vec<String>,
 }
 
 impl Report {
@@ -32,50 +42,78 @@ impl Report {
     /// that is wrong. A step is skipped where one that it `needs` did not pass.
     pub(crate) fn step(&mut self, name: &str, needs: &[&str], step: impl FnOnce() -> Result<Outcome>) {
         eprintln!("\n=== {name}");
-        let start = Instant::now();
+        let (start, children) = (Instant::now(), Cost::of_children());
         let ended = match needs.iter().find(|need| !self.passed(need)) {
             Some(missing) => Ended::Skipped(format!("`{missing}` did not pass")),
             None => match step() {
                 Ok(Outcome::Passed) => Ended::Passed(String::new()),
-                Ok(Outcome::Found(what)) => Ended::Passed(what),
-                Ok(Outcome::Skipped(why)) => Ended::Skipped(why),
+                Ok(Outcome::Found(finding)) => Ended::Passed(finding),
+                Ok(Outcome::Skipped(reason)) => Ended::Skipped(reason),
                 Err(error) => Ended::Failed(format!("{error:#}")),
             },
         };
-        if let Ended::Failed(why) | Ended::Skipped(why) = &ended {
-            eprintln!("{why}");
+        if let Ended::Failed(reason) | Ended::Skipped(reason) = &ended {
+            eprintln!("{reason}");
         }
-        self.steps.push((name.to_owned(), ended, start.elapsed()));
+        self.steps.push(Step { name: name.to_owned(), ended, cost: Cost::since(start, children) });
+    }
+
+    /// The report of a command that could do nothing, for this reason.
+    pub(crate) fn skipped(name: &str, reason: String) -> Self {
+        let mut report = Self::default();
+        report.step(name, &[], || Ok(Outcome::Skipped(reason)));
+        report
+    }
+
+    /// Adds a line below the table.
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Adds all steps and notes of `part`, with its name before theirs.
+    pub(crate) fn add(&mut self, name: &str, part: Self) {
+        self.steps.extend(part.steps.into_iter().map(|step| Step { name: format!("{name} {}", step.name), ..step }));
+        self.notes.extend(part.notes.into_iter().map(|note| format!("{name}: {note}")));
+    }
+
+    /// Prints the table; the exit code says whether no step failed.
+    pub(crate) fn finish(&self) -> ExitCode {
+        println!("{}", self.summary());
+        if self.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
     fn passed(&self, name: &str) -> bool {
-        self.steps.iter().any(|(step, ended, _)| step == name && matches!(ended, Ended::Passed(_)))
+        self.steps.iter().any(|step| step.name == name && matches!(step.ended, Ended::Passed(_)))
     }
 
-    /// Whether no step failed.
-    pub(crate) fn is_good(&self) -> bool {
+    fn is_good(&self) -> bool {
         self.count(|ended| matches!(ended, Ended::Failed(_))) == 0
     }
 
     fn count(&self, which: impl Fn(&Ended) -> bool) -> usize {
-        self.steps.iter().filter(|(_, ended, _)| which(ended)).count()
+        self.steps.iter().filter(|step| which(&step.ended)).count()
     }
 
-    /// The table of all steps, the `notes`, and a closing line with the sums.
-    pub(crate) fn summary(&self, notes: &[String]) -> String {
+    /// The table of all steps with the time that each took and the processor time of its programs, the notes, and a
+    /// closing line with the sums.
+    fn summary(&self) -> String {
         let mut text = String::from("\n=== summary\n");
-        let width = self.steps.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
-        for (name, ended, time) in &self.steps {
-            let (word, why) = match ended {
-                Ended::Passed(found) => ("passed", found.as_str()),
-                Ended::Failed(why) => ("FAILED", why.as_str()),
-                Ended::Skipped(why) => ("skipped", why.as_str()),
+        let width = self.steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
+        for Step { name, ended, cost } in &self.steps {
+            let (word, reason) = match ended {
+                Ended::Passed(finding) => ("passed", finding.as_str()),
+                Ended::Failed(reason) => ("FAILED", reason.as_str()),
+                Ended::Skipped(reason) => ("skipped", reason.as_str()),
             };
-            let line = format!("{name:<width$} {word:<8} {:>7.1} s  {why}", time.as_secs_f64());
+            let line = format!("{name:<width$} {word:<8} {cost}  {reason}");
             text += line.trim_end();
             text.push('\n');
         }
-        for note in notes {
+        if self.steps.len() > 1 {
+            let sum: Cost = self.steps.iter().map(|step| step.cost).sum();
+            text += &format!("{:<width$} {:<8} {sum}\n", "", "sum");
+        }
+        for note in &self.notes {
             text += &format!("note: {note}\n");
         }
         text += &format!(
@@ -104,7 +142,7 @@ mod tests {
         report.step("first", &[], || bail!("broken"));
         report.step("second", &[], passes);
         assert!(!report.is_good());
-        let summary = report.summary(&[]);
+        let summary = report.summary();
         assert!(summary.ends_with("\n1 passed, 1 failed, 0 skipped"), "{summary}");
         assert!(summary.contains("broken"), "{summary}");
     }
@@ -114,7 +152,7 @@ mod tests {
         let mut report = Report::default();
         report.step("a longer name", &[], || Ok(Outcome::Found("200 windows".into())));
         report.step("needy", &["a longer name"], passes);
-        let summary = report.summary(&[]);
+        let summary = report.summary();
         let lines: Vec<_> = summary.lines().collect();
         assert!(lines[2].starts_with("a longer name passed ") && lines[2].ends_with(" 200 windows"), "{summary}");
         assert!(lines[3].starts_with("needy         passed "), "{summary}");
@@ -127,8 +165,22 @@ mod tests {
         report.step("needy", &["base"], || panic!("must not run"));
         report.step("free", &[], passes);
         assert!(report.is_good());
-        let summary = report.summary(&["a note".into()]);
+        report.note("a note".to_owned());
+        let summary = report.summary();
         assert!(summary.ends_with("\nnote: a note\n1 passed, 0 failed, 2 skipped"), "{summary}");
         assert!(summary.contains("`base` did not pass"), "{summary}");
+    }
+
+    #[test]
+    fn a_part_stands_under_its_name() {
+        let mut part = Report::default();
+        part.step("build", &[], || bail!("broken"));
+        part.note("no data".to_owned());
+        let mut report = Report::default();
+        report.step("programs", &[], passes);
+        report.add("test", part);
+        assert!(!report.is_good());
+        let summary = report.summary();
+        assert!(summary.contains("\ntest build FAILED ") && summary.contains("\nnote: test: no data\n"), "{summary}");
     }
 }

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::files::remove;
 use crate::process::Process;
 use crate::programs;
 use crate::python::Venv;
@@ -104,23 +104,21 @@ impl Step {
     }
 }
 
-/// Runs the chosen steps and prints their sum; the exit code says whether one failed.
-pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
+/// Runs the chosen steps.
+pub(crate) fn run(tree: &Tree, args: &Args) -> Report {
     let mut report = Report::default();
     for step in chosen(&args.only) {
         let needs: Vec<_> = step.needs().iter().map(|need| need.name()).collect();
         report.step(step.name(), &needs, || step.run(tree));
     }
-    let mut notes: Vec<_> = match tree.data() {
-        Some(_) => vec![],
-        None => vec![
+    if tree.data().is_none() {
+        report.note(
             "no recorded data (neither GAITD_DATA nor ../shared/data): tests that need it say so and check nothing"
                 .to_owned(),
-        ],
-    };
-    notes.extend(programs::missing_notes(tree));
-    println!("{}", report.summary(&notes));
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        );
+    }
+    programs::missing_notes(tree).into_iter().for_each(|note| report.note(note));
+    report
 }
 
 /// All steps, or those of `only` with all that they need, in running order.
@@ -172,7 +170,7 @@ fn ruff(tree: &Tree) -> Result<()> {
 }
 
 fn configs(tree: &Tree) -> Result<Outcome> {
-    let configs = entries(&tree.join("configs"), |path| path.extension().is_some_and(|it| it == "json"))?;
+    let configs = entries(&tree.join("configs"), |path| path.extension().is_some_and(|extension| extension == "json"))?;
     let ladders = entries(&tree.join("models"), |path| path.join("manifest.json").exists())?;
     if configs.is_empty() && ladders.is_empty() {
         return Ok(Outcome::Skipped("nothing in configs/ and models/".into()));
@@ -203,10 +201,8 @@ fn gaitd(tree: &Tree) -> Process {
 fn demo(tree: &Tree) -> Result<()> {
     let (ladder, work) = (demo_ladder(tree), tree.target("demo-work"));
     // What an earlier run left must not stand in for what can no longer be made.
-    for dir in [&ladder, &work] {
-        if dir.exists() {
-            fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
-        }
+    for folder in [&ladder, &work] {
+        remove(folder)?;
     }
     let trainer = trainer_venv(tree).program("gaitd-train");
     Process::new(tree, trainer).arg("demo-ladder").arg("--out").arg(&ladder).arg("--work").arg(&work).run()?;
@@ -233,7 +229,7 @@ fn rust(tree: &Tree) -> Result<()> {
 fn browser(tree: &Tree) -> Result<Outcome> {
     let environment = programs::environment(tree);
     if !environment.iter().any(|(name, _)| *name == programs::CHROMIUM) {
-        return Ok(Outcome::Skipped("no chromium; `cargo xtask programs` tells how to get it".into()));
+        return Ok(Outcome::Skipped("no chromium; `cargo xtask programs` says how to get it".into()));
     }
     let venv = Venv::at(tree, "browser-venv");
     let folder = tree.join("tools/browser");
@@ -257,9 +253,9 @@ mod tests {
     fn every_step_comes_after_those_that_it_needs() {
         let all = chosen(&[]);
         assert_eq!(all, Step::value_variants());
-        for (at, step) in all.iter().enumerate() {
+        for (index, step) in all.iter().enumerate() {
             for need in step.needs() {
-                assert!(all[..at].contains(need), "{step:?} before {need:?}");
+                assert!(all[..index].contains(need), "{step:?} before {need:?}");
             }
         }
     }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::rust::remove;
 use super::targets::{Processor, Target};
 use crate::debian::{self, World};
+use crate::files::remove;
 use crate::process::Process;
 use crate::tree::Tree;
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::standard;
 use super::targets::{Proof, Target};
 use crate::debian::{self, World};
+use crate::files::remove;
 use crate::tree::Tree;
 
 /// The suite that has a Rust as new as `rust-version` in Cargo.toml.
@@ -31,18 +31,14 @@ impl Rust {
         has_standard(&self.libraries(target), target.proof())
     }
 
-    /// Makes the compiler and the target's standard library where they are missing.
-    pub(super) fn make(&self, tree: &Tree, cache: &Path, target: Target) -> Result<()> {
-        if !self.folder.exists() {
-            let part = cache.join("rust.part");
-            self.unpack(tree, cache, &part)?;
-            fs::rename(&part, &self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
+    /// Makes the compiler where it is missing; what it needs beside is downloaded to `cache`.
+    pub(super) fn make(&self, tree: &Tree, cache: &Path) -> Result<()> {
+        if self.folder.exists() {
+            return Ok(());
         }
-        if !self.serves(target) {
-            standard::build(tree, cache, self, target)
-                .with_context(|| format!("the standard library for {target} could not be made"))?;
-        }
-        Ok(())
+        let part = cache.join("rust.part");
+        self.unpack(tree, cache, &part)?;
+        fs::rename(&part, &self.folder).with_context(|| format!("cannot make {}", self.folder.display()))
     }
 
     /// `rustc`, or another program of the compiler.
@@ -127,13 +123,6 @@ fn only_entry(folder: &Path) -> Result<PathBuf> {
     entries.retain(|entry| !entry.is_symlink());
     ensure!(entries.len() == 1, "{} holds {} entries, where one was expected", folder.display(), entries.len());
     Ok(entries.remove(0))
-}
-
-pub(super) fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

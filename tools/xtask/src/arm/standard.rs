@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::musl;
-use super::rust::{Rust, remove};
+use super::rust::Rust;
 use super::targets::{Proof, Target};
+use crate::files::remove;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -60,7 +61,7 @@ fn collect(built: &Path, kind: &str, folder: &Path) -> Result<()> {
         for entry in fs::read_dir(built)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path.extension().is_some_and(|it| it == kind) && !name.starts_with("libnothing-") {
+            if path.extension().is_some_and(|extension| extension == kind) && !name.starts_with("libnothing-") {
                 fs::copy(&path, folder.join(&*name))?;
             }
         }

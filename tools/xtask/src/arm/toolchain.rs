@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::rust::{Rust, has_standard};
+use super::standard;
 use super::targets::{Proof, Target};
 use crate::debian;
 use crate::process::{Process, on_path};
@@ -115,19 +116,19 @@ pub(crate) fn build_folder(tree: &Tree) -> PathBuf {
     tree.target("arm")
 }
 
-/// The compiler that cargo uses where it is told of no other.
+/// The compiler that cargo uses by default.
 pub(crate) fn caller_rustc() -> OsString {
     env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
 }
 
-/// `CARGO_TARGET_<TRIPLE>_<WHAT>`.
-fn cargo_variable(target: Target, what: &str) -> String {
-    format!("CARGO_TARGET_{}_{what}", target.triple().to_uppercase().replace('-', "_"))
+/// `CARGO_TARGET_<TRIPLE>_<NAME>`.
+fn cargo_variable(target: Target, name: &str) -> String {
+    format!("CARGO_TARGET_{}_{name}", target.triple().to_uppercase().replace('-', "_"))
 }
 
-/// `<WHAT>_<triple>`.
-fn cc_variable(target: Target, what: &str) -> String {
-    format!("{what}_{}", target.triple().replace('-', "_"))
+/// `<NAME>_<triple>`.
+fn cc_variable(target: Target, name: &str) -> String {
+    format!("{name}_{}", target.triple().replace('-', "_"))
 }
 
 /// The emulator's command line: the caller's, or qemu with Debian's folder of foreign libraries.
@@ -208,7 +209,11 @@ fn make_rust(tree: &Tree, target: Target) -> Result<Rust> {
     let lock = cache.join("lock");
     let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
     let _locked = locked.with_context(|| format!("cannot lock {}", lock.display()))?;
-    rust.make(tree, &cache, target)?;
+    rust.make(tree, &cache)?;
+    if !rust.serves(target) {
+        standard::build(tree, &cache, &rust, target)
+            .with_context(|| format!("the standard library for {target} could not be made"))?;
+    }
     Ok(rust)
 }
 

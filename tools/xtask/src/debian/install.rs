@@ -27,7 +27,7 @@ struct NoService(Option<PathBuf>);
 impl NoService {
     fn declare() -> Result<Self> {
         let policy = Path::new("/usr/sbin/policy-rc.d");
-        // one that is there already is somebody's decision
+        // a policy that is there already is the administrator's
         if policy.exists() {
             return Ok(Self(None));
         }

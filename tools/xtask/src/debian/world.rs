@@ -92,7 +92,8 @@ fn mirror(tree: &Tree) -> Result<String> {
 fn config(folder: &Path, native: &str, architectures: &[&str]) -> String {
     let folder = folder.display();
     let foreign = architectures.iter().filter(|&&architecture| architecture != native);
-    let known: Vec<_> = std::iter::once(&native).chain(foreign).map(|it| format!("\"{it}\"; ")).collect();
+    let known: Vec<_> =
+        std::iter::once(&native).chain(foreign).map(|architecture| format!("\"{architecture}\"; ")).collect();
     format!(
         "Dir::State \"{folder}/state\";\n\
          Dir::State::status \"{folder}/state/status\";\n\

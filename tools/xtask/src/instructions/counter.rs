@@ -108,8 +108,8 @@ impl<'a> Counter<'a> {
     fn kernels(&self, number: usize, job: &Job<'_>) -> Result<Vec<String>> {
         let state = self.folder.join("state");
         let process = self.emulator(job.core, &[])?.args(["ladder", "--json", "--models"]).arg(job.models());
-        let said = self.finish(process.arg("--state").arg(state), number)?;
-        let report: Value = serde_json::from_str(&said).context("gaitd ladder --json")?;
+        let output = self.finish(process.arg("--state").arg(state), number)?;
+        let report: Value = serde_json::from_str(&output).context("gaitd ladder --json")?;
         let configurations = report["configurations"].as_array().map_or(&[][..], Vec::as_slice);
         let mine = configurations.iter().find(|entry| entry["id"] == job.configuration());
         let kernels = mine.and_then(|entry| entry["kernels"].as_array()).context("gaitd ladder --json: no kernels")?;
@@ -128,12 +128,12 @@ impl<'a> Counter<'a> {
         let log = self.folder.join(format!("{number}.log"));
         let command = process.to_string();
         let succeeded = process.log(&log)?;
-        let said = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
+        let output = fs::read_to_string(&log).with_context(|| log.display().to_string())?;
         fs::remove_file(&log)?;
         if !succeeded {
-            bail!("`{command}` failed: {}", said.trim());
+            bail!("`{command}` failed: {}", output.trim());
         }
-        Ok(said)
+        Ok(output)
     }
 }
 

@@ -19,6 +19,7 @@ use self::workload::{Job, Workload};
 use crate::arm::targets::Target;
 use crate::arm::toolchain::Toolchain;
 use crate::dist;
+use crate::steps::Outcome;
 use crate::tree::Tree;
 
 #[derive(clap::Args)]
@@ -44,14 +45,13 @@ pub(crate) struct Args {
 }
 
 /// Builds what is shipped, counts, and compares.
-pub(crate) fn run(tree: &Tree, args: &Args) -> Result<()> {
+pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Outcome> {
     let folder = tree.target("instructions");
     let workload = Workload::write(tree, &folder)?;
     let jobs = jobs(args, &workload)?;
     let toolchain = match Toolchain::find(tree, args.target) {
         Err(error) if args.if_possible => {
-            eprintln!("\n*** NO INSTRUCTIONS WERE COUNTED: {error:#}\n");
-            return Ok(());
+            return Ok(Outcome::Skipped(format!("*** NO INSTRUCTIONS WERE COUNTED: {error:#}")));
         }
         toolchain => toolchain?,
     };
@@ -65,7 +65,8 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<()> {
     print!("{}", counted.text());
     let name = table::name(args.target);
     if args.update {
-        return counted.write(&tree.join(name));
+        counted.write(&tree.join(name))?;
+        return Ok(Outcome::Passed);
     }
     compare(tree, &counted, name, args.core.is_empty() && args.configuration.is_empty())
 }
@@ -87,12 +88,12 @@ fn jobs<'a>(args: &Args, workload: &'a Workload) -> Result<Vec<Job<'a>>> {
     Ok(jobs)
 }
 
-fn compare(tree: &Tree, counted: &Table, name: &str, all: bool) -> Result<()> {
+fn compare(tree: &Tree, counted: &Table, name: &str, all: bool) -> Result<Outcome> {
     let kept = Table::read(&tree.join(name))?;
     let findings = counted.findings(&kept, all);
     if findings.is_empty() {
-        println!("{} counts agree with {name} within {} %", counted.rows().len(), table::TOLERANCE_PERCENT);
-        return Ok(());
+        let count = counted.rows().len();
+        return Ok(Outcome::Found(format!("{count} counts agree with {name} within {} %", table::TOLERANCE_PERCENT)));
     }
     for finding in &findings {
         println!("{finding}");

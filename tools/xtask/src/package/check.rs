@@ -39,18 +39,20 @@ pub(super) fn depends(tree: &Tree, program: &Path, package: &Path) -> Result<()>
     Ok(())
 }
 
-/// What readelf tells of a program's libraries and their versions, without what `depends` covers.
+/// What readelf prints of a program's libraries and their versions, without what `depends` covers.
 fn missing(depends: &str, dynamic: &str, versions: &str) -> Result<Vec<String>> {
     let covered: Vec<_> = depends.split(", ").collect();
     let mut missing = Vec::new();
     let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
     for library in needed.filter_map(|line| line.split_once('[')?.1.split_once(']')).map(|(library, _)| library) {
         let package = LIBRARIES.iter().find(|(name, _)| library.starts_with(name)).map(|&(_, package)| package);
-        if !package.is_some_and(|package| covered.iter().any(|it| it.split(' ').next() == Some(package))) {
+        if !package
+            .is_some_and(|package| covered.iter().any(|dependency| dependency.split(' ').next() == Some(package)))
+        {
             missing.push(library.to_owned());
         }
     }
-    let promised = covered.iter().find_map(|it| it.strip_prefix("libc6 (>= ")?.strip_suffix(')'));
+    let promised = covered.iter().find_map(|dependency| dependency.strip_prefix("libc6 (>= ")?.strip_suffix(')'));
     let promised = promised.and_then(version).context("the package does not depend on a version of libc6")?;
     let used =
         versions.split_whitespace().filter_map(|word| version(word.trim_matches(['(', ')']).strip_prefix("GLIBC_")?));
@@ -76,8 +78,8 @@ pub(super) fn says_nothing_of_this_machine(tree: &Tree, program: &Path) -> Resul
         if place == "/" {
             continue;
         }
-        if let Some(at) = bytes.windows(place.len()).position(|window| window == place.as_bytes()) {
-            let rest = &bytes[at..bytes.len().min(at + 120)];
+        if let Some(start) = bytes.windows(place.len()).position(|window| window == place.as_bytes()) {
+            let rest = &bytes[start..bytes.len().min(start + 120)];
             bail!("{} names a folder of this machine: {:?}", program.display(), String::from_utf8_lossy(rest));
         }
     }
@@ -86,9 +88,9 @@ pub(super) fn says_nothing_of_this_machine(tree: &Tree, program: &Path) -> Resul
 
 /// lintian finds neither an error nor a warning, but for those in configs/debian/lintian-overrides.
 pub(super) fn lintian(tree: &Tree, package: &Path) -> Result<()> {
-    // as root it wants to be told that this is meant
+    // as root it asks for this flag
     let lintian = Process::new(tree, "lintian").args(["--allow-root", "--fail-on", "error,warning"]).arg(package);
-    lintian.run().context("lintian (`lintian-explain-tags TAG` tells what is meant)")
+    lintian.run().context("lintian (`lintian-explain-tags TAG` explains a tag)")
 }
 
 /// Two packages are equal to the last byte.

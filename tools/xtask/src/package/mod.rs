@@ -12,7 +12,6 @@ mod trial;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -42,14 +41,13 @@ pub(crate) struct Args {
     if_possible: bool,
 }
 
-/// Makes and checks the packages for the chosen architectures, and says how that went.
-pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
+/// Makes and checks the packages for the chosen architectures.
+pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
     let programs = check::ensure_programs(tree).and_then(|()| CARGO_DEB.get(tree, args.install));
     let cargo_deb = match programs {
         Ok(cargo_deb) => cargo_deb,
         Err(error) if args.if_possible => {
-            eprintln!("\n*** NOTHING WAS PACKAGED: {error:#}\n");
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Report::skipped("packages", format!("*** NOTHING WAS PACKAGED: {error:#}")));
         }
         Err(error) => return Err(error),
     };
@@ -62,8 +60,8 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
             Err(error) => Err(error),
         });
     }
-    println!("{}", report.summary(&notes));
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    notes.into_iter().for_each(|note| report.note(note));
+    Ok(report)
 }
 
 /// Makes the first revision of the package for `architecture`, unchecked, and gives where it is; `install` allows to

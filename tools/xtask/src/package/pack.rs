@@ -15,6 +15,7 @@ use crate::tree::Tree;
 pub(crate) const CARGO_DEB: CargoTool = CargoTool {
     name: "cargo-deb",
     version: "3.8.0",
+    version_args: &["--version"],
     root: "package/cargo-deb",
     chore: "cargo xtask package",
     takes: "a minute and a half on two cores",
@@ -22,8 +23,8 @@ pub(crate) const CARGO_DEB: CargoTool = CargoTool {
 
 /// Packs what `builder` has built, as that revision of its version, into `folder`; the package's path.
 pub(super) fn pack(tree: &Tree, cargo_deb: &Path, builder: &Builder, revision: u32, folder: &Path) -> Result<PathBuf> {
-    let told = builder.gaitd(tree, &["--version"])?;
-    let version = told.strip_prefix("gaitd ").with_context(|| format!("`gaitd --version` printed {told:?}"))?;
+    let printed = builder.gaitd(tree, &["--version"])?;
+    let version = printed.strip_prefix("gaitd ").with_context(|| format!("`gaitd --version` printed {printed:?}"))?;
     let version = format!("{version}-{revision}");
     documents::write(tree, builder, &version)?;
     Process::new(tree, cargo_deb)

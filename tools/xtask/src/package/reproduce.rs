@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
+use crate::files::remove;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -11,9 +12,7 @@ use crate::tree::Tree;
 /// dependencies are the same, by another path; nothing is built yet.
 pub(super) fn copy(tree: &Tree) -> Result<Tree> {
     let folder = tree.target("package/elsewhere");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
+    remove(&folder)?;
     let home = folder.join("cargo");
     let copy = Tree::elsewhere(folder.join("copy"), folder.join("output"), home.clone());
     fs::create_dir_all(copy.join("")).with_context(|| format!("cannot make {}", copy.join("").display()))?;

@@ -84,12 +84,12 @@ impl<'a> Root<'a> {
         Ok(root)
     }
 
-    fn dpkg(&self, action: &str, what: &std::ffi::OsStr) -> Result<()> {
+    fn dpkg(&self, action: &str, package: &std::ffi::OsStr) -> Result<()> {
         Process::new(self.tree, "dpkg")
             .arg(format!("--root={}", self.path.display()))
             // scripts run here; nothing that the package depends on is in the root; it may be for another processor
             .args(["--force-script-chrootless", "--force-depends", "--force-architecture", action])
-            .arg(what)
+            .arg(package)
             .env("LC_ALL", "C")
             .run()
     }

@@ -1,4 +1,4 @@
-//! What was expected of each step and what was seen, told as it happens and once more in short at the end.
+//! What was expected of each step and what was seen, printed as it happens and once more in short at the end.
 
 use std::fs::File;
 use std::io::Write;

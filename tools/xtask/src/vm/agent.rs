@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 /// How long anything in the guest may take before it counts as failed. An emulated processor is some twenty times slower
-/// than the host's, and the host may be busy; nobody waits so long for what is done.
+/// than the host's, and the host may be busy; a command that is done never takes so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// How often the agent, or what is awaited in the guest, is asked again.
@@ -22,7 +22,7 @@ const INTERVAL: Duration = Duration::from_millis(150);
 /// Lines of a command's output that the transcript has.
 const LONGEST: usize = 100;
 
-/// The environment of commands: that of a root shell on a terminal nobody sits at.
+/// The environment of commands: that of a root shell on a terminal without a user.
 const ENVIRONMENT: [&str; 4] = [
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME=/root",
@@ -58,7 +58,7 @@ impl Agent {
     }
 
     fn call(&mut self, name: &str, arguments: &Value) -> Result<Value> {
-        let gone = "the guest's agent does not answer: the console's log tells what became of the machine";
+        let gone = "the guest's agent does not answer: see the console's log";
         let mut request = serde_json::to_vec(&json!({ "execute": name, "arguments": arguments }))?;
         request.push(b'\n');
         self.requests.write_all(&request).context(gone)?;
@@ -101,7 +101,7 @@ impl Agent {
     }
 
     /// Repeats `script` until it succeeds, and gives what it printed then.
-    pub(super) fn until(&mut self, what: &str, script: &str) -> Result<String> {
+    pub(super) fn until(&mut self, state: &str, script: &str) -> Result<String> {
         let start = Instant::now();
         loop {
             let ended = self.execute(script)?;
@@ -112,7 +112,7 @@ impl Agent {
             if ended.code == 0 {
                 return Ok(ended.out.trim().to_owned());
             }
-            ensure!(start.elapsed() < PATIENCE, "{what}: not after {} s; {}", PATIENCE.as_secs(), ended.said());
+            ensure!(start.elapsed() < PATIENCE, "{state}: not after {} s; {}", PATIENCE.as_secs(), ended.said());
             sleep(INTERVAL);
         }
     }
@@ -137,7 +137,7 @@ impl Ended {
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         };
         let code = status["exitcode"].as_i64().or_else(|| status["signal"].as_i64().map(|signal| 128 + signal));
-        let code = code.with_context(|| format!("the agent tells neither an exit code nor a signal: {status}"))?;
+        let code = code.with_context(|| format!("the agent reports neither an exit code nor a signal: {status}"))?;
         Ok(Self { code, out: text("out-data")?, err: text("err-data")? })
     }
 

@@ -79,7 +79,7 @@ impl Lab {
     }
 
     /// Waits until the status of gaitd is `wanted`.
-    pub(super) fn until(&mut self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Result<Value> {
+    pub(super) fn until(&mut self, state: &str, mut wanted: impl FnMut(&Value) -> bool) -> Result<Value> {
         let start = std::time::Instant::now();
         loop {
             let status = self.status()?;
@@ -87,7 +87,7 @@ impl Lab {
                 return Ok(status);
             }
             let patience = super::agent::PATIENCE;
-            ensure!(start.elapsed() < patience, "{what}: not after {} s; the status is {status}", patience.as_secs());
+            ensure!(start.elapsed() < patience, "{state}: not after {} s; the status is {status}", patience.as_secs());
         }
     }
 }
@@ -97,7 +97,7 @@ impl Service {
         let number = |name: &str| -> Result<u64> {
             let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
             let value = values.next().and_then(|value| value.parse().ok());
-            value.with_context(|| format!("systemd tells no {name}: {text}"))
+            value.with_context(|| format!("systemd shows no {name}: {text}"))
         };
         let started = number("ExecMainStartTimestampMonotonic")?;
         Ok(Self {
@@ -134,7 +134,7 @@ mod tests {
     fn a_reply_has_its_code_behind_the_body() {
         let reply = Reply::read("{\"ready\":\ntrue}\n503").unwrap();
         assert_eq!((reply.code, reply.body.as_str()), (503, "{\"ready\":\ntrue}"));
-        assert!(Reply::read("\n000").is_none(), "nobody answered");
+        assert!(Reply::read("\n000").is_none(), "no answer");
         assert!(Reply::read("").is_none());
     }
 }

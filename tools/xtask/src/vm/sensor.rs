@@ -1,5 +1,5 @@
 //! The motion sensor at the board's edge: it sends one sample every 20 ms, whether the guest takes it or not, until
-//! somebody sends a recording of their own through it.
+//! a person sends a recording of their own through it.
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
