@@ -15,7 +15,7 @@ use crate::load::LatestSignals;
 use crate::os::service_manager::Notifier;
 use crate::stream::counters::{Live, lock};
 use crate::threads::engine::Deciding;
-use crate::threads::loader::Workshop;
+use crate::threads::loader::LoaderThread;
 use crate::threads::observers::Audience;
 use crate::threads::output::Successors;
 use crate::{Operator, Refusal};
@@ -75,7 +75,7 @@ pub(crate) struct Operations {
     pub(crate) changing: Mutex<Option<Reconfigure>>,
     pub(crate) reloads: Mutex<ReloadsView>,
     pub(crate) ways: Ways,
-    pub(crate) workshop: Workshop,
+    pub(crate) loader: LoaderThread,
     pub(crate) reserve: PublishReserve,
     pub(crate) audience: Option<Arc<dyn Audience>>,
     pub(crate) notifier: Notifier,
@@ -129,7 +129,7 @@ impl Operations {
         let config = reloadable(&wanted, &present);
         let token = config.token().map_err(|error| error.to_string())?;
         let Prepared { mut engine, view, key, memory } =
-            prepare::prepare(&self.workshop, &self.library, &config, self.reserve.clone(), &self.clock)
+            prepare::prepare(&self.loader, &self.library, &config, self.reserve.clone(), &self.clock)
                 .map_err(problem)?;
         let manifest = Arc::clone(engine.ladder().manifest());
         let other = present_manifest.task.differences(&manifest.task);
@@ -169,7 +169,7 @@ impl Operations {
         self.keep_learned();
         *lock(&self.keeping) = keeping;
         // its ladder is large, and nobody waits for it to go
-        let _ = self.workshop.run(move || drop(before));
+        let _ = self.loader.run(move || drop(before));
         if let Some(audience) = &self.audience {
             audience.greet(&context);
         }

@@ -10,7 +10,7 @@ use crate::config::source::OpenError;
 use crate::learned_state::Memory;
 use crate::load::cpu_name;
 use crate::publish::{Context, Format};
-use crate::threads::loader::Workshop;
+use crate::threads::loader::LoaderThread;
 use crate::threads::output::Destination;
 use gaitd_api::LadderView;
 use gaitd_core::clock::Clock;
@@ -71,7 +71,7 @@ pub(crate) struct Prepared {
 /// Loads, verifies, warms up and, where there is no profile yet, measures the ladder that `config` names, and makes
 /// its engine.
 pub(crate) fn prepare(
-    workshop: &Workshop,
+    loader: &LoaderThread,
     library: &Arc<Library>,
     config: &Config,
     reserve: PublishReserve,
@@ -79,7 +79,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, StartError> {
     let (library, config, clock) = (Arc::clone(library), config.clone(), Arc::clone(clock));
     // whatever a model makes the inference library do, the ladder that runs stays
-    workshop.run(move || make(&library, &config, reserve, &clock)).unwrap_or(Err(StartError::Panicked))
+    loader.run(move || make(&library, &config, reserve, &clock)).unwrap_or(Err(StartError::Panicked))
 }
 
 fn make(

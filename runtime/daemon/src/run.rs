@@ -19,10 +19,10 @@ use crate::os::service_manager::Notifier;
 use crate::os::signals::Requests;
 use crate::os::stop::Stop;
 use crate::stream::counters::Live;
-use crate::stream::reconnecting::{PersistentSource, is_pipe};
+use crate::stream::reconnecting::{ReconnectingSource, is_pipe};
 use crate::threads::decision_queue::lane;
 use crate::threads::engine::{Deciding, Exchange, Inference};
-use crate::threads::loader::Workshop;
+use crate::threads::loader::LoaderThread;
 use crate::threads::observers::Showing;
 use crate::threads::output::{Destination, Publishing, Successors};
 use crate::threads::sensing::{Sensing, Windows};
@@ -41,9 +41,6 @@ const WINDOWS: usize = 3;
 /// Reloads of which a publishing thread that is held up may be told later.
 const RELOADS: usize = 8;
 
-/// How long a run that was asked to stop waits for a source that is still waiting for a sample.
-const SOURCE_PATIENCE: Duration = Duration::from_millis(250);
-
 /// How often the service manager hears how the run goes, where it asks for no shorter interval.
 const REPORTS: Duration = Duration::from_secs(10);
 
@@ -54,7 +51,7 @@ pub struct Plan {
     library: Arc<Library>,
     activated: Activated,
     reconfigure: Option<Reconfigure>,
-    workshop: Workshop,
+    loader: LoaderThread,
     prepared: Prepared,
     /// From samples to windows.
     intake: Intake,
@@ -123,13 +120,12 @@ impl Plan {
         let Opened { source, truth } = match &config.source {
             // a pipe nobody writes to yet must not keep a stop waiting
             SourceSpec::File { path, pace, .. } if on_failure == OnFailure::Retry || is_pipe(path) => Opened {
-                source: Box::new(PersistentSource::new(
+                source: Box::new(ReconnectingSource::new(
                     path,
                     on_failure,
                     *pace,
                     format,
                     Arc::clone(&clock),
-                    stop.clone(),
                     live.source.clone(),
                 )),
                 truth: None,
@@ -140,8 +136,8 @@ impl Plan {
         let reserve = PublishReserve::default();
         // likewise
         prepare::open_output(&config)?;
-        let workshop = Workshop::open().map_err(StartError::Thread)?;
-        let prepared = prepare::prepare(&workshop, &library, &config, reserve.clone(), &clock)?;
+        let loader = LoaderThread::spawn().map_err(StartError::Thread)?;
+        let prepared = prepare::prepare(&loader, &library, &config, reserve.clone(), &clock)?;
         let destination = prepare::destination(&config, &prepared.engine)?;
         if destination.output.is_some() {
             live.output().state = OutputState::Writing;
@@ -151,7 +147,7 @@ impl Plan {
             library,
             activated,
             reconfigure,
-            workshop,
+            loader,
             prepared,
             intake,
             source,
@@ -177,7 +173,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         library,
         activated,
         reconfigure,
-        workshop,
+        loader,
         prepared: Prepared { mut engine, view, key, memory },
         intake,
         source,
@@ -208,7 +204,6 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let blank = Decision::empty(&manifest);
     let (output_lane, output_inbox) = lane(&blank, lossless, Some(Arc::clone(&live)));
     let (sensing_goes_on, sensing_over) = bounded(0);
-    let (halt_engine, engine_halted) = bounded(0);
     let (next, next_engine) = bounded(0);
     let (before, engine_before) = bounded(1);
     let (succeed, succession) = bounded(RELOADS);
@@ -235,7 +230,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         changing: Mutex::new(reconfigure),
         reloads: Mutex::default(),
         ways: Ways { next, before: engine_before, successors: successors.clone(), succeed },
-        workshop,
+        loader,
         reserve: reserve.clone(),
         audience: audience.clone(),
         notifier: Notifier::default(),
@@ -282,8 +277,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     // windows are overtaken only where the source cannot wait
     let windows =
         Windows { queue: windows, overtaken: (!lossless).then(|| incoming.clone()), recycled: recycled_windows };
-    let engine_thread =
-        spawn("engine", engine_cpu, move || inference.follow(&incoming, &spare_windows, &engine_halted))?;
+    let engine_thread = spawn("engine", engine_cpu, move || inference.follow(&incoming, &spare_windows))?;
     let sense_thread = spawn("sense", other_cpu, move || {
         // disconnects when the thread ends, however it ends
         let _sensing_goes_on = sensing_goes_on;
@@ -291,11 +285,9 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     })?;
 
     operations.notifier.ready();
-    let ended = watch(&sensing_over, &stop, requests, &operations);
+    watch(&sensing_over, &stop, requests, &operations);
     operations.notifier.stopping();
-    drop(halt_engine);
-    // a source that still waits for a sample is left alone: the process ends without it
-    let source = if ended { join(sense_thread, "sense")? } else { None };
+    let source = join(sense_thread, "sense")?;
     join(engine_thread, "engine")?;
     let mut published = join(publish_thread, "publish")?;
     if let Some(show_thread) = show_thread {
@@ -316,9 +308,8 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     Ok(Ending { summary, source, output: published.into_error() })
 }
 
-/// Returns when the source has ended (true) or is still waiting for a sample although it was asked to stop (false).
-/// Until then, keeps what is learned, reloads when that is asked for, and tells the service manager how the run goes.
-fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operations: &Arc<Operations>) -> bool {
+/// Returns when the source has ended or the run is asked to stop. Until then, keeps what is learned, reloads when that is asked for, and tells the service manager how the run goes.
+fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operations: &Arc<Operations>) {
     let keeping_due = tick(learned_state::INTERVAL);
     let watched = Notifier::watchdog_interval();
     let report_due = tick(watched.unwrap_or(REPORTS).min(REPORTS));
@@ -333,11 +324,8 @@ fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operatio
     report();
     loop {
         select! {
-            recv(sensing_over) -> _ => return true,
-            recv(stop.woken()) -> _ => {
-                let gone = sensing_over.recv_timeout(SOURCE_PATIENCE);
-                return gone == Err(crossbeam_channel::RecvTimeoutError::Disconnected);
-            }
+            recv(sensing_over) -> _ => return,
+            recv(stop.woken()) -> _ => return,
             recv(keeping_due) -> _ => operations.keep_learned(),
             recv(requests.reloads()) -> _ => {
                 // in a thread of its own: the service manager must go on hearing of a live engine

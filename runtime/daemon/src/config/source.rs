@@ -24,7 +24,13 @@ pub enum OpenError {
     Sense(#[from] SenseError),
     /// The simulated wearer.
     #[error("source: {0}")]
-    Wearer(#[from] WearerError),
+    Wearer(WearerError),
+}
+
+impl From<WearerError> for OpenError {
+    fn from(error: WearerError) -> Self {
+        Self::Wearer(error)
+    }
 }
 
 impl SourceSpec {
@@ -63,7 +69,7 @@ impl SourceSpec {
                 Opened { source: Box::new(TextSource::open(path, format, None, *pace, clock)?), truth: None }
             }
             Self::Stdin { pace } => {
-                Opened { source: Box::new(TextSource::stdin(format, None, *pace, clock)), truth: None }
+                Opened { source: Box::new(TextSource::stdin(format, None, *pace, clock)?), truth: None }
             }
         })
     }

@@ -74,19 +74,13 @@ impl Inference {
         }
     }
 
-    /// Decides windows until their sender is gone, or, once `halted` is disconnected, until none waits.
-    pub(crate) fn follow(
-        mut self,
-        windows: &Receiver<Box<Window>>,
-        spare: &Sender<Box<Window>>,
-        halted: &Receiver<()>,
-    ) {
+    /// Decides windows until their sender is gone.
+    pub(crate) fn follow(mut self, windows: &Receiver<Box<Window>>, spare: &Sender<Box<Window>>) {
         // a slow device has taken its time to measure the ladder
         self.live.heartbeat.beat(self.clock.now());
         loop {
             let window = select! {
                 recv(windows) -> window => window.ok(),
-                recv(halted) -> _ => windows.try_recv().ok(),
                 recv(self.exchange.next) -> next => {
                     match next {
                         Ok(next) => self.exchange_for(next),

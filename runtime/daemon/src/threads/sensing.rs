@@ -1,6 +1,7 @@
 //! The sensing thread: reads samples, makes them continuous, conditions them and cuts windows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
@@ -13,6 +14,9 @@ use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
 use gaitd_core::window::{Intake, Window};
 use gaitd_sense::{SenseError, Source};
+
+/// How often a source that gives nothing is left, to see whether the run is asked to stop.
+const STOP_CHECK: Duration = Duration::from_millis(100);
 
 pub(crate) struct Sensing {
     source: Box<dyn Source>,
@@ -62,8 +66,9 @@ impl Sensing {
         // buffers that an overtaken window left here
         let mut own_spare: Option<Box<Window>> = None;
         while !self.stop.asked() && !engine_gone {
-            let reading = match self.source.read(&mut sample) {
+            let reading = match self.source.read(&mut sample, self.clock.now() + STOP_CHECK) {
                 Ok(Reading::End) => break,
+                Ok(Reading::Pending) => continue,
                 Ok(reading) => reading,
                 Err(error) => return Some(error),
             };
@@ -80,7 +85,7 @@ impl Sensing {
                         traces.push(&sample, arrived);
                     }
                 }
-                Reading::Interrupted | Reading::End => {}
+                Reading::Interrupted | Reading::Pending | Reading::End => {}
             }
             let Self { intake, clock, .. } = self;
             intake.push(&reading, &sample, arrived, |ready| {
