@@ -30,8 +30,8 @@ fn threads() -> Vec<String> {
 /// A run on `source`, until it has counted a sample or is waiting in the read of its source.
 fn start(directory: &Path, source: SourceSpec, stop: &Stop) -> JoinHandle<Ending> {
     let output = directory.join("decisions");
-    let output = json!({"format": "ndjson", "path": output, });
-    let config = json!({"output": output, "state": directory.join("state"), "source": source});
+    let outputs = json!([{"format": "ndjson", "path": output}]);
+    let config = json!({"outputs": outputs, "state": directory.join("state"), "source": source});
     let config: Config = serde_json::from_value(config).unwrap();
     let library = Arc::new(Library::new(Arc::new(gaitd_embedded::Embedded), vec![Box::new(gaitd_tract::Tract)]));
     let clock = Arc::new(MonotonicClock::start());

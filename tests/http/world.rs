@@ -112,6 +112,7 @@ impl Operator for Fake {
                 origin: "the test".to_owned(),
                 hash: "ab".to_owned(),
                 configurations: 3,
+                backend: "tract".to_owned(),
             },
             source: SourceView {
                 name: "a test".to_owned(),
@@ -125,7 +126,13 @@ impl Operator for Fake {
             windows: WindowCounts { produced: 10, decided: 8, dropped: 1, failed: 1, published: 7, lost: 1 },
             misses: Misses { count: 1, rate: 1.0 / 7.0 },
             switches: 4,
-            output: OutputView { state: OutputState::Writing, detail: None },
+            outputs: vec![OutputView {
+                name: "standard output".to_owned(),
+                state: OutputState::Writing,
+                detail: None,
+                published: 4,
+                lost: 1,
+            }],
             settings: self.settings(),
             slowdown: Some(Estimate { mean: 1.5, spread: 0.25 }),
             signals: Signals::cpu(0.25),

@@ -12,5 +12,6 @@ mod daemon;
 mod lifetime;
 #[path = "../common/openapi.rs"]
 mod openapi;
+mod outputs;
 mod reloaded;
 mod sources;

@@ -34,8 +34,8 @@ pub struct Status {
     pub misses: Misses,
     /// Changes from one configuration to another.
     pub switches: u64,
-    /// Where decisions go.
-    pub output: OutputView,
+    /// Where decisions go, in the order of the configuration; none where they are only watched.
+    pub outputs: Vec<OutputView>,
     /// What is demanded.
     pub settings: SettingsView,
     /// What the policy believed of the slowdown at the latest decision.
@@ -82,6 +82,8 @@ pub struct ModelView {
     pub hash: String,
     /// How many configurations it offers.
     pub configurations: usize,
+    /// What executes it.
+    pub backend: String,
 }
 
 /// Where samples come from, and how that goes.
@@ -123,23 +125,29 @@ pub enum SourceState {
 /// Where decisions go, and how that goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OutputView {
+    /// The file, or `standard output`.
+    pub name: String,
     /// How it is.
     pub state: OutputState,
     /// What is wrong with it.
     pub detail: Option<String>,
+    /// Decisions written to it.
+    pub published: u64,
+    /// Decisions that it did not take.
+    pub lost: u64,
 }
 
-/// How the output is.
+/// How an output is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputState {
-    /// There is none.
-    #[default]
-    None,
     /// It takes what is written.
+    #[default]
     Writing,
     /// What is written is lost.
     Failing,
+    /// Its reader has closed it.
+    Closed,
 }
 
 /// Memory in use.

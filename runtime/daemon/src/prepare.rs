@@ -1,17 +1,17 @@
 //! From a configuration to an engine that is ready to run: at the start, and again at each reload, beside the one that
 //! runs.
 
-use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::config::{Config, ConfigError};
+use super::config::{Config, ConfigError, Output};
 use crate::config::source::OpenError;
-use crate::learned_state::Memory;
+use crate::learned_state::LearnedState;
 use crate::load::cpu_name;
-use crate::publish::{Context, Format};
+use crate::publish::Context;
+use crate::publish::output::{LineOutput, NoOutput, open_file};
 use crate::threads::loader::LoaderThread;
-use crate::threads::output::Destination;
+use crate::threads::publishing::{NewPublisher, Role};
 use gaitd_api::LadderView;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::PolicyError;
@@ -49,10 +49,10 @@ pub enum StartError {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// The output.
-    #[error("cannot write to {path}: {error}")]
+    #[error("cannot write to {}: {error}", path.display())]
     Output {
         /// The file.
-        path: String,
+        path: PathBuf,
         /// What the system said.
         error: std::io::Error,
     },
@@ -65,7 +65,7 @@ pub(crate) struct Prepared {
     pub(crate) key: ProfileKey,
     /// Where what the policy learns of this device is kept, if anywhere: it must come from windows that were paced as
     /// a sensor paces them, for inferences straight after each other take another time.
-    pub(crate) memory: Option<Memory>,
+    pub(crate) learned: Option<LearnedState>,
 }
 
 /// Loads, verifies, warms up and, where there is no profile yet, measures the ladder that `config` names, and makes
@@ -96,8 +96,8 @@ fn make(
     let runner = ladder.runner().map_err(LoadError::Runner)?;
     let engine = Engine::new(ladder, runner, &profile, config.control.settings(), reserve)?;
     let paced = config.source.pace() != Pace::Fast;
-    let memory = paced.then(|| Memory::new(&key, &state));
-    Ok(Prepared { engine, view, key, memory })
+    let learned = paced.then(|| LearnedState::new(&key, &state));
+    Ok(Prepared { engine, view, key, learned })
 }
 
 /// The manifest of the model that `config` names, of which nothing else has been looked at.
@@ -106,8 +106,8 @@ pub(crate) fn manifest(library: &Library, config: &Config) -> Result<Manifest, S
 }
 
 /// The profile kept below `state` under `key`, or one measured quickly now and kept, so that what is learned of its
-/// errors stays true at the next start. A damaged one is told and replaced by a measurement, since nothing is lost with
-/// it.
+/// errors stays true at the next start. A damaged one is logged and replaced by a measurement, since nothing is lost
+/// with it.
 ///
 /// # Errors
 /// When an inference fails.
@@ -132,35 +132,37 @@ pub fn kept_or_measured(
     Ok(profile)
 }
 
-/// Opens the file for decisions, if there is to be one.
-pub(crate) fn open_output(config: &Config) -> Result<Option<std::fs::File>, StartError> {
-    let Some(path) = config.output.path.as_ref().filter(|_| config.output.format != Format::None) else {
-        return Ok(None);
-    };
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-    file.map(Some).map_err(|error| StartError::Output { path: path.display().to_string(), error })
-}
-
-/// Where the decisions of `engine` go by `config`.
-pub(crate) fn destination(config: &Config, engine: &Engine) -> Result<Destination, StartError> {
-    let format = config.output.format;
-    let (output, terminal): (Option<Box<dyn Write + Send>>, bool) = match open_output(config)? {
-        Some(file) => (Some(Box::new(file)), false),
-        None if format == Format::None => (None, false),
-        // standard output is line-buffered, and whole lines are written
-        None => (Some(Box::new(std::io::stdout())), std::io::stdout().is_terminal()),
-    };
-    let context = Context::new(
-        engine.ladder().manifest(),
+/// What the decisions by `config` and the model `manifest` have in common.
+pub(crate) fn header(config: &Config, manifest: &Arc<Manifest>) -> Context {
+    Context::new(
+        manifest,
         config.source.name(),
         config.source.is_simulated(),
         config.control.policy.name().to_owned(),
         config.control.budget(),
-    );
-    let text = match format {
-        Format::Auto => terminal,
-        Format::Text => true,
-        Format::Ndjson | Format::None => false,
+    )
+}
+
+/// Opens the files of all outputs and closes them again, to find out what would be wrong with them.
+pub(crate) fn check_outputs(config: &Config) -> Result<(), StartError> {
+    config
+        .written_outputs()
+        .try_for_each(|output| open_file(output).map(drop).map_err(|error| unwritable(output, error)))
+}
+
+/// The outputs that `config` names, open; one that publishes nothing where there are none.
+pub(crate) fn outputs(config: &Config, header: &Context) -> Result<Vec<NewPublisher>, StartError> {
+    let open = |output: &Output| {
+        let publisher = LineOutput::open(output, header).map_err(|error| unwritable(output, error))?;
+        Ok(NewPublisher { publisher: Box::new(publisher), name: output.name(), role: Role::Output })
     };
-    Ok(Destination { output, text, context })
+    let mut outputs = config.written_outputs().map(open).collect::<Result<Vec<_>, StartError>>()?;
+    if outputs.is_empty() {
+        outputs.push(NewPublisher { publisher: Box::new(NoOutput), name: "account".to_owned(), role: Role::Account });
+    }
+    Ok(outputs)
+}
+
+fn unwritable(output: &Output, error: std::io::Error) -> StartError {
+    StartError::Output { path: output.path.clone().unwrap_or_default(), error }
 }

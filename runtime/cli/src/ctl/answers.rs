@@ -39,7 +39,7 @@ pub(super) struct Status {
     pub(super) windows: Windows,
     pub(super) misses: Misses,
     pub(super) switches: u64,
-    pub(super) output: State,
+    pub(super) outputs: Vec<Output>,
     pub(super) settings: Settings,
     pub(super) slowdown: Option<Estimate>,
     pub(super) signals: Signals,
@@ -107,9 +107,12 @@ pub(super) struct Misses {
 }
 
 #[derive(Deserialize)]
-pub(super) struct State {
+pub(super) struct Output {
+    pub(super) name: Text,
     pub(super) state: Text,
     pub(super) detail: Option<Text>,
+    pub(super) published: u64,
+    pub(super) lost: u64,
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::super::log::deceives;
 use super::super::table::{percent, table};
-use super::answers::{Estimate, Explanation, Reloaded, Samples, Settings, Signals, Source, Status, Text};
+use super::answers::{Estimate, Explanation, Output, Reloaded, Samples, Settings, Signals, Source, Status, Text};
 
 /// Names stand in a column of this width.
 const NAMES: usize = 11;
@@ -44,7 +44,14 @@ pub(super) fn status(status: &Status) -> String {
     lines.push(("slowdown", load(status.slowdown.as_ref(), &status.signals)));
     let resident = memory.resident_bytes.map_or_else(|| "unknown".to_owned(), megabytes);
     lines.push(("memory", format!("{resident}; the ladder has {}", megabytes(memory.ladder_bytes))));
-    lines.push(("output", with_detail(&status.output.state, status.output.detail.as_ref())));
+    if status.outputs.is_empty() {
+        lines.push(("output", "none".to_owned()));
+    }
+    for output in &status.outputs {
+        let state = with_detail(&output.state, output.detail.as_ref());
+        let Output { name, published, lost, .. } = output;
+        lines.push(("output", format!("{name} ({state}): {published} published, {lost} lost")));
+    }
     let mut told = format!("{} done, {} refused", reloads.done, reloads.refused);
     if let Some(last) = &reloads.last {
         told += &format!("; the latest {} ago: {}", span(status.uptime_s - last.at_s), last.message);

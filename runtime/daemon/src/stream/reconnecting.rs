@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
 use crate::config::OnFailure;
-use crate::repeated_faults::Repeated;
+use crate::log_limits::RateLimitedLog;
 use crate::stream::counters::SourceHealth;
 use gaitd_api::SourceState;
 use gaitd_core::clock::Clock;
@@ -22,7 +22,7 @@ use gaitd_sense::{Pace, SenseError, Source, TextSource};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How often a pipe that nobody writes to is checked to be still the one at its path.
+/// How often a pipe without a writer is checked to be still the one at its path.
 const PATH_CHECK: Duration = Duration::from_millis(500);
 
 /// Reads the file at a path for as long as the run lasts. What fails is tried again after a pause that grows; what is
@@ -37,7 +37,7 @@ pub(crate) struct ReconnectingSource {
     health: SourceHealth,
     state: State,
     pause: Duration,
-    faults: [Repeated; 3],
+    faults: [RateLimitedLog; 3],
     /// A fault was logged since the last sample.
     fault_logged: bool,
 }
@@ -47,7 +47,7 @@ enum State {
     Closed {
         retry_at: Duration,
     },
-    /// An open pipe to which nobody has written yet, and the file that it is.
+    /// An open pipe that has had no writer yet, and the file that it is.
     WithoutWriter {
         pipe: File,
         opened: Metadata,
@@ -150,7 +150,7 @@ impl ReconnectingSource {
         Ok(State::Open(Box::new(TextSource::from_file(file, origin, &self.format, None, self.pace, clock)?)))
     }
 
-    /// Waits until `deadline` for somebody to write to `pipe`, the file `opened`, as long as that is the one at the path.
+    /// Waits until `deadline` for a writer of `pipe`, the file `opened`, as long as that is the one at the path.
     fn has_writer(&self, pipe: &File, opened: &Metadata, deadline: Duration) -> std::io::Result<Writer> {
         loop {
             let there = std::fs::metadata(&self.path)?;
@@ -197,7 +197,7 @@ enum Writer {
     Elsewhere,
 }
 
-/// Whether opening the file at `path` may take until somebody writes to it.
+/// Whether opening the file at `path` may have to wait for a writer.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo())
 }
