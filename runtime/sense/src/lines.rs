@@ -17,7 +17,7 @@ pub(super) enum Line<'a> {
     Whole(&'a [u8]),
     /// A line of more than [`LONGEST_LINE`] bytes, passed over to its end.
     TooLong,
-    /// The end of the line has not come in the time that there was; what came of it is kept.
+    /// The end of the line has not come in the time that there was; the part that came is kept.
     Pending,
     /// There is no further line.
     End,
@@ -26,7 +26,7 @@ pub(super) enum Line<'a> {
 /// Reads lines and counts them, never holding more than [`LONGEST_LINE`] bytes of one.
 pub(super) struct LineReader<R> {
     reader: R,
-    /// The file behind `reader`, where reading it may take until somebody writes.
+    /// The file behind `reader`, where reading it may have to wait for a writer.
     file: Option<OwnedFd>,
     /// Bytes that `reader` holds already.
     buffered: usize,

@@ -25,9 +25,9 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 pub struct Settings {
     /// Samples per second, above 0.
     pub rate_hz: f64,
-    /// The least acceleration that can be told, in g; as the device is set where nothing is said.
+    /// The least acceleration that must be in range, in g; as the device is set where nothing is said.
     pub accel_range_g: Option<f64>,
-    /// The least angular rate that can be told, in degrees per second; as the device is set where nothing is said.
+    /// The least angular rate that must be in range, in degrees per second; as the device is set where nothing is said.
     pub gyro_range_dps: Option<f64>,
     /// How the sensor is mounted; what the device says where nothing is said.
     pub mount: Option<Mount>,
@@ -193,7 +193,7 @@ fn arrange(
     let node = if device.has_buffer() { Node::open(device)? } else { None };
     let Some(node) = node else { return Ok(poll("its driver has no buffer")) };
     buffer::clear(device)?;
-    // by the clock that nobody sets: a board without a clock of its own learns the time of day after the start
+    // by the clock that is never set: a board without a clock of its own learns the time of day after the start
     let clock = device.folder.join("current_timestamp_clock");
     if clock.exists() {
         changes.set(&clock, "monotonic")?;
@@ -241,7 +241,7 @@ fn full_scale(device: &Device, quantity: Quantity) -> Result<f64, IioError> {
     Ok(kind.full_scale())
 }
 
-/// Sets how often the sensor samples, for a stream at `wanted_hz`; returns what it does, where it tells.
+/// Sets how often the sensor samples, for a stream at `wanted_hz`; returns the rate that it reports, if any.
 fn set_rate(device: &Device, wanted_hz: f64, apart: bool, changes: &mut Changes) -> Result<Option<f64>, IioError> {
     let mut slowest: Option<f64> = None;
     for file in device.rate_files() {

@@ -69,7 +69,7 @@ impl Device {
         Ok(current.filter(|name| !name.is_empty()))
     }
 
-    /// The rates that it offers, in hertz, for people; nothing where it does not tell.
+    /// The rates that it offers, in hertz, for people; nothing where it does not report them.
     ///
     /// # Errors
     /// When they cannot be read.

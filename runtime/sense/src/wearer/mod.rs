@@ -4,7 +4,7 @@
 //! It is a real test of the whole chain, because it stands where a sensor would: its samples are raw (gravity, drift
 //! and noise included) and pass conditioning, windowing and recognition like any other. Its parameters are fitted on
 //! training subjects by `gaitd-train fit-wearer` and describe a few *personas*, each one recording of one person.
-//! Whoever shows its samples or what was recognised in them must call them simulated.
+//! Whatever shows its samples, or what was recognised in them, must call them simulated.
 //!
 //! - A gait is a Fourier series over the stride whose rate and gain wander from stride to stride, plus coloured noise.
 //! - A posture is a mean orientation with a slow sway, plus coloured noise.
