@@ -53,7 +53,8 @@ pub(crate) struct Operations {
     pub(super) active: Mutex<Active>,
     /// Apart from what is active, for it waits for the disk, and no answer shall.
     pub(super) persister: Mutex<Option<Persister>>,
-    /// Locked while what is active is changed; `None` where the configuration cannot be read again.
+    /// Locked while what is active is changed; `None` where the configuration cannot be read again, and
+    /// at the end of the run.
     pub(super) reconfigure: Mutex<Option<Reconfigure>>,
     pub(super) reloads: Mutex<ReloadsView>,
     pub(super) channels: ReloadChannels,

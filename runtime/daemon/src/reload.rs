@@ -43,7 +43,7 @@ impl Operations {
         self.notifier.reloading();
         let outcome = match &*reconfigure {
             Some(reconfigure) => self.reload_by(reconfigure),
-            None => Err("this run has no configuration that could be read again".to_owned()),
+            None => Err("this run has no configuration that could be read again, or is about to end".to_owned()),
         };
         self.notifier.ready();
         let message = match &outcome {
@@ -64,9 +64,9 @@ impl Operations {
         outcome.map_err(Refusal::Invalid)
     }
 
-    /// Waits for the end of a reload or change that is under way, and keeps others from beginning.
-    pub(crate) fn lock_reloads(&self) -> MutexGuard<'_, Option<Reconfigure>> {
-        lock(&self.reconfigure)
+    /// Waits for the end of a reload or change that is under way; those that come later are refused.
+    pub(crate) fn end_reloads(&self) {
+        *lock(&self.reconfigure) = None;
     }
 
     /// The right to change what is active.

@@ -209,13 +209,15 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         .map_err(DaemonError::Thread)?;
 
     operations.notifier().ready();
-    watch(&sensing.over, &stop, requests, &operations);
+    let reloads = watch(&sensing.over, &stop, requests, &operations);
     operations.notifier().stopping();
 
     let source = join(sensing.thread, "sense")?;
     join(engine_thread, "engine")?;
-    // one that is under way ends first, and none begins
-    let _no_reload = operations.lock_reloads();
+    operations.end_reloads();
+    for reload in reloads {
+        join(reload, "reload")?;
+    }
     operations.persist_learned();
     load_thread.join()?;
     let (summary, output) = operations
@@ -256,8 +258,13 @@ impl LoadThread {
 }
 
 /// Returns when the source has ended or the run is asked to stop. Until then, keeps what is learned, reloads when that is
-/// asked for, and reports to the service manager how the run goes.
-fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operations: &Arc<Operations>) {
+/// asked for, and reports to the service manager how the run goes. Returns the threads of the last reloads.
+fn watch(
+    sensing_over: &Receiver<()>,
+    stop: &Stop,
+    requests: &Requests,
+    operations: &Arc<Operations>,
+) -> Vec<JoinHandle<()>> {
     let persisting_due = tick(learned_state::INTERVAL);
     let watchdog = Notifier::watchdog_interval();
     let report_due = tick(watchdog.unwrap_or(REPORTS).min(REPORTS));
@@ -270,18 +277,21 @@ fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operatio
         }
     };
     report();
+    let mut reloads: Vec<JoinHandle<()>> = Vec::new();
     loop {
         select! {
-            recv(sensing_over) -> _ => return,
-            recv(stop.woken()) -> _ => return,
+            recv(sensing_over) -> _ => return reloads,
+            recv(stop.woken()) -> _ => return reloads,
             recv(persisting_due) -> _ => operations.persist_learned(),
             recv(requests.reloads()) -> _ => {
                 let operations = Arc::clone(operations);
                 // in a thread of its own: the service manager must go on hearing of a live engine; reload_now logs its
                 // own outcome
-                if let Err(error) = spawn("reload", None, move || drop(operations.reload_now(true))) {
-                    log::error!("not reloaded: cannot start a thread: {error}");
+                match spawn("reload", None, move || drop(operations.reload_now(true))) {
+                    Ok(reload) => reloads.push(reload),
+                    Err(error) => log::error!("not reloaded: cannot start a thread: {error}"),
                 }
+                reloads.retain(|reload| !reload.is_finished());
             }
             recv(report_due) -> _ => {
                 if operations.alive().alive && watchdog.is_some() {
