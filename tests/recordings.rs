@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gaitd_core::clock::MonotonicClock;
 use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat};
 use gaitd_sense::wearer::{WearerConfig, WearerSource};
-use gaitd_sense::{Pace, Source};
+use gaitd_sense::{NO_DEADLINE, Pace, Source};
 use gaitd_tests::{csv, data, fresh, lines, shipped_model};
 use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::NpzReader;
@@ -225,7 +225,7 @@ fn simulated_recording() -> String {
     let config = WearerConfig { seconds: Some(300.0), pace: Pace::Fast, ..WearerConfig::default() };
     let mut wearer = WearerSource::new(&config, &format, Arc::new(MonotonicClock::start())).unwrap();
     let mut sample = Sample { time_s: None, values: vec![0.0; channels.len()] };
-    while matches!(wearer.read(&mut sample).unwrap(), Reading::Sample) {
+    while matches!(wearer.read(&mut sample, NO_DEADLINE).unwrap(), Reading::Sample) {
         let values: Vec<String> = sample.values.iter().map(f64::to_string).collect();
         writeln!(csv, "{}", values.join(",")).unwrap();
     }

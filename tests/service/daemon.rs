@@ -46,7 +46,7 @@ impl Setup {
         std::fs::write(directory.path().join("token"), format!("{TOKEN}\n")).unwrap();
         let config = json!({
             "source": {"kind": "stdin", "pace": "fast"},
-            "output": {"format": "ndjson"},
+            "outputs": [{"format": "ndjson"}],
             "http": {"listen": "127.0.0.1:0", "token_file": "token"},
             "socket": "control.sock",
             "state": "state",

@@ -6,5 +6,6 @@ mod changed;
 mod ctl;
 mod daemon;
 mod lifetime;
+mod outputs;
 mod reloaded;
 mod sources;

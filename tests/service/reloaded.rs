@@ -137,7 +137,7 @@ fn other_temperatures_of_the_same_networks_come_into_force() {
 
 #[test]
 fn decisions_that_wait_for_a_slow_reader_stay_with_their_own_ladder() {
-    let mut setup = Setup::with(|config| config["output"]["path"] = json!("decisions"));
+    let mut setup = Setup::with(|config| config["outputs"][0]["path"] = json!("decisions"));
     let path = setup.path("decisions");
     fifo(&path);
     // who opens a pipe waits for the other end
@@ -245,7 +245,7 @@ fn what_cannot_be_used_is_refused_and_everything_stays_as_it_was() {
         ("/models", json!(other.path()), "labels"),
         ("/http/token_file", json!("missing"), "missing"),
         ("/http/token_file", json!(empty), "empty"),
-        ("/output", json!({"format": "ndjson", "path": "no/such/place"}), "no/such/place"),
+        ("/outputs", json!([{"format": "ndjson", "path": "no/such/place"}]), "no/such/place"),
     ];
     let count = changes.len();
     for (place, value, expected) in changes {
@@ -320,7 +320,7 @@ fn read(path: &std::path::Path) -> Vec<String> {
 
 #[test]
 fn a_log_that_was_rotated_is_begun_anew_and_loses_nothing() {
-    let setup = Setup::with(|config| config["output"]["path"] = json!("decisions.ndjson"));
+    let setup = Setup::with(|config| config["outputs"][0]["path"] = json!("decisions.ndjson"));
     let mut daemon = setup.start();
     let (path, old) = (setup.path("decisions.ndjson"), setup.path("decisions.ndjson.1"));
     let written = |path: &std::path::Path, count: usize| {
@@ -348,17 +348,17 @@ fn a_log_that_was_rotated_is_begun_anew_and_loses_nothing() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_output_that_is_full_is_replaced_by_a_reload() {
-    let mut setup = Setup::with(|config| config["output"]["path"] = json!("/dev/full"));
+    let mut setup = Setup::with(|config| config["outputs"][0]["path"] = json!("/dev/full"));
     let mut daemon = setup.start();
     daemon.feed.as_mut().unwrap().windows(3);
     let status = daemon.status_until("losses", |status| status["windows"]["lost"] == 3);
-    assert_eq!(status["output"]["state"], "failing");
-    assert!(text(&status["output"]["detail"]).contains("No space left"), "{status}");
+    assert_eq!(status["outputs"][0]["state"], "failing");
+    assert!(text(&status["outputs"][0]["detail"]).contains("No space left"), "{status}");
     let told = daemon.ctl(&["status"]).done();
     assert!(told.contains("failing: ") && told.contains("3 lost"), "{told}");
-    setup.edit(|config| config["output"]["path"] = json!("decisions.ndjson"));
-    assert_eq!(object(daemon.ctl(&["reload", "--json"]))["changed"], json!(["output.path"]));
-    daemon.status_until("the other output", |status| status["output"]["state"] == "writing");
+    setup.edit(|config| config["outputs"][0]["path"] = json!("decisions.ndjson"));
+    assert_eq!(object(daemon.ctl(&["reload", "--json"]))["changed"], json!(["outputs"]));
+    daemon.status_until("the other output", |status| status["outputs"][0]["state"] == "writing");
     daemon.feed.as_mut().unwrap().windows(3);
     daemon.status_until("decisions", |status| status["windows"]["published"] == 3);
     daemon.stop();

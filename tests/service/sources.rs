@@ -1,8 +1,10 @@
 //! Sources that are missing, come late, end and come back.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use super::daemon::{Setup, Told, decisions, fifo, until, writer};
+use super::daemon::{Daemon, Setup, Told, decisions, fifo, until, writer};
 
 fn on_fifo() -> Setup {
     Setup::with(|config| {
@@ -35,7 +37,7 @@ fn a_pipe_that_comes_late_is_waited_for_and_its_writers_come_and_go() {
     let sent = first.sent();
     drop(first);
     daemon.status_until("the end of the writer", |status| status["source"]["failures"].as_u64() > Some(failures));
-    daemon.told.line("whoever wrote it has closed it");
+    daemon.told.line("its writer has closed it");
 
     let mut second = writer(&setup.path("samples"));
     second.windows(4);
@@ -125,6 +127,47 @@ fn a_daemon_that_waits_for_its_source_can_be_stopped() {
         daemon.status_until(wanted, |status| status["source"]["state"] == wanted);
         daemon.stop();
     }
+}
+
+/// Stops `daemon` before anything else can end it, and returns its summary.
+fn stopped_at_once(daemon: Daemon) -> Value {
+    let asked = Instant::now();
+    let lines = daemon.stop();
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    let summary: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    assert_eq!(summary["class"], "summary");
+    summary
+}
+
+#[test]
+fn a_daemon_whose_source_says_nothing_stops_at_once_with_a_summary() {
+    // standard input stays open
+    let daemon = Setup::new().start();
+    daemon.status_until("waiting", |status| status["source"]["state"] == "waiting");
+    assert_eq!(stopped_at_once(daemon)["stream"]["samples"], 0);
+
+    for on_failure in ["exit", "retry"] {
+        let mut setup = on_fifo();
+        setup.edit(|config| config["source"]["on_failure"] = json!(on_failure));
+        fifo(&setup.path("samples"));
+        let daemon = setup.start();
+        let mut silent = writer(&setup.path("samples"));
+        silent.samples(10);
+        daemon.status_until("samples", |status| status["source"]["samples"]["samples"] == 10);
+        assert_eq!(stopped_at_once(daemon)["stream"]["samples"], 10);
+    }
+}
+
+#[test]
+fn a_daemon_in_a_pause_of_its_recording_stops_at_once_with_a_summary() {
+    let setup = Setup::with(|config| {
+        config["source"] = json!({"kind": "file", "path": "recording.csv", "pace": "realtime"});
+    });
+    let text = "t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n0,0,0,1,0,0,0\n4.99,0,0,1,0,0,0\n";
+    std::fs::write(setup.path("recording.csv"), text).unwrap();
+    let daemon = setup.start();
+    daemon.status_until("the first sample", |status| status["source"]["samples"]["samples"] == 1);
+    assert_eq!(stopped_at_once(daemon)["stream"]["samples"], 1);
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Daemon {
         make(&directory.path().join("samples"));
         let config = json!({
             "source": {"kind": "file", "path": "samples", "pace": pace, "on_failure": "retry"},
-            "output": {"format": "ndjson", "path": "decisions-0.ndjson"},
+            "outputs": [{"format": "ndjson", "path": "decisions-0.ndjson"}],
             "http": {"listen": "127.0.0.1:0"},
             "socket": "control.sock",
             "state": "state",

@@ -261,7 +261,7 @@ fn broken_configurations(soak: &mut Soak) {
     for (field, value) in [
         ("models", json!("no/such/model")),
         ("control", json!({"budget_ms": -1})),
-        ("output", json!({"path": "no/such/directory/decisions"})),
+        ("outputs", json!([{"path": "no/such/directory/decisions"}])),
         ("bogus", json!(1)),
         ("http", json!({"listen": "127.0.0.1:0", "token_file": "no-such-token"})),
     ] {
@@ -282,10 +282,10 @@ fn broken_configurations(soak: &mut Soak) {
 
 fn output_moved(soak: &mut Soak) {
     soak.settle();
-    let before = soak.daemon.path(soak.daemon.config["output"]["path"].as_str().unwrap());
+    let before = soak.daemon.path(soak.daemon.config["outputs"][0]["path"].as_str().unwrap());
     soak.outputs += 1;
     let now = format!("decisions-{}.ndjson", soak.outputs);
-    soak.daemon.config["output"]["path"] = json!(now);
+    soak.daemon.config["outputs"][0]["path"] = json!(now);
     reload(soak);
     // all that was published before stands there, line by line
     let text = std::fs::read_to_string(&before).unwrap();
@@ -299,22 +299,23 @@ fn disk_full(soak: &mut Soak) {
     soak.settle();
     let before = soak.daemon.status();
     let windows = soak.stream.windows;
-    let good = std::mem::replace(&mut soak.daemon.config["output"], json!({"format": "ndjson", "path": "/dev/full"}));
+    let good =
+        std::mem::replace(&mut soak.daemon.config["outputs"], json!([{"format": "ndjson", "path": "/dev/full"}]));
     reload(soak);
     soak.stream.good(1500);
     soak.settle();
     let full = soak.daemon.status();
-    assert_eq!(full["output"]["state"], "failing", "{full}");
+    assert_eq!(full["outputs"][0]["state"], "failing", "{full}");
     let lost = |status: &Value| status["windows"]["lost"].as_u64().unwrap();
     let decided = |status: &Value| status["windows"]["decided"].as_u64().unwrap();
     let (more_lost, more_decided) = (lost(&full) - lost(&before), decided(&full) - decided(&before));
     assert_eq!(more_lost, more_decided, "all are lost");
     assert!(soak.stream.windows > windows);
-    soak.daemon.config["output"] = good;
+    soak.daemon.config["outputs"] = good;
     reload(soak);
     soak.stream.good(300);
     soak.settle();
-    assert_eq!(soak.daemon.status()["output"]["state"], "writing");
+    assert_eq!(soak.daemon.status()["outputs"][0]["state"], "writing");
     if soak.lossless {
         assert_eq!(lost(&soak.daemon.status()), lost(&full), "nothing else is lost");
     }

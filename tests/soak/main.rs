@@ -233,7 +233,7 @@ impl Soak {
     fn finish(mut self) {
         self.stream.close();
         let status = self.settle_closed();
-        let last = self.daemon.config["output"]["path"].as_str().unwrap().to_owned();
+        let last = self.daemon.config["outputs"][0]["path"].as_str().unwrap().to_owned();
         let (found, published) = (self.found, status["windows"]["published"].as_u64().unwrap());
         let log = self.daemon.log();
         let Self { daemon, .. } = self;

@@ -42,7 +42,7 @@ class Daemon:
             json.dumps(
                 {
                     "http": {"token_file": "token"},
-                    "output": {"format": "none"},
+                    "outputs": [{"format": "none"}],
                     "socket": "control.sock",
                     "state": "state",
                 }

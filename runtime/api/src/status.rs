@@ -39,8 +39,8 @@ pub struct Status {
     pub misses: Misses,
     /// Changes from one configuration to another.
     pub switches: u64,
-    /// Where decisions go.
-    pub output: OutputView,
+    /// Where decisions go, in the order of the configuration; none where they are only watched.
+    pub outputs: Vec<OutputView>,
     /// What is demanded.
     pub settings: SettingsView,
     /// The policy's estimate of the slowdown at the latest decision; null where it estimates none.
@@ -136,23 +136,29 @@ pub enum SourceState {
 /// Where decisions go, and how that goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutputView {
+    /// The file, or `standard output`.
+    pub name: String,
     /// How it is.
     pub state: OutputState,
     /// What is wrong with it.
     pub detail: Option<String>,
+    /// Decisions written to it.
+    pub published: u64,
+    /// Decisions that it did not take.
+    pub lost: u64,
 }
 
-/// How the output is. A state of a newer gaitd is read as `Unknown`.
+/// How an output is. A state of a newer gaitd is read as `Unknown`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputState {
-    /// There is none.
-    #[default]
-    None,
     /// It takes what is written.
+    #[default]
     Writing,
     /// What is written is lost.
     Failing,
+    /// Its reader has closed it.
+    Closed,
     /// A state that this version does not know.
     #[serde(other, skip_serializing)]
     Unknown,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use gaitd_core::ladder::{Percentiles, Profile, ProfileKey};
-use gaitd_daemon::{Config, Memory, cpu_name};
+use gaitd_daemon::{Config, LearnedState, cpu_name};
 use serde::Serialize;
 
 use super::model::ModelArguments;
@@ -83,7 +83,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         log::warn!("{error}");
         None
     });
-    let learned = Memory::new(&key, &state).read().unwrap_or_else(|error| {
+    let learned = LearnedState::new(&key, &state).read().unwrap_or_else(|error| {
         log::warn!("{error}; what was learned is not shown");
         None
     });

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::PolicySpec;
 use gaitd_daemon::publish::Format;
-use gaitd_daemon::{Activated, Config, ConfigError, Hangup, Http, Plan, Requests, SourceSpec, Stop, run};
+use gaitd_daemon::{Activated, Config, ConfigError, Hangup, Http, Output, Plan, Requests, SourceSpec, Stop, run};
 use gaitd_sense::Pace;
 
 use super::control::ControlArguments;
@@ -106,12 +106,9 @@ impl Arguments {
         }
         config.models = models.clone().or(config.models);
         config.state = state.clone().or(config.state);
-        config.output.path = match output.as_deref() {
-            // `-` is standard output, as it is standard input for the source
-            Some(path) if path == Path::new("-") => None,
-            Some(path) => Some(path.to_path_buf()),
-            None => config.output.path,
-        };
+        if output.is_some() || self.format.is_some() {
+            config.outputs = vec![self.only_output(&config)];
+        }
         if let Some(cpus) = cpus {
             config.cpus.clone_from(cpus);
         }
@@ -119,17 +116,27 @@ impl Arguments {
         if let Some(id) = &self.configuration {
             config.control.policy = PolicySpec::Fixed { configuration: Some(id.clone()) };
         }
+        self.set_source(&mut config.source)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The one output that flags ask for: the first that `config` has, but for what they say.
+    fn only_output(&self, config: &Config) -> Output {
+        let mut only = config.outputs.first().cloned().unwrap_or_default();
+        if let Some(path) = self.output.as_deref() {
+            // as for the source, and as elsewhere
+            only.path = (path != Path::new("-")).then(|| path.to_path_buf());
+        }
         if let Some(format) = self.format {
-            config.output.format = match format {
+            only.format = match format {
                 FormatFlag::Auto => Format::Auto,
                 FormatFlag::Text => Format::Text,
                 FormatFlag::Ndjson => Format::Ndjson,
                 FormatFlag::None => Format::None,
             };
         }
-        self.set_source(&mut config.source)?;
-        config.check()?;
-        Ok(config)
+        only
     }
 
     fn set_source(&self, source: &mut SourceSpec) -> Result<(), ConfigError> {

@@ -1,7 +1,7 @@
 //! What the policy has learned of this device outlives the process: it is kept beside the profiles.
 //!
-//! The engine leaves a copy in a shared place, and only where nobody holds that; the main thread, for which no window
-//! waits, writes it to the file.
+//! The engine's thread leaves a copy in a shared place, and only where that is not locked; the main thread, for which no
+//! window waits, writes it to the file.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const COPY_EVERY: u32 = 256;
 /// What was learned cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {message}", path.display())]
-pub struct MemoryError {
+pub struct LearnedStateError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong.
@@ -31,12 +31,12 @@ pub struct MemoryError {
 
 /// The file in which is kept what a policy has learned of one ladder on one processor.
 #[derive(Clone, Debug)]
-pub struct Memory {
+pub struct LearnedState {
     path: PathBuf,
 }
 
-impl Memory {
-    /// The memory of `key` in `directory`.
+impl LearnedState {
+    /// The state of `key` in `directory`.
     #[must_use]
     pub fn new(key: &ProfileKey, directory: &Path) -> Self {
         Self { path: key.file(&directory.join("learned")) }
@@ -46,21 +46,21 @@ impl Memory {
     ///
     /// # Errors
     /// When the file is unreadable, damaged or from another version.
-    pub fn read(&self) -> Result<Option<Learned>, MemoryError> {
-        let wrong = |message: String| MemoryError { path: self.path.clone(), message };
+    pub fn read(&self) -> Result<Option<Learned>, LearnedStateError> {
+        let wrong = |message: String| LearnedStateError { path: self.path.clone(), message };
         let bytes = state_file::read(&self.path).map_err(|error| wrong(error.to_string()))?;
         bytes.map(|bytes| Learned::from_json(&bytes)).transpose().map_err(|error| wrong(error.to_string()))
     }
 
-    /// Lets `engine` go on from what was kept, where that can be; tells what came of it.
-    fn recall(&self, engine: &mut Engine) {
-        let wrong = |message: String| MemoryError { path: self.path.clone(), message };
-        let recalled = self.read().and_then(|learned| {
+    /// Lets `engine` go on from what was kept, where that can be, and logs the outcome.
+    fn restore(&self, engine: &mut Engine) {
+        let wrong = |message: String| LearnedStateError { path: self.path.clone(), message };
+        let restored = self.read().and_then(|learned| {
             let Some(learned) = learned else { return Ok(None) };
             let resumed = engine.resume(&learned).map_err(|error| wrong(error.to_string()))?;
             Ok(Some((learned, resumed)))
         });
-        match recalled {
+        match restored {
             Ok(None) => {}
             Ok(Some((learned, Resumed::Whole))) => {
                 log::info!("going on from what {} windows taught ({})", learned.windows(), self.path.display());
@@ -81,14 +81,14 @@ impl Memory {
 /// A place for the latest copy; clones share it.
 type Shared = Arc<Mutex<Option<Learned>>>;
 
-/// The engine's side.
-pub(crate) struct Copying {
+/// The engine's side: leaves copies.
+pub(crate) struct SnapshotWriter {
     shared: Shared,
     /// Windows since the last copy.
     windows: u32,
 }
 
-impl Copying {
+impl SnapshotWriter {
     /// One more window was decided. Never waits, and allocates nothing.
     pub(crate) fn decided(&mut self, engine: &Engine) {
         self.windows = self.windows.saturating_add(1);
@@ -100,51 +100,54 @@ impl Copying {
         }
     }
 
-    /// There will be no more windows.
-    pub(crate) fn ended(&self, engine: &Engine) {
+    /// Leaves the last copy: there will be no more windows.
+    pub(crate) fn finish(&self, engine: &Engine) {
         if let Ok(mut learned) = self.shared.lock() {
             engine.learned(&mut learned);
         }
     }
 }
 
-/// The side that writes.
-pub(crate) struct Keeping {
-    memory: Memory,
+/// The side that writes the file.
+pub(crate) struct Persister {
+    state: LearnedState,
     shared: Shared,
     /// Windows that the file knows of.
     written: u64,
-    /// Kinds of failure that were told.
-    told: Vec<ErrorKind>,
+    /// Kinds of failure that were logged.
+    logged: Vec<ErrorKind>,
 }
 
-/// Lets `engine` go on from `memory`, and makes both sides of keeping what it learns from here on.
-pub(crate) fn recall(memory: Memory, engine: &mut Engine) -> (Copying, Keeping) {
-    memory.recall(engine);
+/// Lets `engine` go on from `state`, and makes both sides of keeping what it learns from here on.
+pub(crate) fn restore(state: LearnedState, engine: &mut Engine) -> (SnapshotWriter, Persister) {
+    state.restore(engine);
     let mut learned = None;
     // now, so that the engine's thread needs to allocate nothing
     engine.learned(&mut learned);
     let written = learned.as_ref().map_or(0, Learned::windows);
     let shared = Arc::new(Mutex::new(learned));
-    (Copying { shared: Arc::clone(&shared), windows: 0 }, Keeping { memory, shared, written, told: Vec::new() })
+    (
+        SnapshotWriter { shared: Arc::clone(&shared), windows: 0 },
+        Persister { state, shared, written, logged: Vec::new() },
+    )
 }
 
-impl Keeping {
-    /// Writes the latest copy, unless the file knows it. A failure is told once for each kind.
+impl Persister {
+    /// Writes the latest copy, unless the file knows it. A failure is logged once for each kind.
     pub(crate) fn write(&mut self) {
         let Ok(learned) = self.shared.lock() else { return };
         let Some(windows) = learned.as_ref().map(Learned::windows).filter(|windows| *windows != self.written) else {
             return;
         };
         let bytes = serde_json::to_vec(&*learned).map_err(std::io::Error::from);
-        // whatever the disk takes its time for, the engine may copy meanwhile
+        // the disk may take its time, and the engine may copy meanwhile
         drop(learned);
-        match bytes.and_then(|bytes| state_file::replace(&self.memory.path, &bytes)) {
+        match bytes.and_then(|bytes| state_file::replace(&self.state.path, &bytes)) {
             Ok(()) => self.written = windows,
-            Err(error) if self.told.contains(&error.kind()) => {}
+            Err(error) if self.logged.contains(&error.kind()) => {}
             Err(error) => {
-                log::warn!("{}: what was learned cannot be kept: {error}", self.memory.path.display());
-                self.told.push(error.kind());
+                log::warn!("{}: what was learned cannot be kept: {error}", self.state.path.display());
+                self.logged.push(error.kind());
             }
         }
     }
@@ -156,16 +159,20 @@ mod tests {
     use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicySpec, Signals, Situation, Terms};
 
     /// A place in which lies what a policy has learned, the policy, and the side that writes.
-    fn keeping(directory: &Path) -> (Shared, Box<dyn Policy>, Keeping) {
+    fn persister(directory: &Path) -> (Shared, Box<dyn Policy>, Persister) {
         let key = ProfileKey { model: "0123456789abcdef".to_owned(), cpu: "A CPU".to_owned() };
         let candidates = [Candidate { accuracy: 0.9, latency: Duration::from_millis(1) }];
         let terms = Terms { budget: Duration::from_millis(50), guess_accuracy: 0.2 };
         let policy = PolicySpec::Bayes {}.make(&candidates, &["a".to_owned()], &terms).unwrap();
         let shared = Shared::default();
         policy.learned(&mut shared.lock().unwrap());
-        let keeping =
-            Keeping { memory: Memory::new(&key, directory), shared: Arc::clone(&shared), written: 0, told: Vec::new() };
-        (shared, policy, keeping)
+        let persister = Persister {
+            state: LearnedState::new(&key, directory),
+            shared: Arc::clone(&shared),
+            written: 0,
+            logged: Vec::new(),
+        };
+        (shared, policy, persister)
     }
 
     fn one_window(policy: &mut dyn Policy) {
@@ -184,47 +191,47 @@ mod tests {
     #[test]
     fn only_what_the_file_does_not_know_is_written() {
         let directory = tempfile::tempdir().unwrap();
-        let (shared, mut policy, mut keeping) = keeping(directory.path());
-        let memory = keeping.memory.clone();
-        assert_eq!(memory.path, directory.path().join("learned/0123456789abcdef-a-cpu.json"));
-        keeping.write();
-        assert_eq!(memory.read().unwrap(), None);
+        let (shared, mut policy, mut persister) = persister(directory.path());
+        let state = persister.state.clone();
+        assert_eq!(state.path, directory.path().join("learned/0123456789abcdef-a-cpu.json"));
+        persister.write();
+        assert_eq!(state.read().unwrap(), None);
         one_window(policy.as_mut());
         policy.learned(&mut shared.lock().unwrap());
-        keeping.write();
-        let read = memory.read().unwrap();
+        persister.write();
+        let read = state.read().unwrap();
         assert_eq!(read, *shared.lock().unwrap());
         assert_eq!(read.map(|learned| learned.windows()), Some(1));
-        std::fs::remove_file(&memory.path).unwrap();
-        keeping.write();
-        assert_eq!(memory.read().unwrap(), None);
+        std::fs::remove_file(&state.path).unwrap();
+        persister.write();
+        assert_eq!(state.read().unwrap(), None);
         one_window(policy.as_mut());
         policy.learned(&mut shared.lock().unwrap());
-        keeping.write();
-        assert_eq!(memory.read().unwrap().map(|learned| learned.windows()), Some(2));
+        persister.write();
+        assert_eq!(state.read().unwrap().map(|learned| learned.windows()), Some(2));
         // nothing else is left lying about
         assert_eq!(std::fs::read_dir(directory.path().join("learned")).unwrap().count(), 1);
     }
 
     #[test]
-    fn each_kind_of_failure_is_told_once_and_ends_with_its_cause() {
+    fn each_kind_of_failure_is_logged_once_and_ends_with_its_cause() {
         let directory = tempfile::tempdir().unwrap();
-        let (shared, mut policy, mut keeping) = keeping(directory.path());
+        let (shared, mut policy, mut persister) = persister(directory.path());
         one_window(policy.as_mut());
         policy.learned(&mut shared.lock().unwrap());
         let obstacle = directory.path().join("learned");
         std::fs::write(&obstacle, "").unwrap();
-        keeping.write();
-        keeping.write();
-        assert_eq!(keeping.told.len(), 1);
-        assert!(keeping.memory.read().is_err());
+        persister.write();
+        persister.write();
+        assert_eq!(persister.logged.len(), 1);
+        assert!(persister.state.read().is_err());
         std::fs::remove_file(&obstacle).unwrap();
-        std::fs::create_dir_all(&keeping.memory.path).unwrap();
-        keeping.write();
-        keeping.write();
-        assert_eq!(keeping.told.len(), 2);
-        std::fs::remove_dir(&keeping.memory.path).unwrap();
-        keeping.write();
-        assert_eq!(keeping.memory.read().unwrap().map(|learned| learned.windows()), Some(1));
+        std::fs::create_dir_all(&persister.state.path).unwrap();
+        persister.write();
+        persister.write();
+        assert_eq!(persister.logged.len(), 2);
+        std::fs::remove_dir(&persister.state.path).unwrap();
+        persister.write();
+        assert_eq!(persister.state.read().unwrap().map(|learned| learned.windows()), Some(1));
     }
 }

@@ -1,13 +1,14 @@
-//! The daemon: threads, bounded channels, signals and a clean end around one engine.
+//! The daemon: threads, bounded channels, Unix signals and a clean end around one engine.
 //!
-//! One thread reads and conditions samples, one runs the engine, one writes, and one reads the signals of load, for
-//! which nobody waits. All channels are bounded, and buffers travel back to where they are filled, so that the steady
-//! state allocates nothing. When the engine falls behind a live stream, the newest window wins and the older one is
-//! counted as dropped; a source that can wait (a recording read as fast as possible) waits instead.
+//! One thread reads and conditions samples, one runs the engine, one reads the load, for which no window waits, and each
+//! publisher (an output, the events, the metrics) has one. All channels are bounded, and buffers travel back to where
+//! they are filled, so that the steady state allocates nothing. When the engine falls behind a live stream, the newest
+//! window wins and the older one is counted as dropped; a source that can wait (a recording read as fast as possible)
+//! waits instead. A publisher that falls behind loses its oldest decisions, and does not slow the engine.
 //!
-//! Where somebody may watch, one more thread shows decisions to metrics and subscribers, and one serves HTTP; what they
-//! ask for goes through `operations`. Ladders are made and freed in a thread of their own, the first one and those of
-//! reloads. The main thread waits: for the source's end, signals, and the service manager's next report.
+//! Where there is an interface, one more thread serves HTTP; requests go through `operations`. Ladders are made and
+//! freed in a thread of their own, the first one and those of reloads. The main thread waits: for the source's end,
+//! Unix signals, and the service manager's next report. It joins every thread at the end of the run.
 
 #![forbid(unsafe_code)]
 
@@ -19,21 +20,24 @@ pub mod http;
 mod interfaces;
 mod learned_state;
 mod load;
+mod log_limits;
 mod operations;
 mod operator;
 mod os;
 mod prepare;
 pub mod publish;
 mod publish_reserve;
-mod repeated_faults;
+mod reload;
 mod run;
+mod status;
 mod stream;
+mod sync;
 mod threads;
 
 pub use config::source::{OpenError, Opened};
 pub use config::{Config, ConfigError, Http, OnFailure, Output, SourceSpec};
 pub use control_handle::{ControlHandle, SettingsWatch};
-pub use learned_state::{Memory, MemoryError};
+pub use learned_state::{LearnedState, LearnedStateError};
 pub use load::{LatestSignals, Sampling, SystemProbe, cpu_name};
 pub use operations::Reconfigure;
 pub use operator::{Operator, Refusal};

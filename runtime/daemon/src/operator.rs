@@ -1,4 +1,4 @@
-//! The daemon, as those see it who operate it.
+//! The daemon, as its operators see it.
 
 use gaitd_api::{Aliveness, Change, Explanation, LadderView, Readiness, Reloaded, SettingsView, Status};
 
@@ -13,7 +13,7 @@ pub enum Refusal {
     Busy(String),
 }
 
-/// The daemon, as those see it who operate it. Every method may be called from any thread; only [`Operator::reload`]
+/// The daemon, as its operators see it. Every method may be called from any thread; only [`Operator::reload`]
 /// takes its time.
 pub trait Operator: Send + Sync {
     /// How things are now.
@@ -49,7 +49,7 @@ pub trait Operator: Send + Sync {
     /// Why the latest configuration was picked; `None` before the first decision.
     fn explain(&self) -> Option<Explanation>;
 
-    /// What a caller over the network must show to change anything; `None` where nobody may.
+    /// What a caller over the network must show to change anything; `None` where no caller may.
     fn token(&self) -> Option<String>;
 
     /// Names by which the daemon may be addressed beside those of this host.

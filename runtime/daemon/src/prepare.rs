@@ -1,18 +1,18 @@
 //! From a configuration to an engine that is ready to run: at the start, and again at each reload, beside the one that
 //! runs.
 
-use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::config::{Config, ConfigError};
+use super::config::{Config, ConfigError, Output};
 use crate::config::source::OpenError;
 use crate::control_handle::ControlHandle;
-use crate::learned_state::Memory;
+use crate::learned_state::LearnedState;
 use crate::load::cpu_name;
-use crate::publish::{Format, RunHeader};
-use crate::threads::loader::Workshop;
-use crate::threads::output::Destination;
+use crate::publish::RunHeader;
+use crate::publish::output::{LineOutput, NoOutput, open_file};
+use crate::threads::loader::LoaderThread;
+use crate::threads::publishing::{NewPublisher, Role};
 use gaitd_api::LadderView;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::PolicyError;
@@ -51,10 +51,10 @@ pub enum StartError {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// The output.
-    #[error("cannot write to {path}: {error}")]
+    #[error("cannot write to {}: {error}", path.display())]
     Output {
         /// The file.
-        path: String,
+        path: PathBuf,
         /// What the system said.
         error: std::io::Error,
     },
@@ -86,20 +86,20 @@ pub(crate) struct Prepared {
     pub(crate) key: ProfileKey,
     /// Where what the policy learns of this device is kept, if anywhere: it must come from windows that were paced as
     /// a sensor paces them, for inferences straight after each other take another time.
-    pub(crate) memory: Option<Memory>,
+    pub(crate) learned: Option<LearnedState>,
 }
 
 /// Loads, verifies, warms up and, where there is no profile yet, measures the ladder that `config` names, and makes
 /// its engine.
 pub(crate) fn prepare(
-    workshop: &Workshop,
+    loader: &LoaderThread,
     library: &Arc<Library>,
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<Prepared, StartError> {
     let (library, config, clock) = (Arc::clone(library), config.clone(), Arc::clone(clock));
     // whatever a model makes the inference library do, the ladder that runs stays
-    workshop.run(move || make(&library, &config, &clock)).unwrap_or(Err(StartError::Panicked))
+    loader.run(move || make(&library, &config, &clock)).unwrap_or(Err(StartError::Panicked))
 }
 
 fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Prepared, StartError> {
@@ -114,8 +114,8 @@ fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Pr
     let engine = Engine::new(ladder, &profile, &settings)?;
     let handle = ControlHandle::new(ids, settings)?;
     let paced = config.source.pace() != Pace::Fast;
-    let memory = paced.then(|| Memory::new(&key, &state));
-    Ok(Prepared { engine, wearer, handle, view, key, memory })
+    let learned = paced.then(|| LearnedState::new(&key, &state));
+    Ok(Prepared { engine, wearer, handle, view, key, learned })
 }
 
 /// The manifest of the model that `config` names, of which nothing else has been looked at.
@@ -124,8 +124,8 @@ pub(crate) fn manifest(library: &Library, config: &Config) -> Result<Manifest, S
 }
 
 /// The profile kept below `state` under `key`, or one measured quickly now and kept, so that what is learned of its
-/// errors stays true at the next start. A damaged one is told and replaced by a measurement, since nothing is lost with
-/// it.
+/// errors stays true at the next start. A damaged one is logged and replaced by a measurement, since nothing is lost
+/// with it.
 ///
 /// # Errors
 /// When an inference fails.
@@ -150,36 +150,38 @@ pub fn kept_or_measured(
     Ok(profile)
 }
 
-/// Opens the file for decisions, if there is to be one.
-pub(crate) fn open_output(config: &Config) -> Result<Option<std::fs::File>, StartError> {
-    let Some(path) = config.output.path.as_ref().filter(|_| config.output.format != Format::None) else {
-        return Ok(None);
-    };
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-    file.map(Some).map_err(|error| StartError::Output { path: path.display().to_string(), error })
-}
-
-/// Where the decisions of `engine` go by `config`.
-pub(crate) fn destination(config: &Config, engine: &Engine) -> Result<Destination, StartError> {
-    let format = config.output.format;
-    let (output, terminal): (Option<Box<dyn Write + Send>>, bool) = match open_output(config)? {
-        Some(file) => (Some(Box::new(file)), false),
-        None if format == Format::None => (None, false),
-        // standard output is line-buffered, and whole lines are written
-        None => (Some(Box::new(std::io::stdout())), std::io::stdout().is_terminal()),
-    };
-    let header = RunHeader {
-        manifest: Arc::clone(engine.ladder().manifest()),
+/// What the decisions by `config` and the model `manifest` have in common.
+pub(crate) fn header(config: &Config, manifest: &Arc<Manifest>) -> RunHeader {
+    RunHeader {
+        manifest: Arc::clone(manifest),
         stream: config.stream.clone(),
         source: config.source.name(),
         simulated: config.source.is_simulated(),
         policy: config.control.policy.name().to_owned(),
         budget: config.control.budget(),
+    }
+}
+
+/// Opens the files of all outputs and closes them again, to find out what would be wrong with them.
+pub(crate) fn check_outputs(config: &Config) -> Result<(), StartError> {
+    config
+        .written_outputs()
+        .try_for_each(|output| open_file(output).map(drop).map_err(|error| unwritable(output, error)))
+}
+
+/// The outputs that `config` names, open; one that publishes nothing where there are none.
+pub(crate) fn outputs(config: &Config, header: &RunHeader) -> Result<Vec<NewPublisher>, StartError> {
+    let open = |output: &Output| {
+        let publisher = LineOutput::open(output, header).map_err(|error| unwritable(output, error))?;
+        Ok(NewPublisher { publisher: Box::new(publisher), name: output.name(), role: Role::Output })
     };
-    let text = match format {
-        Format::Auto => terminal,
-        Format::Text => true,
-        Format::Ndjson | Format::None => false,
-    };
-    Ok(Destination { output, text, header })
+    let mut outputs = config.written_outputs().map(open).collect::<Result<Vec<_>, StartError>>()?;
+    if outputs.is_empty() {
+        outputs.push(NewPublisher { publisher: Box::new(NoOutput), name: "account".to_owned(), role: Role::Account });
+    }
+    Ok(outputs)
+}
+
+fn unwritable(output: &Output, error: std::io::Error) -> StartError {
+    StartError::Output { path: output.path.clone().unwrap_or_default(), error }
 }

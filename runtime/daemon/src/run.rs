@@ -1,49 +1,41 @@
-//! One run: from a source to published decisions, until the stream ends or somebody asks to stop.
+//! One run: from a source to published decisions, until the stream ends or the run is asked to stop.
 
-use std::sync::{Arc, Mutex};
-use std::thread::{Builder, JoinHandle};
+use std::io::PipeWriter;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded, select, tick};
+use crossbeam_channel::{Receiver, select, tick};
 
 use super::config::{Config, OnFailure, SourceSpec};
-use super::operations::{InForce, Operations, Reconfigure, Ways, run_name};
+use super::operations::{Active, Operations, Reconfigure, ReloadChannels, Shared, run_name};
 use super::prepare::{self, Prepared, StartError};
 use crate::Operator;
+use crate::account::{RunAccount, RunCounters};
 use crate::config::source::Opened;
-use crate::interfaces::Service;
+use crate::interfaces::Interfaces;
 use crate::learned_state;
 use crate::load::{LatestSignals, Sampling, SystemProbe};
 use crate::os::activation::Activated;
 use crate::os::service_manager::Notifier;
 use crate::os::signals::Requests;
 use crate::os::stop::Stop;
+use crate::publish::RunHeader;
 use crate::publish_reserve::PublishReserve;
-use crate::stream::counters::Live;
-use crate::stream::reconnecting::{PersistentSource, is_pipe};
-use crate::threads::decision_queue::lane;
-use crate::threads::engine::{Deciding, Exchange, Inference};
-use crate::threads::loader::Workshop;
-use crate::threads::observers::Showing;
-use crate::threads::output::{Destination, Publishing, Successors};
-use crate::threads::sensing::{Sensing, Windows};
+use crate::stream::reconnecting::{ReconnectingSource, is_pipe};
+use crate::threads::engine::{self, ActiveEngine, EngineContext, EngineHandle};
+use crate::threads::loader::LoaderThread;
+use crate::threads::publishing::{NewPublisher, Publishers};
+use crate::threads::sensing::Sensing;
+use crate::threads::traces::Traces;
+use crate::threads::{Cpu, spawn};
 use gaitd_api::Summary;
-use gaitd_api::{OutputState, OutputView};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::Decision;
 use gaitd_core::ladder::Library;
-use gaitd_core::window::{Intake, Window};
+use gaitd_core::window::Intake;
 use gaitd_sense::wearer::Truth;
 use gaitd_sense::{Pace, SenseError, Source};
-
-/// Window buffers: one in the engine's hands, one waiting for it, one being filled.
-const WINDOWS: usize = 3;
-
-/// Reloads of which a publishing thread that is held up may be told later.
-const RELOADS: usize = 8;
-
-/// How long a run that was asked to stop waits for a source that is still waiting for a sample.
-const SOURCE_PATIENCE: Duration = Duration::from_millis(250);
 
 /// How often the service manager hears how the run goes, where it asks for no shorter interval.
 const REPORTS: Duration = Duration::from_secs(10);
@@ -55,7 +47,7 @@ pub struct Plan {
     library: Arc<Library>,
     activated: Activated,
     reconfigure: Option<Reconfigure>,
-    workshop: Workshop,
+    loader: LoaderThread,
     prepared: Prepared,
     /// From samples to windows.
     intake: Intake,
@@ -63,9 +55,11 @@ pub struct Plan {
     source: Box<dyn Source>,
     /// What the wearer really does, where that is known.
     truth: Option<Truth>,
-    destination: Destination,
+    /// What all decisions have in common.
+    header: RunHeader,
+    outputs: Vec<NewPublisher>,
     token: Option<String>,
-    live: Arc<Live>,
+    counters: Arc<RunCounters>,
     /// The reserve that the engine sets aside for publishing.
     reserve: PublishReserve,
     /// The clock of everything above.
@@ -76,12 +70,9 @@ pub struct Plan {
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// A thread could not be started.
+    /// A thread could not be started, or the pipe that ends it not be made.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
-    /// A pipe between threads could not be made.
-    #[error("cannot make a pipe between threads: {0}")]
-    Pipe(std::io::Error),
     /// A thread ended in a way that it never should.
     #[error("internal error: the {0} thread panicked; please report this with the log")]
     Panicked(&'static str),
@@ -118,20 +109,19 @@ impl Plan {
         let token = config.token()?;
         let manifest = prepare::manifest(&library, &config)?;
         let format = manifest.stream_format();
-        let live = Arc::new(Live::new(clock.now(), OutputView { state: OutputState::None, detail: None }));
-        // opened before the ladder is measured, so that a wrong path is told at once
+        let counters = Arc::new(RunCounters::new(clock.now()));
+        // opened early so that a bad path fails before the ladder is measured
         let on_failure = config.source.on_failure();
         let Opened { source, truth } = match &config.source {
-            // a pipe nobody writes to yet must not keep a stop waiting
+            // a pipe without a writer must not keep a stop waiting
             SourceSpec::File { path, pace, .. } if on_failure == OnFailure::Retry || is_pipe(path) => Opened {
-                source: Box::new(PersistentSource::new(
+                source: Box::new(ReconnectingSource::new(
                     path,
                     on_failure,
                     *pace,
                     format,
                     Arc::clone(&clock),
-                    stop.clone(),
-                    live.source.clone(),
+                    counters.source.clone(),
                 )),
                 truth: None,
             },
@@ -139,27 +129,26 @@ impl Plan {
         };
         let intake = manifest.intake()?;
         let reserve = PublishReserve::default();
-        // likewise
-        prepare::open_output(&config)?;
-        let workshop = Workshop::open().map_err(StartError::Thread)?;
-        let prepared = prepare::prepare(&workshop, &library, &config, &clock)?;
-        let destination = prepare::destination(&config, &prepared.engine)?;
-        if destination.output.is_some() {
-            live.output().state = OutputState::Writing;
-        }
+        // opened early for the same reason
+        prepare::check_outputs(&config)?;
+        let loader = LoaderThread::spawn().map_err(StartError::Thread)?;
+        let prepared = prepare::prepare(&loader, &library, &config, &clock)?;
+        let header = prepare::header(&config, prepared.engine.ladder().manifest());
+        let outputs = prepare::outputs(&config, &header)?;
         Ok(Self {
             config,
             library,
             activated,
             reconfigure,
-            workshop,
+            loader,
             prepared,
             intake,
             source,
             truth,
-            destination,
+            header,
+            outputs,
             token,
-            live,
+            counters,
             reserve,
             clock,
             stop,
@@ -170,204 +159,149 @@ impl Plan {
 /// Runs `plan` until its source ends or it is asked to stop; `requests` ask for reloads.
 ///
 /// # Errors
-/// When a thread or a pipe between threads cannot be made, or a thread panicked. A failing source or output is told in
-/// the [`Ending`], with the account of what was done before.
+/// When a thread cannot be made, or has panicked. A failing source or output stands in the [`Ending`], with the account
+/// of what was done before.
 pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
-    let Plan {
-        config,
-        library,
-        activated,
-        reconfigure,
-        workshop,
-        prepared: Prepared { mut engine, wearer, handle, view, key, memory },
-        intake,
-        source,
-        truth,
-        destination,
-        token,
-        live,
-        reserve,
-        clock,
-        stop,
-    } = plan;
+    let Plan { config, library, activated, reconfigure, loader, prepared, intake, source, truth, .. } = plan;
+    let Plan { header, outputs, token, counters, reserve, clock, stop, .. } = plan;
+    let Prepared { mut engine, wearer, handle, view, key, learned } = prepared;
     let lossless = config.source.pace() == Pace::Fast;
-    let started = clock.now();
-    let manifest = Arc::clone(engine.ladder().manifest());
-    let task = &manifest.task;
     let (engine_cpu, other_cpu) = (config.cpus.first().copied(), config.cpus.last().copied());
-    let (copying, keeping) = memory.map(|memory| learned_state::recall(memory, &mut engine)).unzip();
-
-    let settings = handle.watch();
+    let manifest = Arc::clone(engine.ladder().manifest());
+    let (snapshots, persister) = learned.map(|learned| learned_state::restore(learned, &mut engine)).unzip();
+    let load = LatestSignals::default();
     let run = run_name();
-    let service = Service::new(&run, &config, activated, &destination.header);
-    let audience = service.as_ref().map(Service::audience);
+    let (interfaces, listen) = Interfaces::new(&run, &config, activated, &header);
 
-    let (spare_windows, recycled_windows) = bounded(WINDOWS);
-    for _ in 0..WINDOWS {
-        let _ = spare_windows.send(Box::new(Window::new(task.channels.len(), task.window)));
-    }
-    let (windows, incoming) = bounded(1);
-    let blank = Decision::empty(&manifest);
-    let (output_lane, output_inbox) = lane(&blank, lossless, Some(Arc::clone(&live)));
-    let (sensing_goes_on, sensing_over) = bounded(0);
-    let (halt_engine, engine_halted) = bounded(0);
-    let (next, next_engine) = bounded(0);
-    let (before, engine_before) = bounded(1);
-    let (succeed, succession) = bounded(RELOADS);
-    // a pipe, for the signals' thread waits for the kernel too
-    let (run_over, running) = std::io::pipe().map_err(DaemonError::Pipe)?;
-    let signals = LatestSignals::default();
-    let successors = Successors::default();
+    let account = RunAccount::new(&header, truth, reserve.clone(), Arc::clone(&counters), interfaces.delivered());
+    let publishers =
+        Publishers::new(account, &header, Arc::clone(&counters), Arc::clone(&clock), stop.clone(), other_cpu, lossless);
+    let all = outputs.into_iter().chain(interfaces.publishers(&header, &counters)).collect();
+    let (pending, queues) = publishers.spawn(all, &header, &Decision::empty(&manifest)).map_err(DaemonError::Thread)?;
+    publishers.activate(pending);
 
-    let operations = Arc::new(Operations {
-        run,
-        library,
-        live: Arc::clone(&live),
-        clock: Arc::clone(&clock),
-        signals: Mutex::new(signals.clone()),
-        in_force: Mutex::new(InForce { handle, manifest: Arc::clone(&manifest), view, key, token, config }),
-        keeping: Mutex::new(keeping),
-        changing: Mutex::new(reconfigure),
-        reloads: Mutex::default(),
-        ways: Ways { next, before: engine_before, successors: successors.clone(), succeed },
-        workshop,
-        audience: audience.clone(),
-        notifier: Notifier::default(),
-    });
-    let service = service.map(|service| service.start(&operations)).transpose().map_err(DaemonError::Thread)?;
-
-    let probe = Box::new(SystemProbe::new(&crate::stream::counters::lock(&operations.in_force).config.cpus));
-    let sampling = Sampling::new(probe, signals.clone(), Arc::clone(&clock));
-    let signals_thread = spawn("signals", other_cpu, move || sampling.follow(&run_over))?;
-    let publishing = Publishing::new(
-        destination,
-        successors,
-        truth,
-        reserve.clone(),
-        Arc::clone(&clock),
-        Arc::clone(&live),
-        audience.clone(),
-        stop.clone(),
-    );
-    let publish_thread = spawn("publish", other_cpu, move || publishing.follow(&output_inbox, &succession))?;
-    let mut lanes = vec![output_lane];
-    let show_thread = match &audience {
-        None => None,
-        Some(audience) => {
-            let (lane, inbox) = lane(&blank, false, None);
-            lanes.push(lane);
-            let (audience, live, clock) = (Arc::clone(audience), Arc::clone(&live), Arc::clone(&clock));
-            let showing = Showing { audience, live, clock };
-            Some(spawn("show", other_cpu, move || showing.follow(&inbox))?)
-        }
-    };
-    let inference = Inference::new(
-        Deciding { engine, wearer, settings, copying, goes_on: false },
-        Exchange { next: next_engine, before },
-        signals,
+    let load_thread = LoadThread::spawn(&config.cpus, &load, &clock, other_cpu).map_err(DaemonError::Thread)?;
+    let active =
+        ActiveEngine { engine, wearer, settings: handle.watch(), snapshots, continues: false, publishers: queues };
+    let context = EngineContext {
+        load: load.clone(),
         reserve,
-        Arc::clone(&clock),
-        lanes,
-        Arc::clone(&live),
-        stop.clone(),
-    );
-    let format = manifest.stream_format();
-    let sensing =
-        Sensing::new(source, intake, Arc::clone(&clock), stop.clone(), Arc::clone(&live), audience.clone(), &format);
-    // windows are overtaken only where the source cannot wait
-    let windows =
-        Windows { queue: windows, overtaken: (!lossless).then(|| incoming.clone()), recycled: recycled_windows };
-    let engine_thread =
-        spawn("engine", engine_cpu, move || inference.follow(&incoming, &spare_windows, &engine_halted))?;
-    let sense_thread = spawn("sense", other_cpu, move || {
-        // disconnects when the thread ends, however it ends
-        let _sensing_goes_on = sensing_goes_on;
-        sensing.follow(&windows)
-    })?;
+        clock: Arc::clone(&clock),
+        counters: Arc::clone(&counters),
+        stop: stop.clone(),
+    };
+    let EngineHandle { thread: engine_thread, windows, handover } =
+        engine::spawn(active, context, engine_cpu, lossless).map_err(DaemonError::Thread)?;
 
-    operations.notifier.ready();
-    let ended = watch(&sensing_over, &stop, requests, &operations);
-    operations.notifier.stopping();
-    drop(halt_engine);
-    // a source that still waits for a sample is left alone: the process ends without it
-    let source = if ended { join(sense_thread, "sense")? } else { None };
+    let traces = Traces::new(interfaces.clone(), config.stream.clone(), manifest.stream_format());
+    let shared = Shared {
+        library,
+        counters: Arc::clone(&counters),
+        clock: Arc::clone(&clock),
+        load,
+        interfaces: interfaces.clone(),
+    };
+    let active = Active { config, handle, manifest, view, key, token };
+    let channels = ReloadChannels { engine: handover, publishers, loader };
+    let operations = Arc::new(Operations::new(run, shared, active, persister, channels, reconfigure));
+    let open = interfaces.open(listen, &operations).map_err(DaemonError::Thread)?;
+    let sensing = Sensing { source, intake, windows, clock, stop: stop.clone(), counters, traces }
+        .spawn(other_cpu)
+        .map_err(DaemonError::Thread)?;
+
+    operations.notifier().ready();
+    let reloads = watch(&sensing.over, &stop, requests, &operations);
+    operations.notifier().stopping();
+
+    let source = join(sensing.thread, "sense")?;
     join(engine_thread, "engine")?;
-    let mut published = join(publish_thread, "publish")?;
-    if let Some(show_thread) = show_thread {
-        join(show_thread, "show")?;
+    operations.end_reloads();
+    for reload in reloads {
+        join(reload, "reload")?;
     }
-    operations.keep_learned();
-    drop(running);
-    join(signals_thread, "signals")?;
-
-    let mut summary = published.summary();
-    summary.seconds = clock.now().saturating_sub(started).as_secs_f64();
-    let status = operations.status();
-    (summary.samples, summary.windows, summary.misses) = (status.source.samples, status.windows, status.misses);
-    published.write_summary(&summary);
-    if let Some(service) = service {
-        service.stop();
-    }
-    Ok(Ending { summary, source, output: published.into_error() })
+    operations.persist_learned();
+    load_thread.join()?;
+    let (summary, output) = operations
+        .publishers()
+        .finish(|summary| complete(summary, &operations))
+        .map_err(|_| DaemonError::Panicked("publish"))?;
+    open.close();
+    Ok(Ending { summary, source, output })
 }
 
-/// Returns when the source has ended (true) or is still waiting for a sample although it was asked to stop (false).
-/// Until then, keeps what is learned, reloads when that is asked for, and tells the service manager how the run goes.
-fn watch(sensing_over: &Receiver<()>, stop: &Stop, requests: &Requests, operations: &Arc<Operations>) -> bool {
-    let keeping_due = tick(learned_state::INTERVAL);
-    let watched = Notifier::watchdog_interval();
-    let report_due = tick(watched.unwrap_or(REPORTS).min(REPORTS));
-    let mut told = String::new();
+/// The summary with what other threads than the publishers' have counted.
+fn complete(mut summary: Summary, operations: &Operations) -> Summary {
+    summary.seconds = operations.uptime().as_secs_f64();
+    let status = operations.status();
+    (summary.samples, summary.windows, summary.misses) = (status.source.samples, status.windows, status.misses);
+    summary
+}
+
+/// The thread that keeps the latest reading of the load.
+struct LoadThread {
+    thread: JoinHandle<()>,
+    /// A pipe, for the thread waits for the kernel too; it ends when this is closed.
+    running: PipeWriter,
+}
+
+impl LoadThread {
+    fn spawn(cpus: &[usize], latest: &LatestSignals, clock: &Arc<dyn Clock>, cpu: Cpu) -> std::io::Result<Self> {
+        let sampling = Sampling::new(Box::new(SystemProbe::new(cpus)), latest.clone(), Arc::clone(clock));
+        let (over, running) = std::io::pipe()?;
+        let thread = spawn("load", cpu, move || sampling.run(&over))?;
+        Ok(Self { thread, running })
+    }
+
+    fn join(self) -> Result<(), DaemonError> {
+        drop(self.running);
+        join(self.thread, "load")
+    }
+}
+
+/// Returns when the source has ended or the run is asked to stop. Until then, keeps what is learned, reloads when that is
+/// asked for, and reports to the service manager how the run goes. Returns the threads of the last reloads.
+fn watch(
+    sensing_over: &Receiver<()>,
+    stop: &Stop,
+    requests: &Requests,
+    operations: &Arc<Operations>,
+) -> Vec<JoinHandle<()>> {
+    let persisting_due = tick(learned_state::INTERVAL);
+    let watchdog = Notifier::watchdog_interval();
+    let report_due = tick(watchdog.unwrap_or(REPORTS).min(REPORTS));
+    let mut reported = String::new();
     let mut report = || {
         let now = operations.summary_line();
-        if now != told {
-            operations.notifier.status(&now);
-            told = now;
+        if now != reported {
+            operations.notifier().status(&now);
+            reported = now;
         }
     };
     report();
+    let mut reloads: Vec<JoinHandle<()>> = Vec::new();
     loop {
         select! {
-            recv(sensing_over) -> _ => return true,
-            recv(stop.woken()) -> _ => {
-                let gone = sensing_over.recv_timeout(SOURCE_PATIENCE);
-                return gone == Err(crossbeam_channel::RecvTimeoutError::Disconnected);
-            }
-            recv(keeping_due) -> _ => operations.keep_learned(),
+            recv(sensing_over) -> _ => return reloads,
+            recv(stop.woken()) -> _ => return reloads,
+            recv(persisting_due) -> _ => operations.persist_learned(),
             recv(requests.reloads()) -> _ => {
-                // in a thread of its own: the service manager must go on hearing of a live engine
                 let operations = Arc::clone(operations);
-                // it tells what came of it
-                if let Err(error) = spawn("reload", None, move || drop(operations.reload_now(true))) {
-                    log::error!("not reloaded: {error}");
+                // in a thread of its own: the service manager must go on hearing of a live engine; reload_now logs its
+                // own outcome
+                match spawn("reload", None, move || drop(operations.reload_now(true))) {
+                    Ok(reload) => reloads.push(reload),
+                    Err(error) => log::error!("not reloaded: cannot start a thread: {error}"),
                 }
+                reloads.retain(|reload| !reload.is_finished());
             }
             recv(report_due) -> _ => {
-                if operations.alive().alive && watched.is_some() {
-                    operations.notifier.watchdog();
+                if operations.alive().alive && watchdog.is_some() {
+                    operations.notifier().watchdog();
                 }
                 report();
             }
         }
     }
-}
-
-fn spawn<T: Send + 'static>(
-    name: &'static str,
-    cpu: Option<usize>,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, DaemonError> {
-    Builder::new()
-        .name(format!("gaitd-{name}"))
-        .spawn(move || {
-            if let Some(id) = cpu
-                && !core_affinity::set_for_current(core_affinity::CoreId { id })
-            {
-                log::warn!("the {name} thread cannot be pinned to processor {id}; it runs on any");
-            }
-            body()
-        })
-        .map_err(DaemonError::Thread)
 }
 
 fn join<T>(thread: JoinHandle<T>, name: &'static str) -> Result<T, DaemonError> {

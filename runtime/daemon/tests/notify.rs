@@ -71,7 +71,7 @@ fn a_service_manager_that_is_gone_does_no_harm() {
     }
     let name = "a_service_manager_that_is_gone_does_no_harm";
     let told = |environment: &[(&str, &str)]| String::from_utf8(daemon(name, environment).stdout).unwrap();
-    let complaints = |told: &str| told.matches("cannot be told").count();
+    let complaints = |told: &str| told.matches("cannot be notified").count();
     // once, and not at every attempt
     assert_eq!(complaints(&told(&[("NOTIFY_SOCKET", "/nowhere/to/be/found")])), 1);
     assert_eq!(complaints(&told(&[])), 0);

@@ -1,27 +1,29 @@
 //! What can be wrong with a source of samples.
 
 use std::io;
+use std::path::PathBuf;
 
 use gaitd_core::exit::{self, ExitCode};
 
-/// Why a source cannot be read (on). Every message says what was wrong, where, and what to do.
+/// Why a source cannot be read (on). Every message says what was wrong, where, and what to do, with what
+/// the system said, which is not exposed as a source.
 #[derive(Debug, thiserror::Error)]
 pub enum SenseError {
     /// The file cannot be opened.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {}: {error}", path.display())]
     Open {
         /// The file.
-        path: String,
+        path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// Reading failed.
-    #[error("cannot read on after {place}: {source}")]
+    #[error("cannot read on after {place}: {error}")]
     Read {
         /// Source and last line that was read.
         place: String,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// There is nothing to read.
     #[error("{origin} is empty; expected a CSV header, or one JSON object per line, with the channels {expected}")]
@@ -106,6 +108,10 @@ pub enum SenseError {
         /// How the rate is known: `declaration` or `timestamps`.
         by: &'static str,
     },
+    /// A sensor of the kernel's.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Iio(#[from] crate::iio::IioError),
     /// The longest stretch to be bridged is not a sensible time.
     #[error(transparent)]
     Bridge(#[from] gaitd_core::stream::BridgeError),

@@ -1,6 +1,40 @@
 //! Samples in: from a file, standard input, Linux IIO or the simulated wearer; decoded and paced.
 //!
-//! A [`Source`] yields raw readings one at a time; [`gaitd_core::stream::Continuity`] stands behind every one.
+//! A [`Source`] yields raw readings one at a time, and never keeps its caller beyond a deadline:
+//! [`gaitd_core::stream::Continuity`] stands behind every one.
+//!
+//! - [`TextSource`]: CSV or NDJSON from a file, a pipe, standard input or memory. [`TextWriter`] writes the same.
+//! - [`wearer::WearerSource`]: a simulated wearer, for tests and for a first look.
+//! - `iio::Capture`: a motion sensor that the Linux kernel has a driver for.
+//! - [`Recording`]: a whole labelled recording in memory.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use gaitd_core::clock::MonotonicClock;
+//! use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat};
+//! use gaitd_sense::{NO_DEADLINE, Pace, SenseError, Source, TextSource};
+//!
+//! let csv = b"t,acc_x [m/s2]\n0.00,9.80665\n0.02,oops\n0.04,19.6133\n";
+//! // what the model wants: one channel in g, at 50 Hz
+//! let channels = vec![Channel { name: "acc_x".into(), unit: "g".into() }];
+//! let expected = StreamFormat { channels, rate_hz: 50.0 };
+//! let clock = Arc::new(MonotonicClock::start());
+//! let mut source = TextSource::new(&csv[..], "a.csv".into(), &expected, None, Pace::Fast, clock);
+//!
+//! let mut sample = Sample { time_s: None, values: vec![0.0] };
+//! let mut accelerations = Vec::new();
+//! loop {
+//!     match source.read(&mut sample, NO_DEADLINE)? {
+//!         Reading::Sample => accelerations.push(sample.values[0]),
+//!         Reading::Malformed(problem) => assert_eq!(problem, "a.csv, line 3: field 2 is not a number: oops"),
+//!         Reading::Interrupted | Reading::Pending => {}
+//!         Reading::End => break,
+//!     }
+//! }
+//! assert_eq!(accelerations, [1.0, 2.0]);
+//! # Ok::<(), SenseError>(())
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +52,8 @@ mod text;
 pub mod wearer;
 mod writer;
 
+use std::time::Duration;
+
 use gaitd_core::stream::{Reading, Sample};
 
 pub use error::SenseError;
@@ -26,13 +62,18 @@ pub use recording::Recording;
 pub use text::{TextFormat, TextSource};
 pub use writer::TextWriter;
 
+/// The deadline of a caller that waits for as long as it takes.
+pub const NO_DEADLINE: Duration = Duration::MAX;
+
 /// Where samples come from.
 pub trait Source: Send {
     /// Reads the next sample into `sample` (whose `values` has one place per channel), waiting for it where the
-    /// source is paced or live.
+    /// source is paced or live, but not beyond `deadline` by the clock that the source was made with:
+    /// [`Reading::Pending`] says that nothing came by then, and leaves no meaning in `sample`. Nothing is lost by a
+    /// deadline, however short: what is read is the same for any.
     ///
     /// # Errors
     /// When the source itself fails (a read error, a stream in another rate or with other channels). A reading that
     /// cannot be understood is not an error but [`Reading::Malformed`].
-    fn read(&mut self, sample: &mut Sample) -> Result<Reading, SenseError>;
+    fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError>;
 }

@@ -1,6 +1,11 @@
 //! Lines of text from anywhere, in bounded memory.
 
 use std::io::{self, BufRead, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 /// Longest line that is read; of a longer one nothing is kept.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
@@ -12,6 +17,8 @@ pub(super) enum Line<'a> {
     Whole(&'a [u8]),
     /// A line of more than [`LONGEST_LINE`] bytes, passed over to its end.
     TooLong,
+    /// The end of the line has not come in the time that there was; the part that came is kept.
+    Pending,
     /// There is no further line.
     End,
 }
@@ -19,13 +26,26 @@ pub(super) enum Line<'a> {
 /// Reads lines and counts them, never holding more than [`LONGEST_LINE`] bytes of one.
 pub(super) struct LineReader<R> {
     reader: R,
+    /// The file behind `reader`, where reading it may have to wait for a writer.
+    file: Option<OwnedFd>,
+    /// Bytes that `reader` holds already.
+    buffered: usize,
     line: Vec<u8>,
+    /// A part of the next line was read.
+    begun: bool,
+    too_long: bool,
     number: u64,
 }
 
 impl<R: BufRead> LineReader<R> {
+    /// Reads from `reader`, which never has to wait for bytes.
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, line: Vec::new(), number: 0 }
+        Self { reader, file: None, buffered: 0, line: Vec::new(), begun: false, too_long: false, number: 0 }
+    }
+
+    /// Waits for bytes in `file`, which is behind the reader.
+    pub(super) fn poll(&mut self, file: OwnedFd) {
+        self.file = Some(file);
     }
 
     /// Number of the line read last, from 1.
@@ -33,73 +53,155 @@ impl<R: BufRead> LineReader<R> {
         self.number
     }
 
-    pub(super) fn next(&mut self) -> io::Result<Line<'_>> {
-        self.line.clear();
-        let mut begun = false;
-        let mut too_long = false;
+    /// The next line, if it has ended when `time_left` is zero.
+    pub(super) fn next(&mut self, time_left: impl Fn() -> Duration) -> io::Result<Line<'_>> {
+        if !self.begun {
+            self.line.clear();
+            self.too_long = false;
+        }
         loop {
+            if self.buffered == 0 && !self.wait(&time_left)? {
+                return Ok(Line::Pending);
+            }
             let bytes = match self.reader.fill_buf() {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
             if bytes.is_empty() {
-                if !begun {
+                if !self.begun {
                     return Ok(Line::End);
                 }
                 break;
             }
-            begun = true;
+            self.begun = true;
             let end = bytes.iter().position(|&byte| byte == b'\n');
             let part = end.unwrap_or(bytes.len());
-            too_long |= self.line.len() + part > LONGEST_LINE;
-            if !too_long {
+            self.too_long |= self.line.len() + part > LONGEST_LINE;
+            if !self.too_long {
                 self.line.extend_from_slice(&bytes[..part]);
             }
-            self.reader.consume(part + usize::from(end.is_some()));
+            let consumed = part + usize::from(end.is_some());
+            self.buffered = bytes.len() - consumed;
+            self.reader.consume(consumed);
             if end.is_some() {
                 break;
             }
+            // a line without end must not keep the caller, either
+            if time_left().is_zero() {
+                return Ok(Line::Pending);
+            }
         }
+        self.begun = false;
         self.number += 1;
-        Ok(if too_long { Line::TooLong } else { Line::Whole(self.line.strip_suffix(b"\r").unwrap_or(&self.line)) })
+        Ok(if self.too_long { Line::TooLong } else { Line::Whole(self.line.strip_suffix(b"\r").unwrap_or(&self.line)) })
+    }
+
+    /// Waits until there is something to read, or the end of it; false where nothing came in the time.
+    fn wait(&self, time_left: impl Fn() -> Duration) -> io::Result<bool> {
+        let Some(file) = &self.file else { return Ok(true) };
+        loop {
+            // a time that is too long for the system is for ever
+            let timeout = Timespec::try_from(time_left()).ok();
+            match poll(&mut [PollFd::new(file, PollFlags::IN)], timeout.as_ref()) {
+                Ok(ready) => return Ok(ready > 0),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
+    use std::io::{BufReader, Write};
+
+    use proptest::prelude::*;
 
     use super::*;
+
+    fn lines<R: BufRead>(reader: R) -> LineReader<R> {
+        LineReader::new(reader)
+    }
+
+    fn for_ever() -> Duration {
+        Duration::MAX
+    }
 
     #[test]
     fn lines_with_any_end() {
         // a buffer of 2 bytes, so that lines and line ends are cut anywhere
-        let mut lines = LineReader::new(BufReader::with_capacity(2, &b"one\r\n\ntwo\nrest"[..]));
+        let mut lines = lines(BufReader::with_capacity(2, &b"one\r\n\ntwo\nrest"[..]));
         for (number, line) in [(1, "one"), (2, ""), (3, "two"), (4, "rest")] {
-            assert_eq!(lines.next().unwrap(), Line::Whole(line.as_bytes()));
+            assert_eq!(lines.next(for_ever).unwrap(), Line::Whole(line.as_bytes()));
             assert_eq!(lines.number(), number);
         }
-        assert_eq!(lines.next().unwrap(), Line::End);
+        assert_eq!(lines.next(for_ever).unwrap(), Line::End);
     }
 
     #[test]
     fn a_long_line_is_passed_over_and_not_kept() {
         let mut text = vec![b'x'; 1_000_000];
         text.extend_from_slice(b"\nnext\n");
-        let mut lines = LineReader::new(&text[..]);
-        assert_eq!(lines.next().unwrap(), Line::TooLong);
+        let mut lines = lines(&text[..]);
+        assert_eq!(lines.next(for_ever).unwrap(), Line::TooLong);
         assert!(lines.line.capacity() <= LONGEST_LINE);
-        assert_eq!(lines.next().unwrap(), Line::Whole(b"next"));
+        assert_eq!(lines.next(for_ever).unwrap(), Line::Whole(b"next"));
         assert_eq!(lines.number(), 2);
     }
 
     #[test]
     fn the_longest_line_is_kept() {
         let text = [vec![b'x'; LONGEST_LINE], b"\n".to_vec(), vec![b'x'; LONGEST_LINE + 1]].concat();
-        let mut lines = LineReader::new(BufReader::with_capacity(1000, &text[..]));
-        assert_eq!(lines.next().unwrap(), Line::Whole(&text[..LONGEST_LINE]));
-        assert_eq!(lines.next().unwrap(), Line::TooLong);
-        assert_eq!(lines.next().unwrap(), Line::End);
+        let mut lines = lines(BufReader::with_capacity(1000, &text[..]));
+        assert_eq!(lines.next(for_ever).unwrap(), Line::Whole(&text[..LONGEST_LINE]));
+        assert_eq!(lines.next(for_ever).unwrap(), Line::TooLong);
+        assert_eq!(lines.next(for_ever).unwrap(), Line::End);
+    }
+
+    #[test]
+    fn a_silent_pipe_is_left_when_the_time_is_over() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let file = reader.try_clone().unwrap().into();
+        let mut lines = lines(BufReader::new(reader));
+        lines.poll(file);
+        let now = || Duration::ZERO;
+        assert_eq!(lines.next(now).unwrap(), Line::Pending);
+        assert_eq!(lines.next(|| Duration::from_millis(1)).unwrap(), Line::Pending);
+        writer.write_all(b"ha").unwrap();
+        assert_eq!(lines.next(now).unwrap(), Line::Pending);
+        writer.write_all(b"lf\nwhole\nrest").unwrap();
+        assert_eq!(lines.next(now).unwrap(), Line::Whole(b"half"));
+        // it is in the buffer, where the pipe is empty
+        assert_eq!(lines.next(now).unwrap(), Line::Whole(b"whole"));
+        assert_eq!(lines.next(now).unwrap(), Line::Pending);
+        assert_eq!(lines.number(), 2);
+        drop(writer);
+        assert_eq!(lines.next(for_ever).unwrap(), Line::Whole(b"rest"));
+        assert_eq!(lines.next(for_ever).unwrap(), Line::End);
+    }
+
+    proptest! {
+        #[test]
+        fn however_the_time_is_cut_the_lines_are_the_same(
+            text in "([a-z]{0,9}\r?\n){0,9}[a-z]{0,3}",
+            capacity in 1_usize..8,
+            hurried in prop::collection::vec(any::<bool>(), 1..16),
+        ) {
+            let read = |hurried: &[bool]| {
+                let mut lines = lines(BufReader::with_capacity(capacity, text.as_bytes()));
+                let mut all = Vec::new();
+                for hurried in hurried.iter().cycle() {
+                    match lines.next(|| if *hurried { Duration::ZERO } else { Duration::MAX }).unwrap() {
+                        Line::Whole(line) => all.push(line.to_vec()),
+                        Line::Pending => {}
+                        Line::TooLong => unreachable!("no line is that long"),
+                        Line::End => break,
+                    }
+                }
+                (all, lines.number())
+            };
+            prop_assert_eq!(read(&hurried), read(&[false]));
+        }
     }
 }

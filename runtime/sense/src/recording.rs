@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use crate::{SenseError, Source, TextSource};
+use crate::{NO_DEADLINE, SenseError, Source, TextSource};
 use gaitd_core::stream::{Continuity, Reading, Sample, Step, StreamCounts};
 
 /// A recording after [`Continuity`]: its samples, where it was interrupted, and what the wearer did.
@@ -35,7 +35,7 @@ impl Recording {
         let mut label_names: Vec<String> = Vec::new();
         let mut sample = Sample { time_s: None, values: vec![0.0; channels] };
         loop {
-            let reading = source.read(&mut sample)?;
+            let reading = source.read(&mut sample, NO_DEADLINE)?;
             if reading == Reading::End {
                 break;
             }

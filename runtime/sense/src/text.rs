@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +52,7 @@ pub struct TextSource<R> {
 }
 
 impl TextSource<BufReader<File>> {
-    /// The stream in a file; `format` is found out from its first line where it is not given.
+    /// The stream in the file at `path`; `format` is found out from its first line where it is not given.
     ///
     /// # Errors
     /// When the file cannot be opened.
@@ -61,22 +63,49 @@ impl TextSource<BufReader<File>> {
         pace: Pace,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SenseError> {
-        let origin = path.display().to_string();
-        let file = File::open(path).map_err(|source| SenseError::Open { path: origin.clone(), source })?;
-        Ok(Self::new(BufReader::new(file), origin, expected, format, pace, clock))
+        let file = File::open(path).map_err(|error| SenseError::Open { path: path.to_path_buf(), error })?;
+        Self::from_file(file, path.display().to_string(), expected, format, pace, clock)
     }
-}
 
-impl TextSource<BufReader<io::Stdin>> {
-    /// The stream on standard input.
-    #[must_use]
-    pub fn stdin(expected: &StreamFormat, format: Option<TextFormat>, pace: Pace, clock: Arc<dyn Clock>) -> Self {
-        Self::new(BufReader::new(io::stdin()), "standard input".to_owned(), expected, format, pace, clock)
+    /// The stream on standard input, of which nothing else may read.
+    ///
+    /// # Errors
+    /// When the process has none.
+    pub fn stdin(
+        expected: &StreamFormat,
+        format: Option<TextFormat>,
+        pace: Pace,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SenseError> {
+        let origin = "standard input";
+        let file = io::stdin().as_fd().try_clone_to_owned();
+        let file = file.map_err(|error| SenseError::Open { path: origin.into(), error })?;
+        Self::from_file(file.into(), origin.to_owned(), expected, format, pace, clock)
+    }
+
+    /// The stream in `file`, which messages call `origin`: a file, a pipe or a device. No read waits beyond its
+    /// deadline.
+    ///
+    /// # Errors
+    /// When the process has no file descriptor left.
+    pub fn from_file(
+        file: File,
+        origin: String,
+        expected: &StreamFormat,
+        format: Option<TextFormat>,
+        pace: Pace,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SenseError> {
+        let polled = file.try_clone().map_err(|error| SenseError::Open { path: origin.clone().into(), error })?;
+        let mut source = Self::new(BufReader::new(file), origin, expected, format, pace, clock);
+        source.lines.poll(polled.into());
+        Ok(source)
     }
 }
 
 impl<R: BufRead> TextSource<R> {
-    /// The stream in `reader`, which messages call `origin`.
+    /// The stream in `reader`, which messages call `origin`. A deadline ends no read that the reader itself waits in:
+    /// it is for bytes in memory.
     pub fn new(
         reader: R,
         origin: String,
@@ -149,27 +178,35 @@ impl<R: BufRead> TextSource<R> {
 }
 
 impl<R: BufRead + Send> Source for TextSource<R> {
-    fn read(&mut self, sample: &mut Sample) -> Result<Reading, SenseError> {
+    fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
+        if let Some(reading) = self.pacer.resume(sample, deadline) {
+            return Ok(reading);
+        }
         sample.values.resize(self.text.expected.channels.len(), f64::NAN);
         loop {
             let after = self.lines.number();
-            let decoded = match self.lines.next() {
+            let clock = self.pacer.clock();
+            let decoded = match self.lines.next(|| deadline.saturating_sub(clock.now())) {
                 Ok(Line::Whole(line)) => {
                     self.text.decode(line, Place { origin: &self.origin, line: after + 1 }, sample)?
                 }
                 Ok(Line::TooLong) => Decoded::Malformed(format!("longer than {LONGEST_LINE} bytes")),
+                Ok(Line::Pending) => return Ok(Reading::Pending),
                 Ok(Line::End) => return self.end(),
-                Err(source) => return Err(SenseError::Read { place: self.place(), source }),
+                Err(error) => return Err(SenseError::Read { place: self.place(), error }),
             };
             match decoded {
                 Decoded::Sample => {
                     self.decoded = true;
                     self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
-                    self.pacer.wait(sample);
-                    return Ok(Reading::Sample);
+                    return Ok(self.pacer.pace(sample, deadline));
                 }
                 Decoded::Rate(found) if !rate::agrees(found, self.text.expected.rate_hz) => {
                     return Err(self.rate_error(found, "declaration"));
+                }
+                // lines without end that are no samples must not keep the caller, either
+                Decoded::Rate(_) | Decoded::Nothing if self.pacer.clock().now() >= deadline => {
+                    return Ok(Reading::Pending);
                 }
                 Decoded::Rate(_) | Decoded::Nothing => {}
                 Decoded::Malformed(problem) => return self.reject(&problem),

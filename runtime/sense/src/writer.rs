@@ -10,7 +10,8 @@ use gaitd_core::stream::{Sample, StreamFormat};
 /// Writes samples as CSV or NDJSON, with their units and rate, line by line.
 ///
 /// ```
-/// use gaitd_core::stream::{Channel, Sample, StreamFormat, TextFormat, TextWriter};
+/// use gaitd_core::stream::{Channel, Sample, StreamFormat};
+/// use gaitd_sense::{TextFormat, TextWriter};
 ///
 /// let channels = vec![Channel { name: "acc_x".into(), unit: "m/s2".into() }];
 /// let mut writer = TextWriter::new(TextFormat::Csv, StreamFormat { channels, rate_hz: 50.0 });

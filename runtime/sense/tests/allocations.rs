@@ -7,7 +7,7 @@ use gaitd_core::clock::MonotonicClock;
 use gaitd_core::condition::Conditioner;
 use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamFormat};
 use gaitd_core::window::{Resampler, Window, Windower};
-use gaitd_sense::{Pace, Source, TextSource};
+use gaitd_sense::{NO_DEADLINE, Pace, Source, TextSource};
 
 const LINES: usize = 2000;
 
@@ -37,7 +37,7 @@ fn allocations(text: String) -> u64 {
     let mut conditioned = [0.0; 5];
     let mut windows = 0;
     let mut step = || {
-        let reading = source.read(&mut sample).unwrap();
+        let reading = source.read(&mut sample, NO_DEADLINE).unwrap();
         continuity.push(&reading, &sample, |step| match step {
             Step::Reset { next } => {
                 conditioner.reset();

@@ -3,11 +3,13 @@
 use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use gaitd_core::clock::MonotonicClock;
+use gaitd_core::clock::{Clock, ManualClock, MonotonicClock};
 use gaitd_core::stream::continuity::LARGEST_VALUE;
 use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamCounts, StreamFormat};
-use gaitd_sense::{Pace, Recording, SenseError, Source, TextFormat, TextSource};
+use gaitd_sense::wearer::{WearerConfig, WearerSource};
+use gaitd_sense::{NO_DEADLINE, Pace, Recording, SenseError, Source, TextFormat, TextSource};
 use proptest::prelude::*;
 
 /// Two channels at 50 Hz: `acc` in g, `gyro` in rad/s.
@@ -27,10 +29,10 @@ fn read_all(text: impl AsRef<[u8]>) -> Result<Vec<Result<Sample, String>>, Sense
     let mut sample = Sample { time_s: None, values: vec![] };
     let mut all = Vec::new();
     loop {
-        match source.read(&mut sample)? {
+        match source.read(&mut sample, NO_DEADLINE)? {
             Reading::Sample => all.push(Ok(sample.clone())),
             Reading::Malformed(problem) => all.push(Err(problem)),
-            Reading::Interrupted | Reading::End => return Ok(all),
+            Reading::Interrupted | Reading::Pending | Reading::End => return Ok(all),
         }
     }
 }
@@ -212,8 +214,8 @@ fn a_format_that_is_given_is_not_guessed() {
     let text = &b"{\"acc\":1,\"gyro\":2}\n"[..];
     let mut source = TextSource::new(text, "pipe".into(), &format(), Some(TextFormat::Csv), Pace::Live, clock);
     let mut sample = Sample { time_s: None, values: vec![] };
-    assert!(matches!(source.read(&mut sample), Ok(Reading::Malformed(_))));
-    assert!(matches!(source.read(&mut sample), Err(SenseError::NotSamples { .. })));
+    assert!(matches!(source.read(&mut sample, NO_DEADLINE), Ok(Reading::Malformed(_))));
+    assert!(matches!(source.read(&mut sample, NO_DEADLINE), Err(SenseError::NotSamples { .. })));
 }
 
 #[test]
@@ -224,7 +226,8 @@ fn files_are_named_in_errors() {
     assert!(error.starts_with("cannot open no/such.csv: "), "{error}");
     // a folder can be opened, but not read
     let folder = tempfile::tempdir().unwrap();
-    let error = open(folder.path()).and_then(|mut source| source.read(&mut Sample { time_s: None, values: vec![] }));
+    let error = open(folder.path())
+        .and_then(|mut source| source.read(&mut Sample { time_s: None, values: vec![] }, NO_DEADLINE));
     assert!(error.unwrap_err().to_string().contains(&folder.path().display().to_string()));
 }
 
@@ -351,7 +354,84 @@ fn the_bridge_must_be_a_sensible_time() {
     }
 }
 
+/// Everything that `source` yields, and the clock time at which it does, when each call waits for one of `patience` in
+/// turn.
+fn yielded(source: &mut dyn Source, clock: &ManualClock, patience: &[u64]) -> Vec<(Duration, Reading, Sample)> {
+    let mut sample = Sample { time_s: None, values: vec![] };
+    let mut all = Vec::new();
+    for patience in patience.iter().cycle() {
+        let deadline = if *patience == u64::MAX { NO_DEADLINE } else { clock.now() + Duration::from_millis(*patience) };
+        match source.read(&mut sample, deadline) {
+            Ok(Reading::Pending) => assert!(clock.now() >= deadline, "an early end of the wait"),
+            Ok(Reading::End) => break,
+            Ok(reading) => {
+                if reading != Reading::Sample {
+                    // it leaves no meaning in the sample
+                    sample = Sample { time_s: None, values: vec![] };
+                }
+                all.push((clock.now(), reading, sample.clone()));
+            }
+            Err(error) => {
+                all.push((clock.now(), Reading::Malformed(error.to_string()), Sample { time_s: None, values: vec![] }));
+                break;
+            }
+        }
+    }
+    all
+}
+
 proptest! {
+    /// However often a source is left and asked again, it yields the same, at the same times.
+    #[test]
+    fn deadlines_change_nothing_of_what_is_read(
+        lines in prop::collection::vec(
+            prop_oneof![
+                6 => (0..200_u32).prop_map(|step| format!("{},1.5,-2\n", f64::from(step) / 50.0)),
+                1 => Just("# a comment\n".to_owned()),
+                1 => Just("1,2\n".to_owned()),
+                1 => Just(",,\n".to_owned()),
+                1 => Just("\n".to_owned()),
+            ],
+            0..40,
+        ),
+        // each call makes some progress only if time goes on
+        patience in prop::collection::vec(prop_oneof![1..3000_u64, Just(u64::MAX)], 1..12),
+        hurried in any::<bool>(),
+        capacity in 1_usize..64,
+    ) {
+        let text = "t,acc,gyro\n".to_owned() + &lines.concat();
+        let read = |patience: &[u64]| {
+            let clock = Arc::new(ManualClock::default());
+            let reader = BufReader::with_capacity(capacity, text.as_bytes());
+            let mut source = TextSource::new(reader, "a.csv".into(), &format(), None, Pace::Realtime, clock.clone());
+            yielded(&mut source, &clock, patience)
+        };
+        let mut patience = patience;
+        if hurried {
+            patience.push(0);
+        }
+        // in words, for a value that is not a number is not equal to itself
+        prop_assert_eq!(format!("{:?}", read(&patience)), format!("{:?}", read(&[u64::MAX])));
+    }
+
+    #[test]
+    fn deadlines_change_nothing_of_what_a_simulated_wearer_does(
+        seed in any::<u64>(),
+        patience in prop::collection::vec(prop_oneof![0..30_u64, Just(u64::MAX)], 1..12),
+    ) {
+        let format = StreamFormat { channels: vec![Channel { name: "acc_x".into(), unit: "g".into() }], rate_hz: 50.0 };
+        let read = |patience: &[u64]| {
+            let clock = Arc::new(ManualClock::default());
+            let config = WearerConfig { seed, seconds: Some(2.0), ..WearerConfig::default() };
+            let mut source = WearerSource::new(&config, &format, clock.clone()).unwrap();
+            yielded(&mut source, &clock, patience)
+        };
+        let mut patience = patience;
+        patience.push(1);
+        // in words, for a value that is not a number is not equal to itself
+        prop_assert_eq!(format!("{:?}", read(&patience)), format!("{:?}", read(&[u64::MAX])));
+    }
+
     /// Whatever comes in: what goes out is finite and numbered without a hole, nothing long is bridged, and every
     /// reading is counted exactly once.
     #[test]

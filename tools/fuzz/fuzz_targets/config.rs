@@ -15,6 +15,7 @@ use gaitd_core::stream::{Reading, Sample, StreamFormat};
 use gaitd_core::virtual_time::VirtualClock;
 use gaitd_daemon::{Config, SourceSpec};
 use gaitd_embedded::Embedded;
+use gaitd_sense::NO_DEADLINE;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 thread_local! {
@@ -52,7 +53,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut opened = FORMAT.with(|format| config.source.open(format, &clock)).expect("it was checked");
         let mut sample = Sample { time_s: None, values: vec![] };
         for _ in 0..3 {
-            if opened.source.read(&mut sample).expect("a wearer never fails") == Reading::End {
+            if opened.source.read(&mut sample, NO_DEADLINE).expect("a wearer never fails") == Reading::End {
                 break;
             }
             assert!(sample.values.iter().all(|value| value.is_finite()));

@@ -17,7 +17,7 @@ use gaitd_core::stream::{Continuity, Reading, Sample, Step};
 use gaitd_core::virtual_time::VirtualClock;
 use gaitd_core::window::Window;
 use gaitd_embedded::Embedded;
-use gaitd_sense::{Pace, Source, TextFormat, TextSource};
+use gaitd_sense::{NO_DEADLINE, Pace, Source, TextFormat, TextSource};
 use libfuzzer_sys::fuzz_target;
 
 /// One channel at 50 Hz, windows of 8 samples every 3, behind a median of 3.
@@ -89,7 +89,7 @@ fn read(manifest: &Manifest, text: &[u8], format: Option<TextFormat>, pace: Pace
     let (mut samples, mut malformed, mut windows) = (0, 0, 0);
     let lines = text.split(|byte| *byte == b'\n').count() as u64;
     loop {
-        let reading = match source.read(&mut sample) {
+        let reading = match source.read(&mut sample, NO_DEADLINE) {
             Ok(Reading::End) => break,
             Ok(reading) => reading,
             // a source that has failed is not read again
@@ -107,7 +107,7 @@ fn read(manifest: &Manifest, text: &[u8], format: Option<TextFormat>, pace: Pace
                 assert!(!problem.is_empty());
                 assert!(problem.len() < 2000, "a message as long as a line: {problem}");
             }
-            Reading::Interrupted => panic!("nobody interrupts a text in memory"),
+            Reading::Interrupted | Reading::Pending => panic!("a text in memory neither stops nor waits"),
             Reading::End => {}
         }
         assert!(samples + malformed <= lines);

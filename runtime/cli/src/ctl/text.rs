@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use gaitd_api::{Explanation, ListenerState, OutputState, Reloaded, SettingsView, SourceState, SourceView, Status};
+use gaitd_api::{
+    Explanation, ListenerState, OutputState, OutputView, Reloaded, SettingsView, SourceState, SourceView, Status,
+};
 use gaitd_core::control::{Estimate, Objective, PolicySpec, Signals};
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::stream::StreamCounts;
@@ -51,7 +53,14 @@ pub(super) fn status(status: &Status) -> String {
     lines.push(("slowdown", load(status.slowdown, &status.signals)));
     let resident = memory.resident_bytes.map_or_else(|| "unknown".to_owned(), megabytes);
     lines.push(("memory", format!("{resident}; the ladder has {}", megabytes(memory.ladder_bytes))));
-    lines.push(("output", with_detail(output(status.output.state), status.output.detail.as_deref())));
+    if status.outputs.is_empty() {
+        lines.push(("output", "none".to_owned()));
+    }
+    for output in &status.outputs {
+        let state = with_detail(output_state(output.state), output.detail.as_deref());
+        let OutputView { name, published, lost, .. } = output;
+        lines.push(("output", format!("{name} ({state}): {published} published, {lost} lost")));
+    }
     let mut outcome = format!("{} done, {} refused", reloads.done, reloads.refused);
     if let Some(last) = &reloads.last {
         outcome += &format!("; the latest {} ago: {}", span(status.uptime_s - last.at_s), last.message);
@@ -245,11 +254,11 @@ fn sensing(state: SourceState) -> &'static str {
     }
 }
 
-fn output(state: OutputState) -> &'static str {
+fn output_state(state: OutputState) -> &'static str {
     match state {
-        OutputState::None => "none",
         OutputState::Writing => "writing",
         OutputState::Failing => "failing",
+        OutputState::Closed => "closed",
         OutputState::Unknown => UNKNOWN,
     }
 }

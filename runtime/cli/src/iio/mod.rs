@@ -3,9 +3,11 @@
 mod outlet;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::stream::Sample;
 use gaitd_daemon::{Hangup, Requests, Stop};
 use gaitd_sense::iio::{Capture, Device, IioError, Mount, Settings, choose, devices};
@@ -17,7 +19,7 @@ use outlet::{Fate, Outlet};
 pub(super) use outlet::NotAPipe;
 
 /// How long a request to stop may go unnoticed.
-const LOOK: Duration = Duration::from_millis(200);
+const STOP_CHECK: Duration = Duration::from_millis(200);
 
 /// Write the samples of a Linux IIO motion sensor as a stream that `gaitd run` reads
 #[derive(clap::Args)]
@@ -101,6 +103,15 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The flag that sets the field `setting` of [`Settings`].
+fn flag(setting: &'static str) -> &'static str {
+    match setting {
+        "rate_hz" => "--rate",
+        "mount" => "--mount-matrix",
+        other => other,
+    }
+}
+
 /// Writes samples until the reader goes, a stop is requested, or there were enough.
 fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, stop: &Stop) -> anyhow::Result<Fate> {
     let mut settings = Settings {
@@ -110,7 +121,11 @@ fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, st
         mount: arguments.mount_matrix,
         poll: arguments.poll,
     };
-    let mut capture = Capture::start(&arguments.root, device, &settings)?;
+    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+    let start = |settings: &Settings| {
+        Capture::start(&arguments.root, device, settings, Arc::clone(&clock)).map_err(|error| error.with_names(flag))
+    };
+    let mut capture = start(&settings)?;
     log::info!("{device}: {} Hz {}", arguments.rate, capture.by());
     let format = match arguments.format {
         FormatFlag::Csv => TextFormat::Csv,
@@ -125,7 +140,7 @@ fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, st
         if stop.asked() {
             return Ok(Fate::Stopped);
         }
-        match capture.next(&mut sample, LOOK) {
+        match capture.next(&mut sample, clock.now() + STOP_CHECK) {
             Ok(true) => heard = true,
             Ok(false) => continue,
             Err(error @ IioError::Silent { .. }) if !heard && !settings.poll => {
@@ -133,7 +148,7 @@ fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, st
                 // dropping it restores what the trigger has changed
                 drop(capture);
                 settings.poll = true;
-                capture = Capture::start(&arguments.root, device, &settings)?;
+                capture = start(&settings)?;
                 continue;
             }
             Err(error) => return Err(error.into()),

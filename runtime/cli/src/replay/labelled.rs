@@ -11,7 +11,7 @@ use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Cutter, Window};
 use gaitd_daemon::{Opened, SourceSpec};
 use gaitd_lab::replay::LabelledWindow;
-use gaitd_sense::{Pace, Recording, TextSource};
+use gaitd_sense::{NO_DEADLINE, Pace, Recording, TextSource};
 
 use super::super::exit::{self, ExitCode};
 
@@ -73,7 +73,7 @@ impl Labelled {
         let mut truth = truth.context("only a simulated wearer knows what he does")?;
         let mut cut = Cut::new(manifest)?;
         let mut sample = Sample { time_s: None, values: vec![0.0; manifest.task.input.channels.len()] };
-        while source.read(&mut sample)? == Reading::Sample {
+        while source.read(&mut sample, NO_DEADLINE)? == Reading::Sample {
             cut.push(&sample.values, |first, last| Some(truth.steady(first, last)?.name()));
         }
         Self { windows: cut.windows }.comparable(Path::new(&wearer.name()))

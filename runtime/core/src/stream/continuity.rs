@@ -143,7 +143,7 @@ impl Continuity {
     /// When the sample has not one value per channel.
     pub fn push(&mut self, reading: &Reading, sample: &Sample, mut each: impl FnMut(Step<'_>)) {
         match reading {
-            Reading::End => return,
+            Reading::End | Reading::Pending => return,
             Reading::Interrupted => {
                 if self.started {
                     self.counts.gaps += 1;

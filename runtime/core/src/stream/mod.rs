@@ -48,6 +48,8 @@ pub enum Reading {
     Malformed(String),
     /// The stream was interrupted: what follows does not go on from what came before.
     Interrupted,
+    /// Nothing came by the deadline of the call; the stream goes on with the next one.
+    Pending,
     /// The stream is over.
     End,
 }

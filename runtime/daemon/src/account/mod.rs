@@ -1,5 +1,28 @@
-//! The account of a run: how long each phase took, and what was recognised.
+//! The account of a run: what became of its windows, how long each phase took, and what was recognised.
+//!
+//! Each number has one thread that counts it, and everything else that shows it reads that count:
+//!
+//! | number | counted by | where | shown in |
+//! | --- | --- | --- | --- |
+//! | samples, gaps, faults | the sensing thread | `Continuity`, copied to `RunCounters::sensed` | status, summary, metrics |
+//! | produced, dropped | the sensing thread, as it sends a window | `RunCounters::sensed` | status, summary, metrics |
+//! | decided, failed, switches | the engine's thread | `RunCounters` | status, summary, metrics |
+//! | published, lost, misses of the run | the first publisher's thread; the engine's what it overtakes on the way there | `RunCounters` | status, summary, metrics |
+//! | published, lost of each output | its thread; the engine's what it overtakes on the way there | `PublisherCounters` | status, metrics |
+//! | latency of each phase, decisions by activity and configuration | the first publisher's thread | [`Ledger`] in `Account` | summary |
+//! | the same latencies, by configuration | the metrics publisher's thread, and the first publisher's for `publish` and `total` | `Metrics` | metrics |
+//! | steady windows, and those recognised | the first publisher's thread | `RunAccount` | summary |
+//!
+//! A window that is produced is decided, dropped (overtaken by a newer one while the engine was busy) or failed; a
+//! decision is, for each publisher, published or lost:
+//!
+//! - produced = decided + dropped + failed, once the engine has stopped
+//! - decided = published + lost, for each publisher that was there all the time, once it has stopped
+//!
+//! The first publisher is the first output, or one that publishes nothing where there is no output. `Status` and
+//! `Summary` count nothing: they are copies at one moment and at the end.
 
+mod counters;
 mod ledger;
 
 use std::sync::Arc;
@@ -11,11 +34,77 @@ use gaitd_core::ladder::{Manifest, Percentiles};
 use gaitd_core::stream::StreamCounts;
 
 use crate::publish::RunHeader;
+use crate::publish_reserve::PublishReserve;
+use gaitd_api::Recognised;
+use gaitd_sense::wearer::Truth;
 
+pub(crate) use counters::{PublisherCounters, RunCounters};
 pub use ledger::Ledger;
 
-/// Keeps the account of what was published while the run goes on; allocates nothing per decision.
-pub(crate) struct Account {
+/// Takes a decision that was published at a clock time.
+pub(crate) type Delivered = Box<dyn Fn(&Decision, Duration) + Send>;
+
+/// What the first publisher's thread counts of a run, beside its own counters.
+pub(crate) struct RunAccount {
+    account: Account,
+    /// What the wearer really does, where that is known.
+    truth: Option<Truth>,
+    steady: Recognised,
+    /// The reserve that the engine sets aside for publishing.
+    reserve: PublishReserve,
+    counters: Arc<RunCounters>,
+    delivered: Option<Delivered>,
+}
+
+impl RunAccount {
+    /// An account that counts in `counters` and hands each published decision on to `delivered`.
+    pub(crate) fn new(
+        header: &RunHeader,
+        truth: Option<Truth>,
+        reserve: PublishReserve,
+        counters: Arc<RunCounters>,
+        delivered: Option<Delivered>,
+    ) -> Self {
+        Self { account: Account::new(header), truth, steady: Recognised::default(), reserve, counters, delivered }
+    }
+
+    /// Counts a decision that was made, whether or not it can be published.
+    pub(crate) fn decided(&mut self, decision: &Decision) {
+        self.account.decided(decision);
+        let (first, last) = decision.samples;
+        if let Some(activity) = self.truth.as_mut().and_then(|truth| truth.steady(first, last)) {
+            self.steady.windows += 1;
+            self.steady.right += u64::from(activity.name() == decision.label());
+        }
+    }
+
+    /// Counts a decision that was published at clock time `now`.
+    pub(crate) fn published(&mut self, decision: &Decision, now: Duration) {
+        self.counters.published.count();
+        if self.account.published(decision, now) {
+            self.counters.misses.count();
+        }
+        self.reserve.observe(now.saturating_sub(decision.decided));
+        if let Some(delivered) = &self.delivered {
+            delivered(decision, now);
+        }
+    }
+
+    /// Counts a decision that could not be published.
+    pub(crate) fn lost(&mut self) {
+        self.counters.lost.count();
+    }
+
+    /// The account as a summary; what other threads counted is theirs to fill in.
+    pub(crate) fn summary(&self, header: &RunHeader) -> Summary {
+        let mut summary = self.account.summary(header);
+        summary.steady = self.truth.as_ref().map(|_| self.steady);
+        summary
+    }
+}
+
+/// Latencies, activities and configurations of the decisions; allocates nothing per decision.
+struct Account {
     /// The ladder that answered last.
     manifest: Arc<Manifest>,
     /// The configurations of all ladders so far, and the place among them of each one of `manifest`'s.
@@ -26,7 +115,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(header: &RunHeader) -> Self {
+    fn new(header: &RunHeader) -> Self {
         let known: Vec<String> = header.configurations().map(str::to_owned).collect();
         Self {
             manifest: Arc::clone(&header.manifest),
@@ -38,7 +127,7 @@ impl Account {
     }
 
     /// Counts a decision that was made, whether or not it can be published.
-    pub(crate) fn decided(&mut self, decision: &Decision) {
+    fn decided(&mut self, decision: &Decision) {
         if !Arc::ptr_eq(&decision.manifest, &self.manifest) {
             self.adopt(&decision.manifest);
         }
@@ -64,7 +153,7 @@ impl Account {
     }
 
     /// Takes in a decision whose last byte was written at clock time `now`; whether that was later than its budget.
-    pub(crate) fn published(&mut self, decision: &Decision, now: Duration) -> bool {
+    fn published(&mut self, decision: &Decision, now: Duration) -> bool {
         let total = now.saturating_sub(decision.arrived);
         self.ledger.record(Phase::Publish, now.saturating_sub(decision.decided));
         self.ledger.record(Phase::Total, total);
@@ -72,7 +161,7 @@ impl Account {
     }
 
     /// The account as a summary; what others counted is theirs to fill in.
-    pub(crate) fn summary(&self, header: &RunHeader) -> Summary {
+    fn summary(&self, header: &RunHeader) -> Summary {
         let microseconds = |latency: Duration| latency.as_secs_f64() * 1e6;
         let percentiles = |quantile: &dyn Fn(f64) -> Duration| Percentiles {
             p50: microseconds(quantile(0.5)),

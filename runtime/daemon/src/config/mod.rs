@@ -38,8 +38,12 @@ pub struct Config {
     /// The processors that gaitd may use, by number; all where none are given. The engine gets the first for itself,
     /// everything else the last.
     pub cpus: Vec<usize>,
-    /// Where the decisions go.
-    pub output: Output,
+    /// Where the decisions go, each output on its own; one with the format `auto` on standard output where none are
+    /// given.
+    pub outputs: Vec<Output>,
+    /// One output, as gaitd 0.1 had it; read as `outputs` with this one. Always `None` in what [`Config::read`] gives.
+    #[serde(skip_serializing)]
+    pub output: Option<Output>,
     /// Where profiles, and what was learned of them, are kept; the user's or the service's state directory where none is
     /// given.
     pub state: Option<PathBuf>,
@@ -59,7 +63,8 @@ impl Default for Config {
             source: SourceSpec::default(),
             control: ControlConfig::default(),
             cpus: Vec::new(),
-            output: Output::default(),
+            outputs: vec![Output::default()],
+            output: None,
             state: None,
             http: None,
             socket: None,
@@ -74,7 +79,7 @@ pub struct Http {
     /// Address and port to listen on; 127.0.0.1:4248 by default, which only this machine reaches.
     pub listen: SocketAddr,
     /// A file whose first line a caller must show to change anything; `token` among the service's credentials where
-    /// none is given. Without either, nobody may. A relative path starts at the configuration file.
+    /// none is given. Without either, no caller may. A relative path starts at the configuration file.
     pub token_file: Option<PathBuf>,
     /// Names by which the daemon may be addressed beside `localhost` and its address: that of a reverse proxy, say.
     pub hosts: Vec<String>,
@@ -129,7 +134,7 @@ pub enum SourceSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
-    /// Try again, less and less often; the status tells.
+    /// Try again, less and less often; the status says so.
     Retry,
     /// End the run.
     Exit,
@@ -172,7 +177,7 @@ impl SourceSpec {
     }
 }
 
-/// Where the decisions go.
+/// Where decisions go.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Output {
@@ -182,6 +187,14 @@ pub struct Output {
     /// A file to which they are appended; standard output where none is given. A relative path starts at the
     /// configuration file.
     pub path: Option<PathBuf>,
+}
+
+impl Output {
+    /// Its name, for people: the file, or `standard output`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
+    }
 }
 
 /// A configuration that cannot be used.
@@ -231,13 +244,20 @@ impl Config {
     /// it, and errors name it.
     ///
     /// # Errors
-    /// When they are not JSON, or have unknown keys.
+    /// When they are not JSON, or have unknown keys, or both `output` and `outputs`.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self = parse_json(bytes).map_err(|Misplaced { at, message }| ConfigError::Syntax {
-            path: path.to_path_buf(),
-            at,
-            message,
-        })?;
+        let wrong = |Misplaced { at, message }| ConfigError::Syntax { path: path.to_path_buf(), at, message };
+        let mut config: Self = parse_json(bytes).map_err(wrong)?;
+        if let Some(output) = config.output.take() {
+            let keys: Keys = parse_json(bytes).map_err(wrong)?;
+            if keys.outputs.is_some() {
+                let message =
+                    "both `output` and `outputs` are given; put it into the list `outputs`, and leave `output` out";
+                return Err(wrong(Misplaced { at: "output".to_owned(), message: message.to_owned() }));
+            }
+            log::info!("{}: `output` is read as `outputs` with this one; write \"outputs\": [...]", path.display());
+            config.outputs = vec![output];
+        }
         config.start_paths_at(path.parent().unwrap_or(Path::new("")));
         Ok(config)
     }
@@ -248,9 +268,9 @@ impl Config {
             SourceSpec::Wearer { .. } | SourceSpec::Stdin { .. } => None,
         };
         let token = self.http.as_mut().and_then(|http| http.token_file.as_mut());
-        let paths =
-            [self.models.as_mut(), self.output.path.as_mut(), self.state.as_mut(), self.socket.as_mut(), source, token];
-        for path in paths.into_iter().flatten() {
+        let paths = [self.models.as_mut(), self.state.as_mut(), self.socket.as_mut(), source, token];
+        let outputs = self.outputs.iter_mut().map(|output| output.path.as_mut());
+        for path in paths.into_iter().chain(outputs).flatten() {
             // joining keeps an absolute path as it is
             *path = directory.join(&*path);
         }
@@ -277,6 +297,7 @@ impl Config {
                 "source.seconds is {seconds}, and must be above 0 and at most {MAX_SECONDS}; leave it out to run for ever"
             ));
         }
+        problems.extend(self.output_problems());
         let processors = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
         let known = core_affinity::get_core_ids().unwrap_or_default();
         for cpu in &self.cpus {
@@ -285,6 +306,25 @@ impl Config {
             }
         }
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::OutOfRange(problems)) }
+    }
+
+    fn output_problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.output.is_some() {
+            problems.push("output: put it into the list `outputs`".to_owned());
+        }
+        let outputs: Vec<&Output> = self.written_outputs().collect();
+        for (place, output) in outputs.iter().enumerate() {
+            if outputs[..place].iter().any(|earlier| earlier.path == output.path) {
+                problems.push(format!("outputs: {} is there twice; leave one of them out", output.name()));
+            }
+        }
+        problems
+    }
+
+    /// The outputs to which something is written: those whose format is not `none`.
+    pub(crate) fn written_outputs(&self) -> impl Iterator<Item = &Output> {
+        self.outputs.iter().filter(|output| output.format != Format::None)
     }
 
     /// The local control socket, if there is to be one.
@@ -343,6 +383,11 @@ impl Http {
 
 /// The longest name of a stream, characters.
 const LONGEST_NAME: usize = 64;
+/// Whether a configuration has a list of outputs, which its default would hide.
+#[derive(Deserialize)]
+struct Keys {
+    outputs: Option<serde::de::IgnoredAny>,
+}
 
 /// Fewer characters could be guessed.
 const SHORTEST_TOKEN: usize = 16;
@@ -365,5 +410,38 @@ mod tests {
     fn the_shipped_default_says_what_the_embedded_default_is() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/default.json");
         assert_eq!(Config::read(&path).unwrap(), Config::default());
+    }
+
+    fn parsed(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text.as_bytes(), Path::new("/etc/gaitd/config.json"))
+    }
+
+    #[test]
+    fn one_output_of_before_is_a_list_of_one() {
+        let before = parsed(r#"{"output": {"format": "ndjson", "path": "decisions"}}"#).unwrap();
+        let now = parsed(r#"{"outputs": [{"format": "ndjson", "path": "decisions"}]}"#).unwrap();
+        assert_eq!(before, now);
+        assert_eq!(now.outputs[0].path.as_deref(), Some(Path::new("/etc/gaitd/decisions")));
+        let written = serde_json::to_string(&before).unwrap();
+        assert_eq!(parsed(&written).unwrap(), before);
+        assert_eq!(parsed("{}").unwrap().outputs, [Output::default()]);
+        assert_eq!(parsed(r#"{"outputs": []}"#).unwrap().outputs, []);
+    }
+
+    #[test]
+    fn outputs_that_cannot_be_are_refused_with_what_to_do() {
+        let both = parsed(r#"{"output": {}, "outputs": []}"#).unwrap_err().to_string();
+        assert!(both.contains("output: both") && both.contains("put it into the list"), "{both}");
+        for (outputs, problem) in [
+            (r#"[{}, {"format": "text"}]"#, Some("standard output is there twice")),
+            (r#"[{"path": "a"}, {"format": "text", "path": "a"}]"#, Some("/etc/gaitd/a is there twice")),
+            (r#"[{}, {"format": "none"}, {"path": "a"}, {"path": "b"}]"#, None),
+        ] {
+            let checked = parsed(&format!(r#"{{"outputs": {outputs}}}"#)).unwrap().check();
+            match problem {
+                Some(problem) => assert!(checked.unwrap_err().to_string().contains(problem)),
+                None => checked.unwrap(),
+            }
+        }
     }
 }

@@ -79,7 +79,7 @@ impl SourceSpec {
                 Opened { source: Box::new(TextSource::open(path, format, None, *pace, clock)?), truth: None }
             }
             Self::Stdin { pace } => {
-                Opened { source: Box::new(TextSource::stdin(format, None, *pace, clock)), truth: None }
+                Opened { source: Box::new(TextSource::stdin(format, None, *pace, clock)?), truth: None }
             }
         })
     }

@@ -28,11 +28,11 @@ pub(super) fn usable(configured: &[usize]) -> Vec<usize> {
 
 /// Measures how busy some processors are, gaitd's own share taken out.
 pub(super) struct CpuLoad {
-    /// Nothing where the system does not tell.
+    /// Nothing where the system does not report it.
     system: Option<System>,
     cpus: Vec<usize>,
     own: Option<Pid>,
-    /// Tells which processors are online.
+    /// Which processors are online.
     online_path: PathBuf,
     online: Option<String>,
     started: bool,
@@ -53,7 +53,7 @@ impl CpuLoad {
 
     /// Busy share since the last call, which must be [`sysinfo::MINIMUM_CPU_UPDATE_INTERVAL`] ago; 0 to 1.
     pub(super) fn share(&mut self) -> Result<f64, Missing> {
-        let system = self.system.as_mut().ok_or(Missing::Untold)?;
+        let system = self.system.as_mut().ok_or(Missing::Unreported)?;
         // sysinfo compares processors by their place in the list, which shifts when one comes or goes
         let online = text(&self.online_path).ok();
         let comparable = self.started && online == self.online;
@@ -84,6 +84,6 @@ impl CpuLoad {
             }
         }
         let share = busy / counted as f64;
-        if share.is_finite() { Ok(share.clamp(0.0, 1.0)) } else { Err(Missing::Untold) }
+        if share.is_finite() { Ok(share.clamp(0.0, 1.0)) } else { Err(Missing::Unreported) }
     }
 }

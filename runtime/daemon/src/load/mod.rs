@@ -1,7 +1,7 @@
-//! What the system tells of its load, read in a thread of its own, so that no inference ever waits for it.
+//! What the system reports of its load, read in a thread of its own, so that no inference ever waits for it.
 //!
 //! Every signal stands for itself: a file that is missing, unreadable or full of nonsense makes that one signal
-//! missing, and is told once, at debug level. Where the kernel permits, a rise in pressure brings the next reading
+//! missing, and is logged once, at debug level. Where the kernel permits, a rise in pressure brings the next reading
 //! forward.
 
 mod cpu;
@@ -30,7 +30,7 @@ pub use self::sampling::Sampling;
 /// More than any of the files holds; what follows is not read.
 const LONGEST: u64 = 4096;
 
-/// Reads what the operating system tells of the load: the load of the processors that gaitd may use, its own share
+/// Reads what the operating system reports of the load: the load of the processors that gaitd may use, its own share
 /// taken out (`sysinfo`); the kernel's pressure stall information (`/proc/pressure/cpu`); the clock of those processors
 /// (cpufreq) and the hottest thermal zone (sysfs).
 ///
@@ -38,10 +38,10 @@ const LONGEST: u64 = 4096;
 /// one before in less than `sysinfo` needs for a meaningful difference (200 ms) renews the pressure only.
 pub struct SystemProbe {
     clock: Arc<dyn Clock>,
-    pressure: (Pressure, Told),
-    cpu: (CpuLoad, Told),
-    frequency: (Frequency, Told),
-    temperature: (Temperature, Told),
+    pressure: (Pressure, LogOnce),
+    cpu: (CpuLoad, LogOnce),
+    frequency: (Frequency, LogOnce),
+    temperature: (Temperature, LogOnce),
     /// The latest of all but the pressure, and when they had been read.
     others: Option<(Duration, Signals)>,
 }
@@ -58,10 +58,10 @@ impl SystemProbe {
         let cpus = cpu::usable(cpus);
         Self {
             clock,
-            pressure: (Pressure::below(root), Told::new("CPU pressure")),
-            frequency: (Frequency::below(root, &cpus), Told::new("CPU frequency")),
-            temperature: (Temperature::below(root), Told::new("temperature")),
-            cpu: (CpuLoad::below(root, cpus), Told::new("CPU load")),
+            pressure: (Pressure::below(root), LogOnce::new("CPU pressure")),
+            frequency: (Frequency::below(root, &cpus), LogOnce::new("CPU frequency")),
+            temperature: (Temperature::below(root), LogOnce::new("temperature")),
+            cpu: (CpuLoad::below(root, cpus), LogOnce::new("CPU load")),
             others: None,
         }
     }
@@ -96,26 +96,26 @@ impl SignalProbe for SystemProbe {
 /// Why a signal is missing.
 #[derive(Debug, thiserror::Error)]
 enum Missing {
-    #[error("{}: {source}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
     #[error("{} holds nothing that makes sense", .0.display())]
     Nonsense(PathBuf),
     #[error("there is none below {}", .0.display())]
     Absent(PathBuf),
-    #[error("the system does not tell")]
-    Untold,
+    #[error("the system does not report it")]
+    Unreported,
     /// Nothing is wrong: the reading only starts an interval, which the next one closes.
     #[error("the first reading only starts an interval")]
     Starting,
 }
 
-/// Whether it was told that a signal is missing.
-struct Told {
+/// Logs once that a reading is missing.
+struct LogOnce {
     signal: &'static str,
     already: bool,
 }
 
-impl Told {
+impl LogOnce {
     fn new(signal: &'static str) -> Self {
         Self { signal, already: false }
     }
@@ -138,7 +138,7 @@ fn text(path: &Path) -> Result<String, Missing> {
     let mut text = String::new();
     match File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text)) {
         Ok(_) => Ok(text),
-        Err(source) => Err(Missing::Unreadable { path: path.to_owned(), source }),
+        Err(error) => Err(Missing::Unreadable { path: path.to_owned(), error }),
     }
 }
 
@@ -285,14 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_once_and_a_start_not_at_all() {
-        let mut told = Told::new("load");
-        assert_eq!(told.once(Err(Missing::Starting)), None);
-        assert!(!told.already);
-        assert_eq!(told.once(Ok(0.5)), Some(0.5));
-        assert!(!told.already);
-        assert_eq!(told.once(Err(Missing::Untold)), None);
-        assert!(told.already);
+    fn what_is_missing_is_logged_once_and_a_start_not_at_all() {
+        let mut log_once = LogOnce::new("load");
+        assert_eq!(log_once.once(Err(Missing::Starting)), None);
+        assert!(!log_once.already);
+        assert_eq!(log_once.once(Ok(0.5)), Some(0.5));
+        assert!(!log_once.already);
+        assert_eq!(log_once.once(Err(Missing::Unreported)), None);
+        assert!(log_once.already);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The signals' thread: keeps the latest reading up to date until the run is over.
+//! The load's thread: keeps the latest reading up to date until the run is over.
 
 use std::io::PipeReader;
 use std::path::Path;
@@ -29,7 +29,7 @@ impl Sampling {
     }
 
     /// Keeps reading until the other end of `running` is closed.
-    pub fn follow(mut self, running: &PipeReader) {
+    pub fn run(mut self, running: &PipeReader) {
         loop {
             // dated by its beginning: a reading that took long is as old as that
             let at = self.clock.now();
@@ -49,7 +49,7 @@ impl Sampling {
                 Step::Watch(rest) => (rest, self.trigger.as_ref()),
                 Step::Read => return true,
             };
-            // a closed other end is told without being asked for
+            // poll reports a closed other end without being asked for it
             let mut polled = vec![PollFd::new(running, PollFlags::empty())];
             polled.extend(trigger.map(|trigger| PollFd::new(&trigger.file, trigger.event)));
             // a time that does not fit cannot happen; it would wait for ever
@@ -58,18 +58,18 @@ impl Sampling {
                 Ok(_) | Err(Errno::INTR) => {}
                 // nothing that poll can say of these arguments; the intervals at least must be kept
                 Err(error) => {
-                    log::debug!("cannot wait for signals of load: {error}");
+                    log::debug!("cannot wait for a change of load: {error}");
                     std::thread::sleep(patience);
                 }
             }
             if !polled[0].revents().is_empty() {
                 return false;
             }
-            if let (Some(trigger), Some(told)) = (trigger, polled.get(1).map(PollFd::revents)) {
-                if told.contains(trigger.event) {
+            if let (Some(trigger), Some(events)) = (trigger, polled.get(1).map(PollFd::revents)) {
+                if events.contains(trigger.event) {
                     return true;
                 }
-                if !told.is_empty() {
+                if !events.is_empty() {
                     log::debug!("the pressure trigger is gone; pressure is read at intervals only");
                     self.trigger = None;
                 }
@@ -128,10 +128,10 @@ mod tests {
     use gaitd_core::clock::ManualClock;
     use gaitd_core::control::Signals;
 
-    /// Far beyond the patience of whoever runs the tests.
+    /// Far longer than the tests may run.
     const NEVER: Duration = Duration::from_secs(86_400);
 
-    /// Tells of every reading.
+    /// Sends a message for every reading.
     struct Fake(crossbeam_channel::Sender<()>);
 
     impl SignalProbe for Fake {
@@ -155,7 +155,7 @@ mod tests {
         let latest = LatestSignals::default();
         let clock = Arc::new(ManualClock::default());
         let sampling = Sampling { probe: Box::new(Fake(send)), latest: latest.clone(), clock, rhythm, trigger };
-        Bench { readings, latest, running, thread: std::thread::spawn(move || sampling.follow(&run_over)) }
+        Bench { readings, latest, running, thread: std::thread::spawn(move || sampling.run(&run_over)) }
     }
 
     fn trigger() -> (Trigger, PipeWriter) {

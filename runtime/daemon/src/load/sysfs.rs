@@ -25,7 +25,7 @@ impl Frequency {
         Self { paths: cpus.iter().map(of).collect(), root }
     }
 
-    /// The clock as a share of the highest one, above 0 and at most 1: the mean over the processors that tell it.
+    /// The clock as a share of the highest one, above 0 and at most 1: the mean over the processors that report it.
     pub(super) fn share(&self) -> Result<f64, Missing> {
         let (mut sum, mut counted) = (0.0, 0_usize);
         let mut missing = Missing::Absent(self.root.clone());
@@ -60,7 +60,7 @@ impl Temperature {
 
     /// The temperature of the hottest zone, degrees Celsius.
     pub(super) fn hottest(&self) -> Result<f64, Missing> {
-        let unreadable = |source| Missing::Unreadable { path: self.zones.clone(), source };
+        let unreadable = |error| Missing::Unreadable { path: self.zones.clone(), error };
         let mut hottest = Err(Missing::Absent(self.zones.clone()));
         // listed anew each time: zones come and go with their drivers
         for zone in std::fs::read_dir(&self.zones).map_err(unreadable)? {

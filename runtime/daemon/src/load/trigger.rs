@@ -17,10 +17,10 @@ use super::pressure;
 /// replaces the last byte.
 const DEMANDS: [&[u8]; 2] = [b"some 100000 500000\0", b"some 200000 2000000\0"];
 
-/// Something to poll that tells of a rise in pressure.
+/// A file to poll for a rise in pressure.
 pub(super) struct Trigger {
     pub(super) file: OwnedFd,
-    /// The event that tells; any other means that the trigger is gone.
+    /// The event of a rise; any other means that the trigger is gone.
     pub(super) event: PollFlags,
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 
-/// More sockets than anybody would hand over: a number beyond it is a mistake, not a reason to allocate a table of it.
+/// More sockets than a service manager hands over: a number beyond it is a mistake, not a reason to allocate a table of it.
 const MOST: u32 = 64;
 
 /// Listening sockets that came with the process, by kind, in the order in which they were handed over.
@@ -20,13 +20,13 @@ pub struct Activated {
 
 impl Activated {
     /// Takes the sockets that `$LISTEN_FDS` announces for this process; none where it announces none. Another kind of
-    /// file is told in the log and left alone: a unit file with a line too many must not keep the daemon down.
+    /// file is logged and left alone: a unit file with a line too many must not keep the daemon down.
     ///
-    /// Call it first thing in the process: until then the descriptors are nobody's, and the environment is changed (so
+    /// Call it first thing in the process: until then no code uses the descriptors, and the environment is changed (so
     /// that child processes do not take the sockets for theirs), which must not happen while another thread reads it.
     /// A second call finds nothing.
     ///
-    /// The sockets are close-on-exec from here on. They block or do not block as whoever handed them over left them
+    /// The sockets are close-on-exec from here on. They block or do not block as the service manager left them
     /// (systemd: `NonBlocking=`, off unless the unit says otherwise), so set what you need. Do not remove the file of
     /// a Unix socket from here: it belongs to the service manager, which hands it to the next daemon, too.
     #[must_use]
@@ -81,7 +81,7 @@ fn listens(socket: &impl std::os::fd::AsFd) -> io::Result<bool> {
     Ok(rustix::net::sockopt::socket_acceptconn(socket)?)
 }
 
-/// Not every system tells; there, the first attempt to accept a connection will.
+/// Not every system reports it; there, the first attempt to accept a connection will.
 #[cfg(not(target_os = "linux"))]
 fn listens(_socket: &impl std::os::fd::AsFd) -> io::Result<bool> {
     Ok(true)

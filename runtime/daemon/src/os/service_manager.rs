@@ -1,4 +1,4 @@
-//! What the daemon tells the service manager (the protocol of `sd_notify(3)`), and the heartbeat behind the watchdog.
+//! Notifications of the service manager (the protocol of `sd_notify(3)`), and the heartbeat behind the watchdog.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,8 +9,8 @@ use sd_notify::NotifyState;
 /// The longest status that is sent, in bytes: the service manager ignores messages of more than 4096.
 const LONGEST_STATUS: usize = 1024;
 
-/// Tells the service manager how the daemon is. Nothing happens where there is none (`$NOTIFY_SOCKET` is not set); a
-/// manager that cannot be told is named in the log once, and the daemon goes on.
+/// Notifies the service manager of how the daemon is. Nothing happens where there is none (`$NOTIFY_SOCKET` is not set); a
+/// manager that cannot be notified is named in the log once, and the daemon goes on.
 #[derive(Debug, Default)]
 pub struct Notifier {
     failed: AtomicBool,
@@ -19,32 +19,32 @@ pub struct Notifier {
 impl Notifier {
     /// The daemon is ready: it has started, or a reload is over, done or refused.
     pub fn ready(&self) {
-        self.tell(&[NotifyState::Ready]);
+        self.notify(&[NotifyState::Ready]);
     }
 
     /// The configuration is being reloaded; [`Notifier::ready`] must follow.
     pub fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => self.tell(&[NotifyState::Reloading, now]),
+            Ok(now) => self.notify(&[NotifyState::Reloading, now]),
             Err(error) => self.complain(&error),
         }
     }
 
     /// The daemon is about to end.
     pub fn stopping(&self) {
-        self.tell(&[NotifyState::Stopping]);
+        self.notify(&[NotifyState::Stopping]);
     }
 
     /// How the daemon is, in one line that `systemctl status` shows. A line break in `text` would start another
     /// assignment of the protocol, and so control characters become spaces.
     pub fn status(&self, text: &str) {
         let text = &text[..text.floor_char_boundary(LONGEST_STATUS)];
-        self.tell(&[NotifyState::Status(&text.replace(char::is_control, " "))]);
+        self.notify(&[NotifyState::Status(&text.replace(char::is_control, " "))]);
     }
 
     /// The daemon is alive; due every [`Notifier::watchdog_interval`].
     pub fn watchdog(&self) {
-        self.tell(&[NotifyState::Watchdog]);
+        self.notify(&[NotifyState::Watchdog]);
     }
 
     /// How often the service manager wants to hear that the daemon is alive, if it does: half of the time after which
@@ -54,7 +54,7 @@ impl Notifier {
         sd_notify::watchdog_enabled().map(|limit| limit / 2).filter(|interval| !interval.is_zero())
     }
 
-    fn tell(&self, states: &[NotifyState]) {
+    fn notify(&self, states: &[NotifyState]) {
         if let Err(error) = sd_notify::notify(states) {
             self.complain(&error);
         }
@@ -62,7 +62,7 @@ impl Notifier {
 
     fn complain(&self, error: &std::io::Error) {
         if !self.failed.swap(true, Ordering::Relaxed) {
-            log::warn!("the service manager cannot be told how gaitd is: {error}; it may take gaitd for dead");
+            log::warn!("the service manager cannot be notified of how gaitd is: {error}; it may take gaitd for dead");
         }
     }
 }

@@ -1,14 +1,18 @@
-//! What the user or the service manager asks for by signals: an end, or a reload.
+//! What the user or the service manager asks for by Unix signals: an end, or a reload.
+
+use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, bounded, never};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Handle;
 
 use super::stop::Stop;
 
-/// Signals that are being watched.
+/// Signals that are being watched, until this is dropped.
 #[derive(Debug)]
 pub struct Requests {
     reloads: Receiver<()>,
+    watching: Option<(Handle, JoinHandle<()>)>,
 }
 
 /// What a SIGHUP means.
@@ -21,10 +25,10 @@ pub enum Hangup {
 }
 
 impl Requests {
-    /// None: nobody asks.
+    /// No signal is watched.
     #[must_use]
     pub fn none() -> Self {
-        Self { reloads: never() }
+        Self { reloads: never(), watching: None }
     }
 
     /// Asks `stop` on SIGINT or SIGTERM, where a second one ends the process at once; a SIGHUP is what `hangup` says.
@@ -42,7 +46,8 @@ impl Requests {
         let mut signals = signal_hook::iterator::Signals::new(&watched)?;
         let (ask, reloads) = bounded(1);
         let stop = stop.clone();
-        std::thread::Builder::new().name("gaitd-request".to_owned()).spawn(move || {
+        let handle = signals.handle();
+        let thread = std::thread::Builder::new().name("gaitd-request".to_owned()).spawn(move || {
             for signal in signals.forever() {
                 match (signal, hangup) {
                     // full: the reload that is asked for already will read what is new
@@ -51,11 +56,21 @@ impl Requests {
                 }
             }
         })?;
-        Ok(Self { reloads })
+        Ok(Self { reloads, watching: Some((handle, thread)) })
     }
 
     /// Receives once for each reload that is asked for.
     pub(crate) fn reloads(&self) -> &Receiver<()> {
         &self.reloads
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        if let Some((handle, thread)) = self.watching.take() {
+            handle.close();
+            // a panic in there was reported, and the process ends
+            let _ = thread.join();
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Asking a run to end: from a signal, or from whoever embeds the library.
+//! Asking a run to end: from a Unix signal, or from a program that embeds the library.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub struct Stop {
 struct Shared {
     /// Shared with a signal handler, which may do no more than read it.
     asked: Arc<AtomicBool>,
-    /// Whoever waits for a time, and for a request meanwhile.
+    /// Locked by threads that wait for a time or a request.
     waiting: Mutex<()>,
     ended: Condvar,
 }

@@ -11,7 +11,7 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, TextEncoder};
 
-use gaitd_api::Status;
+use gaitd_api::{OutputView, Status};
 use gaitd_core::engine::Decision;
 use gaitd_core::engine::Phase;
 use gaitd_core::ladder::Manifest;
@@ -41,7 +41,7 @@ pub enum Refused {
     TokenMissing,
     /// The token was wrong.
     TokenWrong,
-    /// There is no token, so nobody may change anything over the network.
+    /// There is no token, without which no caller may change anything over the network.
     NoToken,
     /// There is no such path, or nothing there yet.
     NotFound,
@@ -244,8 +244,9 @@ impl Scrape {
             &["cause"],
             &[(&["overtaken"], windows.dropped), (&["failed"], windows.failed)],
         );
-        self.count("gaitd_decisions_published_total", "Decisions written", windows.published);
-        self.count("gaitd_decisions_lost_total", "Decisions that the output did not take", windows.lost);
+        self.count("gaitd_decisions_published_total", "Decisions written to the first output", windows.published);
+        self.count("gaitd_decisions_lost_total", "Decisions that the first output did not take", windows.lost);
+        self.outputs(&status.outputs);
         self.count("gaitd_misses_total", "Published decisions that were later than their budget", misses.count);
         self.count("gaitd_switches_total", "Changes from one configuration to another", status.switches);
         self.count("gaitd_samples_total", "Good samples", samples.samples);
@@ -306,6 +307,29 @@ impl Scrape {
             &[&status.version, &status.model.name, &status.model.hash],
             1.0,
         );
+        self.gauge_with(
+            "gaitd_ladder_info",
+            "The ladder, and what executes it",
+            &["model", "backend", "hash"],
+            &[&status.model.name, &status.model.backend, &status.model.hash],
+            1.0,
+        );
+    }
+
+    /// One series per output; no family where there is none.
+    fn outputs(&mut self, outputs: &[OutputView]) {
+        if outputs.is_empty() {
+            return;
+        }
+        let count = |of: fn(&OutputView) -> u64| outputs.iter().map(move |output| ([output.name.as_str()], of(output)));
+        for (name, help, counts) in [
+            ("gaitd_output_published_total", "Decisions written to an output", count(|output| output.published)),
+            ("gaitd_output_lost_total", "Decisions that an output did not take", count(|output| output.lost)),
+        ] {
+            let counts: Vec<_> = counts.collect();
+            let series: Vec<(&[&str], u64)> = counts.iter().map(|(output, count)| (&output[..], *count)).collect();
+            self.counter(name, help, &["output"], &series);
+        }
     }
 
     fn count(&mut self, name: &str, help: &str, count: u64) {
@@ -338,7 +362,7 @@ impl Scrape {
                 fill(&family);
                 self.0.extend(family.collect());
             }
-            // the names are constants, so this is for whoever changes them
+            // the names are constants, so this is for a developer who changes them
             Err(error) => log::error!("metrics: {error}"),
         }
     }

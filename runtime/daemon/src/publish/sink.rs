@@ -2,14 +2,7 @@
 
 use std::io::Write;
 
-/// What became of a line that was not written.
-#[derive(Debug)]
-pub enum SinkFault {
-    /// The reader has closed its end; nobody will ever read what follows.
-    Closed,
-    /// The line is lost (a full disk, say); the next one may do better.
-    Lost(std::io::Error),
-}
+use super::PublishError;
 
 /// Writes whole lines to standard output or a file.
 pub struct Sink {
@@ -28,8 +21,8 @@ impl Sink {
     /// Writes `lines` whole.
     ///
     /// # Errors
-    /// [`SinkFault`] when it was not written, or only a part of it.
-    pub fn write(&mut self, lines: &[u8]) -> Result<(), SinkFault> {
+    /// [`PublishError`] when it was not written, or only a part of it.
+    pub fn write(&mut self, lines: &[u8]) -> Result<(), PublishError> {
         let mut rest = lines;
         if self.torn {
             self.write_all(&mut b"\n".as_slice())?;
@@ -40,17 +33,17 @@ impl Sink {
         outcome
     }
 
-    fn write_all(&mut self, rest: &mut &[u8]) -> Result<(), SinkFault> {
+    fn write_all(&mut self, rest: &mut &[u8]) -> Result<(), PublishError> {
         while !rest.is_empty() {
             match self.output.write(rest) {
-                Ok(0) => return Err(SinkFault::Lost(std::io::ErrorKind::WriteZero.into())),
+                Ok(0) => return Err(PublishError::Lost(std::io::ErrorKind::WriteZero.into())),
                 Ok(written) => *rest = &rest[written..],
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Err(SinkFault::Closed),
-                Err(error) => return Err(SinkFault::Lost(error)),
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Err(PublishError::Closed),
+                Err(error) => return Err(PublishError::Lost(error)),
             }
         }
-        self.output.flush().map_err(SinkFault::Lost)
+        self.output.flush().map_err(PublishError::Lost)
     }
 }
 
@@ -88,8 +81,8 @@ mod tests {
         let (written, room) = (Arc::default(), Arc::new(Mutex::new(8)));
         let mut sink = Sink::new(Box::new(Disk { written: Arc::clone(&written), room: Arc::clone(&room) }));
         assert!(sink.write(b"first\n").is_ok());
-        assert!(matches!(sink.write(b"second\n"), Err(SinkFault::Lost(_))));
-        assert!(matches!(sink.write(b"third\n"), Err(SinkFault::Lost(_))));
+        assert!(matches!(sink.write(b"second\n"), Err(PublishError::Lost(_))));
+        assert!(matches!(sink.write(b"third\n"), Err(PublishError::Lost(_))));
         *room.lock().unwrap() = 100;
         assert!(sink.write(b"fourth\n").is_ok());
         assert_eq!(*written.lock().unwrap(), b"first\nse\nfourth\n");

@@ -1,7 +1,6 @@
 //! A source that may be missing, fail and end, and is tried again: a sensor's pipe or device.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
 use crate::config::OnFailure;
-use crate::os::stop::Stop;
-use crate::repeated_faults::Repeated;
+use crate::log_limits::RateLimitedLog;
 use crate::stream::counters::SourceHealth;
 use gaitd_api::SourceState;
 use gaitd_core::clock::Clock;
@@ -21,28 +19,40 @@ use gaitd_core::stream::{Reading, Sample, StreamFormat};
 use gaitd_sense::{Pace, SenseError, Source, TextSource};
 
 /// From one attempt to the next: doubles from the first to the last.
-const FIRST_REST: Duration = Duration::from_millis(250);
-const LONGEST_REST: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How often a pipe that nobody writes to is looked at: whether it is still the one at its path.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often a pipe without a writer is checked to be still the one at its path.
+const PATH_CHECK: Duration = Duration::from_millis(500);
 
-/// Reads the file at a path for as long as the run lasts. What fails is tried again after a rest that grows; what is
-/// no regular file (a pipe, a device) is opened again when it ends, for its next writer. With [`OnFailure::Exit`], it
-/// is only the wait for the first writer that can be stopped.
-pub(crate) struct PersistentSource {
+/// Reads the file at a path for as long as the run lasts. What fails is tried again after a pause that grows; what is
+/// no regular file (a pipe, a device) is opened again when it ends, for its next writer. With [`OnFailure::Exit`], the
+/// first failure or end is the end of the stream.
+pub(crate) struct ReconnectingSource {
     path: PathBuf,
     on_failure: OnFailure,
     pace: Pace,
     format: StreamFormat,
     clock: Arc<dyn Clock>,
-    stop: Stop,
     health: SourceHealth,
-    open: Option<Box<dyn Source>>,
-    rest: Duration,
-    faults: [Repeated; 3],
-    /// A fault was told since the last sample.
-    told: bool,
+    state: State,
+    pause: Duration,
+    faults: [RateLimitedLog; 3],
+    /// A fault was logged since the last sample.
+    fault_logged: bool,
+}
+
+enum State {
+    /// To be opened, from this clock time on.
+    Closed {
+        retry_at: Duration,
+    },
+    /// An open pipe that has had no writer yet, and the file that it is.
+    WithoutWriter {
+        pipe: File,
+        opened: Metadata,
+    },
+    Open(Box<dyn Source>),
 }
 
 /// What can go wrong with a source.
@@ -52,138 +62,174 @@ enum Fault {
     Missing,
     /// It failed while it was read.
     Broken,
-    /// Whoever wrote it has closed it.
+    /// Its writer has closed it.
     Closed,
 }
 
-impl PersistentSource {
+impl ReconnectingSource {
     pub(crate) fn new(
         path: &Path,
         on_failure: OnFailure,
         pace: Pace,
         format: StreamFormat,
         clock: Arc<dyn Clock>,
-        stop: Stop,
         health: SourceHealth,
     ) -> Self {
-        let path = path.to_path_buf();
         Self {
-            path,
+            path: path.to_path_buf(),
             on_failure,
             pace,
             format,
             clock,
-            stop,
             health,
-            open: None,
-            rest: FIRST_REST,
+            state: State::Closed { retry_at: Duration::ZERO },
+            pause: FIRST_PAUSE,
             faults: Default::default(),
-            told: false,
+            fault_logged: false,
         }
     }
 
-    /// Opens the source, however often that has to be tried; `None` when the run was asked to end.
-    fn open(&mut self) -> Result<Option<Box<dyn Source>>, SenseError> {
-        loop {
-            if self.stop.asked() {
-                return Ok(None);
+    /// Takes the next step towards an open source, waiting no longer than to `deadline`.
+    fn connect(&mut self, deadline: Duration) -> Result<(), SenseError> {
+        let next = match &self.state {
+            State::Open(_) => return Ok(()),
+            State::Closed { retry_at } if *retry_at > deadline => {
+                self.clock.wait_until(deadline);
+                return Ok(());
             }
-            self.health.set(SourceState::Waiting, None);
-            let opened = if is_pipe(&self.path) { self.wait_for_writer() } else { File::open(&self.path).map(Some) };
-            let source = match opened {
-                Ok(Some(file)) => return Ok(Some(self.stream_in(file))),
-                // asked to end, or another file is there by now
-                Ok(None) => continue,
-                Err(source) => source,
-            };
-            let error = SenseError::Open { path: self.path.display().to_string(), source };
-            if self.on_failure == OnFailure::Exit {
-                return Err(error);
+            State::Closed { retry_at } => {
+                self.clock.wait_until(*retry_at);
+                self.health.set(SourceState::Waiting, None);
+                self.open()
             }
-            self.rest_after(Fault::Missing, &error.to_string());
-        }
-    }
-
-    fn stream_in(&self, file: File) -> Box<dyn Source> {
-        let (origin, clock) = (self.path.display().to_string(), Arc::clone(&self.clock));
-        Box::new(TextSource::new(BufReader::new(file), origin, &self.format, None, self.pace, clock))
-    }
-
-    /// Opens the pipe at the path, and returns it once somebody has written to it; nothing when the run was asked to
-    /// end or another file has taken its place. Opening it in the ordinary way would wait for a writer as well, but
-    /// for ever where the pipe is made anew in the meantime, as with the directory of a service that starts again.
-    fn wait_for_writer(&self) -> std::io::Result<Option<File>> {
-        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-        let file = File::options().read(true).custom_flags(flags).open(&self.path)?;
-        let opened = file.metadata()?;
-        let look = Timespec::try_from(LOOK).ok();
-        while !self.stop.asked() {
-            let mut polled = [PollFd::new(&file, PollFlags::IN)];
-            match poll(&mut polled, look.as_ref()) {
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => {
-                    let flags = fcntl_getfl(&file)?;
-                    fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
-                    return Ok(Some(file));
+            State::WithoutWriter { pipe, opened } => match self.has_writer(pipe, opened, deadline) {
+                Ok(Writer::Pending) => return Ok(()),
+                Ok(Writer::Elsewhere) => Ok(State::Closed { retry_at: Duration::ZERO }),
+                Ok(Writer::Present) => {
+                    pipe.try_clone().map_err(|error| self.unopened(error)).and_then(|pipe| self.stream_in(pipe))
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => Err(self.unopened(error)),
+            },
+        };
+        match next {
+            Ok(state) => self.state = state,
+            Err(error) if self.on_failure == OnFailure::Exit => return Err(error),
+            Err(error) => self.pause_after(Fault::Missing, &error.to_string()),
+        }
+        Ok(())
+    }
+
+    /// Opens the file at the path. Opening a pipe in the ordinary way would wait for a writer, but for ever where the pipe
+    /// is made anew in the meantime, as with the directory of a service that starts again.
+    fn open(&self) -> Result<State, SenseError> {
+        let open = || {
+            if !is_pipe(&self.path) {
+                return Ok((File::open(&self.path)?, None));
             }
+            let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+            let pipe = File::options().read(true).custom_flags(flags).open(&self.path)?;
+            let opened = pipe.metadata()?;
+            Ok((pipe, Some(opened)))
+        };
+        match open().map_err(|error| self.unopened(error))? {
+            (pipe, Some(opened)) => Ok(State::WithoutWriter { pipe, opened }),
+            (file, None) => self.stream_in(file),
+        }
+    }
+
+    fn unopened(&self, error: std::io::Error) -> SenseError {
+        SenseError::Open { path: self.path.clone(), error }
+    }
+
+    fn stream_in(&self, file: File) -> Result<State, SenseError> {
+        // a source polls for its bytes, and then expects to read some
+        fcntl_getfl(&file)
+            .and_then(|flags| fcntl_setfl(&file, flags - OFlags::NONBLOCK))
+            .map_err(|error| self.unopened(error.into()))?;
+        let (origin, clock) = (self.path.display().to_string(), Arc::clone(&self.clock));
+        Ok(State::Open(Box::new(TextSource::from_file(file, origin, &self.format, None, self.pace, clock)?)))
+    }
+
+    /// Waits until `deadline` for a writer of `pipe`, the file `opened`, as long as that is the one at the path.
+    fn has_writer(&self, pipe: &File, opened: &Metadata, deadline: Duration) -> std::io::Result<Writer> {
+        loop {
             let there = std::fs::metadata(&self.path)?;
             if (there.dev(), there.ino()) != (opened.dev(), opened.ino()) {
-                break;
+                return Ok(Writer::Elsewhere);
+            }
+            let left = deadline.saturating_sub(self.clock.now());
+            let timeout = Timespec::try_from(left.min(PATH_CHECK)).ok();
+            match poll(&mut [PollFd::new(pipe, PollFlags::IN)], timeout.as_ref()) {
+                Ok(0) if left <= PATH_CHECK => return Ok(Writer::Pending),
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(Writer::Present),
+                Err(error) => return Err(error.into()),
             }
         }
-        Ok(None)
     }
 
-    /// Tells what went wrong, and waits before the next attempt.
-    fn rest_after(&mut self, fault: Fault, problem: &str) {
-        let rest = self.rest;
-        self.rest = (rest * 2).min(LONGEST_REST);
-        let next = format!("{problem}; trying again in {:.2} s", rest.as_secs_f64());
+    /// Logs what went wrong, and closes the source for the pause before the next attempt.
+    fn pause_after(&mut self, fault: Fault, problem: &str) {
+        let pause = self.pause;
+        let now = self.clock.now();
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        let next = format!("{problem}; trying again in {:.2} s", pause.as_secs_f64());
         // each kind for itself: the first of a new one is news
-        if let Some(count) = self.faults[fault as usize].occurred(self.clock.now()) {
+        if let Some(count) = self.faults[fault as usize].occurred(now) {
             log::warn!("{next} ({count} so far)");
-            self.told = true;
+            self.fault_logged = true;
         }
         self.health.failed(next);
-        self.stop.wait(rest);
+        self.state = State::Closed { retry_at: now + pause };
     }
 
-    /// Whether the end of the stream is the end of it all: a regular file has been read.
-    fn is_whole(&self) -> bool {
+    /// Whether the end of the file is the end of the stream: a regular file has been read.
+    fn is_regular(&self) -> bool {
         std::fs::metadata(&self.path).map(|file| file.file_type()).is_ok_and(|kind| kind.is_file())
     }
 }
 
-/// Whether opening the file at `path` may take until somebody writes to it.
+/// What there is of the other end of a pipe.
+enum Writer {
+    Present,
+    Pending,
+    /// Another file is at the path by now.
+    Elsewhere,
+}
+
+/// Whether opening the file at `path` may have to wait for a writer.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo())
 }
 
-impl Source for PersistentSource {
-    fn read(&mut self, sample: &mut Sample) -> Result<Reading, SenseError> {
-        let Some(source) = &mut self.open else {
-            self.open = self.open()?;
-            // what was before does not go on
-            return Ok(if self.open.is_some() { Reading::Interrupted } else { Reading::End });
+impl Source for ReconnectingSource {
+    fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
+        let source = loop {
+            match &mut self.state {
+                State::Open(source) => break source,
+                _ => self.connect(deadline)?,
+            }
+            match self.state {
+                // what was before does not go on
+                State::Open(_) => return Ok(Reading::Interrupted),
+                _ if self.clock.now() >= deadline => return Ok(Reading::Pending),
+                _ => {}
+            }
         };
-        match source.read(sample) {
+        match source.read(sample, deadline) {
             outcome @ (Ok(Reading::End) | Err(_)) if self.on_failure == OnFailure::Exit => return outcome,
-            Ok(Reading::End) if self.is_whole() => return Ok(Reading::End),
+            Ok(Reading::End) if self.is_regular() => return Ok(Reading::End),
             Ok(Reading::End) => {
-                self.open = None;
-                self.rest_after(Fault::Closed, &format!("{}: whoever wrote it has closed it", self.path.display()));
+                self.pause_after(Fault::Closed, &format!("{}: its writer has closed it", self.path.display()));
             }
-            Err(error) => {
-                self.open = None;
-                self.rest_after(Fault::Broken, &error.to_string());
-            }
+            Err(error) => self.pause_after(Fault::Broken, &error.to_string()),
             Ok(reading) => {
-                if reading == Reading::Sample && std::mem::take(&mut self.told) {
-                    log::info!("{}: samples again", self.path.display());
+                if reading == Reading::Sample {
+                    if std::mem::take(&mut self.fault_logged) {
+                        log::info!("{}: samples again", self.path.display());
+                    }
+                    self.pause = FIRST_PAUSE;
                 }
-                self.rest = FIRST_REST;
                 return Ok(reading);
             }
         }

@@ -1,18 +1,21 @@
 //! The engine's thread: takes the newest window, decides it, hands the decision on.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 
+use crate::account::RunCounters;
 use crate::control_handle::SettingsWatch;
-use crate::learned_state::Copying;
+use crate::learned_state::SnapshotWriter;
 use crate::load::LatestSignals;
+use crate::log_limits::RateLimitedLog;
 use crate::os::stop::Stop;
 use crate::publish_reserve::PublishReserve;
-use crate::repeated_faults::Repeated;
-use crate::stream::counters::Live;
-use crate::threads::decision_queue::Lane;
+use crate::threads::Cpu;
+use crate::threads::publishing::DecisionTx;
+use crate::threads::queue::{LatestRx, LatestTx, latest};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::{Decision, Engine, Inputs, Wearer};
 use gaitd_core::window::Window;
@@ -20,91 +23,104 @@ use gaitd_core::window::Window;
 /// How often a thread that has nothing to do shows that it could.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// What the thread works with, and another one takes over.
-pub(crate) struct Deciding {
+/// Windows that may wait for the engine.
+const WINDOWS: usize = 1;
+
+/// What the thread works with, and a reload replaces.
+pub(crate) struct ActiveEngine {
     pub(crate) engine: Engine,
     pub(crate) wearer: Wearer,
     /// What is demanded.
     pub(crate) settings: SettingsWatch,
-    /// Where what is learned is kept.
-    pub(crate) copying: Option<Copying>,
-    /// What is learned is of the same ladder, profile and processor as before.
-    pub(crate) goes_on: bool,
+    /// Where copies of what is learned are kept.
+    pub(crate) snapshots: Option<SnapshotWriter>,
+    /// The ladder, profile and processor are those before, and so what was learned stays true.
+    pub(crate) continues: bool,
+    /// Where the decisions go.
+    pub(crate) publishers: Vec<DecisionTx>,
 }
 
-/// The other end of an engine's exchange.
-pub(crate) struct Exchange {
-    /// The next one.
-    pub(crate) next: Receiver<Deciding>,
-    /// For the one before.
-    pub(crate) before: Sender<Deciding>,
+/// The end of the engine's handover at which a reload stands.
+pub(crate) struct HandoverTx {
+    /// Takes the next engine when the thread is between two windows.
+    pub(crate) next: Sender<ActiveEngine>,
+    /// Gives the engine before, whose publishers are closed.
+    pub(crate) previous: Receiver<ActiveEngine>,
 }
 
-pub(crate) struct Inference {
-    deciding: Deciding,
-    exchange: Exchange,
-    signals: LatestSignals,
-    reserve: PublishReserve,
-    clock: Arc<dyn Clock>,
-    lanes: Vec<Lane>,
+struct HandoverRx {
+    next: Receiver<ActiveEngine>,
+    previous: Sender<ActiveEngine>,
+}
+
+/// The running thread.
+pub(crate) struct EngineHandle {
+    pub(crate) thread: JoinHandle<()>,
+    /// Where it takes windows from; it ends when this is dropped.
+    pub(crate) windows: LatestTx<Window>,
+    pub(crate) handover: HandoverTx,
+}
+
+/// What the thread shares with others.
+pub(crate) struct EngineContext {
+    pub(crate) load: LatestSignals,
+    /// The part of the budget that is set aside for publishing.
+    pub(crate) reserve: PublishReserve,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) counters: Arc<RunCounters>,
+    pub(crate) stop: Stop,
+}
+
+struct EngineThread {
+    active: ActiveEngine,
+    handover: HandoverRx,
+    context: EngineContext,
     decision: Decision,
     /// The configuration of the decision before.
     last: Option<(usize, u64)>,
-    live: Arc<Live>,
-    faults: Repeated,
-    stop: Stop,
+    faults: RateLimitedLog,
 }
 
-impl Inference {
-    #[expect(clippy::too_many_arguments, reason = "each is a thing of its own")]
-    pub(crate) fn new(
-        deciding: Deciding,
-        exchange: Exchange,
-        signals: LatestSignals,
-        reserve: PublishReserve,
-        clock: Arc<dyn Clock>,
-        lanes: Vec<Lane>,
-        live: Arc<Live>,
-        stop: Stop,
-    ) -> Self {
-        let decision = Decision::empty(deciding.engine.ladder().manifest());
-        Self {
-            deciding,
-            exchange,
-            signals,
-            reserve,
-            clock,
-            lanes,
-            decision,
-            last: None,
-            live,
-            faults: Repeated::default(),
-            stop,
-        }
-    }
+/// Starts the engine's thread. Where it is `lossless`, the sender of windows waits for it.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(crate) fn spawn(
+    active: ActiveEngine,
+    context: EngineContext,
+    cpu: Cpu,
+    lossless: bool,
+) -> std::io::Result<EngineHandle> {
+    let manifest = active.engine.ladder().manifest();
+    let (channels, length) = (manifest.task.channels.len(), manifest.task.window);
+    let decision = Decision::empty(manifest);
+    let (windows, incoming) = latest(WINDOWS, lossless, || Window::new(channels, length));
+    let (next, next_engine) = bounded(0);
+    let (previous, previous_engine) = bounded(1);
+    let handover = HandoverRx { next: next_engine, previous };
+    let faults = RateLimitedLog::default();
+    let body = EngineThread { active, handover, context, decision, last: None, faults };
+    let thread = super::spawn("engine", cpu, move || body.run(&incoming))?;
+    Ok(EngineHandle { thread, windows, handover: HandoverTx { next, previous: previous_engine } })
+}
 
-    /// Decides windows until their sender is gone, or, once `halted` is disconnected, until none waits.
-    pub(crate) fn follow(
-        mut self,
-        windows: &Receiver<Box<Window>>,
-        spare: &Sender<Box<Window>>,
-        halted: &Receiver<()>,
-    ) {
+impl EngineThread {
+    /// Decides windows until their sender is gone.
+    fn run(mut self, windows: &LatestRx<Window>) {
         // a slow device has taken its time to measure the ladder
-        self.live.heartbeat.beat(self.clock.now());
+        self.beat();
         loop {
             let window = select! {
-                recv(windows) -> window => window.ok(),
-                recv(halted) -> _ => windows.try_recv().ok(),
-                recv(self.exchange.next) -> next => {
+                recv(windows.values()) -> window => window.ok(),
+                recv(self.handover.next) -> next => {
                     match next {
-                        Ok(next) => self.exchange_for(next),
-                        Err(_) => self.exchange.next = never(),
+                        Ok(next) => self.take_over(next),
+                        Err(_) => self.handover.next = never(),
                     }
                     continue;
                 }
                 default(PULSE) => {
-                    self.live.heartbeat.beat(self.clock.now());
+                    self.beat();
                     continue;
                 }
             };
@@ -112,57 +128,63 @@ impl Inference {
             if !self.decide(&window) {
                 break;
             }
-            self.live.heartbeat.beat(self.clock.now());
-            // full or gone only when the run is over
-            let _ = spare.try_send(window);
+            self.beat();
+            windows.give_back(window);
         }
-        if let Some(copying) = &self.deciding.copying {
-            copying.ended(&self.deciding.engine);
+        if let Some(snapshots) = &self.active.snapshots {
+            snapshots.finish(&self.active.engine);
         }
+    }
+
+    fn beat(&self) {
+        self.context.counters.heartbeat.beat(self.context.clock.now());
     }
 
     /// Goes on with another engine, between two windows.
-    fn exchange_for(&mut self, mut next: Deciding) {
-        if next.goes_on {
+    fn take_over(&mut self, mut next: ActiveEngine) {
+        if next.continues {
             // the policy then starts afresh
-            if let Err(error) = next.engine.take_over(&self.deciding.engine) {
+            if let Err(error) = next.engine.take_over(&self.active.engine) {
                 log::error!("internal error: {error}");
             }
         }
-        let before = std::mem::replace(&mut self.deciding, next);
-        if let Some(copying) = &before.copying {
-            copying.ended(&before.engine);
+        let mut previous = std::mem::replace(&mut self.active, next);
+        if let Some(snapshots) = &previous.snapshots {
+            snapshots.finish(&previous.engine);
         }
-        // whoever asked for it waits, and frees what is no longer needed
-        let _ = self.exchange.before.send(before);
+        // its publishers end when they have published what was decided so far
+        previous.publishers.clear();
+        // the reload waits for it, and frees what is no longer needed
+        let _ = self.handover.previous.send(previous);
     }
 
-    /// Decides one window; false when nobody is left to publish it.
+    /// Decides one window; false when a publisher is gone.
     fn decide(&mut self, window: &Window) -> bool {
-        let load = self.signals.get(self.clock.now());
-        let Deciding { engine, wearer, settings, copying, .. } = &mut self.deciding;
-        let inputs = Inputs { load, reserve: self.reserve.get(), settings: settings.latest() };
-        match engine.decide(wearer, window, &inputs, self.clock.as_ref(), &mut self.decision) {
+        let EngineContext { load, reserve, clock, counters, .. } = &mut self.context;
+        let load = load.get(clock.now());
+        let ActiveEngine { engine, wearer, settings, snapshots, publishers, .. } = &mut self.active;
+        let inputs = Inputs { load, reserve: reserve.get(), settings: settings.latest() };
+        match engine.decide(wearer, window, &inputs, clock.as_ref(), &mut self.decision) {
             Ok(()) => {
-                self.live.decided.count();
-                let mut wanted = true;
-                for lane in &mut self.lanes {
-                    wanted &= lane.send(&self.decision);
+                counters.decided.count();
+                let mut published = true;
+                for publisher in publishers {
+                    published &= publisher.send(&self.decision);
                 }
                 // after the decision is on its way
-                if let Some(copying) = copying {
-                    copying.decided(engine);
+                if let Some(snapshots) = snapshots {
+                    snapshots.decided(engine);
                 }
                 let configuration = self.decision.configuration();
                 let now = (configuration.resolution, configuration.width.to_bits());
                 if self.last.replace(now).is_some_and(|last| last != now) {
-                    self.live.switches.count();
+                    counters.switches.count();
                 }
-                wanted
+                published
             }
             Err(error) => {
-                self.live.failed.count();
-                if let Some(count) = self.faults.occurred(self.clock.now()) {
+                counters.failed.count();
+                if let Some(count) = self.faults.occurred(clock.now()) {
                     log::error!("window {}: {error} ({count} so far); it stays without a decision", window.index);
                 }
                 true
@@ -171,9 +193,9 @@ impl Inference {
     }
 }
 
-impl Drop for Inference {
+impl Drop for EngineThread {
     fn drop(&mut self) {
         // also when this thread panics: a daemon that senses but never decides must not look alive
-        self.stop.ask();
+        self.context.stop.ask();
     }
 }

@@ -6,38 +6,52 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use std::thread::JoinHandle;
+
 use crossbeam_channel::{Sender, bounded};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A handle of the thread, which ends with it.
-pub(crate) struct Workshop(Sender<Job>);
+/// The thread, which ends when this is dropped.
+pub(crate) struct LoaderThread {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
 
-impl Workshop {
+impl LoaderThread {
     /// Starts the thread.
     ///
     /// # Errors
     /// When the system gives none.
-    pub(crate) fn open() -> std::io::Result<Self> {
+    pub(crate) fn spawn() -> std::io::Result<Self> {
         let (jobs, waiting) = bounded::<Job>(0);
-        std::thread::Builder::new().name("gaitd-workshop".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("gaitd-loader".to_owned()).spawn(move || {
             for job in waiting {
                 job();
             }
         })?;
-        Ok(Self(jobs))
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Does `work` there, and waits for what comes of it; nothing comes of work that panics, and that is all that it
-    /// spoils.
+    /// Runs `work` in the thread and returns its result; nothing where it panics, which ends neither thread.
     pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (done, outcome) = bounded(1);
         let job = move || {
-            // somebody waits: the channel is open
+            // the caller waits below: the channel is open
             let _ = done.send(catch_unwind(AssertUnwindSafe(work)).ok());
         };
-        self.0.send(Box::new(job)).ok()?;
+        self.jobs.as_ref()?.send(Box::new(job)).ok()?;
         outcome.recv().ok()?
+    }
+}
+
+impl Drop for LoaderThread {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // its jobs catch their panics
+            let _ = thread.join();
+        }
     }
 }
 
@@ -46,12 +60,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_is_done_in_one_thread_and_a_panic_spoils_nothing_else() {
-        let workshop = Workshop::open().unwrap();
+    fn all_work_runs_in_one_thread_which_survives_a_panic() {
+        let loader = LoaderThread::spawn().unwrap();
         let thread = || std::thread::current().id();
-        let first = workshop.run(thread).unwrap();
+        let first = loader.run(thread).unwrap();
         assert_ne!(first, thread());
-        assert!(workshop.run(|| panic!("spoilt")).is_none());
-        assert_eq!(workshop.run(thread), Some(first));
+        assert!(loader.run(|| panic!("spoilt")).is_none());
+        assert_eq!(loader.run(thread), Some(first));
     }
 }

@@ -1,117 +1,101 @@
 //! The sensing thread: reads samples, makes them continuous, conditions them and cuts windows.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, bounded};
 
+use crate::account::RunCounters;
+use crate::log_limits::RateLimitedLog;
 use crate::os::stop::Stop;
-use crate::repeated_faults::Repeated;
-use crate::stream::counters::Live;
-use crate::threads::observers::{Audience, Traces};
+use crate::stream::counters::Sensed;
+use crate::threads::Cpu;
+use crate::threads::queue::{LatestTx, Sent};
+use crate::threads::traces::Traces;
 use gaitd_api::SourceState;
 use gaitd_core::clock::Clock;
-use gaitd_core::stream::{Reading, Sample, StreamFormat};
+use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Intake, Window};
 use gaitd_sense::{SenseError, Source};
 
+/// How often a source that gives nothing is left, to see whether the run is asked to stop.
+const STOP_CHECK: Duration = Duration::from_millis(100);
+
+/// What the thread works with.
 pub(crate) struct Sensing {
-    source: Box<dyn Source>,
-    intake: Intake,
-    clock: Arc<dyn Clock>,
-    stop: Stop,
-    live: Arc<Live>,
-    traces: Option<Traces>,
-    faults: Repeated,
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) intake: Intake,
+    pub(crate) windows: LatestTx<Window>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) stop: Stop,
+    pub(crate) counters: Arc<RunCounters>,
+    pub(crate) traces: Traces,
 }
 
-/// Where complete windows go, and their buffers come from.
-pub(crate) struct Windows {
-    pub(crate) queue: Sender<Box<Window>>,
-    /// The other end of the queue, where a window that still waits is replaced by a newer one; elsewhere the source
-    /// waits.
-    pub(crate) overtaken: Option<Receiver<Box<Window>>>,
-    pub(crate) recycled: Receiver<Box<Window>>,
+/// The running thread.
+pub(crate) struct SensingHandle {
+    /// Returns why the source failed.
+    pub(crate) thread: JoinHandle<Option<SenseError>>,
+    /// Disconnected when the thread ends, however it ends.
+    pub(crate) over: Receiver<()>,
 }
 
 impl Sensing {
-    pub(crate) fn new(
-        source: Box<dyn Source>,
-        intake: Intake,
-        clock: Arc<dyn Clock>,
-        stop: Stop,
-        live: Arc<Live>,
-        audience: Option<Arc<dyn Audience>>,
-        format: &StreamFormat,
-    ) -> Self {
-        let traces = audience.map(|audience| Traces::new(audience, format.clone()));
-        Self { source, intake, clock, stop, live, traces, faults: Repeated::default() }
+    /// Starts the thread, which sends windows until the source ends or fails, or the run is asked to stop.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn spawn(self, cpu: Cpu) -> std::io::Result<SensingHandle> {
+        let (running, over) = bounded(0);
+        let thread = super::spawn("sense", cpu, move || {
+            let _running = running;
+            self.run()
+        })?;
+        Ok(SensingHandle { thread, over })
     }
 
-    /// Sends windows until the source ends, fails or is asked to stop; returns its failure.
-    pub(crate) fn follow(mut self, windows: &Windows) -> Option<SenseError> {
-        let failure = self.read_all(windows);
-        self.live.source.set(SourceState::Ended, failure.as_ref().map(ToString::to_string));
+    fn run(mut self) -> Option<SenseError> {
+        let failure = self.read_all().err();
+        self.counters.source.set(SourceState::Ended, failure.as_ref().map(ToString::to_string));
         failure
     }
 
-    fn read_all(&mut self, windows: &Windows) -> Option<SenseError> {
+    fn read_all(&mut self) -> Result<(), SenseError> {
         let mut sample = Sample { time_s: None, values: vec![0.0; self.intake.channels()] };
-        let (mut produced, mut dropped) = (0, 0);
-        let mut latest = None;
+        let mut sensed = Sensed::default();
+        let mut faults = RateLimitedLog::default();
         let mut engine_gone = false;
-        // buffers that an overtaken window left here
-        let mut own_spare: Option<Box<Window>> = None;
         while !self.stop.asked() && !engine_gone {
-            let reading = match self.source.read(&mut sample) {
-                Ok(Reading::End) => break,
-                Ok(reading) => reading,
-                Err(error) => return Some(error),
-            };
+            let reading = self.source.read(&mut sample, self.clock.now() + STOP_CHECK)?;
             let arrived = self.clock.now();
             match &reading {
+                Reading::End => break,
+                Reading::Pending => continue,
+                Reading::Interrupted => {}
                 Reading::Malformed(text) => {
-                    if let Some(count) = self.faults.occurred(arrived) {
+                    if let Some(count) = faults.occurred(arrived) {
                         log::warn!("{text} ({count} so far; counted as missing)");
                     }
                 }
                 Reading::Sample => {
-                    latest = Some(arrived);
-                    if let Some(traces) = &mut self.traces {
-                        traces.push(&sample, arrived);
-                    }
+                    sensed.latest = Some(arrived);
+                    self.traces.push(&sample, arrived);
                 }
-                Reading::Interrupted | Reading::End => {}
             }
-            let Self { intake, clock, .. } = self;
+            let Self { intake, clock, windows, .. } = self;
             intake.push(&reading, &sample, arrived, |ready| {
-                produced += 1;
-                let Some(mut window) = own_spare.take().or_else(|| windows.recycled.recv().ok()) else {
-                    engine_gone = true;
-                    return;
-                };
-                ready.fill(&mut window);
-                window.completed = clock.now();
-                let Some(overtaken) = &windows.overtaken else {
-                    engine_gone = windows.queue.send(window).is_err();
-                    return;
-                };
-                match windows.queue.try_send(window) {
-                    Ok(()) => {}
-                    Err(TrySendError::Disconnected(_)) => engine_gone = true,
-                    Err(TrySendError::Full(window)) => {
-                        if let Ok(old) = overtaken.try_recv() {
-                            own_spare = Some(old);
-                            dropped += 1;
-                        }
-                        // this thread is the only sender, so there is room now
-                        engine_gone = windows.queue.try_send(window).is_err();
-                    }
-                }
+                sensed.produced += 1;
+                let sent = windows.send(|window| {
+                    ready.fill(window);
+                    window.completed = clock.now();
+                });
+                sensed.dropped += u64::from(sent == Sent::Overtook);
+                engine_gone = sent == Sent::Closed;
             });
-            let mut sensed = self.live.sensed();
-            (sensed.stream, sensed.produced, sensed.dropped) = (self.intake.counts(), produced, dropped);
-            sensed.latest = latest;
+            sensed.stream = self.intake.counts();
+            *self.counters.sensed() = sensed;
         }
-        None
+        Ok(())
     }
 }

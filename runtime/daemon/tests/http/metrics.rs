@@ -115,6 +115,8 @@ fn metrics_say_what_the_status_says() {
         ("gaitd_windows_dropped_total{cause=\"failed\"}", 1.0),
         ("gaitd_decisions_published_total", 7.0),
         ("gaitd_decisions_lost_total", 1.0),
+        (r#"gaitd_output_published_total{output="standard output"}"#, 4.0),
+        (r#"gaitd_output_lost_total{output="standard output"}"#, 1.0),
         ("gaitd_misses_total", 1.0),
         ("gaitd_switches_total", 4.0),
         ("gaitd_samples_total", 640.0),
@@ -134,6 +136,7 @@ fn metrics_say_what_the_status_says() {
         ("gaitd_alive", 1.0),
         ("gaitd_subscribers", 0.0),
         (r#"gaitd_info{hash="ab",model="a \"model\" \\ of\nours",version="0.0.0"}"#, 1.0),
+        (r#"gaitd_ladder_info{backend="tract",hash="ab",model="a \"model\" \\ of\nours"}"#, 1.0),
         (&format!("gaitd_phase_seconds_count{{configuration=\"{configuration}\",phase=\"infer\"}}"), 3.0),
         (&format!("gaitd_phase_seconds_count{{configuration=\"{configuration}\",phase=\"total\"}}"), 3.0),
         // 10.1 ms from the last sample on, of 50 ms

@@ -29,7 +29,7 @@ impl SignalWatch {
                 // where that fails, the reading disturbs the engine a little
                 let _ = core_affinity::set_for_current(core_affinity::CoreId { id });
             }
-            Sampling::new(Box::new(SystemProbe::new(cpu.as_slice())), shared, dating).follow(&over);
+            Sampling::new(Box::new(SystemProbe::new(cpu.as_slice())), shared, dating).run(&over);
         })?;
         Ok(Self { latest, clock, running: Some(running), thread: Some(thread) })
     }

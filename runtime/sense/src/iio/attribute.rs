@@ -94,7 +94,7 @@ impl Changes {
         Ok(())
     }
 
-    /// Takes back everything. What cannot be is told, unless it has gone with the device, and does not keep the rest from
+    /// Takes back everything. What cannot be is logged, unless it has gone with the device, and does not keep the rest from
     /// being put back.
     pub(super) fn put_back(&mut self) {
         while let Some(change) = self.0.pop() {

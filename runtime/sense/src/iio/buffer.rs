@@ -17,13 +17,13 @@ use super::error::is_gone;
 use super::layout::{ElementType, Layout};
 use super::quantity::{AXES, Quantity};
 
-/// So much is buffered in the kernel, in seconds, while nobody reads.
+/// So much is buffered in the kernel, in seconds, while it is not read.
 const BUFFERED_S: f64 = 2.0;
 
 /// Scans that are read at once.
 const AT_ONCE: usize = 64;
 
-/// A device that is open: from here on nobody else can have its buffer.
+/// A device that is open: from here on no other program can have its buffer.
 #[derive(Debug)]
 pub(super) struct Node {
     file: File,
@@ -134,7 +134,7 @@ impl Scans {
         let timeout = Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         match poll(&mut ready, Some(&timeout)) {
             Err(Errno::INTR) => return Ok(false),
-            // of a device that has gone, the kernel tells by reading only
+            // that a device has gone, the kernel reports to a read only
             Ok(_) => {}
             Err(error) => return Err(failed(error.into())),
         }
@@ -164,7 +164,7 @@ fn element(folder: &Path, name: &str) -> Result<(u32, ElementType), IioError> {
     ))
 }
 
-/// Switches off a buffer that a program which was killed has left on. Whoever calls this has the device open, so that
+/// Switches off a buffer that a program which was killed has left on. The caller has the device open, so that
 /// no living one uses it.
 pub(super) fn clear(device: &Device) -> Result<(), IioError> {
     let file = device.folder.join("buffer/enable");

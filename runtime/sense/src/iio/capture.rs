@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::attribute::{self, Changes};
@@ -12,8 +13,9 @@ use super::quantity::{AXES, Conversion, Quantity};
 use super::rates::{self, Offered};
 use super::trigger::{self, Trigger};
 use super::{IioError, Mount, Resampler};
-use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::stream::{Channel, Sample, StreamFormat, unit};
+use crate::{SenseError, Source};
+use gaitd_core::clock::Clock;
+use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat, unit};
 
 /// A buffer that gives nothing for so long has no working trigger.
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
@@ -23,9 +25,9 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 pub struct Settings {
     /// Samples per second, above 0.
     pub rate_hz: f64,
-    /// The least acceleration that can be told, in g; as the device is set where nothing is said.
+    /// The least acceleration that must be in range, in g; as the device is set where nothing is said.
     pub accel_range_g: Option<f64>,
-    /// The least angular rate that can be told, in degrees per second; as the device is set where nothing is said.
+    /// The least angular rate that must be in range, in degrees per second; as the device is set where nothing is said.
     pub gyro_range_dps: Option<f64>,
     /// How the sensor is mounted; what the device says where nothing is said.
     pub mount: Option<Mount>,
@@ -34,7 +36,6 @@ pub struct Settings {
 }
 
 /// A sensor that is being read. When it is dropped, every setting is as it was.
-#[derive(Debug)]
 pub struct Capture {
     // goes first when this is dropped: what was changed is put back while the device is still this program's
     _changes: Changes,
@@ -42,27 +43,26 @@ pub struct Capture {
     format: StreamFormat,
     axes: Vec<Conversion>,
     mounts: Vec<Mount>,
-    way: Way,
+    input: Input,
     by: String,
     resampler: Option<Resampler>,
     ready: VecDeque<(i64, Vec<f64>)>,
-    clock: MonotonicClock,
+    clock: Arc<dyn Clock>,
     /// When there was a sample last, or when waiting for one began.
     heard: Duration,
 }
 
-#[derive(Debug)]
-enum Way {
+enum Input {
     Buffer(Scans),
     Polling(Polling),
 }
 
 impl Capture {
-    /// Sets `device`, below `root`, to what `settings` ask for, and starts it.
+    /// Sets `device`, below `root`, to what `settings` ask for, and starts it. Deadlines are by `clock`.
     ///
     /// # Errors
     /// When it cannot be used, or not so; its settings are as they were, then.
-    pub fn start(root: &Path, device: &Device, settings: &Settings) -> Result<Self, IioError> {
+    pub fn start(root: &Path, device: &Device, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, IioError> {
         let mut changes = Changes::default();
         let quantities = device.quantities.as_slice();
         let (trigger, node) = arrange(root, device, settings, &mut changes)?;
@@ -87,27 +87,26 @@ impl Capture {
         let as_it_is = apart || sampled_hz.is_some_and(|found| rates::agrees(found, settings.rate_hz));
         let resampler = (!as_it_is).then(|| Resampler::new(settings.rate_hz, axes.len()));
         let by = describe(&trigger, sampled_hz, resampler.is_some());
-        let way = match node {
+        let input = match node {
             Some(node) => {
                 let rate_hz = sampled_hz.unwrap_or_default().max(settings.rate_hz);
-                Way::Buffer(Scans::start(device, node, quantities, rate_hz, &mut changes)?)
+                Input::Buffer(Scans::start(device, node, quantities, rate_hz, &mut changes)?)
             }
-            None => Way::Polling(Polling::start(device, quantities, settings.rate_hz)?),
+            None => Input::Polling(Polling::start(device, quantities, settings.rate_hz, Arc::clone(&clock))?),
         };
         let channels: Vec<Channel> = quantities.iter().flat_map(|quantity| quantity.channels()).collect();
-        let clock = MonotonicClock::start();
         Ok(Self {
             _changes: changes,
             device: device.to_string(),
             format: StreamFormat { channels, rate_hz: settings.rate_hz },
             axes,
             mounts,
-            way,
+            input,
             by,
             resampler,
             ready: VecDeque::new(),
-            clock,
             heard: clock.now(),
+            clock,
         })
     }
 
@@ -124,24 +123,29 @@ impl Capture {
         &self.by
     }
 
-    /// Reads the next sample into `sample`; false where none came within `wait`.
+    /// Reads the next sample into `sample`; false where none came by `deadline`.
     ///
     /// # Errors
     /// When the device fails, goes away, or gives nothing for two seconds.
-    pub fn next(&mut self, sample: &mut Sample, wait: Duration) -> Result<bool, IioError> {
-        if self.ready.is_empty() {
-            self.sense(wait)?;
+    pub fn next(&mut self, sample: &mut Sample, deadline: Duration) -> Result<bool, IioError> {
+        loop {
+            if let Some((time_ns, values)) = self.ready.pop_front() {
+                *sample = Sample { time_s: Some(time_ns as f64 * 1e-9), values };
+                return Ok(true);
+            }
+            self.sense(deadline.saturating_sub(self.clock.now()))?;
+            if self.ready.is_empty() && self.clock.now() >= deadline {
+                return Ok(false);
+            }
         }
-        let Some((time_ns, values)) = self.ready.pop_front() else { return Ok(false) };
-        *sample = Sample { time_s: Some(time_ns as f64 * 1e-9), values };
-        Ok(true)
     }
 
-    /// Waits for values and makes samples of them.
+    /// Waits for values, and for no more than `wait`, and makes samples of them.
     fn sense(&mut self, wait: Duration) -> Result<(), IioError> {
-        let scan = match &mut self.way {
-            Way::Buffer(scans) => scans.next(wait)?.map(|scan| (scan.time_ns, scan.raw)),
-            Way::Polling(polling) => polling.next(wait)?.map(|raw| (None, raw)),
+        let wait = wait.min(LONGEST_SILENCE);
+        let scan = match &mut self.input {
+            Input::Buffer(scans) => scans.next(wait)?.map(|scan| (scan.time_ns, scan.raw)),
+            Input::Polling(polling) => polling.next(wait)?.map(|raw| (None, raw)),
         };
         let now = self.clock.now();
         let Some((time_ns, mut values)) = scan else {
@@ -169,6 +173,12 @@ impl Capture {
     }
 }
 
+impl Source for Capture {
+    fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
+        Ok(if self.next(sample, deadline)? { Reading::Sample } else { Reading::Pending })
+    }
+}
+
 /// Opens the device and gives it a trigger; without a node it is to be polled.
 fn arrange(
     root: &Path,
@@ -183,7 +193,7 @@ fn arrange(
     let node = if device.has_buffer() { Node::open(device)? } else { None };
     let Some(node) = node else { return Ok(poll("its driver has no buffer")) };
     buffer::clear(device)?;
-    // by the clock that nobody sets: a board without a clock of its own learns the time of day after the start
+    // by the clock that is never set: a board without a clock of its own learns the time of day after the start
     let clock = device.folder.join("current_timestamp_clock");
     if clock.exists() {
         changes.set(&clock, "monotonic")?;
@@ -211,6 +221,7 @@ fn set_range(device: &Device, quantity: Quantity, least: f64, changes: &mut Chan
         offered,
         wanted: format!("a range of {least:.1} {}", quantity.channels()[0].unit),
         remedy: "ask for less, or for none",
+        setting: None,
     };
     let none = || refused("no choice of ranges".to_owned());
     let file = quantity.file(&device.folder, AXES[0], "scale").ok_or_else(none)?;
@@ -230,7 +241,7 @@ fn full_scale(device: &Device, quantity: Quantity) -> Result<f64, IioError> {
     Ok(kind.full_scale())
 }
 
-/// Sets how often the sensor samples, for a stream at `wanted_hz`; returns what it does, where it tells.
+/// Sets how often the sensor samples, for a stream at `wanted_hz`; returns the rate that it reports, if any.
 fn set_rate(device: &Device, wanted_hz: f64, apart: bool, changes: &mut Changes) -> Result<Option<f64>, IioError> {
     let mut slowest: Option<f64> = None;
     for file in device.rate_files() {
@@ -240,7 +251,8 @@ fn set_rate(device: &Device, wanted_hz: f64, apart: bool, changes: &mut Changes)
                 device: device.to_string(),
                 offered: format!("at most {} samples per second", offered.largest()),
                 wanted: format!("{wanted_hz} Hz"),
-                remedy: "use a faster sensor, or a model for a lower rate and --rate",
+                remedy: "use a faster sensor, or a model for a lower rate and",
+                setting: Some("rate_hz"),
             })?,
         };
         changes.set(&file, &rate.to_string())?;
@@ -254,7 +266,8 @@ fn set_rate(device: &Device, wanted_hz: f64, apart: bool, changes: &mut Changes)
             device: device.to_string(),
             offered: format!("{found} samples per second"),
             wanted: format!("{wanted_hz} Hz"),
-            remedy: "use a faster sensor, or a model for a lower rate and --rate",
+            remedy: "use a faster sensor, or a model for a lower rate and",
+            setting: Some("rate_hz"),
         }),
         found => Ok(found),
     }
@@ -267,7 +280,8 @@ fn mount(device: &Device, quantity: Quantity) -> Result<Mount, IioError> {
     {
         let path = device.folder.join(name);
         if let Some(text) = attribute::read(&path)? {
-            let wrong = |problem: String| IioError::content(&path, &text, problem + "; --mount-matrix goes before it");
+            let setting = Some("mount");
+            let wrong = |problem| IioError::Content { path: path.clone(), text: text.clone(), problem, setting };
             return text.parse().map_err(wrong);
         }
     }

@@ -69,7 +69,7 @@ impl Device {
         Ok(current.filter(|name| !name.is_empty()))
     }
 
-    /// The rates that it offers, in hertz, for people; nothing where it does not tell.
+    /// The rates that it offers, in hertz, for people; nothing where it does not report them.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -129,7 +129,7 @@ pub fn choose(root: &Path, wanted: Option<&str>) -> Result<Device, IioError> {
     let fitting: Vec<&Device> = all.iter().filter(|device| device.has_accelerometer()).collect();
     let several = |devices: &[&Device]| IioError::Several { found: list(devices), example: devices[0].id.clone() };
     if fitting.is_empty() {
-        return Err(IioError::None { folder: devices_folder(root).display().to_string() });
+        return Err(IioError::None { folder: devices_folder(root) });
     }
     if let Some(wanted) = wanted {
         let end = wanted.rsplit('/').next().unwrap_or_default();

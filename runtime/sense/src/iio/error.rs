@@ -1,7 +1,7 @@
 //! What can be wrong with a sensor.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gaitd_core::exit::{self, ExitCode};
 use rustix::io::Errno;
@@ -11,12 +11,13 @@ use rustix::io::Errno;
 pub enum IioError {
     /// There is no motion sensor.
     #[error(
-        "no device with an accelerometer in {folder}; is the sensor wired, its overlay or driver loaded? `dmesg | grep -i \
-         iio` and `i2cdetect -y 1` tell more"
+        "no device with an accelerometer in {}; is the sensor wired, its overlay or driver loaded? `dmesg | grep -i \
+         iio` and `i2cdetect -y 1` tell more",
+        folder.display()
     )]
     None {
         /// Where devices were looked for.
-        folder: String,
+        folder: PathBuf,
     },
     /// There is no such device.
     #[error("no device {wanted} with an accelerometer; there is {found}")]
@@ -49,27 +50,29 @@ pub enum IioError {
         example: String,
     },
     /// A file of the device could not be used.
-    #[error("cannot {action} {path}: {error}{}", advice(error))]
+    #[error("cannot {action} {}: {error}{}", path.display(), advice(error))]
     File {
         /// `open`, `read` or `write ... to`.
         action: String,
         /// The file.
-        path: String,
+        path: PathBuf,
         /// What the system said.
         error: io::Error,
     },
     /// A file of the device holds what cannot be understood.
-    #[error("{path} holds {text:?}: {problem}")]
+    #[error("{} holds {text:?}: {problem}{}", path.display(), goes_before(*setting))]
     Content {
         /// The file.
-        path: String,
+        path: PathBuf,
         /// What it holds, or its beginning.
         text: String,
         /// What is wrong, and what was expected.
         problem: String,
+        /// The field of [`Settings`](super::Settings) that is used instead where it is given.
+        setting: Option<&'static str>,
     },
     /// The device cannot be set as asked.
-    #[error("{device} offers {offered}, but {wanted} is asked for; {remedy}")]
+    #[error("{device} offers {offered}, but {wanted} is asked for; {remedy}{}", spaced(*setting))]
     Setting {
         /// The device.
         device: String,
@@ -79,6 +82,8 @@ pub enum IioError {
         wanted: String,
         /// What to do.
         remedy: &'static str,
+        /// The field of [`Settings`](super::Settings) in which to do it, where the remedy ends with one.
+        setting: Option<&'static str>,
     },
     /// The device gives nothing.
     #[error(
@@ -120,12 +125,21 @@ impl ExitCode for IioError {
 
 impl IioError {
     pub(super) fn file(action: impl Into<String>, path: &Path, error: io::Error) -> Self {
-        Self::File { action: action.into(), path: path.display().to_string(), error }
+        Self::File { action: action.into(), path: path.to_path_buf(), error }
     }
 
     pub(super) fn content(path: &Path, text: &str, problem: impl Into<String>) -> Self {
         let text: String = text.chars().take(60).collect();
-        Self::Content { path: path.display().to_string(), text, problem: problem.into() }
+        Self::Content { path: path.to_path_buf(), text, problem: problem.into(), setting: None }
+    }
+
+    /// The same with another name for each field of [`Settings`](super::Settings), such as the flag of a command.
+    #[must_use]
+    pub fn with_names(mut self, name: impl Fn(&'static str) -> &'static str) -> Self {
+        if let Self::Content { setting, .. } | Self::Setting { setting, .. } = &mut self {
+            *setting = setting.map(name);
+        }
+        self
     }
 
     /// What the system said, where it was the system that refused.
@@ -133,6 +147,14 @@ impl IioError {
     pub fn system(&self) -> Option<&io::Error> {
         if let Self::File { error, .. } = self { Some(error) } else { None }
     }
+}
+
+fn goes_before(setting: Option<&str>) -> String {
+    setting.map(|setting| format!("; {setting} goes before it")).unwrap_or_default()
+}
+
+fn spaced(setting: Option<&str>) -> String {
+    setting.map(|setting| format!(" {setting}")).unwrap_or_default()
 }
 
 pub(super) fn errno(error: &io::Error) -> Option<Errno> {

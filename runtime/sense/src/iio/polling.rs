@@ -3,26 +3,31 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::device::Device;
 use super::error::is_gone;
 use super::quantity::{AXES, Quantity};
 use super::{IioError, attribute};
-use gaitd_core::clock::{Clock, MonotonicClock};
+use gaitd_core::clock::Clock;
 
 /// Reads `in_*_raw` at a rate.
-#[derive(Debug)]
 pub(super) struct Polling {
     device: String,
     files: Vec<(PathBuf, File)>,
     period: Duration,
-    clock: MonotonicClock,
+    clock: Arc<dyn Clock>,
     due: Duration,
 }
 
 impl Polling {
-    pub(super) fn start(device: &Device, quantities: &[Quantity], rate_hz: f64) -> Result<Self, IioError> {
+    pub(super) fn start(
+        device: &Device,
+        quantities: &[Quantity],
+        rate_hz: f64,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IioError> {
         let mut files = Vec::new();
         for quantity in quantities {
             for axis in AXES {
@@ -31,8 +36,8 @@ impl Polling {
                 files.push((path, file));
             }
         }
-        let (period, clock) = (Duration::from_secs_f64(rate_hz.recip()), MonotonicClock::start());
-        Ok(Self { device: device.to_string(), files, period, clock, due: clock.now() })
+        let (period, due) = (Duration::from_secs_f64(rate_hz.recip()), clock.now());
+        Ok(Self { device: device.to_string(), files, period, clock, due })
     }
 
     /// The next values, once they are due; nothing where that is later than in `wait`.

@@ -4,7 +4,7 @@
 //! It is a real test of the whole chain, because it stands where a sensor would: its samples are raw (gravity, drift
 //! and noise included) and pass conditioning, windowing and recognition like any other. Its parameters are fitted on
 //! training subjects by `gaitd-train fit-wearer` and describe a few *personas*, each one recording of one person.
-//! Whoever shows its samples or what was recognised in them must call them simulated.
+//! Whatever shows its samples, or what was recognised in them, must call them simulated.
 //!
 //! - A gait is a Fourier series over the stride whose rate and gain wander from stride to stride, plus coloured noise.
 //! - A posture is a mean orientation with a slow sway, plus coloured noise.
@@ -20,6 +20,7 @@ mod turn;
 mod voice;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
@@ -43,7 +44,7 @@ const STEP: f64 = 1.0 / 8192.0;
 pub enum WearerError {
     /// Not JSON, or not the fields of a parameter file.
     #[error("the wearer's parameters cannot be read: {0}; write them anew with `gaitd-train fit-wearer`")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// A parameter file of another version.
     #[error(
         "the wearer's parameters have schema {schema} for generator {generator}, but this gaitd reads schema \
@@ -246,7 +247,10 @@ impl WearerSource {
 }
 
 impl Source for WearerSource {
-    fn read(&mut self, sample: &mut Sample) -> Result<Reading, SenseError> {
+    fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
+        if let Some(reading) = self.pacer.resume(sample, deadline) {
+            return Ok(reading);
+        }
         if self.samples.is_some_and(|samples| self.next >= samples) {
             return Ok(Reading::End);
         }
@@ -257,9 +261,8 @@ impl Source for WearerSource {
         sample.time_s = Some(self.next as f64 / self.model.sample_rate_hz);
         sample.values.clear();
         sample.values.extend(self.outputs.iter().map(|(axis, factor)| signal[*axis] * factor));
-        self.pacer.wait(sample);
         self.next += 1;
-        Ok(Reading::Sample)
+        Ok(self.pacer.pace(sample, deadline))
     }
 }
 
@@ -297,6 +300,7 @@ fn outputs(model: &Model, format: &StreamFormat) -> Result<Vec<(usize, f64)>, Se
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NO_DEADLINE;
     use gaitd_core::clock::ManualClock;
     use gaitd_core::clock::MonotonicClock;
 
@@ -318,7 +322,7 @@ mod tests {
     fn samples(source: &mut WearerSource, count: usize) -> Vec<[f64; 6]> {
         let mut sample = Sample { time_s: None, values: vec![] };
         let mut next = || {
-            assert_eq!(source.read(&mut sample).unwrap(), Reading::Sample);
+            assert_eq!(source.read(&mut sample, NO_DEADLINE).unwrap(), Reading::Sample);
             sample.values.as_slice().try_into().unwrap()
         };
         (0..count).map(|_| next()).collect()
@@ -359,11 +363,11 @@ mod tests {
         let mut source = wearer(WearerConfig { seconds: Some(2.5), ..Default::default() });
         let mut sample = Sample { time_s: None, values: vec![] };
         for i in 0..125 {
-            assert_eq!(source.read(&mut sample).unwrap(), Reading::Sample);
+            assert_eq!(source.read(&mut sample, NO_DEADLINE).unwrap(), Reading::Sample);
             assert_eq!(sample.time_s, Some(f64::from(i) / 50.0));
         }
-        assert_eq!(source.read(&mut sample).unwrap(), Reading::End);
-        assert_eq!(source.read(&mut sample).unwrap(), Reading::End);
+        assert_eq!(source.read(&mut sample, NO_DEADLINE).unwrap(), Reading::End);
+        assert_eq!(source.read(&mut sample, NO_DEADLINE).unwrap(), Reading::End);
         assert_eq!(source.truth().activity(125), None);
     }
 
@@ -459,7 +463,7 @@ mod tests {
         let mut source = WearerSource::new(&config, &other, Arc::new(MonotonicClock::start())).unwrap();
         let mut sample = Sample { time_s: None, values: vec![] };
         for own in samples(&mut wearer(config), 50) {
-            source.read(&mut sample).unwrap();
+            source.read(&mut sample, NO_DEADLINE).unwrap();
             assert!((sample.values[0] - own[4].to_degrees()).abs() < 1e-9);
             assert!((sample.values[1] - own[2] * 9.80665).abs() < 1e-9);
         }

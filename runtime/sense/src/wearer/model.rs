@@ -208,7 +208,7 @@ impl Model {
             generator: u32,
         }
         // The versions come first: another one may have any fields.
-        let head: Head = serde_json::from_str(text)?;
+        let head: Head = serde_json::from_str(text).map_err(WearerError::Json)?;
         if (head.schema, head.generator) != (SCHEMA, GENERATOR) {
             return Err(WearerError::Version {
                 schema: head.schema,
@@ -217,7 +217,7 @@ impl Model {
                 expected_generator: GENERATOR,
             });
         }
-        let model: Self = serde_json::from_str(text)?;
+        let model: Self = serde_json::from_str(text).map_err(WearerError::Json)?;
         model.check()?;
         Ok(model)
     }

@@ -19,7 +19,7 @@ pub(super) fn good(lab: &mut Lab) -> Result<String> {
         "source": { "kind": "file", "path": "/run/imu/samples", "pace": "live", "on_failure": "retry" },
         "control": { "budget_ms": BUDGET_MS, "miss_target": 0.02 },
         "http": { "listen": "127.0.0.1:4248" },
-        "output": { "format": "ndjson", "path": DECISIONS },
+        "outputs": [{ "format": "ndjson", "path": DECISIONS }],
     });
     lab.agent.sh(&format!("cat > {CONFIG} <<'END'\n{config}\nEND\ngaitd check {CONFIG}"))?;
     lab.agent.sh("systemctl kill --signal=SIGHUP --kill-whom=main gaitd")?;

@@ -181,7 +181,7 @@ function showStatus(status) {
     alive.alive ? null : `The daemon is stuck: ${alive.reason ?? "no reason given"}.`,
     ready.ready ? null : `Not ready: ${ready.reasons.join("; ")}.`,
     source.detail || age ? `Source (${source.state}): ${source.detail ?? age}.` : null,
-    status.output.detail ? `Output (${status.output.state}): ${status.output.detail}.` : null,
+    ...status.outputs.map(({ name, state, detail }) => (detail ? `Output ${name} (${state}): ${detail}.` : null)),
     status.reloads.last && !status.reloads.last.ok ? `The last reload was refused: ${status.reloads.last.message}.` : null,
   ]);
   badge("connection", "good", "connected"); // and keeps up again, where it had lost events

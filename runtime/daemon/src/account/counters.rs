@@ -1,0 +1,99 @@
+//! What a run's threads count while they work. No thread on the way from a sample to its decision waits here: the
+//! engine's thread only counts, and the locks are held for a copy.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::os::service_manager::Heartbeat;
+use crate::stream::counters::{Sensed, SourceHealth};
+use crate::sync::lock;
+use gaitd_api::OutputState;
+use gaitd_core::engine::Decision;
+
+/// Counts up.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one run, shared by its threads; the table in [`crate::account`] says which thread counts what.
+pub(crate) struct RunCounters {
+    /// Clock time at which the run began.
+    pub(crate) started: Duration,
+    /// Beaten by the engine's thread.
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) source: SourceHealth,
+    pub(crate) decided: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) switches: Counter,
+    pub(crate) published: Counter,
+    pub(crate) lost: Counter,
+    pub(crate) misses: Counter,
+    sensed: Mutex<Sensed>,
+    latest: Mutex<Option<Decision>>,
+}
+
+impl RunCounters {
+    pub(crate) fn new(now: Duration) -> Self {
+        Self {
+            started: now,
+            heartbeat: Heartbeat::new(now),
+            source: SourceHealth::default(),
+            decided: Counter::default(),
+            failed: Counter::default(),
+            switches: Counter::default(),
+            published: Counter::default(),
+            lost: Counter::default(),
+            misses: Counter::default(),
+            sensed: Mutex::default(),
+            latest: Mutex::default(),
+        }
+    }
+
+    /// What the sensing thread has counted.
+    pub(crate) fn sensed(&self) -> MutexGuard<'_, Sensed> {
+        lock(&self.sensed)
+    }
+
+    /// The latest decision, where events are published.
+    pub(crate) fn latest(&self) -> MutexGuard<'_, Option<Decision>> {
+        lock(&self.latest)
+    }
+}
+
+/// The counters of one publisher, since it was first configured.
+#[derive(Debug, Default)]
+pub(crate) struct PublisherCounters {
+    /// Decisions that it published.
+    pub(crate) published: Counter,
+    /// Decisions that were overtaken on the way to it, or that it could not publish.
+    pub(crate) lost: Counter,
+    health: Mutex<Health>,
+}
+
+/// How a publisher is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Health {
+    pub(crate) state: OutputState,
+    /// What is wrong with it.
+    pub(crate) detail: Option<String>,
+}
+
+impl PublisherCounters {
+    pub(crate) fn health(&self) -> Health {
+        lock(&self.health).clone()
+    }
+
+    pub(crate) fn set_health(&self, state: OutputState, detail: Option<String>) {
+        *lock(&self.health) = Health { state, detail };
+    }
+}

@@ -1,0 +1,72 @@
+//! Decisions as lines, on standard output or appended to a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use super::{Format, LineWriter, PublishError, Publisher, RunHeader, Sink};
+use crate::config::Output;
+use gaitd_api::Summary;
+use gaitd_core::engine::Decision;
+
+/// Writes lines.
+pub(crate) struct LineOutput {
+    lines: LineWriter,
+    sink: Sink,
+}
+
+impl LineOutput {
+    /// The lines of a run that `output` asks for.
+    ///
+    /// # Errors
+    /// When its file cannot be opened.
+    pub(crate) fn open(output: &Output, header: &RunHeader) -> std::io::Result<Self> {
+        let (to, terminal): (Box<dyn Write + Send>, bool) = match open_file(output)? {
+            Some(file) => (Box::new(file), false),
+            // standard output is line-buffered, and whole lines are written
+            None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
+        };
+        let text = match output.format {
+            Format::Auto => terminal,
+            Format::Text => true,
+            Format::Ndjson | Format::None => false,
+        };
+        Ok(Self { lines: LineWriter::new(header.clone(), text), sink: Sink::new(to) })
+    }
+}
+
+/// Opens the file of `output`, if it has one.
+pub(crate) fn open_file(output: &Output) -> std::io::Result<Option<File>> {
+    output.path.as_ref().map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()
+}
+
+impl Publisher for LineOutput {
+    fn begin(&mut self, _header: &RunHeader) -> Result<(), PublishError> {
+        self.sink.write(self.lines.greeting().map_err(PublishError::Lost)?)
+    }
+
+    fn decision(&mut self, decision: &Decision, now: Duration) -> Result<(), PublishError> {
+        self.sink.write(self.lines.decision(decision, now).map_err(PublishError::Lost)?)
+    }
+
+    fn end(&mut self, summary: &Summary) -> Result<(), PublishError> {
+        self.sink.write(self.lines.summary(summary).map_err(PublishError::Lost)?)
+    }
+}
+
+/// Publishes nothing: the account of a run without outputs is kept all the same.
+pub(crate) struct NoOutput;
+
+impl Publisher for NoOutput {
+    fn begin(&mut self, _header: &RunHeader) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn decision(&mut self, _decision: &Decision, _now: Duration) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn end(&mut self, _summary: &Summary) -> Result<(), PublishError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! Several outputs at once, each on its own.
+
+use std::io::{BufRead, BufReader};
+
+use serde_json::{Value, json};
+
+use super::daemon::{Setup, Told, assert_consecutive, decisions, fifo, objects};
+
+/// The lines of a file.
+fn lines(setup: &Setup, file: &str) -> Vec<String> {
+    std::fs::read_to_string(setup.path(file)).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The output with this name in a status.
+fn output<'a>(status: &'a Value, name: &str) -> &'a Value {
+    let outputs = status["outputs"].as_array().unwrap();
+    outputs.iter().find(|output| output["name"].as_str().unwrap().ends_with(name)).unwrap()
+}
+
+#[test]
+fn every_output_gets_every_decision_and_one_that_fails_keeps_none_from_the_others() {
+    let setup = Setup::with(|config| {
+        config["outputs"] = json!([
+            {"format": "ndjson"},
+            {"format": "ndjson", "path": "a.ndjson"},
+            {"format": "text", "path": "b.txt"},
+            {"format": "ndjson", "path": "/dev/full"},
+        ]);
+    });
+    let mut daemon = setup.start();
+    let decided = daemon.decide(5);
+    let status = daemon.status_until("all outputs", |status| {
+        let done = |output: &Value| output["published"].as_u64().unwrap() + output["lost"].as_u64().unwrap() == 5;
+        status["outputs"].as_array().unwrap().iter().all(done)
+    });
+    for name in ["standard output", "a.ndjson", "b.txt"] {
+        let output = output(&status, name);
+        assert_eq!(
+            (&output["state"], &output["published"], &output["lost"]),
+            (&json!("writing"), &json!(5), &json!(0))
+        );
+    }
+    let full = output(&status, "/dev/full");
+    assert_eq!((&full["state"], &full["published"], &full["lost"]), (&json!("failing"), &json!(0), &json!(5)));
+    assert!(full["detail"].as_str().unwrap().contains("No space left"), "{full}");
+    assert_eq!((&status["windows"]["published"], &status["windows"]["lost"]), (&json!(5), &json!(0)));
+    let metrics = daemon.unix().get("/metrics").text().to_owned();
+    assert!(metrics.contains("gaitd_output_lost_total{output=\"/dev/full\"} 5"), "{metrics}");
+    let told = daemon.ctl(&["status"]).done();
+    assert!(told.contains("a.ndjson (writing): 5 published, 0 lost"), "{told}");
+
+    daemon.signal("TERM");
+    // the last error of an output that was losing decisions
+    assert_eq!(daemon.end().code(), Some(74));
+    let written = lines(&setup, "a.ndjson");
+    assert_eq!(decisions(&written).len(), decided.len());
+    let summaries: Vec<Value> = objects(&written).into_iter().filter(|line| line["class"] == "summary").collect();
+    assert_eq!(summaries.len(), 1);
+    assert_eq!(lines(&setup, "b.txt").iter().filter(|line| line.contains(" ms  ")).count(), 5);
+}
+
+#[test]
+fn a_reload_adds_and_removes_outputs_between_two_windows() {
+    let mut setup = Setup::new();
+    let mut daemon = setup.start();
+    daemon.decide(2);
+    setup.edit(|config| {
+        config["outputs"] = json!([{"format": "ndjson"}, {"format": "ndjson", "path": "more.ndjson"}]);
+    });
+    daemon.ctl(&["reload"]).done();
+    daemon.decide(3);
+    setup.edit(|config| config["outputs"] = json!([{"format": "ndjson", "path": "more.ndjson"}]));
+    daemon.ctl(&["reload"]).done();
+    daemon.feed.as_mut().unwrap().windows(2);
+    let status = daemon.status_until("the last windows", |status| status["windows"]["published"] == 7);
+    assert_eq!(output(&status, "more.ndjson")["published"], 5);
+    assert_eq!(status["outputs"].as_array().unwrap().len(), 1);
+    assert_eq!(decisions(&daemon.stop()).len(), 5);
+    let more = decisions(&lines(&setup, "more.ndjson"));
+    assert_eq!(more.len(), 5);
+    assert_consecutive(&more);
+}
+
+#[test]
+fn the_run_goes_on_until_the_last_reader_has_gone() {
+    let setup = Setup::with(|config| {
+        config["outputs"] = json!([{"format": "ndjson", "path": "one"}, {"format": "ndjson", "path": "two"}]);
+    });
+    let readers = ["one", "two"].map(|name| {
+        fifo(&setup.path(name));
+        let path = setup.path(name);
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(std::fs::File::open(path).unwrap());
+            let mut first = String::new();
+            reader.read_line(&mut first).unwrap();
+            reader
+        })
+    });
+    let mut daemon = setup.start();
+    let [one, two] = readers.map(|reader| reader.join().unwrap());
+    drop(one);
+    daemon.feed.as_mut().unwrap().windows(3);
+    let status = daemon.status_until("the closed output", |status| output(status, "one")["lost"] == 3);
+    assert_eq!(output(&status, "one")["state"], "closed");
+    assert!(daemon.is_running());
+    drop(two);
+    daemon.feed.as_mut().unwrap().windows(1);
+    assert!(daemon.end().success());
+}
+
+#[test]
+fn the_single_output_of_older_configurations_is_read_with_a_note() {
+    let mut setup = Setup::with(|config| {
+        config.as_object_mut().unwrap().remove("outputs");
+        config["output"] = json!({"format": "ndjson", "path": "decisions"});
+    });
+    let daemon = setup.start();
+    daemon.told.line("`output` is read as `outputs`");
+    let config = daemon.unix().get("/api/config").json();
+    assert!(config.get("output").is_none(), "{config}");
+    assert!(config["outputs"][0]["path"].as_str().unwrap().ends_with("decisions"), "{config}");
+    daemon.stop();
+    assert_eq!(objects(&lines(&setup, "decisions")).last().unwrap()["class"], "summary");
+
+    setup.edit(|config| config["outputs"] = json!([]));
+    let told = Told::of(setup.command().output().unwrap()).refused(78);
+    assert!(told.contains("output: both") && told.contains("put it into the list"), "{told}");
+}
