@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicySpec, Signals, Situation, Step, Terms};
+use gaitd_core::control::{Candidate, Demand, INTERVAL, Load, Outlook, Policy, PolicySpec, Situation, Step, Terms};
 use gaitd_core::ladder::Ladder;
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
@@ -38,7 +38,7 @@ const MACS_PER_SECOND: f64 = 2e9;
 /// What happens in one window.
 struct Draw {
     slowdown: f64,
-    signals: Signals,
+    signals: Load,
 }
 
 fn draws() -> Vec<Draw> {
@@ -55,7 +55,7 @@ fn draws() -> Vec<Draw> {
             let mut share = |of: f64| Some((of + 0.05 * normal()).clamp(0.0, 1.0));
             let (cpu, pressure, frequency) = (share(load), share(load / 2.0), share(1.0 - load / 4.0));
             let tail = if rng.random::<f64>() < TAIL { rng.random_range(1.0..4.0) } else { 1.0 };
-            Draw { slowdown: slowdown * core * tail, signals: Signals { cpu, pressure, frequency, ..Signals::NONE } }
+            Draw { slowdown: slowdown * core * tail, signals: Load { cpu, pressure, frequency, ..Load::NONE } }
         })
         .collect()
 }
@@ -125,7 +125,7 @@ impl Stage {
             demand: &self.demand,
             elapsed: INTERVAL,
             available: self.demand.budget,
-            signals: if subject.sees_signals { draw.signals } else { Signals::NONE },
+            signals: if subject.sees_signals { draw.signals } else { Load::NONE },
             outlook: &self.outlook,
             cost_limit: Duration::MAX,
         });

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench window` prints criterion's figures, and then ratios that were measured in turns, which hold on
 //! a noisy machine: one inference through gaitd's ladder against a bare loop over tract, and everything else that a
-//! window costs against the inference of `1.00x-128`. Signals of load are read at their own pace, apart from each other,
+//! window costs against the inference of `1.00x-128`. Load of load are read at their own pace, apart from each other,
 //! for that is what a reading costs in a daemon.
 
 use std::hint::black_box;
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
 use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::control::{PolicySpec, SignalProbe, Signals};
+use gaitd_core::control::{Load, LoadProbe, PolicySpec};
 use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 use gaitd_core::ladder::{Effort, Ladder, Manifest, ModelFiles, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Intake, Window};
 use gaitd_daemon::publish::{LineWriter, RunHeader, Sink};
-use gaitd_daemon::{LatestSignals, SystemProbe};
+use gaitd_daemon::{LatestLoad, SystemProbe};
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
 use tract_onnx::prelude::*;
@@ -124,7 +124,7 @@ impl Rest {
             self.intake.push(&Reading::Sample, sample, self.clock.now(), |ready| ready.fill(window));
         }
         self.window.completed = self.clock.now();
-        let inputs = Inputs { load: Signals::NONE, reserve: Duration::ZERO, settings: &self.settings };
+        let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, settings: &self.settings };
         self.engine
             .decide(&mut self.wearer, &self.window, &inputs, &self.clock, &mut self.decision)
             .expect("a decision");
@@ -159,8 +159,8 @@ fn windows(criterion: &mut Criterion) {
     });
     let mut probe = SystemProbe::new(&[]);
     criterion.bench_function("signals/a reading brought forward", |b| b.iter(|| probe.read()));
-    let mut latest = LatestSignals::default();
-    latest.set(Signals::cpu(0.5), Duration::ZERO);
+    let mut latest = LatestLoad::default();
+    latest.set(Load::cpu(0.5), Duration::ZERO);
     criterion.bench_function("signals/the latest reading", |b| b.iter(|| latest.get(black_box(Duration::ZERO))));
 }
 

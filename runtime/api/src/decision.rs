@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::milliseconds;
 use crate::schema::class;
-use gaitd_core::control::{Reason, Signals};
+use gaitd_core::control::{Load, Reason};
 use gaitd_core::engine::Decision;
 
 /// The answer for one window: a line of the output, and the data of an event.
@@ -48,7 +48,7 @@ pub struct DecisionLine<'a> {
     /// Mean of the slowdown that the policy believed in; null where it estimates none.
     pub slowdown: Option<f64>,
     /// The load that the policy saw.
-    pub signals: Signals,
+    pub signals: Load,
     /// How long each phase took, milliseconds.
     pub timings_ms: Timings,
     /// From the arrival of the last sample to this publication of the decision, milliseconds: an event and a line of the
@@ -212,7 +212,7 @@ mod tests {
             miss_probability: Some(0.25),
             expected_accuracy: 0.9,
             slowdown: None,
-            signals: Signals::cpu(0.5),
+            signals: Load::cpu(0.5),
             timings_ms: Timings { condition: 0.1, wait: 0.2, prepare: 0.3, infer: 1.0, cpu: None },
             latency_ms: 1.7,
             budget_ms: 50.0,

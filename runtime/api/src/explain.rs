@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::milliseconds;
-use gaitd_core::control::{Estimate, Reason, Signals};
+use gaitd_core::control::{Estimate, Load, Reason};
 use gaitd_core::engine::Decision;
 
 /// All that spoke for and against each configuration when the latest one was picked.
@@ -29,7 +29,7 @@ pub struct Explanation {
     /// The slowdown that the policy believed in; null where it estimates none.
     pub slowdown: Option<Estimate>,
     /// The load that it saw.
-    pub signals: Signals,
+    pub signals: Load,
     /// The configurations.
     pub configurations: Vec<Candidate>,
 }

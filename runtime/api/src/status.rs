@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::SettingsView;
 use crate::schema::class;
 use crate::{Misses, WindowCounts};
-use gaitd_core::control::{Estimate, Signals};
+use gaitd_core::control::{Estimate, Load};
 use gaitd_core::stream::StreamCounts;
 
 /// How a running daemon is.
@@ -46,7 +46,7 @@ pub struct Status {
     /// The policy's estimate of the slowdown at the latest decision; null where it estimates none.
     pub slowdown: Option<Estimate>,
     /// The latest reading of the load.
-    pub signals: Signals,
+    pub signals: Load,
     /// Memory in use.
     pub memory: MemoryView,
     /// Reloads of the configuration.

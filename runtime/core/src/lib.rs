@@ -22,7 +22,7 @@
 //! ```
 //! use std::{sync::Arc, time::Duration};
 //!
-//! use gaitd_core::control::{PolicySpec, Signals};
+//! use gaitd_core::control::{Load, PolicySpec};
 //! use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 //! use gaitd_core::ladder::{Ladder, Profile};
 //! use gaitd_core::testing::{FakeBackend, FakeModel, next_window};
@@ -40,7 +40,7 @@
 //! let mut decision = Decision::empty(&manifest);
 //! for index in 0..10 {
 //!     next_window(&mut window, &manifest.task, index, 1, clock.as_ref());
-//!     let inputs = Inputs { load: Signals::NONE, reserve: Duration::ZERO, settings: &settings };
+//!     let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, settings: &settings };
 //!     engine.decide(&mut wearer, &window, &inputs, clock.as_ref(), &mut decision)?;
 //! }
 //! assert_eq!((decision.window, decision.label()), (9, "walking"));

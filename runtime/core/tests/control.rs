@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gaitd_core::control::{
-    Candidate, Choice, Demand, INTERVAL, Learned, Objective, Outlook, Policy, PolicySpec, Reason, Resumed, Signals,
+    Candidate, Choice, Demand, INTERVAL, Learned, Load, Objective, Outlook, Policy, PolicySpec, Reason, Resumed,
     Situation, Step, Terms, pick,
 };
 use proptest::prelude::*;
@@ -41,10 +41,10 @@ fn subject(spec: &PolicySpec, candidates: &[Candidate], budget: f64, miss_target
 
 impl Subject {
     fn choose_within(&mut self, budget: Duration, available: Duration) -> Choice {
-        self.choose_seeing(Signals::NONE, budget, available)
+        self.choose_seeing(Load::NONE, budget, available)
     }
 
-    fn choose_seeing(&mut self, signals: Signals, budget: Duration, available: Duration) -> Choice {
+    fn choose_seeing(&mut self, signals: Load, budget: Duration, available: Duration) -> Choice {
         self.policy.choose(&Situation {
             demand: &Demand::new(budget, self.miss_target),
             elapsed: INTERVAL,
@@ -62,7 +62,7 @@ impl Subject {
             demand: &demand,
             elapsed: INTERVAL,
             available: ms(70.0),
-            signals: Signals::NONE,
+            signals: Load::NONE,
             outlook: &self.outlook,
             cost_limit: Duration::MAX,
         };
@@ -215,9 +215,9 @@ fn any_ladder() -> impl Strategy<Value = Vec<Candidate>> {
 }
 
 /// Any reading that a broken system can give.
-fn any_signals() -> impl Strategy<Value = Signals> {
+fn any_signals() -> impl Strategy<Value = Load> {
     let signal = || prop::option::of(prop_oneof![0.0..=1.0f64, any::<f64>(), Just(f64::NAN), Just(f64::INFINITY)]);
-    (signal(), signal(), signal(), signal()).prop_map(|(cpu, pressure, frequency, temperature_c)| Signals {
+    (signal(), signal(), signal(), signal()).prop_map(|(cpu, pressure, frequency, temperature_c)| Load {
         cpu,
         pressure,
         frequency,
@@ -267,7 +267,7 @@ proptest! {
         let candidates = paper();
         let [mut sighted, mut blind] = [(); 2].map(|()| subject(&PolicySpec::Bayes {}, &candidates, 70.0, 0.02));
         let signals =
-            Signals { cpu: Some(nonsense), pressure: Some(nonsense), frequency: Some(nonsense), temperature_c: None };
+            Load { cpu: Some(nonsense), pressure: Some(nonsense), frequency: Some(nonsense), temperature_c: None };
         for slowdown in slowdowns {
             let choice = sighted.choose_seeing(signals, ms(70.0), ms(70.0));
             prop_assert_eq!(choice, blind.choose(70.0));
@@ -384,7 +384,7 @@ proptest! {
             demand,
             elapsed: INTERVAL,
             available: demand.budget,
-            signals: Signals::NONE,
+            signals: Load::NONE,
             outlook,
             cost_limit: *cost_limit,
         };
@@ -427,7 +427,7 @@ fn taught(windows: usize) -> Subject {
     let mut subject = subject(&PolicySpec::Bayes {}, &candidates, 70.0, 0.02);
     for window in 0..windows {
         let (slowdown, load) = if window / 25 % 2 == 0 { (1.02, 0.1) } else { (1.7, 0.8) };
-        let signals = Signals { pressure: Some(load / 2.0), ..Signals::cpu(load) };
+        let signals = Load { pressure: Some(load / 2.0), ..Load::cpu(load) };
         let rung = subject.choose_seeing(signals, ms(70.0), ms(70.0)).rung;
         // the profile is wrong about the last configuration
         let error = if rung == 3 { 1.25 } else { 1.0 };
@@ -471,7 +471,7 @@ fn survives(learned: &Learned) -> Result<(), TestCaseError> {
     let mut subject = subject(&PolicySpec::Bayes {}, &candidates, 70.0, 0.02);
     subject.policy.resume(learned).unwrap();
     for window in 0..30 {
-        let choice = subject.choose_seeing(Signals::cpu(f64::from(window % 10) / 10.0), ms(70.0), ms(70.0));
+        let choice = subject.choose_seeing(Load::cpu(f64::from(window % 10) / 10.0), ms(70.0), ms(70.0));
         check(&choice, candidates.len())?;
         subject.policy.observe(choice.rung, candidates[choice.rung].latency.mul_f64(1.0 + f64::from(window % 3)));
         prop_assert!(subject.policy.slowdown().unwrap().mean.is_finite());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd_core::control::{Objective, PolicySpec, Reason, Resumed, Signals};
+use gaitd_core::control::{Load, Objective, PolicySpec, Reason, Resumed};
 use gaitd_core::engine::{DecideError, Decision, Engine, Inputs, Settings, SettingsError, Wearer};
 use gaitd_core::ladder::{Ladder, Profile};
 use gaitd_core::testing::{FakeBackend, FakeModel, next_window};
@@ -73,7 +73,7 @@ impl World {
         let Stream { wearer, window, index, activity } = stream;
         next_window(window, &engine.ladder().manifest().task.clone(), *index, *activity, clock.as_ref());
         *index += 1;
-        let inputs = Inputs { load: Signals::NONE, reserve: Duration::ZERO, settings };
+        let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, settings };
         engine.decide(wearer, window, &inputs, clock.as_ref(), decision)
     }
 

@@ -156,7 +156,7 @@ impl Persister {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicySpec, Signals, Situation, Terms};
+    use gaitd_core::control::{Candidate, Demand, INTERVAL, Load, Outlook, Policy, PolicySpec, Situation, Terms};
 
     /// A place in which lies what a policy has learned, the policy, and the side that writes.
     fn persister(directory: &Path) -> (Shared, Box<dyn Policy>, Persister) {
@@ -181,7 +181,7 @@ mod tests {
             demand: &demand,
             elapsed: INTERVAL,
             available: demand.budget,
-            signals: Signals::NONE,
+            signals: Load::NONE,
             outlook: &[Outlook { accuracy: 0.9, cost: Duration::from_millis(1) }],
             cost_limit: Duration::MAX,
         });

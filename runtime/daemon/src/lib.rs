@@ -38,7 +38,7 @@ pub use config::source::{OpenError, Opened};
 pub use config::{Config, ConfigError, Http, OnFailure, Output, SourceSpec};
 pub use control_handle::{ControlHandle, SettingsWatch};
 pub use learned_state::{LearnedState, LearnedStateError};
-pub use load::{LatestSignals, Sampling, SystemProbe, cpu_name};
+pub use load::{LatestLoad, Sampling, SystemProbe, cpu_name};
 pub use operations::Reconfigure;
 pub use operator::{Operator, Refusal};
 pub use os::activation::Activated;

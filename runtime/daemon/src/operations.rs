@@ -10,7 +10,7 @@ use crate::account::RunCounters;
 use crate::control_handle::ControlHandle;
 use crate::interfaces::Interfaces;
 use crate::learned_state::Persister;
-use crate::load::LatestSignals;
+use crate::load::LatestLoad;
 use crate::os::service_manager::Notifier;
 use crate::sync::lock;
 use crate::threads::engine::HandoverTx;
@@ -50,7 +50,7 @@ pub(crate) struct Operations {
     pub(super) library: Arc<Library>,
     pub(super) counters: Arc<RunCounters>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) load: Mutex<LatestSignals>,
+    pub(super) load: Mutex<LatestLoad>,
     pub(super) active: Mutex<Active>,
     /// Apart from what is active, for it waits for the disk, and no answer shall.
     pub(super) persister: Mutex<Option<Persister>>,
@@ -68,7 +68,7 @@ pub(crate) struct Shared {
     pub(crate) library: Arc<Library>,
     pub(crate) counters: Arc<RunCounters>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) load: LatestSignals,
+    pub(crate) load: LatestLoad,
     pub(crate) interfaces: Interfaces,
 }
 

@@ -15,7 +15,7 @@ use crate::account::{RunAccount, RunCounters};
 use crate::config::source::Opened;
 use crate::interfaces::Interfaces;
 use crate::learned_state;
-use crate::load::{LatestSignals, Sampling, SystemProbe};
+use crate::load::{LatestLoad, Sampling, SystemProbe};
 use crate::os::activation::Activated;
 use crate::os::service_manager::Notifier;
 use crate::os::signals::Requests;
@@ -169,7 +169,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let (engine_cpu, other_cpu) = (config.cpus.first().copied(), config.cpus.last().copied());
     let manifest = Arc::clone(engine.ladder().manifest());
     let (snapshots, persister) = learned.map(|learned| learned_state::restore(learned, &mut engine)).unzip();
-    let load = LatestSignals::default();
+    let load = LatestLoad::default();
     let run = run_name();
     let (interfaces, listen) = Interfaces::new(&run, &config, activated, &header);
 
@@ -245,7 +245,7 @@ struct LoadThread {
 }
 
 impl LoadThread {
-    fn spawn(cpus: &[usize], latest: &LatestSignals, clock: &Arc<dyn Clock>, cpu: Cpu) -> std::io::Result<Self> {
+    fn spawn(cpus: &[usize], latest: &LatestLoad, clock: &Arc<dyn Clock>, cpu: Cpu) -> std::io::Result<Self> {
         let sampling = Sampling::new(Box::new(SystemProbe::new(cpus)), latest.clone(), Arc::clone(clock));
         let (over, running) = std::io::pipe()?;
         let thread = spawn("load", cpu, move || sampling.run(&over))?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::control::{PolicySpec, Signals};
+use gaitd_core::control::{Load, PolicySpec};
 use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
@@ -71,7 +71,7 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
                     intake.push(&Reading::Sample, &sample, clock.now(), |ready| {
                         ready.fill(&mut window);
                         window.completed = clock.now();
-                        let signals = Signals {
+                        let signals = Load {
                             cpu: Some(f64::from(i % 5) / 5.0),
                             pressure: Some(0.1),
                             frequency: Some(0.9),

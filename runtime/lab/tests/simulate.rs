@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gaitd_core::control::{Demand, INTERVAL, Outlook, Signals, Situation, Terms};
+use gaitd_core::control::{Demand, INTERVAL, Load, Outlook, Situation, Terms};
 use gaitd_lab::simulate::{
     Contender, Draws, LadderSpec, Scenario, ScenarioReport, SimulatedLadder, SlowdownSpec, simulate,
 };
@@ -231,7 +231,7 @@ fn a_decision_allocates_nothing() {
         let mut policy = contender.spec.make(&ladder.candidates, &ladder.ids, &terms).unwrap();
         let counted = allocation_counter::measure(|| {
             for draw in &draws.draws {
-                let signals = if contender.sees_load { draw.signals } else { Signals::NONE };
+                let signals = if contender.sees_load { draw.signals } else { Load::NONE };
                 let cost_limit = std::time::Duration::MAX;
                 let situation = Situation {
                     demand: &demand,

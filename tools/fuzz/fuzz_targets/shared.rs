@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use gaitd_core::control::{Candidate, Demand, Outlook, Policy, Signals, Situation, Terms};
+use gaitd_core::control::{Candidate, Demand, Outlook, Policy, Load, Situation, Terms};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
     let mut random = Random(seed);
     for _ in 0..windows {
         let share = |random: &mut Random| (random.below(4) > 0).then(|| random.below(1001) as f64 / 1000.0);
-        let signals = Signals {
+        let signals = Load {
             cpu: share(&mut random),
             pressure: share(&mut random),
             frequency: share(&mut random),
@@ -63,7 +63,7 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
         };
         let choice = policy.choose(&Situation {
             demand,
-            elapsed: Duration::from_millis(random.below(100_000) as u64),
+            elapsed: Duration::from_millis(random.below(100_000)),
             available: demand.budget,
             signals,
             outlook: &outlook,

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use gaitd_api::{
     Explanation, ListenerState, OutputState, OutputView, Reloaded, SettingsView, SourceState, SourceView, Status,
 };
-use gaitd_core::control::{Estimate, Objective, PolicySpec, Signals};
+use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::stream::StreamCounts;
 
@@ -227,7 +227,7 @@ fn demanded(settings: &SettingsView) -> Vec<(&'static str, String)> {
 }
 
 /// The slowdown and the signals behind it.
-fn load(slowdown: Option<Estimate>, signals: &Signals) -> String {
+fn load(slowdown: Option<Estimate>, signals: &Load) -> String {
     let mut text = slowdown.map_or_else(
         || "not estimated".to_owned(),
         |estimate| format!("{:.2} +- {:.2}", estimate.mean, estimate.spread),

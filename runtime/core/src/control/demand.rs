@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Reason, Signals};
+use super::{Load, Reason};
 
 /// What the user wants most, as it stands in a configuration file under `control.objective`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,7 +76,7 @@ pub struct Situation<'a> {
     /// publishing is expected to take.
     pub available: Duration,
     /// The latest signals.
-    pub signals: Signals,
+    pub signals: Load,
     /// One entry per configuration.
     pub outlook: &'a [Outlook],
     /// CPU time that the inference may take where the average CPU share is capped; [`Duration::MAX`] where it is not.

@@ -1,7 +1,7 @@
 //! Control: which configuration the next window gets. Pure logic: no I/O, no threads, no clock of its own.
 //!
 //! A [`Policy`] picks once per window ([`Policy::choose`]) and learns afterwards how long the inference took
-//! ([`Policy::observe`]). Time comes in as durations and load as [`Signals`], so that every policy can be tested and
+//! ([`Policy::observe`]). Time comes in as durations and load as [`Load`], so that every policy can be tested and
 //! simulated deterministically.
 //!
 //! | word | meaning |
@@ -17,7 +17,7 @@ mod allowance;
 mod bayes;
 mod demand;
 mod fixed;
-mod signals;
+mod load;
 mod spec;
 mod step;
 
@@ -32,7 +32,7 @@ pub use allowance::Allowance;
 pub use bayes::{Bayes, Learned, LearnedError};
 pub use demand::{Demand, Objective, Outlook, Situation, pick};
 pub use fixed::Fixed;
-pub use signals::{SignalProbe, Signals};
+pub use load::{Load, LoadProbe};
 pub use spec::{PolicyError, PolicySpec, Terms};
 pub use step::Step;
 

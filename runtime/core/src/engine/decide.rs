@@ -9,7 +9,7 @@ use super::softmax::softmax;
 use super::wearer::Wearer;
 use super::{Engine, Outlook};
 use crate::clock::Clock;
-use crate::control::Signals;
+use crate::control::Load;
 use crate::ladder::InferenceError;
 use crate::window::Window;
 
@@ -17,7 +17,7 @@ use crate::window::Window;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Inputs<'a> {
     /// What else takes the processors.
-    pub load: Signals,
+    pub load: Load,
     /// The part of the budget to set aside for publishing the decision.
     pub reserve: Duration,
     /// What is demanded from this window on.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::control::{Choice, Estimate, Forecast, Outlook, Reason, Signals};
+use crate::control::{Choice, Estimate, Forecast, Load, Outlook, Reason};
 use crate::ladder::{Configuration, Manifest};
 
 /// What was expected of one configuration when the window's was picked.
@@ -37,7 +37,7 @@ pub struct Decision {
     /// The policy's estimate of the slowdown when it picked.
     pub slowdown: Option<Estimate>,
     /// The load that the policy saw.
-    pub signals: Signals,
+    pub signals: Load,
     /// From the arrival of the last sample to the published decision.
     pub budget: Duration,
     /// What of it was left for the inference when the configuration was picked.
@@ -73,7 +73,7 @@ impl Decision {
             choice: Choice { rung: 0, reason: Reason::Start, forecast },
             considered: Vec::with_capacity(manifest.configurations.len()),
             slowdown: None,
-            signals: Signals::NONE,
+            signals: Load::NONE,
             budget: Duration::ZERO,
             available: Duration::ZERO,
             arrived: Duration::ZERO,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::settings::Settings;
 use crate::control::{
-    Allowance, Candidate, Choice, Demand, Estimate, Forecast, Learned, LearnedError, Outlook, Policy, PolicyError,
-    Resumed, Signals, Situation, Terms,
+    Allowance, Candidate, Choice, Demand, Estimate, Forecast, Learned, LearnedError, Load, Outlook, Policy,
+    PolicyError, Resumed, Situation, Terms,
 };
 
 /// Inferences after which a configuration's measured CPU time has faded to a third.
@@ -157,7 +157,7 @@ impl Device {
 
     /// Picks a configuration for a window that was taken at the clock time `now`, where `available` is left for the
     /// inference.
-    pub(super) fn choose(&mut self, now: Duration, available: Duration, load: Signals, outlook: &[Outlook]) -> Choice {
+    pub(super) fn choose(&mut self, now: Duration, available: Duration, load: Load, outlook: &[Outlook]) -> Choice {
         let since = |then: Option<Duration>| then.map_or(self.hop, |then| now.saturating_sub(then));
         let (passed, elapsed) = (since(self.taken), since(self.observed));
         self.taken = Some(now);

@@ -21,10 +21,10 @@ use self::cpu::CpuLoad;
 use self::pressure::Pressure;
 use self::sysfs::{Frequency, Temperature};
 use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::control::{SignalProbe, Signals};
+use gaitd_core::control::{Load, LoadProbe};
 
 pub use self::cpu::cpu_name;
-pub use self::latest::LatestSignals;
+pub use self::latest::LatestLoad;
 pub use self::sampling::Sampling;
 
 /// More than any of the files holds; what follows is not read.
@@ -43,7 +43,7 @@ pub struct SystemProbe {
     frequency: (Frequency, LogOnce),
     temperature: (Temperature, LogOnce),
     /// The latest of all but the pressure, and when they had been read.
-    others: Option<(Duration, Signals)>,
+    others: Option<(Duration, Load)>,
 }
 
 impl SystemProbe {
@@ -66,8 +66,8 @@ impl SystemProbe {
         }
     }
 
-    fn read_others(&mut self) -> Signals {
-        Signals {
+    fn read_others(&mut self) -> Load {
+        Load {
             cpu: self.cpu.1.once(self.cpu.0.share()),
             pressure: None,
             frequency: self.frequency.1.once(self.frequency.0.share()),
@@ -76,8 +76,8 @@ impl SystemProbe {
     }
 }
 
-impl SignalProbe for SystemProbe {
-    fn read(&mut self) -> Signals {
+impl LoadProbe for SystemProbe {
+    fn read(&mut self) -> Load {
         let pressure = self.pressure.1.once(self.pressure.0.share(self.clock.as_ref()));
         let recent = self
             .others
@@ -89,7 +89,7 @@ impl SignalProbe for SystemProbe {
             self.others = Some((self.clock.now(), signals));
             signals
         });
-        Signals { pressure, ..others }
+        Load { pressure, ..others }
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    fn assert_in_range(signals: Signals) {
+    fn assert_in_range(signals: Load) {
         let unit = |share: Option<f64>| share.is_none_or(|share| (0.0..=1.0).contains(&share));
         assert!(unit(signals.cpu) && unit(signals.pressure) && unit(signals.frequency), "{signals:?}");
         assert!(signals.frequency != Some(0.0), "{signals:?}");
@@ -208,12 +208,12 @@ mod tests {
         let clock = Arc::new(ManualClock::default());
         let mut probe = tree.probe(&clock);
         let first = probe.read();
-        assert_eq!(first, Signals { frequency: Some(0.5), temperature_c: Some(30.0), ..Signals::NONE });
+        assert_eq!(first, Load { frequency: Some(0.5), temperature_c: Some(30.0), ..Load::NONE });
 
         tree.put("proc/pressure/cpu", "some total=50000\n");
         tree.cpufreq(0, "9", "10");
         later(&clock, 100);
-        assert_eq!(probe.read(), Signals { pressure: Some(0.5), ..first });
+        assert_eq!(probe.read(), Load { pressure: Some(0.5), ..first });
         later(&clock, 100);
         let third = probe.read();
         assert_eq!((third.pressure, third.frequency), (Some(0.0), Some(0.9)));
@@ -230,7 +230,7 @@ mod tests {
         let mut probe = tree.probe(&clock);
         let mut read = || {
             later(&clock, 500);
-            let Signals { cpu: _, pressure, frequency, temperature_c } = probe.read();
+            let Load { cpu: _, pressure, frequency, temperature_c } = probe.read();
             (pressure, frequency, temperature_c)
         };
         read();
@@ -266,7 +266,7 @@ mod tests {
         let clock = Arc::new(ManualClock::default());
         let mut probe = SystemProbe::below(tree.root(), &[100_000], Arc::clone(&clock) as Arc<dyn Clock>);
         for _ in 0..3 {
-            assert_eq!(probe.read(), Signals::NONE);
+            assert_eq!(probe.read(), Load::NONE);
             later(&clock, 500);
         }
     }

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::latest::{INTERVAL, LatestSignals};
+use super::latest::{INTERVAL, LatestLoad};
 use super::trigger::Trigger;
 use gaitd_core::clock::Clock;
-use gaitd_core::control::SignalProbe;
+use gaitd_core::control::LoadProbe;
 
 /// The body of the thread that reads the load.
 pub struct Sampling {
-    probe: Box<dyn SignalProbe>,
-    latest: LatestSignals,
+    probe: Box<dyn LoadProbe>,
+    latest: LatestLoad,
     clock: Arc<dyn Clock>,
     rhythm: Rhythm,
     trigger: Option<Trigger>,
@@ -24,7 +24,7 @@ pub struct Sampling {
 
 impl Sampling {
     /// Reads `probe` and keeps its reading, dated by `clock`, in `latest`.
-    pub fn new(probe: Box<dyn SignalProbe>, latest: LatestSignals, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(probe: Box<dyn LoadProbe>, latest: LatestLoad, clock: Arc<dyn Clock>) -> Self {
         Self { probe, latest, clock, rhythm: Rhythm::default(), trigger: Trigger::below(Path::new("/")) }
     }
 
@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
     use gaitd_core::clock::ManualClock;
-    use gaitd_core::control::Signals;
+    use gaitd_core::control::Load;
 
     /// Far longer than the tests may run.
     const NEVER: Duration = Duration::from_secs(86_400);
@@ -134,17 +134,17 @@ mod tests {
     /// Sends a message for every reading.
     struct Fake(crossbeam_channel::Sender<()>);
 
-    impl SignalProbe for Fake {
-        fn read(&mut self) -> Signals {
+    impl LoadProbe for Fake {
+        fn read(&mut self) -> Load {
             self.0.send(()).unwrap();
-            Signals::cpu(0.5)
+            Load::cpu(0.5)
         }
     }
 
     /// A sampling thread with a pipe as its trigger.
     struct Bench {
         readings: Receiver<()>,
-        latest: LatestSignals,
+        latest: LatestLoad,
         running: PipeWriter,
         thread: JoinHandle<()>,
     }
@@ -152,7 +152,7 @@ mod tests {
     fn start(rhythm: Rhythm, trigger: Option<Trigger>) -> Bench {
         let (send, readings) = unbounded();
         let (run_over, running) = pipe().unwrap();
-        let latest = LatestSignals::default();
+        let latest = LatestLoad::default();
         let clock = Arc::new(ManualClock::default());
         let sampling = Sampling { probe: Box::new(Fake(send)), latest: latest.clone(), clock, rhythm, trigger };
         Bench { readings, latest, running, thread: std::thread::spawn(move || sampling.run(&run_over)) }
@@ -173,7 +173,7 @@ mod tests {
                 bench.readings.recv().unwrap();
                 drop(bench.running);
                 bench.thread.join().unwrap();
-                assert_eq!(bench.latest.get(Duration::ZERO), Signals::cpu(0.5));
+                assert_eq!(bench.latest.get(Duration::ZERO), Load::cpu(0.5));
                 assert!(bench.readings.try_recv().is_err());
             }
         }

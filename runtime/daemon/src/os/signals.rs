@@ -8,7 +8,7 @@ use signal_hook::iterator::Handle;
 
 use super::stop::Stop;
 
-/// Signals that are being watched, until this is dropped.
+/// Load that are being watched, until this is dropped.
 #[derive(Debug)]
 pub struct Requests {
     reloads: Receiver<()>,

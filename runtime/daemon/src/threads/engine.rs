@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use crate::account::RunCounters;
 use crate::control_handle::SettingsWatch;
 use crate::learned_state::SnapshotWriter;
-use crate::load::LatestSignals;
+use crate::load::LatestLoad;
 use crate::log_limits::RateLimitedLog;
 use crate::os::stop::Stop;
 use crate::publish_reserve::PublishReserve;
@@ -63,7 +63,7 @@ pub(crate) struct EngineHandle {
 
 /// What the thread shares with others.
 pub(crate) struct EngineContext {
-    pub(crate) load: LatestSignals,
+    pub(crate) load: LatestLoad,
     /// The part of the budget that is set aside for publishing.
     pub(crate) reserve: PublishReserve,
     pub(crate) clock: Arc<dyn Clock>,

@@ -11,7 +11,7 @@ use gaitd_api::{
     ReloadOutcome, Reloaded, ReloadsView, SettingsView, SourceState, SourceView, Status,
 };
 use gaitd_api::{Misses, WindowCounts};
-use gaitd_core::control::{Choice, Estimate, Forecast, Outlook, PolicySpec, Reason, Signals};
+use gaitd_core::control::{Choice, Estimate, Forecast, Load, Outlook, PolicySpec, Reason};
 use gaitd_core::engine::{Considered, Decision, Settings};
 use gaitd_core::ladder::{Ladder, Manifest, Percentiles, Profile, ProfileKey, Profiled};
 use gaitd_core::stream::StreamCounts;
@@ -142,7 +142,7 @@ impl Operator for Fake {
             }],
             settings: self.settings(),
             slowdown: Some(Estimate { mean: 1.5, spread: 0.25 }),
-            signals: Signals::cpu(0.25),
+            signals: Load::cpu(0.25),
             memory: MemoryView { resident_bytes: Some(40 << 20), ladder_bytes: 8 << 20 },
             reloads: ReloadsView {
                 done: 1,

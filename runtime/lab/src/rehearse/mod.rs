@@ -14,13 +14,13 @@ mod co_runner;
 mod doubts;
 mod layout;
 mod load;
+mod load_watch;
 mod machine;
 mod outcome;
 mod picture;
 mod report;
 mod run;
 mod settings;
-mod signals;
 mod trace;
 
 pub use co_runner::CoRunnerError;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::settings::{Experiment, Settings};
-use gaitd_core::control::Signals;
+use gaitd_core::control::Load;
 
 /// Everything that was measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +87,7 @@ pub struct Inference {
     /// How long it took: resampling and inference, as often as they were repeated.
     pub latency: Duration,
     /// The signals that the policy saw.
-    pub signals: Signals,
+    pub signals: Load,
 }
 
 impl Outcome {

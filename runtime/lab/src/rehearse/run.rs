@@ -7,10 +7,10 @@ use super::bench::{Bench, quantile};
 use super::co_runner::{CoRunner, CoRunnerError};
 use super::doubts;
 use super::load::CoRunnerLoad;
+use super::load_watch::LoadWatch;
 use super::machine;
 use super::outcome::{Course, Inference, Measured, Outcome, Phase};
 use super::settings::{Experiment, PhasePlan, Problem, Repeats, Settings, SettingsError};
-use super::signals::SignalWatch;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicyError, Situation, Terms};
 use gaitd_core::exit::{self, ExitCode};
@@ -140,7 +140,7 @@ impl Rehearsal {
     pub fn run(self, stop: &Stop, progress: impl FnMut(Duration) + Send) -> Result<Option<Outcome>, RehearsalError> {
         let Self { settings, bench, cpu, quiet_time } = self;
         // started from here, where nothing is pinned yet
-        let signals = SignalWatch::start(cpu, machine::other_cpu(cpu)).map_err(RehearsalError::Thread)?;
+        let signals = LoadWatch::start(cpu, machine::other_cpu(cpu)).map_err(RehearsalError::Thread)?;
         std::thread::scope(|scope| {
             let body = || {
                 let pinned = cpu.filter(|&id| core_affinity::set_for_current(core_affinity::CoreId { id }));
@@ -158,7 +158,7 @@ struct Stage<'a, Progress> {
     settings: Settings,
     bench: Bench,
     cpu: Option<usize>,
-    signals: SignalWatch,
+    signals: LoadWatch,
     stop: &'a Stop,
     progress: Progress,
     /// How much of the time has passed in the parts that are over.

@@ -64,7 +64,7 @@ impl Outcome {
             })
             .collect();
         let inferences = &course.inferences;
-        let signal = |read: fn(&gaitd_core::control::Signals) -> Option<f64>| -> Vec<Option<f64>> {
+        let signal = |read: fn(&gaitd_core::control::Load) -> Option<f64>| -> Vec<Option<f64>> {
             let values: Vec<_> = inferences.iter().map(|i| read(&i.signals).map(rounded)).collect();
             if values.iter().all(Option::is_none) { Vec::new() } else { values }
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd_core::control::Signals;
+use gaitd_core::control::Load;
 use gaitd_core::ladder::{Ladder, Profile, Runner};
 use gaitd_core::virtual_time::{VirtualClock, slow_down};
 
@@ -90,7 +90,7 @@ impl ScenarioLoad {
     }
 
     /// Lets the next inference be the one of the window number `index`; returns its budget and load.
-    pub(super) fn begin(&self, index: usize) -> (Duration, Signals) {
+    pub(super) fn begin(&self, index: usize) -> (Duration, Load) {
         let draw = &self.draws.draws[index % self.draws.draws.len()];
         self.clock.set_slowdown(draw.slowdown);
         (draw.budget, draw.signals)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaitd_core::clock::Clock;
-use gaitd_core::control::{PolicyError, Signals};
+use gaitd_core::control::{Load, PolicyError};
 use gaitd_core::engine::{DecideError, Decision, Engine, Inputs, Settings, Wearer, largest};
 use gaitd_core::ladder::{InferenceError, Ladder, Manifest, Profile};
 use gaitd_core::window::Window;
@@ -222,7 +222,7 @@ impl Replay {
     }
 
     fn decide(&mut self, index: usize, labelled: &LabelledWindow, decision: &mut Decision) -> Result<(), DecideError> {
-        let mut load = Signals::NONE;
+        let mut load = Load::NONE;
         if let Some(scenario) = &self.load {
             let (budget, read) = scenario.begin(index);
             load = read;

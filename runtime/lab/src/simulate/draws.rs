@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::scatter::normal;
 use super::scenario::{Dwell, LoadKind, LoadSpec, Order, Process, Scenario, SlowdownSpec, Trace};
-use gaitd_core::control::Signals;
+use gaitd_core::control::Load;
 
 /// One inference of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Draw {
     /// Observed latency / true latency on an idle device.
     pub slowdown: f64,
     /// What the load signals show.
-    pub signals: Signals,
+    pub signals: Load,
 }
 
 /// All inferences of one seed.
@@ -51,7 +51,7 @@ impl Draws {
             SlowdownSpec::Process(process) => {
                 let places = process.places(length, &mut stream(1));
                 let signals = match &scenario.load {
-                    None => vec![Signals::NONE; length],
+                    None => vec![Load::NONE; length],
                     Some(load) => {
                         let unrelated = process.places(length, &mut stream(2));
                         load.signals(&places, &unrelated, &mut stream(3))
@@ -129,7 +129,7 @@ impl Process {
 }
 
 impl LoadSpec {
-    fn signals(&self, honest: &[Place], unrelated: &[Place], rng: &mut Xoshiro256PlusPlus) -> Vec<Signals> {
+    fn signals(&self, honest: &[Place], unrelated: &[Place], rng: &mut Xoshiro256PlusPlus) -> Vec<Load> {
         (0..honest.len())
             .map(|now| {
                 let then = now.saturating_sub(self.lag);
@@ -141,20 +141,20 @@ impl LoadSpec {
                     LoadKind::Stuck => honest[0].load,
                 };
                 let read = (load + self.noise * normal(rng)).clamp(0.0, 1.0);
-                if rng.random::<f64>() < self.missing { Signals::NONE } else { Signals::cpu(read) }
+                if rng.random::<f64>() < self.missing { Load::NONE } else { Load::cpu(read) }
             })
             .collect()
     }
 }
 
 impl Trace {
-    fn from(&self, start: usize, length: usize) -> (Vec<(usize, f64)>, Vec<Signals>) {
+    fn from(&self, start: usize, length: usize) -> (Vec<(usize, f64)>, Vec<Load>) {
         let indices = (0..self.slowdown.len()).cycle().skip(start).take(length);
         let signal = |signal: &[Option<f64>], index: usize| signal.get(index).copied().flatten();
         indices
             .map(|index| {
                 let signals =
-                    Signals { cpu: signal(&self.cpu, index), pressure: signal(&self.pressure, index), ..Signals::NONE };
+                    Load { cpu: signal(&self.cpu, index), pressure: signal(&self.pressure, index), ..Load::NONE };
                 ((self.state[index], self.slowdown[index]), signals)
             })
             .unzip()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::bound::Bound;
 use super::draws::{Draw, Draws};
 use super::ladder::SimulatedLadder;
-use gaitd_core::control::{Demand, INTERVAL, Outlook, Policy, Signals, Situation};
+use gaitd_core::control::{Demand, INTERVAL, Load, Outlook, Policy, Situation};
 
 /// The world that a seed has drawn.
 pub(super) struct World<'a> {
@@ -53,7 +53,7 @@ impl Player for PolicyPlayer<'_> {
             // a scenario says nothing of the time between two inferences: it is as long as a shipped ladder's hop
             elapsed: INTERVAL,
             available: draw.budget,
-            signals: if self.sees_load { draw.signals } else { Signals::NONE },
+            signals: if self.sees_load { draw.signals } else { Load::NONE },
             outlook: self.outlook,
             cost_limit: Duration::MAX,
         };

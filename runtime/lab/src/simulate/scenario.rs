@@ -272,10 +272,10 @@ pub struct Trace {
     /// Observed latency / profiled latency, above 0.
     #[schemars(length(min = 1), inner(range(min = 0)))]
     pub slowdown: Vec<f64>,
-    /// Busy share of the processors at each inference, as in `Signals::cpu`, 0 to 1; empty if not recorded.
+    /// Busy share of the processors at each inference, as in `Load::cpu`, 0 to 1; empty if not recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cpu: Vec<Option<f64>>,
-    /// Pressure at each inference, as in `Signals::pressure`, 0 to 1; empty if not recorded.
+    /// Pressure at each inference, as in `Load::pressure`, 0 to 1; empty if not recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pressure: Vec<Option<f64>>,
 }

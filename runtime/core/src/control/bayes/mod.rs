@@ -49,7 +49,7 @@ use relation::Relation;
 
 pub use learned::{Learned, LearnedError};
 
-use super::{Candidate, Choice, Estimate, Forecast, INTERVAL, Policy, Resumed, Signals, Situation, Terms, pick};
+use super::{Candidate, Choice, Estimate, Forecast, INTERVAL, Load, Policy, Resumed, Situation, Terms, pick};
 
 /// Chance per step that the load becomes worth listening to, and that it ceases to be.
 const TRUST_GAINED: f32 = 0.002;
@@ -203,7 +203,7 @@ impl Bayes {
     }
 
     /// Predicts the slowdown of the next inference, `elapsed` after the one before.
-    fn predict(&mut self, elapsed: Duration, signals: &Signals) {
+    fn predict(&mut self, elapsed: Duration, signals: &Load) {
         let Self { model, beliefs, scratch, .. } = self;
         // what is no share is no reading
         let share = |signal: Option<f64>| signal.filter(|share| (0.0..=1.0).contains(share));

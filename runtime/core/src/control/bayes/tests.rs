@@ -25,7 +25,7 @@ fn policy() -> Bayes {
     Bayes::new(&candidates(), &ids, &Terms { budget: BUDGET, guess_accuracy: GUESS })
 }
 
-fn choose_within(bayes: &mut Bayes, available: Duration, signals: Signals, pinned: Option<usize>) -> Choice {
+fn choose_within(bayes: &mut Bayes, available: Duration, signals: Load, pinned: Option<usize>) -> Choice {
     choose_after(bayes, INTERVAL, available, signals, pinned)
 }
 
@@ -33,7 +33,7 @@ fn choose_after(
     bayes: &mut Bayes,
     elapsed: Duration,
     available: Duration,
-    signals: Signals,
+    signals: Load,
     pinned: Option<usize>,
 ) -> Choice {
     let outlook: Vec<Outlook> =
@@ -49,12 +49,12 @@ fn choose_after(
 }
 
 /// One window whose inference takes `slowdown` times its profiled latency.
-fn go_on(bayes: &mut Bayes, slowdown: f64, signals: Signals, pinned: Option<usize>) -> Choice {
+fn go_on(bayes: &mut Bayes, slowdown: f64, signals: Load, pinned: Option<usize>) -> Choice {
     go_on_after(bayes, INTERVAL, slowdown, signals, pinned)
 }
 
 /// The same, `elapsed` after the window before.
-fn go_on_after(bayes: &mut Bayes, elapsed: Duration, slowdown: f64, signals: Signals, pinned: Option<usize>) -> Choice {
+fn go_on_after(bayes: &mut Bayes, elapsed: Duration, slowdown: f64, signals: Load, pinned: Option<usize>) -> Choice {
     let choice = choose_after(bayes, elapsed, BUDGET, signals, pinned);
     bayes.observe(choice.rung, bayes.candidates[choice.rung].latency.mul_f64(slowdown));
     choice
@@ -101,7 +101,7 @@ fn one_window_is_what_the_reference_makes_of_it() {
     let mut world = World::new(0.05, (0.04, 0.4));
     for window in 0..700 {
         let slowdown = if window / 90 % 2 == 0 { 1.1 } else { 1.9 };
-        go_on(&mut bayes, slowdown * world.scatter(), Signals::NONE, None);
+        go_on(&mut bayes, slowdown * world.scatter(), Load::NONE, None);
     }
     let mixture = Mixture::of(&bayes.model.noise);
     for (log, observed) in [(0.095, 0.13), (0.64, 0.13), (0.3, 0.61), (-0.9, 1.7), (6.0, 6.2)] {
@@ -111,7 +111,7 @@ fn one_window_is_what_the_reference_makes_of_it() {
         });
         let scale = before.iter().sum::<f32>().recip();
         bayes.beliefs.blind = Belief(before.map(|p| scale * p));
-        bayes.predict(INTERVAL, &Signals::NONE);
+        bayes.predict(INTERVAL, &Load::NONE);
         let (hazard, drift) = (f64::from(bayes.scratch.transition.hazard), f64::from(bayes.model.dynamics.drift()));
         let landing = doubles(bayes.model.dynamics.landing());
         let predicted = reference::predict(&doubles(&bayes.beliefs.blind.0), hazard, drift, &landing);
@@ -144,7 +144,7 @@ fn noise_is_learned() {
     let mut slowdowns: Vec<f64> = (0..8000)
         .map(|_| {
             // one configuration only: a slowdown and corrections of all profiles are the same thing
-            go_on(&mut bayes, 1.3 * world.scatter(), Signals::NONE, Some(1));
+            go_on(&mut bayes, 1.3 * world.scatter(), Load::NONE, Some(1));
             bayes.slowdown().unwrap().mean
         })
         .skip(7800)
@@ -170,7 +170,7 @@ fn the_rate_of_jumps_is_learned() {
                 high = !high;
                 jumps += 1;
             }
-            go_on(&mut bayes, if high { 2.0 } else { 1.0 } * world.scatter(), Signals::NONE, None);
+            go_on(&mut bayes, if high { 2.0 } else { 1.0 } * world.scatter(), Load::NONE, None);
         }
         // a jump that leads to where the slowdown is already is none that anybody sees
         let place = |slowdown: f32| grid::place(slowdown.ln()).round() as usize;
@@ -189,7 +189,7 @@ fn what_comes_by_the_clock_is_foreseen() {
     let mut world = World::new(0.05, (0.005, 0.5));
     for window in 0..8000 {
         let slowdown = if window / 40 % 2 == 0 { 1.0 } else { 2.0 };
-        go_on(&mut bayes, slowdown * world.scatter(), Signals::NONE, None);
+        go_on(&mut bayes, slowdown * world.scatter(), Load::NONE, None);
     }
     let hazard = |age: f32| bayes.model.dynamics.hazard_at(Some(age));
     let (amid, due) = (hazard(20.0), hazard(40.0));
@@ -203,7 +203,7 @@ fn a_wrong_profile_is_corrected() {
     let errors = [1.25, 0.85, 1.0, 1.0];
     for _ in 0..6000 {
         let rung = world.rng.random_range(0..4);
-        go_on(&mut bayes, errors[rung] * world.scatter(), Signals::NONE, Some(rung));
+        go_on(&mut bayes, errors[rung] * world.scatter(), Load::NONE, Some(rung));
     }
     // only how they differ from each other can be seen
     for (a, b) in [(0, 1), (0, 2), (1, 3), (2, 3)] {
@@ -219,10 +219,10 @@ fn experienced() -> Bayes {
     let mut world = World::new(0.05, (0.005, 0.5));
     for window in 0..900 {
         let slowdown = if window / 90 % 2 == 0 { 1.0 } else { 2.0 };
-        go_on(&mut bayes, slowdown * world.scatter(), Signals::NONE, None);
+        go_on(&mut bayes, slowdown * world.scatter(), Load::NONE, None);
     }
     for _ in 0..20 {
-        go_on(&mut bayes, world.scatter(), Signals::NONE, None);
+        go_on(&mut bayes, world.scatter(), Load::NONE, None);
     }
     bayes
 }
@@ -262,7 +262,7 @@ fn the_longer_the_pause_the_wider_the_belief() {
     let mut before = bayes.beliefs.blind.moments().1;
     // up to an hour: by then the slowdown is anywhere that it has been
     for seconds in [1, 10, 60, 600, 3600] {
-        bayes.predict(Duration::from_secs(seconds), &Signals::NONE);
+        bayes.predict(Duration::from_secs(seconds), &Load::NONE);
         let (_, spread) = bayes.scratch.next.blind.moments();
         assert!(spread > before, "{before}, and {spread} after {seconds} s");
         before = spread;
@@ -284,7 +284,7 @@ fn how_often_jumps_come_is_a_rate_whatever_the_interval() {
         for _ in 0..(12_000.0 * 1.28 / interval) as usize {
             high ^= world.rng.random::<f64>() < rate * interval;
             let slowdown = if high { 2.0 } else { 1.0 } * world.scatter();
-            go_on_after(&mut bayes, Duration::from_secs_f64(interval), slowdown, Signals::NONE, None);
+            go_on_after(&mut bayes, Duration::from_secs_f64(interval), slowdown, Load::NONE, None);
         }
         // half of the jumps that are believed in lead to where the slowdown is already
         let found = f64::from(bayes.model.dynamics.usual_hazard()) / INTERVAL.as_secs_f64() / 2.0;
@@ -299,7 +299,7 @@ fn a_pause_teaches_nothing_of_how_often_jumps_come() {
     let mut bayes = experienced();
     let hazard = bayes.model.dynamics.usual_hazard();
     for _ in 0..50 {
-        go_on_after(&mut bayes, Duration::from_secs(3600), 2.0, Signals::NONE, None);
+        go_on_after(&mut bayes, Duration::from_secs(3600), 2.0, Load::NONE, None);
     }
     assert_eq!(bayes.model.dynamics.usual_hazard(), hazard);
 }
@@ -315,7 +315,7 @@ fn trust(honest: [bool; 2]) -> [f32; 2] {
             high ^= world.rng.random::<f64>() < 0.02;
             unrelated ^= world.rng.random::<f64>() < 0.02;
             let share = if (honest && high) || (!honest && unrelated) { 0.8 } else { 0.2 };
-            go_on(&mut bayes, if high { 2.0 } else { 1.0 } * world.scatter(), Signals::cpu(share), None);
+            go_on(&mut bayes, if high { 2.0 } else { 1.0 } * world.scatter(), Load::cpu(share), None);
             mean += if window < 3000 { 0.0 } else { bayes.model.trust / 1000.0 };
         }
         mean
@@ -338,14 +338,14 @@ fn a_suspended_machine_is_forgotten_within_three_windows() {
     let mut world = World::new(0.03, (0.005, 0.5));
     let mut best = 0;
     for _ in 0..500 {
-        best = go_on(&mut bayes, world.scatter(), Signals::NONE, None).rung;
+        best = go_on(&mut bayes, world.scatter(), Load::NONE, None).rung;
     }
     assert_eq!(best, 3);
-    go_on(&mut bayes, 1000.0, Signals::NONE, None);
+    go_on(&mut bayes, 1000.0, Load::NONE, None);
     for _ in 0..3 {
-        go_on(&mut bayes, world.scatter(), Signals::NONE, None);
+        go_on(&mut bayes, world.scatter(), Load::NONE, None);
     }
-    assert_eq!(choose_within(&mut bayes, BUDGET, Signals::NONE, None).rung, best);
+    assert_eq!(choose_within(&mut bayes, BUDGET, Load::NONE, None).rung, best);
 }
 
 /// A history that a test may start from: slowdown and signals of each window.
@@ -359,7 +359,7 @@ proptest! {
     fn more_time_is_never_worse(history in history(), budgets in prop::collection::vec(0.1..300.0f64, 2..20)) {
         let mut bayes = policy();
         for (slowdown, cpu) in history {
-            go_on(&mut bayes, slowdown, Signals { cpu, ..Signals::NONE }, None);
+            go_on(&mut bayes, slowdown, Load { cpu, ..Load::NONE }, None);
         }
         let mut budgets = budgets;
         budgets.sort_unstable_by(f64::total_cmp);
@@ -369,13 +369,13 @@ proptest! {
         for budget in budgets {
             let available = Duration::from_secs_f64(budget / 1e3);
             for (rung, miss) in misses.iter_mut().enumerate() {
-                let choice = choose_within(&mut bayes.clone(), available, Signals::NONE, Some(rung));
+                let choice = choose_within(&mut bayes.clone(), available, Load::NONE, Some(rung));
                 prop_assert_eq!((choice.rung, choice.reason), (rung, Reason::Pinned));
                 let less = choice.forecast.miss_probability.unwrap();
                 prop_assert!(less <= *miss + 1e-5, "rung {rung}: {miss}, and {less} with more time");
                 *miss = less;
             }
-            let choice = choose_within(&mut bayes.clone(), available, Signals::NONE, None);
+            let choice = choose_within(&mut bayes.clone(), available, Load::NONE, None);
             if choice.reason == Reason::MostAccurateInTime {
                 let miss = choice.forecast.miss_probability.unwrap();
                 let worth = PAPER[choice.rung].0 * (1.0 - miss) + late_worth * miss;
@@ -399,7 +399,7 @@ proptest! {
     ) {
         let mut bayes = policy();
         for (nanoseconds, [cpu, pressure, frequency], rung) in history {
-            let signals = Signals { cpu, pressure, frequency, ..Signals::NONE };
+            let signals = Load { cpu, pressure, frequency, ..Load::NONE };
             choose_within(&mut bayes, BUDGET, signals, Some(rung));
             bayes.observe(rung, Duration::from_nanos(nanoseconds));
             for belief in [&bayes.beliefs.blind, &bayes.beliefs.sighted, &bayes.scratch.next.blind, &bayes.scratch.next.sighted, &bayes.scratch.mixed] {

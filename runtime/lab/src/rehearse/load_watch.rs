@@ -1,27 +1,27 @@
-//! The load signals of a rehearsal, sampled as the daemon samples them.
+//! The load during a rehearsal, sampled as the daemon samples it.
 
 use std::io::PipeWriter;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::control::Signals;
-use gaitd_daemon::{LatestSignals, Sampling, SystemProbe};
+use gaitd_core::control::Load;
+use gaitd_daemon::{LatestLoad, Sampling, SystemProbe};
 
-/// Keeps reading the signals of one processor until it is dropped.
-pub(super) struct SignalWatch {
-    latest: LatestSignals,
+/// Keeps reading the load of one processor until it is dropped.
+pub(super) struct LoadWatch {
+    latest: LatestLoad,
     clock: Arc<dyn Clock>,
     /// Closed to end the thread.
     running: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl SignalWatch {
+impl LoadWatch {
     /// Watches the processor `cpu` (all of them if there is none) from the processor `from`.
     pub(super) fn start(cpu: Option<usize>, from: Option<usize>) -> std::io::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-        let latest = LatestSignals::default();
+        let latest = LatestLoad::default();
         let (over, running) = std::io::pipe()?;
         let (shared, dating) = (latest.clone(), Arc::clone(&clock));
         let thread = std::thread::Builder::new().name("gaitd-signals".to_owned()).spawn(move || {
@@ -35,12 +35,12 @@ impl SignalWatch {
     }
 
     /// The latest reading, unless it is stale.
-    pub(super) fn get(&mut self) -> Signals {
+    pub(super) fn get(&mut self) -> Load {
         self.latest.get(self.clock.now())
     }
 }
 
-impl Drop for SignalWatch {
+impl Drop for LoadWatch {
     fn drop(&mut self) {
         drop(self.running.take());
         if let Some(thread) = self.thread.take() {

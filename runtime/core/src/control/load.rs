@@ -1,4 +1,4 @@
-//! Readings of load, as values; what takes them is a [`SignalProbe`].
+//! Readings of load, as values; what takes them is a [`LoadProbe`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// One reading of what else takes the processors. Every value can be missing, stale or wrong; a policy that has fewer
 /// of them only gets less sharp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Signals {
+pub struct Load {
     /// Busy share of the processors that gaitd may use, gaitd's own share taken out; 0 to 1.
     #[serde(default)]
     pub cpu: Option<f64>,
@@ -21,7 +21,7 @@ pub struct Signals {
     pub temperature_c: Option<f64>,
 }
 
-impl Signals {
+impl Load {
     /// A reading without any value.
     pub const NONE: Self = Self { cpu: None, pressure: None, frequency: None, temperature_c: None };
 
@@ -33,7 +33,7 @@ impl Signals {
 }
 
 /// Reads the load. Reading may take a while, so it is not called on the way from sample to decision.
-pub trait SignalProbe: Send {
+pub trait LoadProbe: Send {
     /// The load since the last reading; values that the system does not give are missing.
-    fn read(&mut self) -> Signals;
+    fn read(&mut self) -> Load;
 }
