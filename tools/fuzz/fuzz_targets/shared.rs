@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use gaitd_core::control::{Candidate, Demand, Outlook, Policy, Load, Situation, Terms};
+use gaitd_core::control::{Candidate, Demand, Load, Outlook, Policy, Situation, Terms};
 use serde::Serialize;
 use serde_json::Value;
 
