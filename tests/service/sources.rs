@@ -144,7 +144,7 @@ fn a_daemon_whose_source_says_nothing_stops_at_once_with_a_summary() {
     // standard input stays open
     let daemon = Setup::new().start();
     daemon.status_until("waiting", |status| status["source"]["state"] == "waiting");
-    assert_eq!(stopped_at_once(daemon)["stream"]["samples"], 0);
+    assert_eq!(stopped_at_once(daemon)["samples"]["samples"], 0);
 
     for on_failure in ["exit", "retry"] {
         let mut setup = on_fifo();
@@ -154,7 +154,7 @@ fn a_daemon_whose_source_says_nothing_stops_at_once_with_a_summary() {
         let mut silent = writer(&setup.path("samples"));
         silent.samples(10);
         daemon.status_until("samples", |status| status["source"]["samples"]["samples"] == 10);
-        assert_eq!(stopped_at_once(daemon)["stream"]["samples"], 10);
+        assert_eq!(stopped_at_once(daemon)["samples"]["samples"], 10);
     }
 }
 
@@ -167,7 +167,7 @@ fn a_daemon_in_a_pause_of_its_recording_stops_at_once_with_a_summary() {
     std::fs::write(setup.path("recording.csv"), text).unwrap();
     let daemon = setup.start();
     daemon.status_until("the first sample", |status| status["source"]["samples"]["samples"] == 1);
-    assert_eq!(stopped_at_once(daemon)["stream"]["samples"], 1);
+    assert_eq!(stopped_at_once(daemon)["samples"]["samples"], 1);
 }
 
 #[test]

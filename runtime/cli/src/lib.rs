@@ -1,4 +1,12 @@
 //! The command line: one file per command; each turns flags and a configuration file into one library call.
+//!
+//! A program needs no more than this:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     gaitd_cli::main()
+//! }
+//! ```
 
 mod check;
 mod co_runner;

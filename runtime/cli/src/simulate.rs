@@ -288,7 +288,7 @@ fn label(score: &Score) -> String {
     if score.reference { format!("[{}]", score.name) } else { score.name.clone() }
 }
 
-/// Whoever took part; the same in every scenario but for the bound, which traces do not have.
+/// The contenders; the same in every scenario but for the bound, which traces do not have.
 fn policies(reports: &[ScenarioReport]) -> impl Iterator<Item = &Score> {
     reports.iter().max_by_key(|report| report.policies.len()).into_iter().flat_map(|report| &report.policies)
 }
@@ -302,7 +302,7 @@ fn dash() -> String {
     "-".to_owned()
 }
 
-/// Policies that lose so much more than all others that beside them nothing could be told apart.
+/// Policies that lose so much more than all others that beside them nothing could be distinguished.
 const FAR_BEHIND: [ContenderFlag; 2] = [ContenderFlag::Fixed, ContenderFlag::Step];
 
 /// Each policy's gap to the oracle; those far behind only where `asked` names them.

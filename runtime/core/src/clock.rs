@@ -47,7 +47,7 @@ impl Clock for MonotonicClock {
     }
 }
 
-/// A clock that stands still until somebody waits for it; then it is at once as late as they wanted it to be.
+/// A clock that stands still until a caller waits for it; then it jumps to the time that was waited for.
 #[cfg(any(test, feature = "testing"))]
 #[derive(Debug, Default)]
 pub struct ManualClock(std::sync::Mutex<Duration>);

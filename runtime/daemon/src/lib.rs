@@ -9,6 +9,36 @@
 //! Where there is an interface, one more thread serves HTTP; requests go through `operations`. Ladders are made and
 //! freed in a thread of their own, the first one and those of reloads. The main thread waits: for the source's end,
 //! Unix signals, and the service manager's next report. It joins every thread at the end of the run.
+//!
+//! # Example
+//!
+//! Half a minute of the simulated wearer, as fast as it can be read:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use gaitd_core::{clock::MonotonicClock, ladder::Library};
+//! use gaitd_daemon::{Activated, Config, Output, Plan, Requests, SourceSpec, Stop, run};
+//! use gaitd_daemon::publish::Format;
+//! use gaitd_embedded::Embedded;
+//! use gaitd_sense::Pace;
+//! use gaitd_tract::Tract;
+//!
+//! # let state = tempfile::tempdir()?;
+//! let config = Config {
+//!     source: SourceSpec::Wearer { seed: 1, seconds: Some(30.0), pace: Pace::Fast },
+//!     outputs: vec![Output { format: Format::None, path: None }],
+//! #   state: Some(state.path().to_owned()),
+//!     ..Config::default()
+//! };
+//! let library = Arc::new(Library::new(Arc::new(Embedded), vec![Box::new(Tract)]));
+//! let clock = Arc::new(MonotonicClock::start());
+//! let plan = Plan::new(config, library, None, Activated::default(), clock, Stop::default())?;
+//! let windows = run(plan, &Requests::none())?.summary.windows;
+//! assert!(windows.produced > 0);
+//! assert_eq!(windows.produced, windows.decided + windows.dropped + windows.failed);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -64,7 +64,7 @@ impl ModelFiles for Embedded {
     }
 }
 
-/// What is unpacked, for as long as somebody holds it.
+/// The unpacked files, for as long as a reader holds them.
 static UNPACKED: Mutex<Weak<Unpacked>> = Mutex::new(Weak::new());
 
 /// All files. To be held while several are read, since they can be unpacked only together.
@@ -75,7 +75,7 @@ fn names() -> impl Iterator<Item = &'static str> {
     INDEX.iter().map(|(name, _)| *name)
 }
 
-/// All files, unpacked now unless somebody holds them already.
+/// All files, unpacked now unless a reader holds them already.
 ///
 /// # Errors
 /// When the binary no longer holds what was packed when it was built.

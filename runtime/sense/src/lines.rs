@@ -1,7 +1,8 @@
 //! Lines of text from anywhere, in bounded memory.
 
+use std::fs::File;
 use std::io::{self, BufRead, ErrorKind};
-use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -27,7 +28,7 @@ pub(super) enum Line<'a> {
 pub(super) struct LineReader<R> {
     reader: R,
     /// The file behind `reader`, where reading it may have to wait for a writer.
-    file: Option<OwnedFd>,
+    file: Option<Arc<File>>,
     /// Bytes that `reader` holds already.
     buffered: usize,
     line: Vec<u8>,
@@ -44,7 +45,7 @@ impl<R: BufRead> LineReader<R> {
     }
 
     /// Waits for bytes in `file`, which is behind the reader.
-    pub(super) fn poll(&mut self, file: OwnedFd) {
+    pub(super) fn poll(&mut self, file: Arc<File>) {
         self.file = Some(file);
     }
 
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn a_silent_pipe_is_left_when_the_time_is_over() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let file = reader.try_clone().unwrap().into();
+        let file = Arc::new(File::from(std::os::fd::OwnedFd::from(reader.try_clone().unwrap())));
         let mut lines = lines(BufReader::new(reader));
         lines.poll(file);
         let now = || Duration::ZERO;

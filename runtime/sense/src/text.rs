@@ -51,7 +51,7 @@ pub struct TextSource<R> {
     first_rejected: Option<String>,
 }
 
-impl TextSource<BufReader<File>> {
+impl TextSource<BufReader<Arc<File>>> {
     /// The stream in the file at `path`; `format` is found out from its first line where it is not given.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl TextSource<BufReader<File>> {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SenseError> {
         let file = File::open(path).map_err(|error| SenseError::Open { path: path.to_path_buf(), error })?;
-        Self::from_file(file, path.display().to_string(), expected, format, pace, clock)
+        Ok(Self::from_file(Arc::new(file), path.display().to_string(), expected, format, pace, clock))
     }
 
     /// The stream on standard input, of which nothing else may read.
@@ -80,26 +80,23 @@ impl TextSource<BufReader<File>> {
         let origin = "standard input";
         let file = io::stdin().as_fd().try_clone_to_owned();
         let file = file.map_err(|error| SenseError::Open { path: origin.into(), error })?;
-        Self::from_file(file.into(), origin.to_owned(), expected, format, pace, clock)
+        Ok(Self::from_file(Arc::new(file.into()), origin.to_owned(), expected, format, pace, clock))
     }
 
     /// The stream in `file`, which messages call `origin`: a file, a pipe or a device. No read waits beyond its
     /// deadline.
-    ///
-    /// # Errors
-    /// When the process has no file descriptor left.
+    #[must_use]
     pub fn from_file(
-        file: File,
+        file: Arc<File>,
         origin: String,
         expected: &StreamFormat,
         format: Option<TextFormat>,
         pace: Pace,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, SenseError> {
-        let polled = file.try_clone().map_err(|error| SenseError::Open { path: origin.clone().into(), error })?;
-        let mut source = Self::new(BufReader::new(file), origin, expected, format, pace, clock);
-        source.lines.poll(polled.into());
-        Ok(source)
+    ) -> Self {
+        let mut source = Self::new(BufReader::new(Arc::clone(&file)), origin, expected, format, pace, clock);
+        source.lines.poll(file);
+        source
     }
 }
 

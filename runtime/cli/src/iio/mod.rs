@@ -94,7 +94,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let outlet = Outlet::new(arguments.output.as_deref());
     while let Some(reader) = outlet.open(&stop)? {
         // each reader has a stream of its own: a sensor without a reader is switched off
-        let fate = follow(arguments, &device, reader, &stop)?;
+        let fate = write_samples(arguments, &device, reader, &stop)?;
         if fate == Fate::Stopped || !outlet.is_pipe() {
             break;
         }
@@ -113,7 +113,12 @@ fn flag(setting: &'static str) -> &'static str {
 }
 
 /// Writes samples until the reader goes, a stop is requested, or there were enough.
-fn follow(arguments: &Arguments, device: &Device, mut reader: outlet::Reader, stop: &Stop) -> anyhow::Result<Fate> {
+fn write_samples(
+    arguments: &Arguments,
+    device: &Device,
+    mut reader: outlet::Reader,
+    stop: &Stop,
+) -> anyhow::Result<Fate> {
     let mut settings = Settings {
         rate_hz: arguments.rate,
         accel_range_g: arguments.accel_range,

@@ -27,7 +27,7 @@ pub(super) enum Outlet {
     Pipe(PathBuf),
 }
 
-/// Whoever reads what is written.
+/// The reader of what is written.
 pub(super) struct Reader {
     file: File,
 }
@@ -47,9 +47,9 @@ impl ExitCode for NotAPipe {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Written,
-    /// Nobody reads any more.
+    /// The reader is gone.
     ReaderGone,
-    /// Somebody asked for an end.
+    /// The end was requested.
     Stopped,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gaitd_core::engine::Phase;
 use hdrhistogram::Histogram;
 
-/// Latencies up to this many nanoseconds (one minute) are told apart; longer ones count as this long.
+/// Latencies up to this many nanoseconds (one minute) are kept apart; longer ones count as this long.
 const LONGEST_NS: u64 = 60_000_000_000;
 
 /// How long each phase took: histograms of fixed size (two significant digits), so that recording allocates

@@ -76,7 +76,7 @@ fn is_ours(authority: &Authority, local: IpAddr, known: &[String]) -> bool {
         || known.iter().any(|name| name.eq_ignore_ascii_case(host) || name.eq_ignore_ascii_case(authority.as_str()))
 }
 
-/// Checks that whoever asks may change something: over the network the token has to be shown.
+/// Checks that the client may change something: over the network it has to show the token.
 pub(super) fn check_token(
     headers: &HeaderMap,
     peer: Peer,

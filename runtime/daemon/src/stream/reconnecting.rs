@@ -49,7 +49,7 @@ enum State {
     },
     /// An open pipe that has had no writer yet, and the file that it is.
     WithoutWriter {
-        pipe: File,
+        pipe: Arc<File>,
         opened: Metadata,
     },
     Open(Box<dyn Source>),
@@ -105,9 +105,7 @@ impl ReconnectingSource {
             State::WithoutWriter { pipe, opened } => match self.has_writer(pipe, opened, deadline) {
                 Ok(Writer::Pending) => return Ok(()),
                 Ok(Writer::Elsewhere) => Ok(State::Closed { retry_at: Duration::ZERO }),
-                Ok(Writer::Present) => {
-                    pipe.try_clone().map_err(|error| self.unopened(error)).and_then(|pipe| self.stream_in(pipe))
-                }
+                Ok(Writer::Present) => self.stream_in(Arc::clone(pipe)),
                 Err(error) => Err(self.unopened(error)),
             },
         };
@@ -132,8 +130,8 @@ impl ReconnectingSource {
             Ok((pipe, Some(opened)))
         };
         match open().map_err(|error| self.unopened(error))? {
-            (pipe, Some(opened)) => Ok(State::WithoutWriter { pipe, opened }),
-            (file, None) => self.stream_in(file),
+            (pipe, Some(opened)) => Ok(State::WithoutWriter { pipe: Arc::new(pipe), opened }),
+            (file, None) => self.stream_in(Arc::new(file)),
         }
     }
 
@@ -141,13 +139,13 @@ impl ReconnectingSource {
         SenseError::Open { path: self.path.clone(), error }
     }
 
-    fn stream_in(&self, file: File) -> Result<State, SenseError> {
+    fn stream_in(&self, file: Arc<File>) -> Result<State, SenseError> {
         // a source polls for its bytes, and then expects to read some
         fcntl_getfl(&file)
             .and_then(|flags| fcntl_setfl(&file, flags - OFlags::NONBLOCK))
             .map_err(|error| self.unopened(error.into()))?;
         let (origin, clock) = (self.path.display().to_string(), Arc::clone(&self.clock));
-        Ok(State::Open(Box::new(TextSource::from_file(file, origin, &self.format, None, self.pace, clock)?)))
+        Ok(State::Open(Box::new(TextSource::from_file(file, origin, &self.format, None, self.pace, clock))))
     }
 
     /// Waits until `deadline` for a writer of `pipe`, the file `opened`, as long as that is the one at the path.

@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 use self::equivalent::Equivalents;
 use self::mutant::{Ending, Mutant, Outcome};
-use self::shard::{Shards, Workshop};
+use self::shard::{Shards, WorkingCopy};
 use self::subject::{Module, Subject};
 use crate::cargo_tool::CargoTool;
 use crate::steps::{self, Report};
@@ -61,7 +61,7 @@ fn share(text: &str) -> Result<(usize, usize)> {
 pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
     let cargo_mutants = CARGO_MUTANTS.get(tree, args.install)?;
     let equivalents = Equivalents::read(tree)?;
-    let workshop = Workshop::prepare(tree, cargo_mutants)?;
+    let working_copy = WorkingCopy::prepare(tree, cargo_mutants)?;
     let subjects = match (&args.file, &args.modules[..]) {
         (Some(file), _) => vec![Subject::File(file.clone())],
         (None, []) => Module::value_variants().iter().copied().map(Subject::Module).collect(),
@@ -71,25 +71,30 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
     let mut before = 0;
     for subject in &subjects {
         report.step(&subject.name(), &[], || {
-            let mutants = workshop.list(subject)?;
+            let mutants = working_copy.list(subject)?;
             ensure!(!mutants.is_empty(), "there is nothing to mutate in {}", subject.glob());
             let equivalents = equivalents.of(subject, &mutants)?;
             let shards = Shards::of(subject, mutants.len());
             let (number, all) = args.shard;
             for part in (0..shards.count()).filter(|part| (before + part) % all == number) {
-                workshop.run(&shards, part)?;
+                working_copy.run(&shards, part)?;
             }
             before += shards.count();
-            judge(tree, &workshop, &shards, &equivalents)
+            judge(tree, &working_copy, &shards, &equivalents)
         });
     }
     Ok(report)
 }
 
 /// Sums up the shards that are done.
-fn judge(tree: &Tree, workshop: &Workshop<'_>, shards: &Shards, equivalents: &[Mutant]) -> Result<steps::Outcome> {
+fn judge(
+    tree: &Tree,
+    working_copy: &WorkingCopy<'_>,
+    shards: &Shards,
+    equivalents: &[Mutant],
+) -> Result<steps::Outcome> {
     let results: Vec<Vec<Outcome>> = (0..shards.count())
-        .map(|part| workshop.kept(shards, part))
+        .map(|part| working_copy.kept(shards, part))
         .collect::<Result<Vec<_>>>()?
         .into_iter()
         .flatten()

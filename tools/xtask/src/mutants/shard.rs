@@ -40,7 +40,7 @@ impl Shards {
 }
 
 /// A copy of the working copy in which mutants are put into the sources.
-pub(super) struct Workshop<'a> {
+pub(super) struct WorkingCopy<'a> {
     tree: &'a Tree,
     cargo_mutants: PathBuf,
     copy: PathBuf,
@@ -48,7 +48,7 @@ pub(super) struct Workshop<'a> {
     fingerprint: String,
 }
 
-impl<'a> Workshop<'a> {
+impl<'a> WorkingCopy<'a> {
     /// Brings the copy up to date. It stays at one place, so that only what has changed is built again.
     pub(super) fn prepare(tree: &'a Tree, cargo_mutants: PathBuf) -> Result<Self> {
         let copy = tree.target("mutants/copy");

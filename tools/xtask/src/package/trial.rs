@@ -1,6 +1,6 @@
 //! A package's life in an empty root folder: installed, upgraded, removed, purged.
 //!
-//! The maintainer scripts run here, told by dpkg that the system lies in that folder, and nothing of the package itself
+//! The maintainer scripts run here, with dpkg saying that the system lies in that folder, and nothing of the package itself
 //! does; so this serves for every architecture. There is no systemd in it, as in a container. `cargo xtask vm-test` has one.
 
 use std::fs;

@@ -18,7 +18,7 @@ pub(super) const SENSOR: &str = "gaitd.samples";
 /// The port at which gaitd's events come out.
 pub(super) const EVENTS: &str = "gaitd.events";
 
-/// What the guest's kernel is told: no timer of Debian's own may come between, for each costs seconds under emulation.
+/// The guest's kernel command line: no timer of Debian's own may come between, for each costs seconds under emulation.
 const KERNEL: &str = "root=/dev/vda rw console=ttyAMA0 panic=-1 \
     systemd.mask=apt-daily.timer systemd.mask=apt-daily-upgrade.timer systemd.mask=dpkg-db-backup.timer \
     systemd.mask=e2scrub_all.timer systemd.mask=fstrim.timer";
