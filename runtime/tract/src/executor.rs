@@ -17,6 +17,7 @@ fn unusable(error: TractError) -> InferenceError {
 pub(crate) struct Plan {
     plan: Arc<TypedSimplePlan>,
     shape: [usize; 3],
+    classes: usize,
     memory: Memory,
     kernels: Vec<String>,
 }
@@ -41,14 +42,16 @@ impl Plan {
             )));
         }
         let (memory, kernels) = (Memory { shared, own: intermediate_values(&model) }, kernels(&model));
-        Ok(Self { plan: model.into_runnable().map_err(unusable)?, shape, memory, kernels })
+        Ok(Self { plan: model.into_runnable().map_err(unusable)?, shape, classes, memory, kernels })
     }
 
-    /// A state in which it can run.
+    /// A state in which it runs, warmed up: the first inference allocates what later ones use again.
     pub(crate) fn state(&self) -> Result<State, InferenceError> {
         let state = self.plan.spawn().map_err(unusable)?;
         let input = Tensor::zero::<f32>(&self.shape).map_err(unusable)?;
-        Ok(State { state, input: Arc::new(input) })
+        let mut state = State { state, input: Arc::new(input) };
+        state.infer(|_| (), &mut vec![0.0; self.classes])?;
+        Ok(state)
     }
 
     /// Bytes of its weights and of all intermediate values of one inference.
