@@ -1,6 +1,8 @@
 //! `gaitd simulate` on the shipped scenarios, and the scenarios that it refuses.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "figures")]
+use std::path::Path;
+use std::path::PathBuf;
 
 use gaitd_tests::scenarios::{folder, shipped, small};
 use gaitd_tests::{fresh, shipped_model};

@@ -16,7 +16,7 @@
 //!
 //! # Example
 //!
-//! A ladder is loaded, and ten windows of one wearer are decided. The model is a fake of [`testing`] whose inferences
+//! A ladder is loaded, and ten windows of one wearer are decided. The model is a fake of the module `testing` (a feature) whose inferences
 //! take virtual time; a real one is a [`ladder::ModelDirectory`], run by a backend of an inference library.
 //!
 //! ```

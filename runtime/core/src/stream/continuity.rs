@@ -136,7 +136,7 @@ impl Continuity {
         self.counts
     }
 
-    /// Takes what [`Source::read`](super::Source::read) said and the sample that it filled, and hands on what
+    /// Takes what the read of a source gave and the sample that it filled, and hands on what
     /// follows from it: nothing, or one sample, with a reset or bridged samples before it.
     ///
     /// # Panics

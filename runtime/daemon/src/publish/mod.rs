@@ -1,5 +1,5 @@
 //! Decisions out: as readable lines or NDJSON to standard output or files, and as events and metrics over HTTP. What
-//! takes decisions is a [`Publisher`].
+//! takes decisions is a `Publisher`.
 
 #[cfg(feature = "http")]
 mod board;
