@@ -1,6 +1,6 @@
 //! Conditioning against SciPy, on made-up signals and on real recordings, and what is refused.
 
-use gaitd_core::condition::{ConditionError, Conditioner, OpSpec};
+use gaitd_core::condition::{ConditionError, Conditioner, Fault, OpSpec};
 use gaitd_core::stream::Channel;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -90,6 +90,118 @@ fn a_very_long_stream_neither_drifts_nor_decays_into_denormal_numbers() {
         conditioner.push(&[0.0; 6], &mut out);
     }
     assert_eq!(out, [0.0; 9]);
+}
+
+/// A filter that halves with each sample what it remembers, and then amplifies it by 1e90.
+#[test]
+fn what_has_decayed_to_nothing_is_exactly_zero_after_a_while() {
+    let mut sections = vec![[1.0, 0.0, 0.0, 1.0, -0.5, 0.0]];
+    sections.extend([[1e6, 0.0, 0.0, 1.0, 0.0, 0.0]; 15]);
+    let op = OpSpec::Sos { from: vec!["a".into()], to: None, sections, start: Default::default() };
+    let mut conditioner = Conditioner::new(&channels(&["a"]), &[op], &channels(&["a"])).unwrap();
+    let mut raw = vec![vec![0.0]; 450];
+    raw[0] = vec![1.0];
+    let found: Vec<_> = run(&mut conditioner, &raw, 1).into_iter().map(|sample| sample[0]).collect();
+    // 1e-100 is passed between 2^-332 and 2^-333, and looked for every 64 samples
+    let end = found.iter().position(|value| *value == 0.0);
+    assert_eq!(end, Some(384));
+    assert!(found[384..].iter().all(|value| *value == 0.0));
+    for (time, found) in found.iter().enumerate().take(384) {
+        let expected = 0.5f64.powi(time as i32) * 1e90;
+        let expected = expected.min(f64::from(f32::MAX));
+        assert!((f64::from(*found) / expected - 1.0).abs() < 1e-6, "{found} at {time}, not {expected}");
+    }
+}
+
+#[test]
+fn medians_of_up_to_1001_samples_are_accepted() {
+    let median = |length| {
+        let op = OpSpec::Median { from: vec!["a".into()], to: None, length };
+        Conditioner::new(&channels(&["a"]), &[op], &channels(&["a"])).map(|conditioner| conditioner.delay())
+    };
+    assert_eq!([1, 3, 5, 999, 1001].map(|length| median(length).unwrap()), [0, 1, 2, 499, 500]);
+    let error = median(1003).unwrap_err().to_string();
+    assert_eq!(error, "conditioning[0] (median): length is 1003, but must be odd, from 1 to 1001");
+}
+
+/// Both channels can reach 1e60 before they are subtracted, and 2e60 thereafter.
+#[test]
+fn a_difference_can_be_as_large_as_both_channels_together() {
+    let sos = |from: &str, times: usize| {
+        let sections = vec!["[1e6,0,0,1,0,0]"; times].join(",");
+        format!(r#"{{"op": "sos", "from": ["{from}"], "sections": [{sections}]}}"#)
+    };
+    let ops = |last: usize| {
+        let subtract = r#"{"op": "subtract", "from": ["a"], "minus": ["b"]}"#;
+        format!("[{}, {}, {subtract}, {}]", sos("a", 9), sos("b", 9), sos("a", last))
+    };
+    let parsed: Vec<OpSpec> = serde_json::from_str(&ops(6)).unwrap();
+    assert!(Conditioner::new(&channels(&["a", "b"]), &parsed, &channels(&["a"])).is_ok());
+    let says = "conditioning[3] (sos): channel `a` could reach 2e102, which cannot be computed with; its filters \
+                amplify too much";
+    assert_eq!(refusal(&ops(7)), says);
+}
+
+/// Medians of medians, and channels of four delays that meet: each value is that of its own time.
+#[test]
+fn channels_that_meet_are_of_the_same_time() {
+    let ops = r#"[
+        {"op": "median", "from": ["a"], "length": 3},
+        {"op": "median", "from": ["a"], "length": 5},
+        {"op": "median", "from": ["b"], "length": 3},
+        {"op": "copy", "from": ["c"], "to": ["late"]},
+        {"op": "subtract", "from": ["a", "b"], "minus": ["c", "c"], "to": ["x", "y"]},
+        {"op": "median", "from": ["x"], "length": 3}
+    ]"#;
+    let ops: Vec<OpSpec> = serde_json::from_str(ops).unwrap();
+    let output = ["x", "y", "late", "b"];
+    let mut conditioner = Conditioner::new(&channels(&["a", "b", "c"]), &ops, &channels(&output)).unwrap();
+    assert_eq!(conditioner.delay(), 4);
+    // medians of what rises steadily are the value in the middle
+    let raw: Vec<_> = (0..40).map(f64::from).map(|time| vec![10.0 * time, 5.0 * time, time * time / 10.0]).collect();
+    for (time, found) in run(&mut conditioner, &raw, 4).into_iter().enumerate() {
+        let time = time as f64;
+        let c = time * time / 10.0;
+        let expected = [10.0 * time - c, 5.0 * time - c, c, 5.0 * time].map(|value| value as f32);
+        assert_eq!(found, expected, "at {time}");
+    }
+}
+
+#[test]
+fn sections_are_accepted_up_to_the_limits() {
+    let section = |section: [f64; 6]| {
+        let op = OpSpec::Sos { from: vec!["a".into()], to: None, sections: vec![section], start: Default::default() };
+        Conditioner::new(&channels(&["a"]), &[op], &channels(&["a"])).map(drop).map_err(|error| match error {
+            ConditionError::Op { fault, .. } => fault,
+            error => panic!("{error}"),
+        })
+    };
+    // with a0 = 2 every coefficient is half as large
+    assert_eq!(section([2e6, -2e6, 0.0, 2.0, 0.0, 0.0]), Ok(()));
+    let value = 2.000001e6;
+    assert_eq!(section([0.0, value, 0.0, 2.0, 0.0, 0.0]), Err(Fault::Coefficient { section: 0, value }));
+    assert_eq!(section([1.0, 0.0, 0.0, 0.0, 0.0, 0.0]), Err(Fault::NoLeadingCoefficient(0)));
+    // inside the stability triangle with the corners (-2, 1), (2, 1) and (0, -1), near each side, and outside of it
+    for (a1, a2, stable) in [
+        (0.0, 0.999, true),
+        (0.0, 1.0, false),
+        (0.0, 1.001, false),
+        (1.5, 0.501, true),
+        (-1.5, 0.501, true),
+        (1.5, 0.5, false),
+        (-1.5, 0.499, false),
+        (0.5, -0.499, true),
+        (-0.5, -0.499, true),
+        (0.5, -0.5, false),
+        (-0.5, -0.501, false),
+        (0.0, -0.999, true),
+        (0.0, -1.0, false),
+        (2.5, 2.0, false),
+    ] {
+        let expected = if stable { Ok(()) } else { Err(Fault::Unstable(0)) };
+        assert_eq!(section([1.0, 0.0, 0.0, 1.0, a1, a2]), expected, "{a1}, {a2}");
+        assert_eq!(section([1.0, 0.0, 0.0, -4.0, -4.0 * a1, -4.0 * a2]), expected, "a0 = -4, {a1}, {a2}");
+    }
 }
 
 #[test]

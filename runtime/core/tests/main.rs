@@ -1,7 +1,8 @@
-//! Conditioning and control against their references, and the engine on a fake network.
+//! Conditioning, continuity and control against their references, and the engine on a fake network.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conditioning;
+mod continuity;
 mod control;
 mod engine;

@@ -1,4 +1,4 @@
-//! Streams of text as users have them, good and bad, and the one rule for everything that is missing.
+//! Streams of text as users have them, good and bad.
 
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaitd_core::clock::{Clock, ManualClock, MonotonicClock};
-use gaitd_core::stream::continuity::LARGEST_VALUE;
-use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamCounts, StreamFormat};
+use gaitd_core::stream::{Channel, Reading, Sample, StreamCounts, StreamFormat};
 use gaitd_sense::wearer::{WearerConfig, WearerSource};
 use gaitd_sense::{NO_DEADLINE, Pace, Recording, SenseError, Source, TextFormat, TextSource};
 use proptest::prelude::*;
@@ -254,106 +253,6 @@ fn labelled_recordings() {
     assert_eq!((recording.label(0), recording.sample(0)[0]), (Some("lying"), 3.0));
 }
 
-/// What a [`Continuity`] makes of one channel's readings: `(time, value)`, or nothing for a malformed one. A sample
-/// is written as its value, a bridged one with `~`, a reset as `|` and the number that follows.
-fn continuity(readings: &[Option<(Option<f64>, f64)>]) -> (String, StreamCounts) {
-    let format = StreamFormat { channels: format().channels[..1].to_vec(), rate_hz: 50.0 };
-    let mut continuity = Continuity::new(&format, 0.1).unwrap();
-    let mut found = Vec::new();
-    for reading in readings {
-        let (time_s, value) = reading.unwrap_or_default();
-        let kind = if reading.is_some() { Reading::Sample } else { Reading::Malformed(String::new()) };
-        continuity.push(&kind, &Sample { time_s, values: vec![value] }, |step| {
-            found.push(match step {
-                Step::Reset { next } => format!("|{next}"),
-                Step::Sample { sample, bridged, .. } => {
-                    format!("{}{}", if bridged { "~" } else { "" }, (sample.values[0] * 100.0).round() / 100.0)
-                }
-            });
-        });
-    }
-    (found.join(" "), continuity.counts())
-}
-
-fn timed(times: &[f64]) -> Vec<Option<(Option<f64>, f64)>> {
-    times.iter().map(|&time| Some((Some(time), time))).collect()
-}
-
-#[test]
-fn without_timestamps_bad_readings_are_the_missing_ones() {
-    let good = |value| Some((None, value));
-    let nan = good(f64::NAN);
-    let (steps, counts) = continuity(&[None, nan, good(1.0), None, nan, good(4.0), good(5.0)]);
-    assert_eq!(steps, "1 ~2 ~3 4 5");
-    assert_eq!(counts, StreamCounts { samples: 3, bridged: 2, malformed: 2, non_finite: 2, ..Default::default() });
-    let readings: Vec<_> = [good(1.0)].into_iter().chain([None; 5]).chain([good(7.0)]).collect();
-    assert_eq!(continuity(&readings).0, "1 ~2 ~3 ~4 ~5 ~6 7");
-    let readings: Vec<_> = [good(1.0)].into_iter().chain([None; 6]).chain([good(7.0)]).collect();
-    let (steps, counts) = continuity(&readings);
-    assert_eq!(steps, "1 |1 7");
-    assert_eq!((counts.gaps, counts.resets, counts.bridged), (1, 1, 0));
-}
-
-#[test]
-fn timestamps_decide_what_is_missing() {
-    // jitter between half a period and one and a half
-    assert_eq!(continuity(&timed(&[0.0, 0.029, 0.04, 0.069, 0.08])).0, "0 0.03 0.04 0.07 0.08");
-    assert_eq!(continuity(&timed(&[1.0, 1.06, 1.08])).0, "1 ~1.02 ~1.04 1.06 1.08");
-    assert_eq!(continuity(&timed(&[1.0, 1.12])).0, "1 ~1.02 ~1.04 ~1.06 ~1.08 ~1.1 1.12");
-    assert_eq!(continuity(&timed(&[1.0, 1.14])).0, "1 |1 1.14");
-    assert_eq!(continuity(&timed(&[1.0, 1e300])).0, "1");
-    // a malformed line at a time when no sample was due is not missing
-    let extra = [Some((Some(0.0), 0.0)), None, Some((Some(0.02), 0.02)), None, Some((Some(0.06), 0.06))];
-    assert_eq!(continuity(&extra).0, "0 0.02 ~0.04 0.06");
-}
-
-#[test]
-fn bridged_samples_have_times() {
-    let mut continuity = Continuity::new(&format(), 0.1).unwrap();
-    let mut times = Vec::new();
-    for time in [1.0, 1.06] {
-        let sample = Sample { time_s: Some(time), values: vec![0.0; 2] };
-        continuity.push(&Reading::Sample, &sample, |step| {
-            if let Step::Sample { sample, number, .. } = step {
-                times.push((number, (sample.time_s.unwrap() * 1e6).round() / 1e6));
-            }
-        });
-    }
-    assert_eq!(times, [(0, 1.0), (1, 1.02), (2, 1.04), (3, 1.06)]);
-}
-
-#[test]
-fn late_samples_are_dropped() {
-    let (steps, counts) = continuity(&timed(&[0.0, 0.02, 0.02, 0.01, 0.04]));
-    assert_eq!(steps, "0 0.02 0.04");
-    assert_eq!((counts.out_of_order, counts.resets), (2, 0));
-}
-
-#[test]
-fn a_clock_that_was_set_back_is_followed_after_a_second() {
-    let mut times = vec![100.0];
-    times.extend((0..60).map(|i| f64::from(i) * 0.02));
-    let (steps, counts) = continuity(&timed(&times));
-    assert!(steps.starts_with("100 |1 1 1.02 1.04"), "{steps}");
-    assert_eq!((counts.out_of_order, counts.gaps, counts.resets, counts.samples), (50, 0, 1, 11));
-}
-
-#[test]
-fn absurd_values_are_missing() {
-    let good = |value| Some((None, value));
-    let (steps, counts) = continuity(&[good(1.0), good(1e300), good(-1.1e6), good(4.0), good(LARGEST_VALUE)]);
-    assert_eq!(steps, "1 ~2 ~3 4 1000000");
-    assert_eq!(counts.non_finite, 2);
-}
-
-#[test]
-fn the_bridge_must_be_a_sensible_time() {
-    for bridge_s in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
-        let error = Continuity::new(&format(), bridge_s).unwrap_err().to_string();
-        assert!(error.ends_with("must be between 0 and 1 (seconds)"), "{error}");
-    }
-}
-
 /// Everything that `source` yields, and the clock time at which it does, when each call waits for one of `patience` in
 /// turn.
 fn yielded(source: &mut dyn Source, clock: &ManualClock, patience: &[u64]) -> Vec<(Duration, Reading, Sample)> {
@@ -430,49 +329,6 @@ proptest! {
         patience.push(1);
         // in words, for a value that is not a number is not equal to itself
         prop_assert_eq!(format!("{:?}", read(&patience)), format!("{:?}", read(&[u64::MAX])));
-    }
-
-    /// Whatever comes in: what goes out is finite and numbered without a hole, nothing long is bridged, and every
-    /// reading is counted exactly once.
-    #[test]
-    fn nothing_bad_comes_out(
-        readings in prop::collection::vec(
-            prop_oneof![
-                6 => (0.0..0.05f64).prop_map(|step| Some((step, 1.0))),
-                1 => Just(None),
-                1 => Just(Some((0.02, f64::NAN))),
-                1 => Just(Some((0.02, f64::MAX))),
-                1 => (-3.0..3.0f64).prop_map(|step| Some((step, 2.0))),
-                1 => Just(Some((f64::INFINITY, 2.0))),
-                1 => Just(Some((f64::NAN, 2.0))),
-            ],
-            0..400,
-        ),
-        timestamps in any::<bool>(),
-    ) {
-        let mut continuity = Continuity::new(&format(), 0.1).unwrap();
-        let (mut time, mut next, mut bridged_in_a_row) = (0.0, 0, 0);
-        for reading in &readings {
-            let (step, value) = reading.unwrap_or_default();
-            time += if step.is_finite() { step } else { 0.0 };
-            let time_s = timestamps.then_some(if step.is_finite() { time } else { step });
-            let kind = if reading.is_some() { Reading::Sample } else { Reading::Malformed(String::new()) };
-            let sample = Sample { time_s, values: vec![value; 2] };
-            continuity.push(&kind, &sample, |step| match step {
-                Step::Reset { next: announced } => assert_eq!(announced, next),
-                Step::Sample { number, sample, bridged } => {
-                    assert_eq!(number, next);
-                    next += 1;
-                    bridged_in_a_row = if bridged { bridged_in_a_row + 1 } else { 0 };
-                    assert!(bridged_in_a_row <= 5);
-                    assert!(sample.values.iter().all(|value| value.is_finite()));
-                }
-            });
-        }
-        let counts = continuity.counts();
-        prop_assert_eq!(counts.samples + counts.bridged, next);
-        let read = counts.samples + counts.malformed + counts.non_finite + counts.out_of_order;
-        prop_assert_eq!(read, readings.len() as u64);
     }
 
     /// No bytes make the reader panic or hold on to much memory.

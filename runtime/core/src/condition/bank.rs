@@ -184,3 +184,102 @@ impl DelayLine {
         self.oldest = if self.oldest + 1 == self.values.len() { 0 } else { self.oldest + 1 };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A section with this numerator and the poles `p` and `q`.
+    fn section(b: [f64; 3], p: f64, q: f64) -> Section {
+        Section { b, a: [-p - q, p * q] }
+    }
+
+    #[test]
+    fn the_largest_gain_is_that_of_the_numerator_and_of_each_pole() {
+        let taps = [1.0, -2.0, 3.0];
+        // without poles nothing resounds
+        assert_eq!(section(taps, 0.0, 0.0).largest_gain(), 6.0);
+        for (p, q) in [(0.5, 0.25), (-0.5, -0.25), (0.5, -0.25), (-0.5, 0.25), (0.25, 0.5)] {
+            assert_eq!(section(taps, p, q).largest_gain(), 16.0, "6 / (1 - 0.5) / (1 - 0.25), poles {p} and {q}");
+        }
+        assert_eq!(section(taps, 0.5, 0.5).largest_gain(), 24.0);
+        // a pair at 60 and at 90 degrees, 0.5 from the middle
+        for a1 in [-0.5, 0.0, 0.5] {
+            assert_eq!(Section { b: taps, a: [a1, 0.25] }.largest_gain(), 24.0);
+        }
+        // what would never fade has no bound
+        assert_eq!(section(taps, 1.0, 0.0).largest_gain(), f64::INFINITY);
+        assert_eq!(section(taps, 1.25, 0.0).largest_gain(), f64::INFINITY);
+    }
+
+    fn bank(section: Section) -> SosBank {
+        SosBank::new(&[(0, 0)], vec![section], false)
+    }
+
+    fn run(bank: &mut SosBank, x: f64) -> f64 {
+        let mut row = [x];
+        bank.run(&mut row);
+        row[0]
+    }
+
+    #[test]
+    fn memory_below_what_is_negligible_becomes_zero_and_no_other() {
+        for (x, kept) in [(1e-100, true), (-1e-100, true), (9.9e-101, false), (-9.9e-101, false), (1.0, true)] {
+            // it says after one sample what it was given, and nothing of it after two
+            let mut delay = bank(Section { b: [0.0, 1.0, 0.0], a: [0.0, 0.0] });
+            assert_eq!(run(&mut delay, x), 0.0);
+            delay.flush();
+            assert_eq!(run(&mut delay, 0.0), if kept { x } else { 0.0 });
+        }
+    }
+
+    #[test]
+    fn a_median_of_three_is_the_one_between_the_others() {
+        for [a, b, c] in
+            [[1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [2.0, 1.0, 3.0], [2.0, 3.0, 1.0], [3.0, 1.0, 2.0], [3.0, 2.0, 1.0]]
+        {
+            assert_eq!(median_of_three(a, b, c), 2.0, "{a}, {b}, {c}");
+        }
+        for [a, b, c] in
+            [[1.0, 1.0, 5.0], [1.0, 5.0, 1.0], [5.0, 1.0, 1.0], [1.0, 1.0, -5.0], [1.0, -5.0, 1.0], [-5.0, 1.0, 1.0]]
+        {
+            assert_eq!(median_of_three(a, b, c), 1.0, "{a}, {b}, {c}");
+        }
+    }
+
+    #[test]
+    fn a_delay_line_gives_back_what_came_so_many_samples_ago() {
+        for delay in 1..5 {
+            let mut line = DelayLine::new(1, delay);
+            let delayed: Vec<_> = (1..20)
+                .map(|value| {
+                    let mut row = [-1.0, f64::from(value)];
+                    line.run(&mut row);
+                    assert_eq!(row[0], -1.0, "the other registers are left alone");
+                    row[1]
+                })
+                .collect();
+            let expected: Vec<_> = (1..20).map(|value| f64::from((value - delay as i32).max(0))).collect();
+            assert_eq!(delayed, expected);
+        }
+    }
+
+    proptest! {
+        /// No output of a section is larger than its largest gain, whatever goes in.
+        #[test]
+        fn no_input_is_amplified_by_more_than_the_largest_gain(
+            b in prop::array::uniform3(-2.0..2f64),
+            (p, q) in (-0.95..0.95f64, -0.95..0.95f64),
+            complex in any::<bool>(),
+        ) {
+            // as radius and cosine of the angle, or as two real poles
+            let section = if complex { Section { b, a: [-2.0 * p * q, p * p] } } else { section(b, p, q) };
+            let mut bank = bank(section);
+            // the input that drives it highest has the signs of the impulse response, backwards
+            let response = (0..2000).map(|time| run(&mut bank, if time == 0 { 1.0 } else { 0.0 }).abs());
+            prop_assert!(response.sum::<f64>() <= section.largest_gain() * (1.0 + 1e-9));
+        }
+    }
+}

@@ -176,7 +176,7 @@ impl Compiler {
                 if length % 2 == 0 || *length > MEDIAN_LONGEST {
                     return Err(Fault::MedianLength(*length));
                 }
-                let behind = (*length as u64 - 1) / 2;
+                let behind = *length as u64 / 2;
                 self.bank(from, to.as_ref().unwrap_or(from), behind, &[], |channels| {
                     Work::Median(MedianBank::new(channels, *length))
                 })
@@ -338,9 +338,9 @@ fn normalise(sections: &[[f64; 6]]) -> Result<Vec<Section>, Fault> {
             return Err(Fault::NoLeadingCoefficient(section));
         }
         let scaled = coefficients.map(|value| value / coefficients[3]);
-        // the comparison is false for NaN as well
-        let usable = |value: f64| value.is_finite() && (value / coefficients[3]).abs() <= LARGEST_COEFFICIENT;
-        if let Some(&value) = coefficients.iter().find(|&&value| !usable(value)) {
+        // the comparison is false for NaN as well, as which infinite by infinite comes out
+        let usable = |scaled: f64| scaled.abs() <= LARGEST_COEFFICIENT;
+        if let Some((&value, _)) = coefficients.iter().zip(scaled).find(|&(_, scaled)| !usable(scaled)) {
             return Err(Fault::Coefficient { section, value });
         }
         let [b0, b1, b2, _, a1, a2] = scaled;

@@ -27,8 +27,8 @@ pub fn factor(found: &str, expected: &str) -> Option<f64> {
         return Some(1.0);
     }
     let ((from, from_scale), (to, to_scale)) = (meaning(found)?, meaning(expected)?);
-    // two spellings of one unit must give exactly 1
-    (from == to).then(|| if from_scale == to_scale { 1.0 } else { from_scale / to_scale })
+    // two spellings of one unit give exactly 1: a number divided by itself does
+    (from == to).then(|| from_scale / to_scale)
 }
 
 #[cfg(test)]
@@ -42,6 +42,8 @@ mod tests {
         assert!((factor("deg/s", "rad/s").unwrap() * 180.0 - std::f64::consts::PI).abs() < 1e-15);
         assert!((factor("rad/s", "dps").unwrap() - 57.295_779_513_082_32).abs() < 1e-12);
         assert_eq!(factor("m/s²", "m/s^2"), Some(1.0));
+        assert_eq!(factor("deg/s", "dps"), Some(1.0));
+        assert_eq!(factor("°/s", "deg/s"), Some(1.0));
         assert_eq!(factor("parsec", "parsec"), Some(1.0));
     }
 

@@ -98,3 +98,77 @@ impl Ready<'_> {
         window.arrived = self.arrived;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{Channel, StreamFormat};
+
+    /// One sample per 1/64 s, of which the second channel is not used; a median of 3 delays by a sample. Windows of 3
+    /// samples, a new one every 2.
+    fn intake() -> Intake {
+        let channel = |name: &str| Channel { name: name.to_owned(), unit: "g".to_owned() };
+        let format = StreamFormat { channels: vec![channel("a"), channel("b")], rate_hz: 64.0 };
+        let ops: Vec<_> = serde_json::from_str(r#"[{"op": "median", "from": ["a"], "length": 3}]"#).unwrap();
+        let conditioner = Conditioner::new(&format.channels, &ops, &format.channels[..1]).unwrap();
+        let cutter = Cutter::new(conditioner, Windower::new(1, 3, 2).unwrap(), 2, 1);
+        Intake::new(Continuity::new(&format, 0.1).unwrap(), cutter)
+    }
+
+    /// A window's number, those of its samples, its values, and where the sample that completed it stood in time.
+    type Found = (u64, [u64; 2], Vec<f32>, Option<f64>, Duration);
+
+    /// The windows that are complete at the place `place` of a stream that rises by 1 each sample.
+    fn push(intake: &mut Intake, place: u32) -> Vec<Found> {
+        let sample = Sample { time_s: Some(f64::from(place) / 64.0), values: vec![f64::from(10 + place), -1.0] };
+        let mut found = Vec::new();
+        let mut window = Window::new(1, 3);
+        intake.push(&Reading::Sample, &sample, Duration::from_millis(place.into()), |ready| {
+            ready.fill(&mut window);
+            let samples = [window.first_sample, window.last_sample];
+            found.push((window.index, samples, window.samples().to_vec(), window.time_s, window.arrived));
+        });
+        found
+    }
+
+    fn window(index: u64, first: u64, values: [f32; 3], place: u32) -> Found {
+        let (time_s, arrived) = (f64::from(place) / 64.0, Duration::from_millis(place.into()));
+        (index, [first, first + 2], values.to_vec(), Some(time_s), arrived)
+    }
+
+    #[test]
+    fn a_window_waits_for_the_conditioning_of_its_last_sample() {
+        let mut intake = intake();
+        assert_eq!(intake.channels(), 2);
+        let found: Vec<_> = (0..8).map(|place| push(&mut intake, place)).collect();
+        let (first, second) = (window(0, 0, [10.0, 11.0, 12.0], 3), window(1, 2, [12.0, 13.0, 14.0], 5));
+        let third = window(2, 4, [14.0, 15.0, 16.0], 7);
+        assert_eq!(found, [vec![], vec![], vec![], vec![first], vec![], vec![second], vec![], vec![third]]);
+        assert_eq!(intake.counts(), StreamCounts { samples: 8, ..StreamCounts::default() });
+    }
+
+    #[test]
+    fn bridged_samples_may_complete_windows() {
+        let mut intake = intake();
+        assert!([0, 1].iter().all(|&place| push(&mut intake, place).is_empty()));
+        // samples 2 to 5 are interpolated; they have times of their own, and arrive with what comes after them
+        let arrived = Duration::from_millis(6);
+        let first = (0, [0, 2], vec![10.0, 11.0, 12.0], Some(3.0 / 64.0), arrived);
+        let second = (1, [2, 4], vec![12.0, 13.0, 14.0], Some(5.0 / 64.0), arrived);
+        assert_eq!(push(&mut intake, 6), [first, second]);
+        assert_eq!(intake.counts(), StreamCounts { samples: 3, bridged: 4, ..StreamCounts::default() });
+    }
+
+    #[test]
+    fn after_a_gap_no_window_has_anything_from_before_it() {
+        let mut intake = intake();
+        let before: Vec<_> = (0..5).flat_map(|place| push(&mut intake, place)).collect();
+        assert_eq!(before, [window(0, 0, [10.0, 11.0, 12.0], 3)]);
+        // five samples have come, so that the next one has the number 5
+        let after: Vec<_> = (100..106).flat_map(|place| push(&mut intake, place)).collect();
+        let expected = [window(1, 5, [110.0, 111.0, 112.0], 103), window(2, 7, [112.0, 113.0, 114.0], 105)];
+        assert_eq!(after, expected);
+        let counts = StreamCounts { samples: 11, gaps: 1, resets: 1, ..StreamCounts::default() };
+        assert_eq!(intake.counts(), counts);
+    }
+}

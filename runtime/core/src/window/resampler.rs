@@ -76,6 +76,20 @@ mod tests {
         Resampler::new(3, 1).unwrap().apply(&[0.0; 6], &mut [0.0; 4]);
     }
 
+    #[test]
+    #[should_panic = "7 values are to become 2, but windows of 3 samples become 1"]
+    fn only_whole_channels_are_resampled() {
+        Resampler::new(3, 1).unwrap().apply(&[0.0; 7], &mut [0.0; 2]);
+    }
+
+    #[test]
+    fn all_channels_are_resampled() {
+        let mut out = [0.0; 4];
+        // of three samples the first half lies in the first, the second in the last
+        Resampler::new(3, 2).unwrap().apply(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &mut out);
+        assert_eq!(out, [1.0, 3.0, 4.0, 6.0]);
+    }
+
     /// Differences are allowed only where the exact place is a whole number and float32 fell short of it.
     #[test]
     fn picks_what_pytorch_picks() {

@@ -161,6 +161,54 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_window_holds_one_channel_after_the_other() {
+        let mut window = Window::new(3, 2);
+        assert_eq!(window.samples(), [0.0; 6]);
+        window.samples_mut().copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(window.samples(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let channels = [0, 1, 2].map(|channel| window.channel(channel).to_vec());
+        assert_eq!(channels, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    }
+
+    #[test]
+    fn the_first_window_takes_its_length_and_each_further_one_a_hop() {
+        let mut windower = Windower::new(1, 3, 2).unwrap();
+        let complete: Vec<_> = (0..8).map(|_| windower.push(&[0.0])).collect();
+        assert_eq!(complete, [false, false, true, false, true, false, true, false]);
+        windower.reset(20);
+        let complete: Vec<_> = (0..5).map(|_| windower.push(&[0.0])).collect();
+        assert_eq!(complete, [false, false, true, false, true]);
+    }
+
+    #[test]
+    fn filling_a_window_leaves_its_index_and_times_alone() {
+        let mut windower = Windower::new(2, 2, 1).unwrap();
+        windower.reset(7);
+        let mut window = Window::new(2, 2);
+        (window.index, window.time_s) = (5, Some(1.5));
+        (window.arrived, window.completed) = (Duration::from_secs(2), Duration::from_secs(3));
+        assert!(!windower.push(&[1.0, 2.0]) && windower.push(&[3.0, 4.0]));
+        windower.fill(&mut window);
+        assert_eq!((window.first_sample, window.last_sample), (7, 8));
+        assert_eq!(window.samples(), [1.0, 3.0, 2.0, 4.0]);
+        assert_eq!((window.index, window.time_s), (5, Some(1.5)));
+        assert_eq!((window.arrived, window.completed), (Duration::from_secs(2), Duration::from_secs(3)));
+    }
+
+    #[test]
+    #[should_panic = "a window of the same length"]
+    fn a_window_of_another_length_is_not_filled() {
+        // as many values
+        Windower::new(2, 3, 1).unwrap().fill(&mut Window::new(3, 2));
+    }
+
+    #[test]
+    #[should_panic = "one value per channel"]
+    fn a_sample_of_other_channels_is_not_taken() {
+        Windower::new(2, 3, 1).unwrap().push(&[1.0]);
+    }
+
     proptest! {
         /// Windows equal slices of the whole stream, whatever the length, the hop and the resets, and know where
         /// they come from.

@@ -120,6 +120,9 @@ impl<'a> WorkingCopy<'a> {
             .arg(&self.copy)
             .env("CARGO_TARGET_DIR", self.tree.target("mutants/build"))
             .env("GAITD_DATA", "/nonexistent")
+            // what one mutant is caught by must not be tried on the next, or results depend on the order of the shards
+            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
+            .env("INSTA_UPDATE", "no")
     }
 
     fn folder(&self, shards: &Shards, part: usize) -> PathBuf {
