@@ -138,14 +138,229 @@ pub fn pick(misses: &[f64], situation: &Situation, allowed: f64, late_worth: f64
     let rung = rungs().filter(affordable).min_by(|a, b| better(*a, *b)).unwrap_or(0);
     let reason = if misses[rung] > allowed {
         Reason::LeastLate
-    } else if outlook[rung].cost >= cheapest && cheapest > situation.cost_limit {
+    } else if cheapest > situation.cost_limit {
         Reason::OverCpuBudget
     } else if matches!(demand.objective, Objective::Energy { .. }) {
         Reason::CheapestAccurateEnough
-    } else if rungs().any(|other| accurate(&other) && !affordable(&other) && expected(other) > expected(rung)) {
+    } else if rungs().any(|other| accurate(&other) && expected(other) > expected(rung)) {
         Reason::WithinCpuBudget
     } else {
         Reason::MostAccurateInTime
     };
     (rung, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The accuracy of a configuration, its CPU time in milliseconds, and how probably it is late.
+    type Rung = (f64, u64, f64);
+
+    /// Numbers here are sums of few powers of two where equality matters.
+    struct Question<'a> {
+        rungs: &'a [Rung],
+        objective: Objective,
+        allowed: f64,
+        late_worth: f64,
+        cost_limit: Duration,
+    }
+
+    impl<'a> Question<'a> {
+        /// What has the highest accuracy among `rungs`, where a late decision is worth nothing, may be late with
+        /// a probability of a half, and no CPU time is too much?
+        fn accuracy(rungs: &'a [Rung]) -> Self {
+            let objective = Objective::Accuracy;
+            Self { rungs, objective, allowed: 0.5, late_worth: 0.0, cost_limit: Duration::MAX }
+        }
+
+        /// The same for the least CPU time.
+        fn energy(rungs: &'a [Rung], accuracy_floor: f64) -> Self {
+            Self { objective: Objective::Energy { accuracy_floor }, ..Self::accuracy(rungs) }
+        }
+
+        fn answer(&self) -> (usize, Reason) {
+            let demand = Demand { objective: self.objective, ..Demand::new(Duration::from_millis(50), self.allowed) };
+            let outlook: Vec<Outlook> = self
+                .rungs
+                .iter()
+                .map(|(accuracy, cost, _)| Outlook { accuracy: *accuracy, cost: Duration::from_millis(*cost) })
+                .collect();
+            let misses: Vec<f64> = self.rungs.iter().map(|rung| rung.2).collect();
+            let situation = Situation {
+                demand: &demand,
+                elapsed: Duration::ZERO,
+                available: demand.budget,
+                signals: Load::NONE,
+                outlook: &outlook,
+                cost_limit: self.cost_limit,
+            };
+            pick(&misses, &situation, self.allowed, self.late_worth)
+        }
+
+        fn late_worth(self, late_worth: f64) -> Self {
+            Self { late_worth, ..self }
+        }
+
+        fn allowed(self, allowed: f64) -> Self {
+            Self { allowed, ..self }
+        }
+
+        fn limit(self, ms: u64) -> Self {
+            Self { cost_limit: Duration::from_millis(ms), ..self }
+        }
+    }
+
+    #[test]
+    fn objectives_are_named_as_in_configurations() {
+        for objective in [Objective::Accuracy, Objective::Energy { accuracy_floor: 0.5 }] {
+            assert_eq!(serde_json::to_value(objective).unwrap()["kind"], objective.name());
+        }
+    }
+
+    #[test]
+    fn a_demand_without_more_is_for_accuracy_and_pins_nothing() {
+        let Demand { budget, miss_target, objective, pinned } = Demand::new(Duration::from_millis(70), 0.03);
+        assert_eq!((budget, miss_target), (Duration::from_millis(70), 0.03));
+        assert_eq!((objective, pinned), (Objective::Accuracy, None));
+    }
+
+    #[test]
+    fn an_accuracy_counts_as_far_as_it_is_likely_to_be_in_time() {
+        // 0.8 * 0.8 = 0.64
+        assert_eq!(Question::accuracy(&[(0.62, 1, 0.0), (0.8, 1, 0.2)]).answer().0, 1);
+        assert_eq!(Question::accuracy(&[(0.66, 1, 0.0), (0.8, 1, 0.2)]).answer().0, 0);
+        // and on both sides: 0.7 * 0.9 = 0.63
+        assert_eq!(Question::accuracy(&[(0.7, 1, 0.1), (0.8, 1, 0.2)]).answer().0, 1);
+        assert_eq!(Question::accuracy(&[(0.72, 1, 0.1), (0.8, 1, 0.2)]).answer().0, 0);
+    }
+
+    #[test]
+    fn a_late_decision_counts_as_what_it_is_worth() {
+        let rungs = [(0.9, 1, 0.0), (1.0, 1, 0.2)];
+        // 0.8 + 0.2 * 0.4 = 0.88, 0.8 + 0.2 * 0.6 = 0.92
+        for (late_worth, rung) in [(-1.0, 0), (0.0, 0), (0.4, 0), (0.6, 1)] {
+            assert_eq!(Question::accuracy(&rungs).late_worth(late_worth).answer().0, rung, "{late_worth}");
+        }
+        // 0.8 * 0.8 - 0.2 * 0.5 = 0.54
+        let question = |accuracy| Question::accuracy(&[(0.8, 1, 0.2), (accuracy, 1, 0.0)]).late_worth(-0.5).answer().0;
+        assert_eq!((question(0.53), question(0.55)), (0, 1));
+    }
+
+    #[test]
+    fn the_allowed_probability_of_a_miss_is_in_time_and_what_is_above_is_not() {
+        let question = |miss| Question::accuracy(&[(0.5, 1, 0.0), (1.0, 2, miss)]).allowed(0.125).answer();
+        assert_eq!(question(0.125), (1, Reason::MostAccurateInTime));
+        assert_eq!(question(0.126), (0, Reason::MostAccurateInTime));
+    }
+
+    #[test]
+    fn where_none_is_in_time_a_quarter_of_what_is_allowed_above_the_least_is_as_good() {
+        // an eighth is allowed, so 1 / 32 above the least is as good as that
+        let question = |miss| Question::accuracy(&[(0.5, 1, 0.5), (1.0, 2, miss)]).allowed(0.125).answer();
+        assert_eq!(question(0.53125), (1, Reason::LeastLate));
+        assert_eq!(question(0.5313), (0, Reason::LeastLate));
+        // the least is within what is allowed, yet what is a quarter above that is not
+        let question = |miss| Question::accuracy(&[(0.5, 1, 0.109375), (1.0, 2, miss)]).allowed(0.125).answer();
+        assert_eq!(question(0.140625), (1, Reason::LeastLate));
+        assert_eq!(question(0.140626), (0, Reason::MostAccurateInTime));
+    }
+
+    #[test]
+    fn being_late_the_least_often_comes_before_accuracy_energy_and_the_cap() {
+        let rungs = [(1.0, 9, 0.75), (0.5, 8, 0.25), (0.9, 1, 0.5)];
+        for question in [Question::accuracy(&rungs), Question::energy(&rungs, 0.8), Question::accuracy(&rungs).limit(2)]
+        {
+            assert_eq!(question.allowed(0.125).late_worth(0.5).answer(), (1, Reason::LeastLate));
+        }
+    }
+
+    #[test]
+    fn energy_takes_the_cheapest_that_reaches_the_floor() {
+        let rungs = [(0.875, 5, 0.0), (0.75, 2, 0.0), (0.625, 1, 0.0)];
+        for (floor, rung) in [(0.875, 0), (0.76, 0), (0.75, 1), (0.63, 1), (0.625, 2), (0.0, 2)] {
+            let answer = Question::energy(&rungs, floor).answer();
+            assert_eq!(answer, (rung, Reason::CheapestAccurateEnough), "{floor}");
+        }
+        // likely misses are reckoned with: 0.875 * 0.75 = 0.65625
+        let rungs = [(0.75, 5, 0.0), (0.875, 2, 0.25)];
+        assert_eq!(Question::energy(&rungs, 0.65).answer().0, 1);
+        assert_eq!(Question::energy(&rungs, 0.66).answer().0, 0);
+        assert_eq!(Question::energy(&rungs, 0.66).late_worth(0.5).answer().0, 1);
+    }
+
+    #[test]
+    fn where_the_floor_is_out_of_reach_half_a_point_below_the_best_is_as_good() {
+        let question = |cheap| Question::energy(&[(0.9, 5, 0.0), (cheap, 2, 0.0), (0.5, 1, 0.0)], 0.95).answer();
+        assert_eq!(question(0.896), (1, Reason::CheapestAccurateEnough));
+        assert_eq!(question(0.894), (0, Reason::CheapestAccurateEnough));
+        // the best of those that are late does not count
+        let rungs = [(0.9, 5, 0.0), (0.896, 2, 0.0), (1.0, 1, 0.75)];
+        assert_eq!(Question::energy(&rungs, 0.95).late_worth(1.0).answer().0, 1);
+    }
+
+    #[test]
+    fn a_cap_leaves_the_most_accurate_that_it_can_pay_for() {
+        let rungs = [(0.7, 2, 0.0), (0.8, 3, 0.0), (0.9, 4, 0.0)];
+        for (limit, answer) in [
+            (0, (0, Reason::OverCpuBudget)),
+            (1, (0, Reason::OverCpuBudget)),
+            (2, (0, Reason::WithinCpuBudget)),
+            (3, (1, Reason::WithinCpuBudget)),
+            (4, (2, Reason::MostAccurateInTime)),
+        ] {
+            assert_eq!(Question::accuracy(&rungs).limit(limit).answer(), answer, "{limit}");
+        }
+        // of the cheapest ones, the most accurate
+        assert_eq!(Question::accuracy(&[(0.7, 2, 0.0), (0.8, 2, 0.0)]).limit(1).answer(), (1, Reason::OverCpuBudget));
+    }
+
+    #[test]
+    fn a_cap_is_named_only_where_it_costs_accuracy_that_would_have_been_in_time() {
+        // what cannot be paid for is worse, as good, or late
+        for other in [(0.8, 2, 0.0), (0.9, 2, 0.0), (1.0, 2, 0.75)] {
+            let answer = Question::accuracy(&[other, (0.9, 1, 0.0)]).late_worth(1.0).limit(1).answer();
+            assert_eq!(answer, (1, Reason::MostAccurateInTime), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn accuracy_is_given_up_after_energy() {
+        let rungs = [(0.95, 4, 0.0), (0.9, 3, 0.0), (0.5, 1, 0.0)];
+        assert_eq!(Question::energy(&rungs, 0.9).limit(3).answer(), (1, Reason::CheapestAccurateEnough));
+        assert_eq!(Question::energy(&rungs, 0.9).limit(2).answer(), (1, Reason::OverCpuBudget));
+        assert_eq!(Question::energy(&rungs, 0.99).limit(2).answer(), (0, Reason::OverCpuBudget));
+    }
+
+    #[test]
+    fn of_equals_the_one_that_is_late_less_often_wins_and_then_the_cheaper_one() {
+        let winner = |rungs: &[Rung]| Question::accuracy(rungs).late_worth(0.5).answer().0;
+        // 1.0 * 0.5 + 0.5 * 0.5 = 0.75
+        assert_eq!(winner(&[(1.0, 1, 0.5), (0.75, 5, 0.0)]), 1);
+        assert_eq!(winner(&[(0.75, 5, 0.0), (0.75, 1, 0.0)]), 1);
+        assert_eq!(winner(&[(0.75, 1, 0.0), (0.75, 1, 0.0)]), 0);
+    }
+
+    #[test]
+    fn of_equally_cheap_ones_the_more_accurate_wins_and_then_the_one_that_is_late_less_often() {
+        let winner = |rungs: &[Rung]| Question::energy(rungs, 0.25).late_worth(0.5).answer().0;
+        assert_eq!(winner(&[(0.7, 2, 0.0), (0.8, 2, 0.25)]), 1);
+        assert_eq!(winner(&[(1.0, 2, 0.5), (0.75, 2, 0.0)]), 1);
+        assert_eq!(winner(&[(0.75, 2, 0.0), (0.75, 2, 0.0)]), 0);
+    }
+
+    #[test]
+    fn a_pin_comes_before_everything() {
+        let demand = Demand { pinned: Some(1), ..Demand::new(Duration::from_millis(50), 0.0) };
+        let outlook = [1, 9].map(|ms| Outlook { accuracy: 0.5, cost: Duration::from_millis(ms) });
+        let situation = Situation {
+            demand: &demand,
+            elapsed: Duration::ZERO,
+            available: Duration::ZERO,
+            signals: Load::NONE,
+            outlook: &outlook,
+            cost_limit: Duration::ZERO,
+        };
+        assert_eq!(pick(&[0.0, 1.0], &situation, 0.0, 0.0), (1, Reason::Pinned));
+    }
 }

@@ -44,3 +44,51 @@ impl Accuracies {
         belief.map_or(self.overall[rung], |belief| belief.expect(&self.recall[rung]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::ladder::ModelFiles;
+    use crate::testing::FakeModel;
+
+    /// Three configurations, of which the first is the costliest.
+    fn accuracies() -> Accuracies {
+        let file = FakeModel::new(3).read("manifest.json").unwrap();
+        let mut manifest = Manifest::parse(&file, Path::new("fake")).unwrap();
+        let figures =
+            [(3000, 0.875, [1.0, 0.75, 0.25]), (1000, 0.75, [0.5, 0.5, 0.75]), (2000, 0.5, [0.25, 0.625, 0.5])];
+        for (configuration, (macs, validation, recall)) in manifest.configurations.iter_mut().zip(figures) {
+            configuration.macs = macs;
+            configuration.accuracy.validation = validation;
+            configuration.recall = recall.to_vec();
+        }
+        Accuracies::new(&manifest)
+    }
+
+    #[test]
+    fn no_costlier_configuration_is_expected_to_be_worse() {
+        let accuracies = accuracies();
+        // by cost 0.75, 0.5, 0.875: the first two are taken for equal
+        assert_eq!(accuracies.overall(), [0.875, 0.625, 0.625]);
+        for rung in 0..3 {
+            assert_eq!(accuracies.expected(rung, None), accuracies.overall()[rung]);
+        }
+    }
+
+    #[test]
+    fn what_the_wearer_probably_does_weighs_the_recalls() {
+        let accuracies = accuracies();
+        // by activity: 0.5, 0.25, 1 by cost; 0.5, 0.625, 0.75; 0.75, 0.5, 0.25
+        let pooled = [[1.0, 0.75, 0.5], [0.375, 0.5, 0.5], [0.375, 0.625, 0.5]];
+        let mut belief = ActivityBelief::new(3);
+        for answer in [[0.0, 1.0, 0.0], [0.5, 0.25, 0.25]] {
+            for (rung, recalls) in pooled.iter().enumerate() {
+                let expected: f64 = recalls.iter().zip(belief.shares()).map(|(recall, share)| recall * share).sum();
+                assert!((accuracies.expected(rung, Some(&belief)) - expected).abs() < 1e-12, "rung {rung}");
+            }
+            belief.learn(&answer);
+        }
+    }
+}

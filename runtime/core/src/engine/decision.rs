@@ -113,3 +113,79 @@ impl Decision {
         self.considered.get(self.choice.rung).map_or(0.0, |considered| considered.outlook.accuracy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ladder::Ladder;
+    use crate::testing::{FakeBackend, FakeModel};
+    use crate::virtual_time::VirtualClock;
+
+    fn manifest(rungs: usize) -> Arc<Manifest> {
+        let clock = Arc::new(VirtualClock::new());
+        let latencies = vec![Duration::from_millis(1); rungs];
+        let backend = FakeBackend::new(&latencies, &clock);
+        Ladder::load(&FakeModel::new(rungs), &[&backend]).unwrap().manifest().clone()
+    }
+
+    /// A decision no part of which is as in an empty one.
+    fn filled() -> Decision {
+        let ms = Duration::from_millis;
+        let forecast = |latency| Forecast { predicted: ms(latency), miss_probability: Some(0.25) };
+        let considered = |accuracy, latency| {
+            let outlook = Outlook { accuracy, cost: ms(latency) / 2 };
+            Considered { outlook, forecast: forecast(latency) }
+        };
+        Decision {
+            manifest: manifest(3),
+            window: 7,
+            samples: (448, 575),
+            time_s: Some(11.5),
+            activity: 2,
+            probabilities: vec![0.125, 0.25, 0.625],
+            choice: Choice { rung: 1, reason: Reason::LeastLate, forecast: forecast(4) },
+            considered: vec![considered(0.25, 2), considered(0.75, 4), considered(0.875, 8)],
+            slowdown: Some(Estimate { mean: 2.0, spread: 0.5 }),
+            signals: Load::cpu(0.5),
+            budget: ms(50),
+            available: ms(40),
+            arrived: ms(11_500),
+            condition: ms(1),
+            wait: ms(2),
+            prepare: ms(3),
+            infer: ms(4),
+            cpu: Some(ms(5)),
+            decided: ms(11_510),
+        }
+    }
+
+    #[test]
+    fn a_decision_names_its_configuration_its_label_and_what_was_expected() {
+        let mut decision = filled();
+        assert_eq!(decision.configuration().id, "0.67x-128");
+        assert_eq!(decision.label(), "running");
+        assert_eq!(decision.expected_accuracy(), 0.75);
+        (decision.choice.rung, decision.activity) = (2, 1);
+        assert_eq!(decision.configuration().id, "1.00x-128");
+        assert_eq!((decision.label(), decision.expected_accuracy()), ("walking", 0.875));
+    }
+
+    #[test]
+    fn nothing_was_expected_of_an_empty_decision() {
+        let decision = Decision::empty(&manifest(3));
+        assert_eq!((decision.expected_accuracy(), decision.probabilities.len()), (0.0, 3));
+        assert_eq!((decision.choice.reason, decision.configuration().id.as_str()), (Reason::Start, "0.33x-128"));
+    }
+
+    #[test]
+    fn a_copy_is_the_whole_decision_of_its_own_ladder_and_keeps_its_buffers() {
+        let original = filled();
+        let mut copy = Decision::empty(&manifest(5));
+        let buffers = |decision: &Decision| (decision.considered.as_ptr(), decision.probabilities.as_ptr());
+        let before = buffers(&copy);
+        copy.copy_from(&original);
+        assert_eq!(copy, original);
+        assert!(Arc::ptr_eq(&copy.manifest, &original.manifest));
+        assert_eq!(buffers(&copy), before, "the places of five configurations have room for three");
+    }
+}

@@ -38,3 +38,17 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phase_is_named_in_reports_as_where_it_is_kept() {
+        let names = ["condition", "wait", "prepare", "infer", "publish", "total"];
+        assert_eq!(Phase::ALL.map(Phase::name), names);
+        for phase in Phase::ALL {
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
+        }
+    }
+}

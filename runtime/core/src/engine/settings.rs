@@ -168,3 +168,119 @@ impl From<&Settings> for ControlConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> ControlConfig {
+        ControlConfig {
+            budget_ms: 70.0,
+            miss_target: 0.05,
+            policy: PolicySpec::Alert {},
+            objective: Objective::Energy { accuracy_floor: 0.75 },
+            cpu_budget_percent: Some(25.0),
+            activity_aware: false,
+        }
+    }
+
+    #[test]
+    fn a_configuration_file_demands_what_it_says_in_its_own_units() {
+        let expected = Settings {
+            budget: Duration::from_millis(70),
+            miss_target: 0.05,
+            policy: PolicySpec::Alert {},
+            objective: Objective::Energy { accuracy_floor: 0.75 },
+            cpu_share: Some(0.25),
+            activity_aware: false,
+            pinned: None,
+        };
+        assert_eq!(config().settings(), expected);
+        assert_eq!(ControlConfig::from(&expected), config());
+        let uncapped = ControlConfig { cpu_budget_percent: None, ..config() };
+        assert_eq!(uncapped.settings(), Settings { cpu_share: None, ..expected });
+        assert_eq!(ControlConfig::from(&uncapped.settings()), uncapped);
+    }
+
+    #[test]
+    fn what_a_configuration_file_leaves_out_is_as_its_fields_say() {
+        let default: ControlConfig = serde_json::from_str("{}").unwrap();
+        let expected = Settings {
+            objective: Objective::Accuracy,
+            cpu_share: None,
+            activity_aware: true,
+            pinned: None,
+            ..Settings::new(Duration::from_millis(50), 0.02, PolicySpec::Bayes {})
+        };
+        assert_eq!(default.settings(), expected);
+        assert!(default.problems().is_empty() && expected.problems().is_empty());
+    }
+
+    #[test]
+    fn a_budget_out_of_range_is_none() {
+        let budget = |budget_ms| ControlConfig { budget_ms, ..config() }.budget();
+        assert_eq!(budget(0.5), Duration::from_micros(500));
+        assert_eq!(budget(60_000.0), LONGEST_BUDGET);
+        for impossible in [-1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(budget(impossible), Duration::ZERO);
+        }
+    }
+
+    /// That of `numbers` those in `range` are no problem in `place`, and each other one is, by the name of `field`.
+    fn check(range: &[f64], others: &[f64], field: &str, place: fn(&mut ControlConfig) -> &mut f64) {
+        for number in range {
+            let mut config = config();
+            *place(&mut config) = *number;
+            assert_eq!(config.problems(), [""; 0], "{field}: {number}");
+        }
+        for number in others {
+            let mut config = config();
+            *place(&mut config) = *number;
+            let problems = config.problems();
+            assert!(problems.len() == 1 && problems[0].starts_with(&format!("{field} is {number}")), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_named_with_their_fields() {
+        let nan = f64::NAN;
+        check(&[1e-6, 60_000.0], &[0.0, -1.0, 60_000.1, nan], "budget_ms", |config| &mut config.budget_ms);
+        check(&[0.0, 1.0], &[-0.1, 1.1, nan], "miss_target", |config| &mut config.miss_target);
+        check(&[1e-6, 100.0], &[0.0, -1.0, 100.1, nan], "cpu_budget_percent", |config| {
+            config.cpu_budget_percent.get_or_insert_default()
+        });
+        check(&[0.0, 1.0], &[-0.1, 1.1, nan], "objective.accuracy_floor", |config| match &mut config.objective {
+            Objective::Energy { accuracy_floor } => accuracy_floor,
+            Objective::Accuracy => unreachable!("it is energy"),
+        });
+        let accuracy = ControlConfig { objective: Objective::Accuracy, cpu_budget_percent: None, ..config() };
+        assert!(accuracy.problems().is_empty());
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let wrong = Settings { budget: Duration::ZERO, cpu_share: Some(2.0), ..config().settings() };
+        let problems = [
+            "budget_ms is 0, and must be above 0 and at most 60000 milliseconds",
+            "cpu_budget_percent is 200, and must be above 0 and at most 100",
+        ];
+        assert_eq!(wrong.problems(), problems);
+        let error = wrong.check(&[]).unwrap_err().to_string();
+        assert!(error.ends_with(&problems.join("; ")), "{error}");
+    }
+
+    #[test]
+    fn a_pin_and_a_policy_must_fit_the_ladder() {
+        let ids = ["a", "b"].map(str::to_owned);
+        let pinned = |id: Option<&str>| Settings { pinned: id.map(str::to_owned), ..config().settings() };
+        for known in [None, Some("a"), Some("b")] {
+            assert!(pinned(known).check(&ids).is_ok(), "{known:?}");
+        }
+        let error = pinned(Some("c")).check(&ids).unwrap_err();
+        assert!(matches!(error, PolicyError::UnknownConfiguration { ref id, ref known } if id == "c" && *known == ids));
+        // the band is held against the budget
+        let band = |band_ms| Settings { policy: PolicySpec::Step { band_ms, average: 3 }, ..config().settings() };
+        assert!(band(Some(70.0)).check(&ids).is_ok());
+        assert!(matches!(band(Some(70.1)).check(&ids), Err(PolicyError::OutOfRange(_))));
+    }
+}

@@ -38,6 +38,19 @@ mod tests {
     }
 
     #[test]
+    fn of_equally_large_logits_the_first_is_the_answer() {
+        for (logits, label) in [
+            (&[1.0, 0.0, 1.0][..], 0),
+            (&[-2.0, -1.0, -1.0], 1),
+            (&[0.0, 1.0, 2.0], 2),
+            (&[0.0, 2.0, 1.0], 1),
+            (&[3.0], 0),
+        ] {
+            assert_eq!(largest(logits), label, "{logits:?}");
+        }
+    }
+
+    #[test]
     fn a_temperature_softens_or_sharpens_as_worked_by_hand() {
         // odds of 1 : 3 : 9, their square roots and their squares
         let logits = [0.0, 3.0f32.ln(), 9.0f32.ln()];
