@@ -46,7 +46,8 @@ pub struct Summary {
     pub phases: Vec<PhaseLatency>,
 }
 
-/// How many windows were decided, dropped or failed: `produced = decided + dropped + failed`, `decided = published + lost`.
+/// How many windows were decided, dropped or failed: `produced = decided + dropped + failed`, and, for the first output,
+/// `decided = published + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowCounts {
     /// Complete windows in the stream.
@@ -57,9 +58,9 @@ pub struct WindowCounts {
     pub dropped: u64,
     /// The inference failed.
     pub failed: u64,
-    /// Written.
+    /// Written to the first output.
     pub published: u64,
-    /// Decided, but overtaken while the output was busy or lost because it was full.
+    /// Decided, but overtaken while the first output was busy, or lost because it was full.
     pub lost: u64,
 }
 

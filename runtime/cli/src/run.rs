@@ -18,7 +18,7 @@ use super::log::LogFormat;
 /// Recognise activities in a stream, each window within its budget
 #[derive(clap::Args, Default)]
 #[command(after_help = "Flags override the configuration file.\n\nSIGINT and SIGTERM end the run. SIGHUP \
-    reloads the configuration and opens the output anew; where the run belongs to a terminal, it ends the run.\n\nExamples:\n  \
+    reloads the configuration and opens the outputs anew; where the run belongs to a terminal, it ends the run.\n\nExamples:\n  \
     gaitd run                                  the shipped ladder on a simulated wearer, for a minute\n  \
     gaitd run --source walk.csv --pace fast    a recording, as fast as possible\n  \
     imu-reader | gaitd run --source - --budget-ms 20 --cpus 3")]

@@ -11,6 +11,8 @@
 //! | [`control`] | which configuration the next window gets |
 //! | [`engine`] | one decision for one window |
 //!
+//! Beside them stand [`clock`], [`virtual_time`], [`json`], [`state_file`] and [`exit`], which all crates share.
+//!
 //! Time, load and settings come in as arguments, so that each policy can be tested and simulated without sleeping. What
 //! executes a ladder is a [`ladder::Backend`], and no inference library is named here.
 //!

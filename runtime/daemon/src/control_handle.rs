@@ -1,7 +1,7 @@
 //! Settings that other threads read and change while the engine runs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use gaitd_core::control::PolicyError;
 use gaitd_core::engine::Settings;
@@ -29,19 +29,13 @@ impl ControlHandle {
 
     fn lock(&self) -> MutexGuard<'_, Settings> {
         // settings are replaced whole, so a panic elsewhere leaves none half-changed
-        self.0.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::sync::lock(&self.0.settings)
     }
 
     /// The settings now.
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.lock().clone()
-    }
-
-    /// The names of the ladder's configurations.
-    #[must_use]
-    pub fn configurations(&self) -> &[String] {
-        &self.0.ids
     }
 
     /// Changes the settings by `change`: all of what it changes, or nothing.

@@ -65,7 +65,8 @@ impl Operations {
         outcome.map_err(Refusal::Invalid)
     }
 
-    /// Waits for the end of a reload or change that is under way; those that come later are refused.
+    /// Waits for the end of a reload or change that is under way; later reloads are refused, and
+    /// later changes come to nothing.
     pub(crate) fn end_reloads(&self) {
         *lock(&self.reconfigure) = None;
     }
@@ -147,8 +148,15 @@ impl Operations {
     fn put_into_force(&self, next: Next) -> Result<(), String> {
         let Next { active, engine, persister, publishers } = next;
         let handover = &self.channels.engine;
-        if handover.next.send_timeout(engine, HANDOVER_PATIENCE).is_err() {
-            return Err("the engine is stuck in a window and takes no other ladder".to_owned());
+        if let Err(refused) = handover.next.send_timeout(engine, HANDOVER_PATIENCE) {
+            let problem = if refused.is_disconnected() {
+                "the engine has ended"
+            } else {
+                "the engine is stuck in a window and takes no other ladder"
+            };
+            // freed where it was made
+            let _ = self.channels.loader.run(move || drop(refused));
+            return Err(problem.to_owned());
         }
         // it has left the engine's thread with all that it learned
         let previous = handover.previous.recv_timeout(HANDOVER_PATIENCE);

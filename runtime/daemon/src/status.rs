@@ -21,6 +21,7 @@ impl Operations {
         let ready = self.readiness(&source);
         let counters = &self.counters;
         // in this order, so that what is on its way meanwhile never makes a sum exceed its whole
+        let misses = counters.misses.get();
         let published = counters.published.get();
         let slowdown = counters.latest().as_ref().and_then(|decision| decision.slowdown);
         let (stream, settings, model, ladder_bytes) = {
@@ -47,7 +48,7 @@ impl Operations {
             source,
             outputs: self.publishers().outputs(),
             windows: self.windows(published),
-            misses: Misses::of(counters.misses.get(), published),
+            misses: Misses::of(misses, published),
             switches: counters.switches.get(),
             settings,
             slowdown,

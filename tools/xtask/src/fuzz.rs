@@ -132,7 +132,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
     let cargo_fuzz = match cargo_fuzz(tree, args.install) {
         Ok(path) => path,
         Err(error) if args.if_possible => {
-            return Ok(Report::skipped("fuzz", format!("*** NOTHING WAS FUZZED: {error:#}")));
+            return Ok(Report::skipped(BUILD, format!("nothing was fuzzed: {error:#}")));
         }
         Err(error) => return Err(error),
     };

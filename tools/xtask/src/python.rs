@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::files;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -45,9 +46,7 @@ impl Venv {
         let python = find(tree)?;
         eprintln!("Making the Python environment {}: {size}", self.dir.display());
         // An environment that was interrupted or made from other requirements is not repaired but replaced.
-        if self.dir.exists() {
-            fs::remove_dir_all(&self.dir).with_context(|| format!("cannot remove {}", self.dir.display()))?;
-        }
+        files::remove(&self.dir)?;
         Process::new(tree, &python).args(["-m", "venv"]).arg(&self.dir).run().with_context(|| {
             format!("{python} cannot make virtual environments; on Debian and its kin install `python3-venv`")
         })?;

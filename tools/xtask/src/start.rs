@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::files;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -41,9 +42,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
     let folder = tree.target("start");
     let (mut first, mut again) = (Vec::new(), Vec::new());
     for _ in 0..args.runs.max(1) {
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
+        files::remove(&folder)?;
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         first.push(start(&gaitd, &folder)?);
         again.push(start(&gaitd, &folder)?);

@@ -75,7 +75,7 @@ pub struct Situation<'a> {
     /// What of the budget is left for the inference: without the time that has passed already and the time that
     /// publishing is expected to take.
     pub available: Duration,
-    /// The latest signals.
+    /// The latest reading of the load.
     pub signals: Load,
     /// One entry per configuration.
     pub outlook: &'a [Outlook],

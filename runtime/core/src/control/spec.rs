@@ -72,7 +72,7 @@ impl ExitCode for PolicyError {
 /// The terms that hold for every policy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
-    /// The budget with which the daemon starts.
+    /// The budget when the policy is made.
     pub budget: Duration,
     /// Accuracy that a missed window counts for: a guess.
     pub guess_accuracy: f64,

@@ -27,7 +27,7 @@ pub struct Inputs<'a> {
 /// A window that has no decision.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
-    /// The settings cannot be applied.
+    /// The settings cannot be applied, or not as they should: see [`SettingsError`].
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The inference failed.

@@ -118,7 +118,9 @@ impl Golden {
                     window,
                     reason,
                 })?;
-                let difference = logits.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                let difference = logits.iter().zip(expected).map(|(a, b)| (a - b).abs());
+                // what is not a number stays
+                let difference = difference.fold(0.0, |most: f32, next| if next <= most { most } else { next });
                 if difference.is_nan() || difference > GOLDEN_TOLERANCE {
                     return Err(GoldenError::Differs { path: self.path.clone(), id: id.clone(), window, difference });
                 }
@@ -126,5 +128,31 @@ impl Golden {
             }
         }
         Ok(largest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ladder::{Ladder, ModelFiles};
+    use crate::testing::FakeModel;
+
+    /// Answers with values that are not numbers, and does not say so.
+    struct NoNumbers;
+
+    impl Runner for NoNumbers {
+        fn infer(&mut self, _: usize, _: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
+            logits.fill(f32::NAN);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn answers_that_are_not_numbers_differ() {
+        let model = FakeModel::new(2);
+        let manifest = Ladder::manifest_of(&model).unwrap();
+        let golden = Golden::parse(&model.read("golden.json").unwrap(), Path::new("golden.json"), &manifest).unwrap();
+        let outcome = golden.check(&manifest, &mut NoNumbers);
+        assert!(matches!(outcome, Err(GoldenError::Differs { window: 0, .. })), "{outcome:?}");
     }
 }

@@ -19,6 +19,9 @@
 //! - produced = decided + dropped + failed, once the engine has stopped
 //! - decided = published + lost, for each publisher that was there all the time, once it has stopped
 //!
+//! After a reload that renames the first output, the old one may still drain while the new one begins; both then count
+//! here, and a steady window may be missed.
+//!
 //! The first publisher is the first output, or one that publishes nothing where there is no output. `Status` and
 //! `Summary` count nothing: they are copies at one moment and at the end.
 
@@ -28,14 +31,13 @@ mod ledger;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd_api::{ActivityCount, ConfigurationUse, Misses, PhaseLatency, Summary, WindowCounts};
+use gaitd_api::{ActivityCount, ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
 use gaitd_core::engine::{Decision, Phase};
 use gaitd_core::ladder::{Manifest, Percentiles};
 use gaitd_core::stream::StreamCounts;
 
 use crate::publish::RunHeader;
 use crate::publish_reserve::PublishReserve;
-use gaitd_api::Recognised;
 use gaitd_sense::wearer::Truth;
 
 pub(crate) use counters::{PublisherCounters, RunCounters};

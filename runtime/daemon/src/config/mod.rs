@@ -383,14 +383,15 @@ impl Http {
 
 /// The longest name of a stream, characters.
 const LONGEST_NAME: usize = 64;
+
+/// Fewer characters could be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
 /// Whether a configuration has a list of outputs, which its default would hide.
 #[derive(Deserialize)]
 struct Keys {
     outputs: Option<serde::de::IgnoredAny>,
 }
-
-/// Fewer characters could be guessed.
-const SHORTEST_TOKEN: usize = 16;
 
 /// What the environment says of a path.
 fn environment(name: &str) -> Option<PathBuf> {

@@ -1,10 +1,12 @@
 //! Asking a run to end: from a Unix signal, or from a program that embeds the library.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::sync::lock;
 
 /// A request to stop that every thread of a run can see or wait for.
 #[derive(Clone, Debug)]
@@ -33,7 +35,7 @@ impl Default for Stop {
 impl Stop {
     /// Asks the run to end.
     pub fn ask(&self) {
-        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = lock(&self.shared.waiting);
         self.shared.asked.store(true, Ordering::SeqCst);
         drop(waiting);
         self.shared.ended.notify_all();
@@ -49,7 +51,7 @@ impl Stop {
 
     /// Waits for `time`; true as soon as the run is asked to end.
     pub fn wait(&self, time: Duration) -> bool {
-        let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = lock(&self.shared.waiting);
         // a poisoned lock holds nothing that could be wrong
         let _ = self.shared.ended.wait_timeout_while(waiting, time, |()| !self.asked());
         self.asked()

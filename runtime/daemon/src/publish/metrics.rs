@@ -244,8 +244,16 @@ impl Scrape {
             &["cause"],
             &[(&["overtaken"], windows.dropped), (&["failed"], windows.failed)],
         );
-        self.count("gaitd_decisions_published_total", "Decisions written to the first output", windows.published);
-        self.count("gaitd_decisions_lost_total", "Decisions that the first output did not take", windows.lost);
+        self.count(
+            "gaitd_decisions_published_total",
+            "Decisions written to the first output; where there is none, those made",
+            windows.published,
+        );
+        self.count(
+            "gaitd_decisions_lost_total",
+            "Decisions that the first output did not take; where there is none, those overtaken",
+            windows.lost,
+        );
         self.outputs(&status.outputs);
         self.count("gaitd_misses_total", "Published decisions that were later than their budget", misses.count);
         self.count("gaitd_switches_total", "Changes from one configuration to another", status.switches);

@@ -39,12 +39,16 @@ impl Sink {
                 Ok(0) => return Err(PublishError::Lost(std::io::ErrorKind::WriteZero.into())),
                 Ok(written) => *rest = &rest[written..],
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Err(PublishError::Closed),
-                Err(error) => return Err(PublishError::Lost(error)),
+                Err(error) => return Err(failure(error)),
             }
         }
-        self.output.flush().map_err(PublishError::Lost)
+        // standard output may write only now
+        self.output.flush().map_err(failure)
     }
+}
+
+fn failure(error: std::io::Error) -> PublishError {
+    if error.kind() == std::io::ErrorKind::BrokenPipe { PublishError::Closed } else { PublishError::Lost(error) }
 }
 
 #[cfg(test)]

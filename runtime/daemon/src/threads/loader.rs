@@ -5,7 +5,6 @@
 //! for each of those threads, and mixed with what lives as long as the run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded};
@@ -25,7 +24,7 @@ impl LoaderThread {
     /// When the system gives none.
     pub(crate) fn spawn() -> std::io::Result<Self> {
         let (jobs, waiting) = bounded::<Job>(0);
-        let thread = std::thread::Builder::new().name("gaitd-loader".to_owned()).spawn(move || {
+        let thread = super::spawn("loader", None, move || {
             for job in waiting {
                 job();
             }

@@ -91,6 +91,8 @@ struct Handle {
     thread: JoinHandle<Option<io::Error>>,
     /// Disconnected when there is nothing left to publish.
     drained: Receiver<()>,
+    /// Outputs of the same configuration whose readers are there: with the last of them the run ends.
+    open_outputs: Arc<AtomicUsize>,
     /// Takes the summary at the end of the run; dropped where the publisher is replaced.
     summary: Option<Sender<Arc<Summary>>>,
 }
@@ -169,7 +171,16 @@ impl Publishers {
             let run = first.then(|| Arc::clone(&self.counters));
             queues.push(DecisionTx { queue, counters: Arc::clone(&counters), run });
             pending.begin.push(begin);
-            pending.handles.push(Handle { name, role, counters, thread, drained, summary: Some(summary) });
+            let open_outputs = Arc::clone(&open_outputs);
+            pending.handles.push(Handle {
+                name,
+                role,
+                counters,
+                thread,
+                drained,
+                open_outputs,
+                summary: Some(summary),
+            });
         }
         Ok((pending, queues))
     }
@@ -202,6 +213,10 @@ impl Publishers {
         }
         running.header = pending.header.clone();
         let before = std::mem::replace(&mut running.active, std::mem::take(&mut pending.handles));
+        for handle in &before {
+            // the run no longer ends with the last of these
+            handle.open_outputs.store(usize::MAX, Ordering::Relaxed);
+        }
         running.replaced.retain(|handle| !handle.thread.is_finished());
         running.replaced.extend(before.into_iter().map(|handle| Handle { summary: None, ..handle }));
     }
@@ -305,6 +320,8 @@ impl PublisherThread {
     ) -> Option<io::Error> {
         // a panic in here must end the run, not leave it deciding without an output
         let _stop_on_panic = StopOnPanic(self.stop.clone());
+        // what the predecessor of this name met while it drained is over
+        self.counters.set_health(OutputState::Writing, None);
         let begun = self.publisher.begin(&self.header);
         self.note(begun);
         while let Ok(decision) = values.values().recv() {
@@ -335,7 +352,11 @@ impl PublisherThread {
             self.counters.lost.count();
         }
         match &self.account {
-            Some(account) if published => lock(account).published(decision, self.clock.now()),
+            Some(account) if published => {
+                // before the lock: to wait for it is no part of publishing
+                let now = self.clock.now();
+                lock(account).published(decision, now);
+            }
             Some(account) => lock(account).lost(),
             None => {}
         }

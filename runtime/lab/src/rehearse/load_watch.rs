@@ -24,7 +24,7 @@ impl LoadWatch {
         let latest = LatestLoad::default();
         let (over, running) = std::io::pipe()?;
         let (shared, dating) = (latest.clone(), Arc::clone(&clock));
-        let thread = std::thread::Builder::new().name("gaitd-signals".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("gaitd-load".to_owned()).spawn(move || {
             if let Some(id) = from {
                 // where that fails, the reading disturbs the engine a little
                 let _ = core_affinity::set_for_current(core_affinity::CoreId { id });

@@ -28,7 +28,7 @@ const STARTS_ITSELF: &str = "log::tests::a_panic_is_a_record_like_any_other";
 pub(crate) enum Action {
     /// Compile gaitd, without a program
     Check,
-    /// Run the library's tests, the golden vectors of every rung among them
+    /// Run the crates' tests, the golden vectors of every rung among them
     Tests,
     /// Replay 200 windows, and compare every decision with this machine's
     Replay,

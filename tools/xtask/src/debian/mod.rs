@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::files;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -63,9 +64,7 @@ fn apt(tree: &Tree) -> Process {
 /// What `download` does, with the given apt-get.
 fn fetch(apt: impl Fn() -> Process, packages: &[String], folder: &Path) -> Result<Vec<PathBuf>> {
     // an archive of an interrupted attempt would be taken for one of these
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
+    files::remove(folder)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let names = packages.join(", ");
     let uris = apt().args(["download", "--print-uris"]).args(packages).output()?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::build::Builder;
+use crate::files;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -16,9 +17,7 @@ const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 pub(super) fn write(tree: &Tree, builder: &Builder, version: &str) -> Result<()> {
     let folder = builder.folder(tree).join("package");
     // the page of a command that there is no more
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
+    files::remove(&folder)?;
     let pages = folder.join("man");
     let day = date(tree, builder, "+%Y-%m-%d")?;
     builder.gaitd(tree, &["man", "--date", &day, "--output", path(&pages)?])?;

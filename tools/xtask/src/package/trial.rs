@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::files;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -71,9 +72,7 @@ impl<'a> Root<'a> {
     /// A system in which no package is installed.
     fn empty(tree: &'a Tree) -> Result<Self> {
         let root = Self { tree, path: tree.target("package/trial") };
-        if root.path.exists() {
-            fs::remove_dir_all(&root.path).with_context(|| format!("cannot remove {}", root.path.display()))?;
-        }
+        files::remove(&root.path)?;
         for file in ["var/lib/dpkg/status", "var/lib/dpkg/available", "var/lib/dpkg/info/format", "etc/passwd"] {
             root.write(file, if file.ends_with("format") { "1\n" } else { "" })?;
         }
