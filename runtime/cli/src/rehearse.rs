@@ -166,7 +166,8 @@ fn by_flag(error: &SettingsError) -> ConfigError {
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let stop = Stop::default();
-    Requests::watch(&stop, Hangup::Stop).context("cannot watch for signals")?;
+    // watched for as long as it lives
+    let _requests = Requests::watch(&stop, Hangup::Stop).context("cannot watch for signals")?;
     // made before minutes are spent on what could then not be kept
     let out = arguments.out.as_path();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;

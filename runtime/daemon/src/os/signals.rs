@@ -8,8 +8,9 @@ use signal_hook::iterator::Handle;
 
 use super::stop::Stop;
 
-/// Load that are being watched, until this is dropped.
+/// Signals that are being watched, until this is dropped.
 #[derive(Debug)]
+#[must_use = "signals are watched for as long as it lives"]
 pub struct Requests {
     reloads: Receiver<()>,
     watching: Option<(Handle, JoinHandle<()>)>,
