@@ -27,7 +27,6 @@ pub enum Hangup {
 
 impl Requests {
     /// No signal is watched.
-    #[must_use]
     pub fn none() -> Self {
         Self { reloads: never(), watching: None }
     }
