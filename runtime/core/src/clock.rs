@@ -14,6 +14,12 @@ pub trait Clock: Send + Sync {
     }
 }
 
+/// A time of `ms` milliseconds, to the nanosecond; none where that is no time above zero.
+#[must_use]
+pub fn milliseconds(ms: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(ms / 1e3).ok().filter(|time| !time.is_zero())
+}
+
 /// The operating system's monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct MonotonicClock {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::milliseconds;
 use crate::exit::{self, ExitCode};
 
 use super::{Alert, Bayes, Candidate, Fixed, Policy, Step, most_accurate};
@@ -102,9 +103,7 @@ impl PolicySpec {
             Self::Step { average, .. } if !(1..=LONGEST_AVERAGE).contains(average) => Err(PolicyError::OutOfRange(
                 format!("policy.average is {average}, and must be from 1 to {LONGEST_AVERAGE} inferences"),
             )),
-            Self::Step { band_ms: Some(band_ms), .. }
-                if !(*band_ms > 0.0 && *band_ms <= budget.as_secs_f64() * 1e3) =>
-            {
+            Self::Step { band_ms: Some(band_ms), .. } if milliseconds(*band_ms).is_none_or(|band| band > budget) => {
                 Err(PolicyError::OutOfRange(format!(
                     "policy.band_ms is {band_ms}, and must be above 0 and at most the budget of {} ms",
                     budget.as_secs_f64() * 1e3
@@ -132,7 +131,7 @@ impl PolicySpec {
             }
             Self::Step { band_ms, average } => {
                 // the paper's band: 20 of 70 ms
-                let band = band_ms.map_or(terms.budget * 2 / 7, |band_ms| Duration::from_secs_f64(band_ms / 1e3));
+                let band = band_ms.and_then(milliseconds).unwrap_or(terms.budget * 2 / 7);
                 Box::new(Step::new(candidates, band, *average))
             }
             Self::Alert {} => Box::new(Alert::new(candidates, terms)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::milliseconds;
 use crate::control::{Objective, PolicyError, PolicySpec};
 
 /// Everything that can be changed while the engine runs.
@@ -114,7 +115,11 @@ impl ControlConfig {
     /// The budget; zero where it is out of range.
     #[must_use]
     pub fn budget(&self) -> Duration {
-        Duration::try_from_secs_f64(self.budget_ms / 1e3).unwrap_or_default()
+        milliseconds(self.budget_ms).unwrap_or_default()
+    }
+
+    fn cpu_share(&self) -> Option<f64> {
+        self.cpu_budget_percent.map(|percent| percent / 100.0)
     }
 
     /// The settings that this demands, where [`ControlConfig::problems`] finds none.
@@ -122,7 +127,7 @@ impl ControlConfig {
     pub fn settings(&self) -> Settings {
         Settings {
             objective: self.objective,
-            cpu_share: self.cpu_budget_percent.map(|percent| percent / 100.0),
+            cpu_share: self.cpu_share(),
             activity_aware: self.activity_aware,
             ..Settings::new(self.budget(), self.miss_target, self.policy.clone())
         }
@@ -134,7 +139,8 @@ impl ControlConfig {
         let mut problems = Vec::new();
         let share = |x: f64| (0.0..=1.0).contains(&x);
         let Self { budget_ms, miss_target, objective, cpu_budget_percent, .. } = self;
-        if !(*budget_ms > 0.0 && *budget_ms <= LONGEST_BUDGET_MS as f64) {
+        // in the units of the settings, where a number that is nearly 0 has become 0
+        if self.budget().is_zero() || self.budget() > LONGEST_BUDGET {
             problems.push(format!(
                 "budget_ms is {budget_ms}, and must be above 0 and at most {LONGEST_BUDGET_MS} milliseconds"
             ));
@@ -147,8 +153,8 @@ impl ControlConfig {
         {
             problems.push(format!("objective.accuracy_floor is {accuracy_floor}, and must be a share from 0 to 1"));
         }
-        if let Some(percent) = cpu_budget_percent
-            && !(*percent > 0.0 && *percent <= 100.0)
+        if let (Some(percent), Some(share)) = (cpu_budget_percent, self.cpu_share())
+            && !(share > 0.0 && share <= 1.0)
         {
             problems.push(format!("cpu_budget_percent is {percent}, and must be above 0 and at most 100"));
         }
@@ -244,9 +250,9 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_named_with_their_fields() {
         let nan = f64::NAN;
-        check(&[1e-6, 60_000.0], &[0.0, -1.0, 60_000.1, nan], "budget_ms", |config| &mut config.budget_ms);
+        check(&[1e-6, 60_000.0], &[0.0, 1e-10, -1.0, 60_000.1, nan], "budget_ms", |config| &mut config.budget_ms);
         check(&[0.0, 1.0], &[-0.1, 1.1, nan], "miss_target", |config| &mut config.miss_target);
-        check(&[1e-6, 100.0], &[0.0, -1.0, 100.1, nan], "cpu_budget_percent", |config| {
+        check(&[1e-6, 100.0], &[0.0, 5e-324, -1.0, 100.1, nan], "cpu_budget_percent", |config| {
             config.cpu_budget_percent.get_or_insert_default()
         });
         check(&[0.0, 1.0], &[-0.1, 1.1, nan], "objective.accuracy_floor", |config| match &mut config.objective {
@@ -280,6 +286,7 @@ mod tests {
         assert!(matches!(error, PolicyError::UnknownConfiguration { ref id, ref known } if id == "c" && *known == ids));
         // the band is held against the budget
         let band = |band_ms| Settings { policy: PolicySpec::Step { band_ms, average: 3 }, ..config().settings() };
+        assert!(band(Some(1e-10)).check(&ids).is_err());
         assert!(band(Some(70.0)).check(&ids).is_ok());
         assert!(matches!(band(Some(70.1)).check(&ids), Err(PolicyError::OutOfRange(_))));
     }

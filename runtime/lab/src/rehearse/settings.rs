@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::load::{CoRunnerLoad, LoadKind};
+use gaitd_core::clock::milliseconds;
 use gaitd_core::control::PolicySpec;
+use gaitd_core::engine::LONGEST_BUDGET;
 
 /// One of the two experiments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,14 +132,14 @@ impl Settings {
         }
         let once = self.repeats != Repeats::Times(0);
         unless(once, Some("repeats"), " is 0, and must be 1 or more, or auto".to_owned());
-        let budget = |ms: f64| ms > 0.0 && ms <= 60_000.0;
+        let budget = |ms: f64| milliseconds(ms).is_some_and(|budget| budget <= LONGEST_BUDGET);
         unless(!self.budgets_ms.is_empty(), Some("budgets_ms"), ": at least one budget is needed".to_owned());
         for (field, ms) in self.budgets_ms.iter().map(|ms| ("budgets_ms", *ms)).chain([("budget_ms", self.budget_ms)]) {
             unless(budget(ms), Some(field), format!(": {ms} must be above 0 and at most 60000 milliseconds"));
         }
         let largest = self.budgets_ms.iter().copied().fold(self.budget_ms, f64::max);
         unless(
-            self.band_ms > 0.0 && self.band_ms <= largest,
+            milliseconds(self.band_ms).is_some() && self.band_ms <= largest,
             Some("band_ms"),
             format!(" is {}, and must be above 0 and at most the largest budget", self.band_ms),
         );
@@ -178,7 +180,7 @@ impl Settings {
 
     /// The phases of `experiment`, in order.
     pub(super) fn phases(&self, experiment: Experiment) -> Vec<PhasePlan> {
-        let budget = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default();
+        let budget = |ms: f64| milliseconds(ms).unwrap_or_default();
         match experiment {
             Experiment::Static => self
                 .budgets_ms
