@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ndarray::{ArrayView2, ArrayViewMut2};
+
 use super::{WindowError, positive};
 
 /// A window, in a buffer that is used again and again.
@@ -53,13 +55,20 @@ impl Window {
         &mut self.samples
     }
 
-    /// The values of the channel `channel`, oldest first.
-    ///
-    /// # Panics
-    /// When there is no such channel.
+    /// The values as an array `[channels, time]`.
     #[must_use]
-    pub fn channel(&self, channel: usize) -> &[f32] {
-        &self.samples[channel * self.length..][..self.length]
+    pub fn view(&self) -> ArrayView2<'_, f32> {
+        ArrayView2::from_shape(self.shape(), &self.samples).expect("the buffer has this shape")
+    }
+
+    /// The same, to be filled.
+    pub fn view_mut(&mut self) -> ArrayViewMut2<'_, f32> {
+        ArrayViewMut2::from_shape(self.shape(), &mut self.samples).expect("the buffer has this shape")
+    }
+
+    /// Number of channels, and of the values of each.
+    fn shape(&self) -> (usize, usize) {
+        (self.samples.len() / self.length.max(1), self.length)
     }
 }
 
@@ -167,8 +176,11 @@ mod tests {
         assert_eq!(window.samples(), [0.0; 6]);
         window.samples_mut().copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(window.samples(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        let channels = [0, 1, 2].map(|channel| window.channel(channel).to_vec());
+        let channels = [0, 1, 2].map(|channel| window.view().row(channel).to_vec());
         assert_eq!(channels, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+        window.view_mut()[[2, 0]] = 7.0;
+        assert_eq!(window.samples(), [1.0, 2.0, 3.0, 4.0, 7.0, 6.0]);
+        assert_eq!(Window::new(2, 0).view().dim(), (0, 0));
     }
 
     #[test]
