@@ -31,7 +31,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::process::Process;
-use crate::steps::Outcome;
+use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
 
 /// Chores of the gaitd repository.
@@ -94,7 +94,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Test(args) => return Ok(test::run(&tree, &args).finish()),
         Command::Arm(args) => return Ok(arm::run(&tree, &args).finish()),
-        Command::Ci => return Ok(ci::run(&tree).finish()),
+        Command::Ci => return ci::run(&tree),
         Command::Size(args) => return size::run(&tree, &args),
         Command::Start(args) => return start::run(&tree, &args),
         Command::Fuzz(args) => return Ok(fuzz::run(&tree, &args)?.finish()),
@@ -105,18 +105,15 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
-        Command::Instructions(args) => return single("instructions", || instructions::run(&tree, &args)),
-        Command::Programs(args) => return single("programs", || programs::run(&tree, &args)),
+        Command::Instructions(args) => return Ok(single("instructions", || instructions::run(&tree, &args))),
+        Command::Programs(args) => return Ok(single("programs", || programs::run(&tree, &args))),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a command that is one step.
-fn single(name: &str, command: impl FnOnce() -> Result<Outcome>) -> Result<ExitCode> {
-    match command()? {
-        Outcome::Passed => {}
-        Outcome::Found(finding) => println!("{finding}"),
-        Outcome::Skipped(reason) => eprintln!("\n{name} skipped: {reason}"),
-    }
-    Ok(ExitCode::SUCCESS)
+fn single(name: &str, command: impl FnOnce() -> Result<Outcome>) -> ExitCode {
+    let mut report = Report::default();
+    report.step(name, &[], command);
+    report.finish()
 }

@@ -7,6 +7,9 @@ use anyhow::Result;
 
 use crate::cost::Cost;
 
+/// Stands above the table.
+const TITLE: &str = "\n=== summary\n";
+
 /// How a step ended.
 pub(crate) enum Outcome {
     /// All that it checks holds.
@@ -70,12 +73,6 @@ impl Report {
         self.notes.push(note);
     }
 
-    /// Adds all steps and notes of `part`, with its name before theirs.
-    pub(crate) fn add(&mut self, name: &str, part: Self) {
-        self.steps.extend(part.steps.into_iter().map(|step| Step { name: format!("{name} {}", step.name), ..step }));
-        self.notes.extend(part.notes.into_iter().map(|note| format!("{name}: {note}")));
-    }
-
     /// Prints the table; the exit code says whether no step failed.
     pub(crate) fn finish(&self) -> ExitCode {
         println!("{}", self.summary());
@@ -97,7 +94,7 @@ impl Report {
     /// The table of all steps with the time that each took and the processor time of its programs, the notes, and a
     /// closing line with the sums.
     fn summary(&self) -> String {
-        let mut text = String::from("\n=== summary\n");
+        let mut text = TITLE.to_owned();
         let width = self.steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
         for Step { name, ended, cost } in &self.steps {
             let (word, reason) = match ended {
@@ -124,6 +121,11 @@ impl Report {
         );
         text
     }
+}
+
+/// The table in the output of a command that printed one, without its title.
+pub(crate) fn table(output: &str) -> Option<&str> {
+    output.rsplit_once(TITLE).map(|(_, table)| table.trim_end())
 }
 
 #[cfg(test)]
@@ -172,15 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn a_part_stands_under_its_name() {
-        let mut part = Report::default();
-        part.step("build", &[], || bail!("broken"));
-        part.note("no data".to_owned());
+    fn the_table_is_found_below_all_that_the_steps_printed() {
         let mut report = Report::default();
-        report.step("programs", &[], passes);
-        report.add("test", part);
-        assert!(!report.is_good());
+        report.step("build", &[], passes);
+        report.note("no data".to_owned());
         let summary = report.summary();
-        assert!(summary.contains("\ntest build FAILED ") && summary.contains("\nnote: test: no data\n"), "{summary}");
+        let found = table(&format!("=== build{TITLE}a test's\n{summary}\n")).map(str::to_owned);
+        let found = found.unwrap();
+        assert!(found.starts_with("build passed ") && found.ends_with("note: no data\n1 passed, 0 failed, 0 skipped"));
+        assert_eq!(table("xtask: broken"), None);
     }
 }
