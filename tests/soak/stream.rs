@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags};
 /// Ticks of the stream's clock, a fiftieth of a second, from one sample to the next that are still no gap.
 const BRIDGED: i64 = 5;
 /// Samples in a row that may be behind before the clock counts as set back.
-const PATIENCE: u32 = 50;
+const PATIENCE: u32 = 5;
 /// Samples of a window, and from one to the next; conditioning holds one back.
 const WINDOW: u64 = 128;
 const HOP: u64 = 64;

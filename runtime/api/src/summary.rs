@@ -156,6 +156,15 @@ impl Summary {
             samples.gaps,
             samples.resets
         ));
+        for (count, what) in [
+            (samples.astray, "had a timestamp far ahead of their neighbours' and were dropped"),
+            (samples.moved, "were placed evenly, against their timestamps"),
+            (samples.resampled, "were computed from those around them, as none was taken at their time"),
+        ] {
+            if count > 0 {
+                line(format_args!("  {count} {what}"));
+            }
+        }
         if let Some(steady) = self.steady.filter(|steady| steady.windows > 0) {
             line(format_args!(
                 "{} of {} steady windows of the simulated wearer recognised ({:.1} %)",

@@ -14,7 +14,8 @@ fn format() -> StreamFormat {
 /// is written as its value, a bridged one with `~`, a reset as `|` and the number that follows.
 fn continuity(readings: &[Option<(Option<f64>, f64)>]) -> (String, StreamCounts) {
     let mut continuity = Continuity::new(&one_channel(50.0), 0.1).unwrap();
-    let found: Vec<_> = readings.iter().flat_map(|&reading| push(&mut continuity, reading)).collect();
+    let mut found: Vec<_> = readings.iter().flat_map(|&reading| push(&mut continuity, reading)).collect();
+    found.extend(end(&mut continuity));
     (found.join(" "), continuity.counts())
 }
 
@@ -27,6 +28,11 @@ fn push(continuity: &mut Continuity, reading: Option<(Option<f64>, f64)>) -> Vec
     let (time_s, value) = reading.unwrap_or_default();
     let kind = if reading.is_some() { Reading::Sample } else { malformed() };
     steps(continuity, &kind, &Sample { time_s, values: vec![value] })
+}
+
+/// What is left at the end of the stream.
+fn end(continuity: &mut Continuity) -> Vec<String> {
+    steps(continuity, &Reading::End, &Sample { time_s: None, values: vec![0.0] })
 }
 
 fn malformed() -> Reading {
@@ -67,12 +73,13 @@ fn without_timestamps_bad_readings_are_the_missing_ones() {
 
 #[test]
 fn timestamps_decide_what_is_missing() {
-    // jitter between half a period and one and a half
-    assert_eq!(continuity(&timed(&[0.0, 0.029, 0.04, 0.069, 0.08])).0, "0 0.03 0.04 0.07 0.08");
+    // of jitter between half a period and one and a half nothing is missing, and the grid is even
+    let (steps, counts) = continuity(&timed(&[0.0, 0.029, 0.04, 0.069, 0.08]));
+    assert_eq!((steps.as_str(), counts.bridged, counts.resampled), ("0 0.02 0.04 0.06 0.08", 0, 4));
     assert_eq!(continuity(&timed(&[1.0, 1.06, 1.08])).0, "1 ~1.02 ~1.04 1.06 1.08");
     assert_eq!(continuity(&timed(&[1.0, 1.12])).0, "1 ~1.02 ~1.04 ~1.06 ~1.08 ~1.1 1.12");
     assert_eq!(continuity(&timed(&[1.0, 1.14])).0, "1 |1 1.14");
-    assert_eq!(continuity(&timed(&[1.0, 1e300])).0, "1");
+    assert_eq!(continuity(&[Some((Some(1.0), 1.0)), Some((Some(1e300), 2.0))]).0, "1 |1 2");
     // a malformed line at a time when no sample was due is not missing
     let extra = [Some((Some(0.0), 0.0)), None, Some((Some(0.02), 0.02)), None, Some((Some(0.06), 0.06))];
     assert_eq!(continuity(&extra).0, "0 0.02 ~0.04 0.06");
@@ -101,12 +108,46 @@ fn late_samples_are_dropped() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_is_followed_after_a_second() {
-    let mut times = vec![100.0];
-    times.extend((0..60).map(|i| f64::from(i) * 0.02));
-    let (steps, counts) = continuity(&timed(&times));
-    assert!(steps.starts_with("100 |1 1 1.02 1.04"), "{steps}");
-    assert_eq!((counts.out_of_order, counts.gaps, counts.resets, counts.samples), (50, 0, 1, 11));
+fn a_clock_that_was_set_back_is_followed_once_more_is_late_than_can_be_bridged() {
+    for back in [0.5, 0.8, 60.0] {
+        let mut times: Vec<_> = (0..60).map(|i| 100.0 + f64::from(i) * 0.02).collect();
+        times.extend((0..60).map(|i| 101.2 - back + f64::from(i) * 0.02));
+        let (steps, counts) = continuity(&timed(&times));
+        let first = ((101.2 - back + 0.1) * 100.0).round() / 100.0;
+        assert!(steps.contains(&format!("101.18 |60 {first}")), "{steps}");
+        assert_eq!((counts.out_of_order, counts.gaps, counts.resets, counts.samples), (5, 0, 1, 115));
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_forward_is_a_gap() {
+    let times = (0..120).map(|i| f64::from(i) * 0.02 + if i < 60 { 0.0 } else { 3600.0 });
+    let (steps, counts) = continuity(&timed(&times.collect::<Vec<_>>()));
+    assert!(steps.contains("1.18 |60 3601.2 3601.22"), "{steps}");
+    assert_eq!((counts.gaps, counts.resets, counts.samples, counts.astray), (1, 1, 120, 0));
+}
+
+#[test]
+fn one_wild_stamp_costs_one_sample() {
+    for (wild, fault) in [(1e9, "astray"), (1.0, "astray"), (-3.0, "late"), (f64::INFINITY, "late"), (f64::NAN, "late")]
+    {
+        let mut readings = timed(&(0..60).map(|i| f64::from(i) * 0.02).collect::<Vec<_>>());
+        readings[30] = Some((Some(0.6 + wild), 7.0));
+        let (steps, counts) = continuity(&readings);
+        assert!(steps.contains("0.56 0.58 ~0.6 0.62"), "{wild}: {steps}");
+        assert_eq!((counts.samples, counts.bridged, counts.gaps, counts.resets), (59, 1, 0, 0), "{wild}");
+        let found = if fault == "late" { counts.out_of_order } else { counts.astray };
+        assert_eq!((found, counts.out_of_order + counts.astray), (1, 1), "{wild}");
+    }
+}
+
+#[test]
+fn a_counter_of_32_bits_that_begins_again_goes_on() {
+    for wrap_s in [4294967.296, 4294.967296, 4.294967296] {
+        let readings = (0..120).map(|i| Some((Some((wrap_s - 1.0 + f64::from(i) * 0.02) % wrap_s), 1.0)));
+        let (_, counts) = continuity(&readings.collect::<Vec<_>>());
+        assert_eq!(counts, StreamCounts { samples: 120, ..Default::default() }, "{wrap_s}");
+    }
 }
 
 #[test]
@@ -127,20 +168,20 @@ fn the_bridge_must_be_a_sensible_time() {
 
 #[test]
 fn late_samples_between_good_ones_never_set_the_clock_back() {
-    let mut times = vec![10.0];
-    for second in 11..40 {
-        times.extend([9.0; 40]);
-        times.push(f64::from(second));
+    let mut times = Vec::new();
+    for second in 10..40 {
+        times.extend((0..50).map(|sample| f64::from(second) + f64::from(sample) * 0.02));
+        times.extend([9.0; 5]);
     }
     let (_, counts) = continuity(&timed(&times));
-    assert_eq!((counts.samples, counts.out_of_order, counts.gaps, counts.resets), (30, 29 * 40, 29, 29));
+    assert_eq!(counts, StreamCounts { samples: 30 * 50, out_of_order: 30 * 5, ..Default::default() });
 }
 
-/// At 64 Hz times and periods are exact in binary: a period is 1/64 s, one and a half are 3/128 s.
+/// At 64 Hz times and periods are exact in binary: a period is 1/64 s, one and three quarters are 7/256 s.
 #[test]
-fn an_interval_of_just_one_and_a_half_periods_is_jitter() {
+fn an_interval_of_just_one_and_three_quarters_of_a_period_is_jitter() {
     let period = 1.0 / 64.0;
-    for (interval, missing) in [(1.5, 0), (1.5 + 1e-9, 1), (2.0, 1), (2.49, 1), (2.5, 2), (3.0, 2)] {
+    for (interval, missing) in [(1.75, 0), (1.75 + 1e-9, 1), (2.0, 1), (2.49, 1), (2.5, 2), (3.0, 2)] {
         let mut continuity = Continuity::new(&one_channel(64.0), 0.1).unwrap();
         for time in [0.0, interval * period] {
             push(&mut continuity, Some((Some(time), 1.0)));
@@ -151,13 +192,13 @@ fn an_interval_of_just_one_and_a_half_periods_is_jitter() {
 }
 
 #[test]
-fn the_clock_was_set_back_once_more_than_a_second_of_samples_is_late() {
+fn late_samples_are_dropped_until_more_are_late_than_can_be_bridged() {
     let mut continuity = Continuity::new(&one_channel(64.0), 0.1).unwrap();
     push(&mut continuity, Some((Some(9.0), 0.0)));
-    for late in 0..64 {
+    for late in 0..6 {
         assert!(push(&mut continuity, Some((Some(f64::from(late) / 64.0), 1.0))).is_empty(), "late sample {late}");
     }
-    let dropped = StreamCounts { samples: 1, out_of_order: 64, ..Default::default() };
+    let dropped = StreamCounts { samples: 1, out_of_order: 6, ..Default::default() };
     assert_eq!(continuity.counts(), dropped);
     assert_eq!(push(&mut continuity, Some((Some(1.0), 2.0))), ["|1", "2"]);
     assert_eq!(continuity.counts(), StreamCounts { samples: 2, resets: 1, ..dropped });
@@ -204,7 +245,7 @@ fn an_interruption_forgets_what_was_missing_and_late_before_it() {
     let mut continuity = Continuity::new(&one_channel(64.0), 0.1).unwrap();
     let blank = Sample { time_s: None, values: vec![0.0] };
     push(&mut continuity, Some((Some(9.0), 1.0)));
-    for late in 0..64 {
+    for late in 0..6 {
         push(&mut continuity, Some((Some(f64::from(late) / 64.0), 1.0)));
     }
     push(&mut continuity, None);
@@ -261,6 +302,11 @@ proptest! {
             }
             place = end;
         }
+        continuity.push(&Reading::End, &Sample { time_s: None, values: vec![0.0] }, |step| {
+            if let Step::Sample { sample, bridged, .. } = step {
+                found.push((sample.values[0].round() as u64, bridged));
+            }
+        });
         // what is missing at the end waits for the next good sample
         let last = found.last().map(|&(place, _)| place);
         expected.retain(|&(place, _)| Some(place) <= last);
@@ -304,9 +350,15 @@ proptest! {
                 }
             });
         }
+        continuity.push(&Reading::End, &Sample { time_s: None, values: vec![0.0; 2] }, |step| {
+            if let Step::Sample { number, sample, .. } = step {
+                assert!(sample.values.iter().all(|value| value.is_finite()));
+                next = number + 1;
+            }
+        });
         let counts = continuity.counts();
-        prop_assert_eq!(counts.samples + counts.bridged, next);
-        let read = counts.samples + counts.malformed + counts.non_finite + counts.out_of_order;
-        prop_assert_eq!(read, readings.len() as u64);
+        prop_assert!(next <= counts.samples + counts.bridged + counts.resampled);
+        let dropped = counts.malformed + counts.non_finite + counts.out_of_order + counts.astray;
+        prop_assert_eq!(counts.samples + dropped, readings.len() as u64);
     }
 }

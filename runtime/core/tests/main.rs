@@ -6,3 +6,4 @@ mod conditioning;
 mod continuity;
 mod control;
 mod engine;
+mod timing;

@@ -12,8 +12,8 @@ pub struct Recording {
     pub values: Vec<f64>,
     /// Numbers of the samples before which conditioning and windowing start afresh, in rising order.
     pub resets: Vec<u64>,
-    /// The label of each sample as a place in [`Recording::label_names`], where the recording has labels; a bridged
-    /// sample has the label of the sample after it.
+    /// The label of each sample as a place in [`Recording::label_names`], where the recording has labels; a sample that is
+    /// not the recording's own has the label of the one that was read when it followed, up to three periods later.
     pub labels: Option<Vec<usize>>,
     /// The labels as they are written in the recording, in order of appearance. A sample without a label has the
     /// empty name.
@@ -32,18 +32,17 @@ impl Recording {
         let channels = source.expected().channels.len();
         let mut continuity = Continuity::new(source.expected(), bridge_s)?;
         let (mut values, mut resets, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-        let mut label_names: Vec<String> = Vec::new();
+        let (mut label_names, mut label): (Vec<String>, usize) = (Vec::new(), 0);
         let mut sample = Sample { time_s: None, values: vec![0.0; channels] };
         loop {
             let reading = source.read(&mut sample, NO_DEADLINE)?;
-            if reading == Reading::End {
-                break;
+            if reading == Reading::Sample {
+                let name = source.label().unwrap_or_default();
+                label = label_names.iter().position(|known| known == name).unwrap_or_else(|| {
+                    label_names.push(name.to_owned());
+                    label_names.len() - 1
+                });
             }
-            let label = source.label().unwrap_or_default();
-            let label = label_names.iter().position(|name| name == label).unwrap_or_else(|| {
-                label_names.push(label.to_owned());
-                label_names.len() - 1
-            });
             continuity.push(&reading, &sample, |step| match step {
                 Step::Reset { next } => resets.push(next),
                 Step::Sample { sample, .. } => {
@@ -51,6 +50,9 @@ impl Recording {
                     labels.push(label);
                 }
             });
+            if reading == Reading::End {
+                break;
+            }
         }
         let labels = label_names.iter().any(|name| !name.is_empty()).then_some(labels);
         Ok(Self { values, resets, labels, label_names, counts: continuity.counts(), channels })

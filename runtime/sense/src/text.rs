@@ -198,7 +198,7 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                     self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
                     return Ok(self.pacer.pace(sample, deadline));
                 }
-                Decoded::Rate(found) if !rate::agrees(found, self.text.expected.rate_hz) => {
+                Decoded::Rate(found) if !rate::fits(found, self.text.expected.rate_hz) => {
                     return Err(self.rate_error(found, "declaration"));
                 }
                 // lines without end that are no samples must not keep the caller, either

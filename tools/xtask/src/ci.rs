@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
@@ -15,19 +15,26 @@ use crate::process::Process;
 use crate::steps;
 use crate::tree::Tree;
 
-/// One command, as it can be run by hand after `cargo xtask`.
-type Command = &'static [&'static str];
+/// One command, as it can be run by hand after `cargo xtask`, and what its table and its file are called.
+struct Command {
+    name: &'static str,
+    args: &'static [&'static str],
+}
 
 /// What the others need.
-const FIRST: Command = &["programs", "--install", "--if-possible"];
+const FIRST: Command = Command { name: "programs", args: &["programs", "--install", "--if-possible"] };
 
 /// Commands that run one after the other, beside those of the other lane: what links, trains or emulates on one processor
-/// leaves the second one to the other lane. Those of one lane build into the same folder and would wait for each other.
+/// leaves the second one to the other lane. Together the two take about as much processor time.
 const LANES: [&[Command]; 2] = [
-    &[&["test"], &["fuzz", "--seconds", "5", "--install", "--if-possible"]],
     &[
-        &["instructions", "--if-possible"],
-        &["arm", "--if-possible", "--target", "aarch64-unknown-linux-gnu,armv7-unknown-linux-gnueabihf"],
+        Command { name: "test", args: &["test"] },
+        Command { name: "fuzz", args: &["fuzz", "--seconds", "5", "--install", "--if-possible"] },
+        Command { name: "armv7", args: &["arm", "--if-possible", "--target", "armv7-unknown-linux-gnueabihf"] },
+    ],
+    &[
+        Command { name: "instructions", args: &["instructions", "--if-possible"] },
+        Command { name: "aarch64", args: &["arm", "--if-possible", "--target", "aarch64-unknown-linux-gnu"] },
     ],
 ];
 
@@ -42,26 +49,27 @@ struct Ended {
 /// once more at the end, with the time that all took and the processor time of all programs.
 pub(crate) fn run(tree: &Tree) -> Result<ExitCode> {
     let (start, children) = (Instant::now(), Cost::of_children());
-    let logs = tree.target("ci");
-    fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
-    let mut ended = vec![shown(one(tree, FIRST)?)];
+    let folder = tree.target("ci");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    // the commands build this program anew, in place
+    let xtask = folder.join("xtask");
+    fs::copy(env::current_exe()?, &xtask).with_context(|| format!("cannot write {}", xtask.display()))?;
+    let one = |command: &Command| ended(tree, &xtask, command);
+    let mut all = vec![shown(one(&FIRST))];
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         for lane in LANES {
-            let sender = sender.clone();
-            scope.spawn(move || lane.iter().try_for_each(|command| sender.send(one(tree, command))));
+            let (sender, one) = (sender.clone(), &one);
+            scope.spawn(move || lane.iter().try_for_each(|command| sender.send(one(command))));
         }
         drop(sender);
-        receiver.into_iter().try_for_each(|command| -> Result<()> {
-            ended.push(shown(command?));
-            Ok(())
-        })
-    })?;
+        all.extend(receiver.into_iter().map(shown));
+    });
     println!("\n##### all of it");
-    for command in &ended {
+    for command in &all {
         println!("\n=== {}\n{}", command.name, steps::table(&command.log).unwrap_or("FAILED without a table"));
     }
-    let failed: Vec<_> = ended.iter().filter(|command| !command.good).map(|command| command.name).collect();
+    let failed: Vec<_> = all.iter().filter(|command| !command.good).map(|command| command.name).collect();
     println!("\nall {}", Cost::since(start, children));
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -70,17 +78,22 @@ pub(crate) fn run(tree: &Tree) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// Runs one command with its output in a file.
-fn one(tree: &Tree, command: Command) -> Result<Ended> {
-    let (name, path) = (command[0], log(tree, command));
-    eprintln!("##### cargo xtask {} > {}", command.join(" "), path.display());
-    let good = Process::new(tree, env::current_exe()?).args(command).log(&path)?;
-    let log = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Ended { name, good, log: String::from_utf8_lossy(&log).into_owned() })
+/// Runs one command by the program `xtask`.
+fn ended(tree: &Tree, xtask: &Path, command: &Command) -> Ended {
+    let name = command.name;
+    match run_one(tree, xtask, command) {
+        Ok((good, log)) => Ended { name, good, log },
+        Err(error) => Ended { name, good: false, log: format!("{error:#}") },
+    }
 }
 
-fn log(tree: &Tree, command: Command) -> PathBuf {
-    tree.target("ci").join(format!("{}.log", command[0]))
+/// Whether the command succeeded, and what it printed, which lies in a file as well.
+fn run_one(tree: &Tree, xtask: &Path, command: &Command) -> Result<(bool, String)> {
+    let path = tree.target("ci").join(format!("{}.log", command.name));
+    eprintln!("##### cargo xtask {} > {}", command.args.join(" "), path.display());
+    let good = Process::new(tree, xtask).args(command.args).log(&path)?;
+    let log = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((good, String::from_utf8_lossy(&log).into_owned()))
 }
 
 fn shown(ended: Ended) -> Ended {
@@ -98,7 +111,7 @@ mod tests {
     #[test]
     fn all_commands_are_known() {
         for command in LANES.into_iter().flatten().chain([&FIRST]) {
-            assert!(Cli::try_parse_from(["xtask"].iter().chain(*command)).is_ok(), "{command:?}");
+            assert!(Cli::try_parse_from(["xtask"].iter().chain(command.args)).is_ok(), "{}", command.name);
         }
     }
 }

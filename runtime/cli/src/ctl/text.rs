@@ -194,6 +194,9 @@ fn samples(samples: &StreamCounts) -> String {
         (samples.malformed, "malformed"),
         (samples.non_finite, "not finite"),
         (samples.out_of_order, "out of order"),
+        (samples.astray, "astray"),
+        (samples.moved, "moved"),
+        (samples.resampled, "resampled"),
         (samples.gaps, "gaps"),
         (samples.resets.saturating_sub(samples.gaps), "times the clock was set back"),
     ] {

@@ -1,9 +1,14 @@
 //! A stream: samples in time order from one wearer, made continuous.
 //!
 //! [`Continuity`] stands behind every source of samples and settles by one rule what happens to gaps, samples out of
-//! order and values that are not finite, so that nothing behind it ever sees one.
+//! order, values that are not finite and samples that are not evenly taken, so that nothing behind it ever sees one:
+//! what it hands on lies on the even grid of the ladder's rate.
 
 pub mod continuity;
+mod grid;
+mod interpolator;
+mod kernel;
+mod sensor_clock;
 pub mod unit;
 
 use schemars::JsonSchema;

@@ -258,6 +258,16 @@ impl Scrape {
         self.count("gaitd_misses_total", "Published decisions that were later than their budget", misses.count);
         self.count("gaitd_switches_total", "Changes from one configuration to another", status.switches);
         self.count("gaitd_samples_total", "Good samples", samples.samples);
+        self.count(
+            "gaitd_samples_moved_total",
+            "Good samples that were not taken when their timestamps say, but evenly",
+            samples.moved,
+        );
+        self.count(
+            "gaitd_samples_resampled_total",
+            "Samples that were computed from those around them, since none was taken at their time",
+            samples.resampled,
+        );
         self.counter(
             "gaitd_sensor_faults_total",
             "Faults in the stream of samples",
@@ -267,6 +277,7 @@ impl Scrape {
                 (&["malformed"], samples.malformed),
                 (&["non_finite"], samples.non_finite),
                 (&["out_of_order"], samples.out_of_order),
+                (&["astray"], samples.astray),
                 (&["gap"], samples.gaps),
                 // every gap is a reset as well; the others are the clocks that were set back
                 (&["clock_set_back"], samples.resets.saturating_sub(samples.gaps)),

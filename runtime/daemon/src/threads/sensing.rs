@@ -70,9 +70,8 @@ impl Sensing {
             let reading = self.source.read(&mut sample, self.clock.now() + STOP_CHECK)?;
             let arrived = self.clock.now();
             match &reading {
-                Reading::End => break,
                 Reading::Pending => continue,
-                Reading::Interrupted => {}
+                Reading::End | Reading::Interrupted => {}
                 Reading::Malformed(text) => {
                     if let Some(count) = faults.occurred(arrived) {
                         log::warn!("{text} ({count} so far; counted as missing)");
@@ -95,6 +94,9 @@ impl Sensing {
             });
             sensed.stream = self.intake.counts();
             *self.counters.sensed() = sensed;
+            if reading == Reading::End {
+                break;
+            }
         }
         Ok(())
     }
