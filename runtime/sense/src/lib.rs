@@ -38,6 +38,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod column;
 mod csv;
 mod error;

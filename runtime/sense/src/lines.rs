@@ -1,12 +1,17 @@
 //! Lines of text from anywhere, in bounded memory.
+//!
+//! A line ends with LF, with CR and LF, or with CR alone.
 
 use std::fs::File;
 use std::io::{self, BufRead, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use memchr::memchr2;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+
+use super::bytes::Encoding;
 
 /// Longest line that is read; of a longer one nothing is kept.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
@@ -31,17 +36,59 @@ pub(super) struct LineReader<R> {
     file: Option<Arc<File>>,
     /// Bytes that `reader` holds already.
     buffered: usize,
-    line: Vec<u8>,
+    encoding: Encoding,
+    /// What came out of encoded bytes, and how much of it is in lines already.
+    text: Vec<u8>,
+    used: usize,
+    line: Collected,
+    number: u64,
+}
+
+/// What there is of a line.
+#[derive(Default)]
+struct Collected {
+    bytes: Vec<u8>,
     /// A part of the next line was read.
     begun: bool,
     too_long: bool,
-    number: u64,
+    /// The line before ended with CR: an LF that follows is a part of that end.
+    after_cr: bool,
+}
+
+impl Collected {
+    /// Takes what belongs to the line from the start of `bytes`: how many there are, and whether the line ends with
+    /// them.
+    fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let skipped = usize::from(std::mem::take(&mut self.after_cr) && bytes.first() == Some(&b'\n'));
+        let bytes = &bytes[skipped..];
+        if bytes.is_empty() {
+            return (skipped, false);
+        }
+        self.begun = true;
+        let end = memchr2(b'\n', b'\r', bytes);
+        let part = end.unwrap_or(bytes.len());
+        self.too_long |= self.bytes.len() + part > LONGEST_LINE;
+        if !self.too_long {
+            self.bytes.extend_from_slice(&bytes[..part]);
+        }
+        self.after_cr = end.is_some_and(|end| bytes[end] == b'\r');
+        (skipped + part + usize::from(end.is_some()), end.is_some())
+    }
 }
 
 impl<R: BufRead> LineReader<R> {
     /// Reads from `reader`, which never has to wait for bytes.
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, file: None, buffered: 0, line: Vec::new(), begun: false, too_long: false, number: 0 }
+        Self {
+            reader,
+            file: None,
+            buffered: 0,
+            encoding: Encoding::unknown(),
+            text: Vec::new(),
+            used: 0,
+            line: Collected::default(),
+            number: 0,
+        }
     }
 
     /// Waits for bytes in `file`, which is behind the reader.
@@ -56,11 +103,21 @@ impl<R: BufRead> LineReader<R> {
 
     /// The next line, if it has ended when `time_left` is zero.
     pub(super) fn next(&mut self, time_left: impl Fn() -> Duration) -> io::Result<Line<'_>> {
-        if !self.begun {
-            self.line.clear();
-            self.too_long = false;
+        if !self.line.begun {
+            self.line.bytes.clear();
+            self.line.too_long = false;
         }
         loop {
+            if self.used < self.text.len() {
+                let (taken, ended) = self.line.take(&self.text[self.used..]);
+                self.used += taken;
+                if ended {
+                    break;
+                }
+                continue;
+            }
+            self.text.clear();
+            self.used = 0;
             if self.buffered == 0 && !self.wait(&time_left)? {
                 return Ok(Line::Pending);
             }
@@ -70,32 +127,35 @@ impl<R: BufRead> LineReader<R> {
                 Err(error) => return Err(error),
             };
             if bytes.is_empty() {
-                if !self.begun {
+                self.encoding.finish(&mut self.text);
+                if !self.text.is_empty() {
+                    continue;
+                }
+                if !self.line.begun {
                     return Ok(Line::End);
                 }
                 break;
             }
-            self.begun = true;
-            let end = bytes.iter().position(|&byte| byte == b'\n');
-            let part = end.unwrap_or(bytes.len());
-            self.too_long |= self.line.len() + part > LONGEST_LINE;
-            if !self.too_long {
-                self.line.extend_from_slice(&bytes[..part]);
-            }
-            let consumed = part + usize::from(end.is_some());
+            let (consumed, ended) = if self.encoding.is_plain() {
+                self.line.take(bytes)
+            } else {
+                let portion = self.encoding.portion(bytes.len());
+                self.encoding.feed(&bytes[..portion], &mut self.text)?;
+                (portion, false)
+            };
             self.buffered = bytes.len() - consumed;
             self.reader.consume(consumed);
-            if end.is_some() {
+            if ended {
                 break;
             }
-            // a line without end must not keep the caller, either
-            if time_left().is_zero() {
+            // bytes without the end of a line must not keep the caller, either
+            if self.buffered == 0 && self.text.is_empty() && time_left().is_zero() {
                 return Ok(Line::Pending);
             }
         }
-        self.begun = false;
+        self.line.begun = false;
         self.number += 1;
-        Ok(if self.too_long { Line::TooLong } else { Line::Whole(self.line.strip_suffix(b"\r").unwrap_or(&self.line)) })
+        Ok(if self.line.too_long { Line::TooLong } else { Line::Whole(&self.line.bytes) })
     }
 
     /// Waits until there is something to read, or the end of it; false where nothing came in the time.
@@ -141,12 +201,23 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_end_with_a_carriage_return() {
+        for capacity in [1, 2, 3, 100] {
+            let mut lines = lines(BufReader::with_capacity(capacity, &b"one\rtwo\r\nthree\r\rfive\n\rseven\r"[..]));
+            for line in ["one", "two", "three", "", "five", "", "seven"] {
+                assert_eq!(lines.next(for_ever).unwrap(), Line::Whole(line.as_bytes()));
+            }
+            assert_eq!(lines.next(for_ever).unwrap(), Line::End);
+        }
+    }
+
+    #[test]
     fn a_long_line_is_passed_over_and_not_kept() {
         let mut text = vec![b'x'; 1_000_000];
         text.extend_from_slice(b"\nnext\n");
         let mut lines = lines(&text[..]);
         assert_eq!(lines.next(for_ever).unwrap(), Line::TooLong);
-        assert!(lines.line.capacity() <= LONGEST_LINE);
+        assert!(lines.line.bytes.capacity() <= LONGEST_LINE);
         assert_eq!(lines.next(for_ever).unwrap(), Line::Whole(b"next"));
         assert_eq!(lines.number(), 2);
     }
@@ -185,7 +256,7 @@ mod tests {
     proptest! {
         #[test]
         fn however_the_time_is_cut_the_lines_are_the_same(
-            text in "([a-z]{0,9}\r?\n){0,9}[a-z]{0,3}",
+            text in "([a-z]{0,9}(\r|\r?\n)){0,9}[a-z]{0,3}",
             capacity in 1_usize..8,
             hurried in prop::collection::vec(any::<bool>(), 1..16),
         ) {
