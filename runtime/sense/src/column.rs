@@ -1,36 +1,32 @@
-//! What the named columns of a CSV header, or the keys of a JSON object, are.
+//! What the columns of a CSV header, or the keys of a JSON object, are read as.
 //!
-//! A column is a channel of the expected format, the time, the label, or nothing that is wanted. The time column is
-//! called `t`, `time` or `timestamp`, in seconds; a suffix `_s`, `_ms`, `_us` or `_ns`, or a unit in square brackets,
-//! states another unit. The label, `label`, is the activity at the sample; only recordings have one.
-
-use std::fmt;
+//! A column is a channel of the expected format, the time, the label, or nothing that is wanted. Of several columns for
+//! one channel the one with the channel's own name is read, then the one whose name differs in capitals only, then another
+//! name for it ([`super::name`]). Of several times the one since the start of the recording is read, then a stamp, then a
+//! date.
+//!
+//! `x`, `y` and `z` alone are channels where their unit says of which sensor, or the file's name, or a column `sensor` in each
+//! row. Acceleration without gravity is never taken for acceleration.
 
 use log::{info, warn};
 
+use super::name::{Meaning, Name, Said, Sensor, TimeKind, is_total, sensor_of_file};
+use super::near;
+use super::place::Place;
+use super::time::TimeUnit;
+use super::wanted::{Wanted, time_unit};
 use crate::SenseError;
-use gaitd_core::stream::{StreamFormat, unit};
-
-/// Name of the column that holds the activity.
-pub(super) const LABEL: &str = "label";
-
-/// Where something stands, for error messages.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) origin: &'a str,
-    pub(super) line: u64,
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}, line {}", self.origin, self.line)
-    }
-}
+use gaitd_core::stream::unit::{Quantity, quantity};
 
 /// A column as the stream names it.
-pub(super) struct Column<'a> {
-    pub(super) name: &'a str,
-    pub(super) unit: Option<&'a str>,
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    /// As it stands in the stream, for messages.
+    pub(super) text: String,
+    /// Without its unit.
+    pub(super) name: String,
+    /// As the stream states it.
+    pub(super) unit: Option<String>,
 }
 
 /// What a column is read as.
@@ -38,120 +34,318 @@ pub(super) struct Column<'a> {
 pub(super) enum ColumnRole {
     /// Channel `index` of the expected format, after multiplication with `factor`.
     Channel { index: usize, factor: f64 },
-    /// The time, after multiplication with `seconds`.
-    Time { seconds: f64 },
+    /// An axis of the sensor that the row is of, after multiplication with the factor of its channel.
+    Axis(usize),
+    /// The sensor that the row is of.
+    SensorName,
+    /// The time, in a unit that is stated or to be seen.
+    Time(Option<TimeUnit>),
+    /// The date to a time of the day.
+    Date,
+    /// The rest of a second, in this unit.
+    Rest(TimeUnit),
     /// The label.
     Label,
     /// Not wanted.
     Ignored,
 }
 
-/// The roles of all columns of a stream that has every expected channel.
+/// The roles of all columns of a stream.
+#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) roles: Vec<ColumnRole>,
+    /// What the axes of each channel are multiplied by, where rows are of one sensor each.
+    pub(super) axis_factors: Vec<f64>,
+    /// Channels that no column is.
+    pub(super) missing: Vec<usize>,
+    found: Vec<String>,
+    near: String,
+    notes: Vec<String>,
+    conversions: Vec<String>,
+}
+
+/// A way to see a column, and how near it is to the channel's own name (0).
+#[derive(Clone, Copy)]
+struct Candidate {
+    index: usize,
+    distance: u8,
 }
 
 impl Plan {
-    pub(super) fn new(columns: &[Column<'_>], expected: &StreamFormat, place: Place<'_>) -> Result<Self, SenseError> {
-        let mut roles = Vec::with_capacity(columns.len());
-        let (mut ignored, mut converted) = (Vec::new(), Vec::new());
-        for column in columns {
-            let role = role(column, expected, place)?;
-            let taken = |earlier: &ColumnRole| match (earlier, &role) {
-                (ColumnRole::Time { .. }, ColumnRole::Time { .. }) | (ColumnRole::Label, ColumnRole::Label) => true,
-                (ColumnRole::Channel { index: one, .. }, ColumnRole::Channel { index: other, .. }) => one == other,
-                _ => false,
-            };
-            if roles.iter().any(taken) {
-                return Err(SenseError::Duplicate { place: place.to_string(), channel: column.name.to_owned() });
-            }
-            match role {
-                ColumnRole::Ignored if !column.name.is_empty() => ignored.push(column.name),
-                ColumnRole::Channel { index, factor } if factor != 1.0 => {
-                    let (from, to) = (column.unit.unwrap_or_default(), &expected.channels[index].unit);
-                    converted.push(format!("{} from {from} to {to}", column.name));
+    /// Says what `columns` are.
+    pub(super) fn new(columns: &[Column], wanted: &Wanted, place: Place<'_>) -> Result<Self, SenseError> {
+        let names: Vec<Name> = columns.iter().map(|column| Name::new(&column.name)).collect();
+        let context = Context::new(columns, &names, place.origin);
+        let mut roles = vec![ColumnRole::Ignored; columns.len()];
+        let mut plan = Self {
+            roles: Vec::new(),
+            axis_factors: vec![1.0; wanted.expected.channels.len()],
+            missing: Vec::new(),
+            found: columns.iter().map(|column| column.text.clone()).filter(|text| !text.is_empty()).collect(),
+            near: String::new(),
+            notes: Vec::new(),
+            conversions: Vec::new(),
+        };
+        let mut chosen: Vec<Option<(usize, u8)>> = vec![None; wanted.expected.channels.len()];
+        for (at, (column, name)) in columns.iter().zip(&names).enumerate() {
+            let Some(candidate) = context.channel(column, name, wanted) else { continue };
+            match chosen[candidate.index] {
+                Some((_, distance)) if distance == candidate.distance => {
+                    return Err(duplicate(column, place));
                 }
+                Some((_, distance)) if distance < candidate.distance => {}
+                _ => chosen[candidate.index] = Some((at, candidate.distance)),
+            }
+        }
+        for (index, at) in chosen.iter().enumerate().filter_map(|(index, chosen)| Some((index, chosen.as_ref()?.0))) {
+            roles[at] =
+                ColumnRole::Channel { index, factor: plan.factor(index, &columns[at], &names[at], wanted, place)? };
+        }
+        let taken = |at: usize| chosen.iter().flatten().any(|(other, _)| *other == at);
+        for (at, name) in names.iter().enumerate().filter(|(at, _)| !taken(*at)) {
+            let role = match name.meaning {
+                Meaning::Label => ColumnRole::Label,
+                _ if context.sensor_name == Some(at) => ColumnRole::SensorName,
+                Meaning::BareAxis(axis) if context.sensor_name.is_some() => ColumnRole::Axis(axis),
+                _ => continue,
+            };
+            if role != ColumnRole::Ignored && roles.contains(&role) {
+                return Err(duplicate(&columns[at], place));
+            }
+            roles[at] = role;
+        }
+        plan.times(columns, &names, &mut roles, taken, wanted, place)?;
+        plan.of_rows(columns, &names, &roles, wanted, place)?;
+        let by_row = roles.contains(&ColumnRole::SensorName);
+        plan.missing = (0..chosen.len())
+            .filter(|index| chosen[*index].is_none() && !(by_row && has_axis(*index, &roles, wanted)))
+            .collect();
+        if !plan.missing.is_empty() {
+            plan.near = near::hint(&plan.missing, columns, &names, wanted, &context.clues(columns, &names));
+        }
+        let unused = columns
+            .iter()
+            .zip(&roles)
+            .filter(|(column, role)| **role == ColumnRole::Ignored && !column.name.is_empty());
+        let unused: Vec<_> = unused.map(|(column, _)| format!("{:.40}", column.text)).collect();
+        if !unused.is_empty() {
+            plan.notes.push(format!("not used: {}", unused.join(", ")));
+        }
+        plan.roles = roles;
+        Ok(plan)
+    }
+
+    /// Whether any column is a channel, or rows name their sensor.
+    pub(super) fn has_channels(&self) -> bool {
+        let is = |role: &ColumnRole| matches!(role, ColumnRole::Channel { .. } | ColumnRole::SensorName);
+        self.roles.iter().any(is)
+    }
+
+    /// Whether rows are of one sensor each, which they name.
+    pub(super) fn is_by_row(&self) -> bool {
+        self.roles.contains(&ColumnRole::SensorName)
+    }
+
+    /// The error of a stream that lacks channels.
+    pub(super) fn incomplete(&self, wanted: &Wanted, place: Place<'_>) -> SenseError {
+        near::missing(&self.missing, &self.found, self.near.clone(), wanted, place)
+    }
+
+    /// Tells what is converted, and what is not used.
+    pub(super) fn tell(&self, origin: &str) {
+        self.notes.iter().for_each(|note| info!("{origin}: {note}"));
+        if !self.conversions.is_empty() {
+            warn!("{origin}: converting {}", self.conversions.join(", "));
+        }
+    }
+
+    /// What the values of a column are multiplied by: in the unit that the caller states, else in that of the header, of
+    /// the name, or the expected one.
+    fn factor(
+        &mut self,
+        index: usize,
+        column: &Column,
+        name: &Name,
+        wanted: &Wanted,
+        place: Place<'_>,
+    ) -> Result<f64, SenseError> {
+        let own = name.unit.as_deref().filter(|_| wanted.channel_called(&column.name, false).is_none());
+        let stated = wanted.unit_of(index).or(column.unit.as_deref()).or(own);
+        let Some(found) = stated else { return Ok(1.0) };
+        let factor = wanted.factor(index, &column.name, found, place)?;
+        if factor != 1.0 {
+            let to = &wanted.expected.channels[index].unit;
+            self.conversions.push(format!("{:.40} from {found} to {to}", column.name));
+        }
+        Ok(factor)
+    }
+
+    /// Picks the time.
+    fn times(
+        &mut self,
+        columns: &[Column],
+        names: &[Name],
+        roles: &mut [ColumnRole],
+        taken: impl Fn(usize) -> bool,
+        wanted: &Wanted,
+        place: Place<'_>,
+    ) -> Result<(), SenseError> {
+        let mut times = Vec::new();
+        for (at, name) in names.iter().enumerate().filter(|(at, _)| !taken(*at)) {
+            let Meaning::Time(kind, by_name) = name.meaning else { continue };
+            times.push((kind, at, by_name));
+        }
+        // in the order of the columns among those of one kind
+        times.sort_by_key(|(kind, ..)| *kind);
+        let Some(&(kind, at, by_name)) = times.first() else { return Ok(()) };
+        if let Some((_, other, _)) = times.get(1).filter(|(other, ..)| *other == kind) {
+            return Err(duplicate(&columns[*other.max(&at)], place));
+        }
+        let column = &columns[at];
+        let stated = column.unit.as_deref().map(|unit| time_unit(&column.name, unit, place)).transpose()?;
+        roles[at] = ColumnRole::Time(wanted.time_unit(place)?.or(stated).or(by_name));
+        let mut unused = Vec::new();
+        for (other, at, unit) in &times[1..] {
+            roles[*at] = match (kind, other) {
+                (TimeKind::Stamp, TimeKind::Date) => ColumnRole::Date,
+                (TimeKind::Stamp | TimeKind::Date, TimeKind::Part) => {
+                    ColumnRole::Rest(unit.unwrap_or(TimeUnit::Millis))
+                }
+                _ => {
+                    unused.push(format!("`{:.40}`", columns[*at].text));
+                    ColumnRole::Ignored
+                }
+            };
+        }
+        if !unused.is_empty() {
+            self.notes.push(format!("the time is read from `{:.40}`, not from {}", column.text, unused.join(", ")));
+        }
+        Ok(())
+    }
+
+    /// The factors of rows that are of one sensor each.
+    fn of_rows(
+        &mut self,
+        columns: &[Column],
+        names: &[Name],
+        roles: &[ColumnRole],
+        wanted: &Wanted,
+        place: Place<'_>,
+    ) -> Result<(), SenseError> {
+        for (at, role) in roles.iter().enumerate() {
+            let ColumnRole::Axis(axis) = *role else { continue };
+            let stated = columns[at].unit.as_deref().or(names[at].unit.as_deref());
+            for index in 0..self.axis_factors.len() {
+                let Some((_, of)) = wanted.axis_of(index).filter(|(_, of)| *of == axis) else { continue };
+                debug_assert_eq!(of, axis);
+                // a unit of one of the sensors says nothing of the others
+                let same = |found: &&str| quantity(found) == quantity(&wanted.expected.channels[index].unit);
+                let Some(found) = wanted.unit_of(index).or(stated.filter(same)) else { continue };
+                self.axis_factors[index] = wanted.factor(index, &wanted.expected.channels[index].name, found, place)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_axis(index: usize, roles: &[ColumnRole], wanted: &Wanted) -> bool {
+    wanted.axis_of(index).is_some_and(|(_, axis)| roles.contains(&ColumnRole::Axis(axis)))
+}
+
+fn duplicate(column: &Column, place: Place<'_>) -> SenseError {
+    SenseError::Duplicate { place: place.to_string(), channel: column.name.clone() }
+}
+
+/// What the columns say about one another.
+struct Context {
+    /// The column that names each row's sensor.
+    sensor_name: Option<usize>,
+    /// The sensor that the file's name says.
+    file: Option<Sensor>,
+    /// There is a `gF`: an `a` beside it is without gravity.
+    has_g_force: bool,
+    /// There is the accelerometer: a `g` beside it is the gyroscope.
+    has_acceleration: bool,
+}
+
+impl Context {
+    fn new(columns: &[Column], names: &[Name], origin: &str) -> Self {
+        let said =
+            |wanted: Said| names.iter().any(|name| matches!(name.meaning, Meaning::Axis(_, _, said) if said == wanted));
+        let has_bare_axes = names.iter().any(|name| matches!(name.meaning, Meaning::BareAxis(_)));
+        let called = |wanted: &str| columns.iter().position(|column| column.name.eq_ignore_ascii_case(wanted));
+        let sensor_name = names.iter().position(|name| name.meaning == Meaning::SensorName).or_else(|| {
+            // of other columns of these names nothing is known
+            if has_bare_axes { called("name").or_else(|| called("type")) } else { None }
+        });
+        let mut file = sensor_of_file(origin);
+        // Sensor Logger calls by this name what it has taken gravity from
+        if file == Some(Sensor::Acceleration) && called("seconds_elapsed").is_some() && !is_total(origin) {
+            file = Some(Sensor::LinearAcceleration);
+        }
+        Self {
+            sensor_name: sensor_name.filter(|_| has_bare_axes),
+            file,
+            has_g_force: said(Said::GForce),
+            has_acceleration: names.iter().any(|name| matches!(name.meaning, Meaning::Axis(Sensor::Acceleration, ..))),
+        }
+    }
+
+    /// Columns that are no channel, but might be.
+    fn clues(&self, columns: &[Column], names: &[Name]) -> near::Clues {
+        let mut clues = near::Clues::default();
+        for (column, name) in columns.iter().zip(names) {
+            match (self.axis(column, name), name.meaning) {
+                (Some((Sensor::LinearAcceleration, ..)), _) => clues.without_gravity.push(column.text.clone()),
+                (Some((Sensor::Gravity, ..)), _) => clues.has_gravity = true,
+                (None, Meaning::BareAxis(_)) if self.sensor_name.is_none() => clues.unsaid.push(column.text.clone()),
+                (None, Meaning::Axis(..)) => clues.letter_g.push(column.text.clone()),
                 _ => {}
             }
-            roles.push(role);
         }
-        let has = |index| roles.iter().any(|role| matches!(role, ColumnRole::Channel { index: i, .. } if *i == index));
-        let missing = |index: &usize| !has(*index);
-        let missing: Vec<_> =
-            (0..expected.channels.len()).filter(missing).map(|i| expected.channels[i].name.as_str()).collect();
-        if !missing.is_empty() {
-            return Err(SenseError::MissingChannels {
-                place: place.to_string(),
-                missing: missing.join(", "),
-                found: columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", "),
-            });
-        }
-        if !ignored.is_empty() {
-            info!("{}: not used: {}", place.origin, ignored.join(", "));
-        }
-        if !converted.is_empty() {
-            warn!("{}: converting {}", place.origin, converted.join(", "));
-        }
-        Ok(Self { roles })
+        clues
     }
-}
 
-fn role(column: &Column<'_>, expected: &StreamFormat, place: Place<'_>) -> Result<ColumnRole, SenseError> {
-    // a channel of the model goes first, should one ever be called `t`
-    if let Some(index) = expected.channels.iter().position(|channel| channel.name == column.name) {
-        let wanted = &expected.channels[index].unit;
-        let found = column.unit.unwrap_or(wanted);
-        let factor = unit::factor(found, wanted).ok_or_else(|| SenseError::Unit {
-            place: place.to_string(),
-            channel: column.name.to_owned(),
-            found: found.to_owned(),
-            expected: wanted.clone(),
-        })?;
-        return Ok(ColumnRole::Channel { index, factor });
-    }
-    if let Some(by_name) = time_unit(column.name) {
-        let seconds = column.unit.map_or(Some(by_name), seconds_per).ok_or_else(|| SenseError::Unit {
-            place: place.to_string(),
-            channel: column.name.to_owned(),
-            found: column.unit.unwrap_or_default().to_owned(),
-            expected: "s, ms, us or ns".to_owned(),
-        })?;
-        return Ok(ColumnRole::Time { seconds });
-    }
-    Ok(if column.name == LABEL { ColumnRole::Label } else { ColumnRole::Ignored })
-}
-
-/// Seconds per unit of a time column with this name; nothing if it is not a time column.
-pub(super) fn time_unit(name: &str) -> Option<f64> {
-    const NAMES: [&str; 3] = ["timestamp", "time", "t"];
-    let rest = NAMES.iter().find_map(|base| {
-        let (head, rest) = name.split_at_checked(base.len())?;
-        head.eq_ignore_ascii_case(base).then_some(rest)
-    })?;
-    if rest.is_empty() { Some(1.0) } else { seconds_per(rest.strip_prefix('_')?) }
-}
-
-fn seconds_per(unit: &str) -> Option<f64> {
-    match unit {
-        "s" => Some(1.0),
-        "ms" => Some(1e-3),
-        "us" | "µs" => Some(1e-6),
-        "ns" => Some(1e-9),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_columns() {
-        for (name, seconds) in [("t", 1.0), ("Time", 1.0), ("time_s", 1.0), ("timestamp_ms", 1e-3), ("t_ns", 1e-9)] {
-            assert_eq!(time_unit(name), Some(seconds), "{name}");
+    /// The sensor and axis that a column is, and how far its name is from one that says so.
+    fn axis(&self, column: &Column, name: &Name) -> Option<(Sensor, usize, u8)> {
+        match name.meaning {
+            Meaning::Axis(Sensor::Acceleration, axis, Said::Letter) if self.has_g_force => {
+                Some((Sensor::LinearAcceleration, axis, 2))
+            }
+            // alone it may be gravity as well
+            Meaning::Axis(_, _, Said::LetterG) if !self.has_acceleration => None,
+            Meaning::Axis(sensor, axis, _) => Some((sensor, axis, 2)),
+            Meaning::BareAxis(axis) if self.sensor_name.is_none() => {
+                let unit = column.unit.as_deref().or(name.unit.as_deref());
+                let measured = unit.and_then(quantity);
+                let by_unit = measured.map(|measured| match measured {
+                    Quantity::Acceleration => Sensor::Acceleration,
+                    Quantity::AngularRate => Sensor::Rotation,
+                });
+                let fits = |sensor: &Sensor| match measured {
+                    None => true,
+                    Some(Quantity::AngularRate) => *sensor == Sensor::Rotation,
+                    Some(Quantity::Acceleration) => !matches!(sensor, Sensor::Rotation | Sensor::Magnetic),
+                };
+                // m/s2 in Gravity.csv is gravity
+                Some((self.file.filter(fits).or(by_unit)?, axis, 3))
+            }
+            _ => None,
         }
-        for name in ["temperature", "times", "t_", "time_h", "ts", "", "τ"] {
-            assert_eq!(time_unit(name), None, "{name}");
+    }
+
+    /// The channel that a column may be.
+    fn channel(&self, column: &Column, name: &Name, wanted: &Wanted) -> Option<Candidate> {
+        if let Some(index) = wanted.channel_called(&column.name, true) {
+            return Some(Candidate { index, distance: 0 });
         }
+        if let Some(index) = wanted.channel_called(&column.name, false) {
+            return Some(Candidate { index, distance: 1 });
+        }
+        if let Meaning::Whole(sensor) = name.meaning {
+            return wanted.one_of(sensor).map(|index| Candidate { index, distance: 2 });
+        }
+        let (sensor, axis, distance) = self.axis(column, name)?;
+        wanted.axis(sensor, axis).map(|index| Candidate { index, distance })
     }
 }

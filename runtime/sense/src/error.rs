@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use gaitd_core::exit::{self, ExitCode};
+use gaitd_core::stream::unit;
 
 /// Why a source cannot be read (on). Every message says what was wrong, where, and what to do, with what
 /// the system said, which is not exposed as a source.
@@ -51,8 +52,9 @@ pub enum SenseError {
     },
     /// The stream lacks channels.
     #[error(
-        "{place}: missing {missing}; found {found}; name the missing {} in the stream, or use a model that does \
-         without", if missing.contains(',') { "channels" } else { "channel" }
+        "{place}: missing {missing}; found {found}; {near}name the missing {} in the stream, or by --columns \
+         (`source.columns`), or use a model that does without",
+        if missing.contains(',') { "channels" } else { "channel" }
     )]
     MissingChannels {
         /// Source and line.
@@ -61,9 +63,11 @@ pub enum SenseError {
         missing: String,
         /// Names that were found.
         found: String,
+        /// What came near, each followed by a semicolon and a blank; most often nothing.
+        near: String,
     },
     /// A channel, the time or the label is there twice.
-    #[error("{place}: `{channel}` is there twice, or two columns of that kind are; leave one of them out")]
+    #[error("{place}: `{channel:.40}` is there twice, or two columns of that kind are; leave one of them out")]
     Duplicate {
         /// Source and line.
         place: String,
@@ -72,8 +76,9 @@ pub enum SenseError {
     },
     /// A channel comes in a unit that cannot be converted.
     #[error(
-        "{place}: `{channel}` is in {found}, but {expected} is expected and there is no conversion; write the stream \
-         in {expected}, or correct its unit"
+        "{place}: `{channel:.40}` is in {found:.40}, but {expected} is expected and there is no conversion{}; write the stream \
+         in {expected}, or correct its unit, in the stream or by --units (`source.units`)",
+        if unit::quantity(expected).is_some() { format!(" (known are {})", unit::KNOWN) } else { String::new() }
     )]
     Unit {
         /// Source and line.

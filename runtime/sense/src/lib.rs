@@ -38,18 +38,30 @@
 
 #![forbid(unsafe_code)]
 
+mod assembly;
 mod bytes;
 mod column;
 mod csv;
+mod decoder;
 mod error;
+mod fields;
 #[cfg(target_os = "linux")]
 pub mod iio;
 mod lines;
+mod merge;
+mod name;
 mod ndjson;
+mod near;
+mod number;
 mod pace;
+mod place;
 mod rate;
 mod recording;
+mod row;
+mod spelling;
 mod text;
+mod time;
+mod wanted;
 pub mod wearer;
 mod writer;
 
@@ -60,6 +72,7 @@ use gaitd_core::stream::{Reading, Sample};
 pub use error::SenseError;
 pub use pace::{Pace, Pacer};
 pub use recording::Recording;
+pub use spelling::{HeaderMemory, Spelling};
 pub use text::{TextFormat, TextSource};
 pub use writer::TextWriter;
 

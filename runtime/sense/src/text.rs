@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::column::Place;
-use super::csv::{self, CsvDecoder};
+use super::decoder::{Decoded, TextDecoder};
 use super::lines::{LONGEST_LINE, Line, LineReader};
-use super::ndjson::{NdjsonDecoder, Object};
+use super::place::Place;
 use super::rate::{self, RateCheck};
-use crate::{Pace, Pacer, SenseError, Source};
+use crate::{HeaderMemory, Pace, Pacer, SenseError, Source, Spelling};
 use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
 
@@ -22,24 +21,48 @@ use gaitd_core::stream::{Reading, Sample, StreamFormat};
 const HOPELESS_LINES: u64 = 100;
 
 /// How samples are written as text.
+///
+/// Both may be packed with gzip, in UTF-8 or in UTF-16, and their lines may end with LF, CR LF or CR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TextFormat {
-    /// Comma-separated values after a header line with the channels' names, each optionally followed by its unit in
-    /// square brackets: `t,acc_x [m/s2],...`. An empty field stands for a value that was not measured. Lines that
-    /// begin with `#` are comments; `# rate_hz=50` declares the sample rate.
+    /// Separated values after a header line with the channels' names, each optionally followed by its unit in brackets or
+    /// parentheses: `t,acc_x [m/s2],...`.
+    ///
+    /// - Commas, semicolons or tabs separate; beside the latter two, and in quotes, numbers may have decimal commas.
+    /// - An empty field stands for a value that was not measured; empty fields beyond the header say nothing.
+    /// - Lines that begin with `#`, `%` or `//` are comments; `# rate_hz=50` declares the sample rate, and a header may
+    ///   stand behind a `#`. Lines of words before the header are passed over.
+    /// - A header that comes again holds from there on.
     Csv,
     /// One JSON object per line, its keys the channels' names; `null` stands for a value that was not measured. An
     /// object `{"class": "stream", "rate_hz": 50, "units": {"acc_x": "m/s2"}}` describes the stream.
+    ///
+    /// Channels may lie in an object or array by their sensor's name: `{"acc": {"x": 1.0, ...}, "gyro": [0.1, ...]}`.
     Ndjson,
 }
 
 /// A stream of samples as text.
 ///
-/// Nothing is read before the first [`Source::read`]. Columns (keys) may stand in any order, unknown ones are logged
-/// once and left out, and the optional ones are the time (`t`, `time` or `timestamp` in seconds, or with a suffix
-/// `_s`, `_ms`, `_us`, `_ns`) and the activity (`label`). Units are the expected ones unless the stream states others;
-/// g and m/s2, and rad/s and deg/s, are converted into one another. A line over 64 KiB is never held in memory.
+/// Nothing is read before the first [`Source::read`]. Columns (keys) may stand in any order; unknown ones are logged once
+/// and left out. A line over 64 KiB is never held in memory.
+///
+/// **Names** are those of the expected channels, in any case, or others in use: `acc_x` is also `ax`, `Accel X` and
+/// `accelerationX`; `gyro_x` is also `wx`, `Gyroscope x` and `rotationRateX` (and `gx` beside `ax`). `x`, `y` and `z` alone
+/// are channels only where their unit, the name of the file, or the row itself says of which sensor. Acceleration
+/// without gravity is never taken for acceleration. The optional columns are the time and the activity (`label`).
+///
+/// **Units** are the expected ones unless the stream, or the [`Spelling`], states others: g, mg, m/s2 and rad/s, mrad/s,
+/// deg/s, mdps in any usual spelling are converted into one another.
+///
+/// **Times** are numbers in a unit that stands in the header or behind the name (`time_ms`, `Time (s)`), or else is seen
+/// in their steps and told once; or dates (ISO 8601 and near it), also with date and time, or seconds and milliseconds, in
+/// two columns. Of several times the one since the start of the recording (`seconds_elapsed`) is read, then a stamp
+/// (`time`), then a date.
+///
+/// **Rows of one sensor each**, which name it (`sensor,time,x,y,z`) or leave the columns of the others empty, are put
+/// together: a sample for each row of the first channel's sensor, with the others' values interpolated between their
+/// readings before and after. Where the one after is late by half a period of its sensor, the one before is held.
 pub struct TextSource<R> {
     lines: LineReader<R>,
     origin: String,
@@ -47,6 +70,7 @@ pub struct TextSource<R> {
     rate: RateCheck,
     pacer: Pacer,
     decoded: bool,
+    ended: bool,
     rejected: u64,
     first_rejected: Option<String>,
 }
@@ -114,26 +138,41 @@ impl<R: BufRead> TextSource<R> {
         Self {
             lines: LineReader::new(reader),
             origin,
-            text: TextDecoder { expected: expected.clone(), format, decoder: None, label: String::new() },
+            text: TextDecoder::new(expected, format),
             rate: RateCheck::new(expected.rate_hz),
             pacer: Pacer::new(clock, pace, expected.rate_hz),
             decoded: false,
+            ended: false,
             rejected: 0,
             first_rejected: None,
         }
     }
 
+    /// The same stream with names and units that the caller knows.
+    #[must_use]
+    pub fn spelled(mut self, spelling: Spelling) -> Self {
+        self.text.spelled(spelling);
+        self
+    }
+
+    /// The same stream with the header of `memory`, unless it has one of its own, which `memory` then keeps.
+    #[must_use]
+    pub fn remembering(mut self, memory: &HeaderMemory) -> Self {
+        self.text.remembering(memory);
+        self
+    }
+
     /// The stream's format: the one that is expected of it.
     #[must_use]
     pub fn expected(&self) -> &StreamFormat {
-        &self.text.expected
+        self.text.expected()
     }
 
     /// The activity that the recording states for the sample read last; nothing if the recording has no labels or
     /// states none for this sample.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
-        Some(self.text.label.as_str()).filter(|label| !label.is_empty())
+        Some(self.text.label()).filter(|label| !label.is_empty())
     }
 
     fn place(&self) -> String {
@@ -142,18 +181,25 @@ impl<R: BufRead> TextSource<R> {
 
     fn reject(&mut self, problem: &str) -> Result<Reading, SenseError> {
         let message = format!("{}: {problem}", self.place());
+        self.note_rejected(problem)?;
+        Ok(Reading::Malformed(message))
+    }
+
+    /// Gives up on a stream of which nothing at its start could be used.
+    fn note_rejected(&mut self, problem: &str) -> Result<(), SenseError> {
         self.rejected += 1;
         if !self.decoded && self.first_rejected.is_none() {
             self.first_rejected = Some(format!("line {}: {problem}", self.lines.number()));
         }
-        if !self.decoded && self.rejected >= HOPELESS_LINES {
-            return Err(self.not_samples());
-        }
-        Ok(Reading::Malformed(message))
+        if self.decoded || self.rejected < HOPELESS_LINES { Ok(()) } else { Err(self.not_samples()) }
     }
 
     fn not_samples(&mut self) -> SenseError {
-        let names: Vec<_> = self.text.expected.channels.iter().map(|channel| channel.name.as_str()).collect();
+        // a header that lacks channels says more than the lines around it
+        if let Some(error) = self.text.incomplete_header() {
+            return error;
+        }
+        let names: Vec<_> = self.expected().channels.iter().map(|channel| channel.name.as_str()).collect();
         let (origin, expected) = (self.origin.clone(), names.join(", "));
         match self.lines.number() {
             0 => SenseError::Empty { origin, expected },
@@ -162,15 +208,20 @@ impl<R: BufRead> TextSource<R> {
     }
 
     fn rate_error(&self, found_hz: f64, by: &'static str) -> SenseError {
-        SenseError::Rate { place: self.place(), found_hz, expected_hz: self.text.expected.rate_hz, by }
+        SenseError::Rate { place: self.place(), found_hz, expected_hz: self.expected().rate_hz, by }
     }
 
     fn end(&mut self) -> Result<Reading, SenseError> {
-        if self.text.decoder.is_none() || !self.decoded && self.rejected > 0 {
+        if !self.text.has_begun() || !self.decoded && self.rejected > 0 {
             return Err(self.not_samples());
         }
         self.rate.finish().map_err(|found| self.rate_error(found, "timestamps"))?;
         Ok(Reading::End)
+    }
+
+    fn hand_on(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
+        self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
+        Ok(self.pacer.pace(sample, deadline))
     }
 }
 
@@ -179,8 +230,11 @@ impl<R: BufRead + Send> Source for TextSource<R> {
         if let Some(reading) = self.pacer.resume(sample, deadline) {
             return Ok(reading);
         }
-        sample.values.resize(self.text.expected.channels.len(), f64::NAN);
+        sample.values.resize(self.expected().channels.len(), f64::NAN);
         loop {
+            if self.text.pop(sample) {
+                return self.hand_on(sample, deadline);
+            }
             let after = self.lines.number();
             let clock = self.pacer.clock();
             let decoded = match self.lines.next(|| deadline.saturating_sub(clock.now())) {
@@ -189,100 +243,30 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 }
                 Ok(Line::TooLong) => Decoded::Malformed(format!("longer than {LONGEST_LINE} bytes")),
                 Ok(Line::Pending) => return Ok(Reading::Pending),
-                Ok(Line::End) => return self.end(),
+                Ok(Line::End) if std::mem::replace(&mut self.ended, true) => return self.end(),
+                Ok(Line::End) => {
+                    self.text.finish(Place { origin: &self.origin, line: after })?;
+                    continue;
+                }
                 Err(error) => return Err(SenseError::Read { place: self.place(), error }),
             };
             match decoded {
                 Decoded::Sample => {
                     self.decoded = true;
-                    self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
-                    return Ok(self.pacer.pace(sample, deadline));
+                    return self.hand_on(sample, deadline);
                 }
-                Decoded::Rate(found) if !rate::fits(found, self.text.expected.rate_hz) => {
+                Decoded::Rate(found) if !rate::fits(found, self.expected().rate_hz) => {
                     return Err(self.rate_error(found, "declaration"));
                 }
-                // lines without end that are no samples must not keep the caller, either
-                Decoded::Rate(_) | Decoded::Nothing if self.pacer.clock().now() >= deadline => {
-                    return Ok(Reading::Pending);
-                }
-                Decoded::Rate(_) | Decoded::Nothing => {}
                 Decoded::Malformed(problem) => return self.reject(&problem),
+                Decoded::Other(problem) => self.note_rejected(problem)?,
+                Decoded::Taken => self.decoded = true,
+                Decoded::Rate(_) | Decoded::Nothing => {}
+            }
+            // lines without end that are no samples must not keep the caller, either
+            if !self.text.has_samples() && self.pacer.clock().now() >= deadline {
+                return Ok(Reading::Pending);
             }
         }
-    }
-}
-
-/// What a line was.
-enum Decoded {
-    Sample,
-    Rate(f64),
-    Nothing,
-    Malformed(String),
-}
-
-enum Decoder {
-    Csv(CsvDecoder),
-    Ndjson(NdjsonDecoder),
-}
-
-/// Everything about the text apart from where it comes from.
-struct TextDecoder {
-    expected: StreamFormat,
-    format: Option<TextFormat>,
-    decoder: Option<Decoder>,
-    label: String,
-}
-
-impl TextDecoder {
-    fn decode(&mut self, line: &[u8], place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
-        let Ok(line) = std::str::from_utf8(line) else {
-            return Ok(Decoded::Malformed("not text (invalid UTF-8)".to_owned()));
-        };
-        // some programs begin a file with a byte order mark
-        let line = line.strip_prefix('\u{feff}').filter(|_| place.line == 1).unwrap_or(line).trim();
-        if line.is_empty() {
-            return Ok(Decoded::Nothing);
-        }
-        if line.starts_with('#') && self.format != Some(TextFormat::Ndjson) {
-            return match csv::declared_rate(line) {
-                None => Ok(Decoded::Nothing),
-                Some(Ok(rate_hz)) => Ok(Decoded::Rate(rate_hz)),
-                Some(Err(text)) => Err(SenseError::Header {
-                    place: place.to_string(),
-                    problem: format!("rate_hz must be a number of hertz, not {text:.40}"),
-                }),
-            };
-        }
-        let decoder = match &mut self.decoder {
-            Some(decoder) => decoder,
-            none => {
-                let json = self.format.map_or(line.starts_with('{'), |format| format == TextFormat::Ndjson);
-                if json {
-                    none.insert(Decoder::Ndjson(NdjsonDecoder::new(&self.expected)))
-                } else {
-                    let header = CsvDecoder::from_header(line, &self.expected, place)?;
-                    let found = header.is_some();
-                    *none = header.map(Decoder::Csv);
-                    return Ok(if found {
-                        Decoded::Nothing
-                    } else {
-                        Decoded::Malformed("neither a CSV header nor a JSON object".to_owned())
-                    });
-                }
-            }
-        };
-        sample.time_s = None;
-        self.label.clear();
-        Ok(match decoder {
-            Decoder::Csv(csv) => match csv.decode(line, sample, &mut self.label) {
-                Ok(()) => Decoded::Sample,
-                Err(problem) => Decoded::Malformed(problem),
-            },
-            Decoder::Ndjson(json) => match json.decode(line, &self.expected, place, sample, &mut self.label)? {
-                Ok(Object::Sample) => Decoded::Sample,
-                Ok(Object::Header(header)) => header.rate_hz.map_or(Decoded::Nothing, Decoded::Rate),
-                Err(problem) => Decoded::Malformed(problem),
-            },
-        })
     }
 }

@@ -6,3 +6,4 @@ mod allocations;
 mod iio;
 mod recordings;
 mod sensing;
+mod spelling;

@@ -284,6 +284,7 @@ fn outputs(model: &Model, format: &StreamFormat) -> Result<Vec<(usize, f64)>, Se
             place: place(),
             missing: names(format.channels.iter().filter(|c| found(c).is_none()).collect()),
             found: names(model.channels.iter().collect()),
+            near: String::new(),
         })?;
         let own = &model.channels[axis].unit;
         let factor = unit::factor(own, &channel.unit).ok_or_else(|| SenseError::Unit {

@@ -1,0 +1,322 @@
+//! From lines of text to samples.
+
+use log::info;
+
+use super::assembly::{Accepted, Arrival, Assembly};
+use super::csv::{Again, Beginning, CsvDecoder};
+use super::merge::Sensors;
+use super::ndjson::{NdjsonDecoder, Object};
+use super::near;
+use super::place::Place;
+use super::row::Row;
+use super::wanted::Wanted;
+use crate::{HeaderMemory, SenseError, Spelling, TextFormat};
+use gaitd_core::stream::{Sample, StreamFormat};
+
+const OTHER_SENSOR: &str = "of a sensor that none of the channels is of";
+
+/// What a line was.
+pub(super) enum Decoded {
+    Sample,
+    /// A row that is no sample by itself; there may be some now that wait in the assembly.
+    Taken,
+    Rate(f64),
+    Nothing,
+    /// Nothing that is wanted, and why: the stream is none if that is all.
+    Other(&'static str),
+    Malformed(String),
+}
+
+enum Decoder {
+    Csv(Box<CsvDecoder>),
+    Ndjson(Box<NdjsonDecoder>),
+}
+
+/// A line of words that may have been the header.
+struct Candidate {
+    fields: usize,
+    known: usize,
+    error: SenseError,
+}
+
+/// Everything about the text apart from where it comes from.
+pub(super) struct TextDecoder {
+    wanted: Wanted,
+    format: Option<TextFormat>,
+    memory: HeaderMemory,
+    decoder: Option<Decoder>,
+    candidate: Option<Candidate>,
+    row: Row,
+    label: String,
+    assembly: Assembly,
+}
+
+impl TextDecoder {
+    /// Of a text of which nothing has been seen.
+    pub(super) fn new(expected: &StreamFormat, format: Option<TextFormat>) -> Self {
+        Self {
+            wanted: Wanted::new(expected, Spelling::default()),
+            format,
+            memory: HeaderMemory::default(),
+            decoder: None,
+            candidate: None,
+            row: Row::default(),
+            label: String::new(),
+            assembly: Assembly::new(expected.rate_hz),
+        }
+    }
+
+    /// Takes what the caller knows of the text.
+    pub(super) fn spelled(&mut self, spelling: Spelling) {
+        self.wanted = Wanted::new(&self.wanted.expected, spelling);
+    }
+
+    /// Uses, and keeps, the header in `memory`.
+    pub(super) fn remembering(&mut self, memory: &HeaderMemory) {
+        self.memory = memory.clone();
+    }
+
+    /// What is expected of the stream.
+    pub(super) fn expected(&self) -> &StreamFormat {
+        &self.wanted.expected
+    }
+
+    /// The activity of the sample that was given last.
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Whether it is known how lines are to be read.
+    pub(super) fn has_begun(&self) -> bool {
+        self.decoder.is_some()
+    }
+
+    /// What was wrong with a line that knew some of the channels, where no header had all.
+    pub(super) fn incomplete_header(&mut self) -> Option<SenseError> {
+        self.candidate.take().filter(|candidate| candidate.known > 0).map(|candidate| candidate.error)
+    }
+
+    /// Puts the next sample that is ready in place of `sample`; false where there is none.
+    pub(super) fn pop(&mut self, sample: &mut Sample) -> bool {
+        self.assembly.pop(sample, &mut self.label)
+    }
+
+    /// Whether a sample is ready.
+    pub(super) fn has_samples(&self) -> bool {
+        !self.assembly.is_empty()
+    }
+
+    /// Reads a line. `sample` is filled where it is one; afterwards it may have another buffer.
+    pub(super) fn decode(&mut self, line: &[u8], place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
+        let Ok(line) = std::str::from_utf8(line) else {
+            return Ok(Decoded::Malformed("not text (invalid UTF-8)".to_owned()));
+        };
+        // some programs begin a file with a byte order mark
+        let line = line.strip_prefix('\u{feff}').filter(|_| place.line == 1).unwrap_or(line);
+        let text = line.trim();
+        if text.is_empty() {
+            return Ok(Decoded::Nothing);
+        }
+        if self.format != Some(TextFormat::Ndjson) && ["#", "%", "//"].iter().any(|mark| text.starts_with(mark)) {
+            return self.comment(text, place);
+        }
+        if self.decoder.is_none() {
+            self.wanted.check(place)?;
+            if let Some(decoded) = self.begin(line, place)? {
+                return Ok(decoded);
+            }
+        }
+        sample.time_s = None;
+        self.label.clear();
+        self.row.clear();
+        match &mut self.decoder {
+            Some(Decoder::Csv(_)) => self.csv(line, place, sample),
+            Some(Decoder::Ndjson(_)) => self.json(text, place, sample),
+            None => Ok(Decoded::Nothing),
+        }
+    }
+
+    /// A comment may declare the rate, or be the header.
+    fn comment(&mut self, comment: &str, place: Place<'_>) -> Result<Decoded, SenseError> {
+        let text = comment.trim_start_matches(['#', '%', '/']).trim();
+        if let Some(declared) = declared_rate(text) {
+            return declared.map(Decoded::Rate).map_err(|text| SenseError::Header {
+                place: place.to_string(),
+                problem: format!("rate_hz must be a number of hertz, not {text:.40}"),
+            });
+        }
+        // the one of before, or words that are no header, hold nothing up
+        if self.decoder.is_none()
+            && let Ok(Beginning::Header(csv)) = CsvDecoder::begin(text, &self.wanted, place)
+        {
+            self.take_header(csv);
+        }
+        Ok(Decoded::Nothing)
+    }
+
+    /// Looks at a line for which there is no decoder yet; nothing once there is one that is to read it.
+    fn begin(&mut self, line: &str, place: Place<'_>) -> Result<Option<Decoded>, SenseError> {
+        let start = line.trim_start();
+        let is_array = start.starts_with('[') && !self.wanted.spelling.columns.is_empty();
+        let json = self.format.map_or(start.starts_with('{') || is_array, |format| format == TextFormat::Ndjson);
+        if json {
+            self.decoder = Some(Decoder::Ndjson(Box::default()));
+            return Ok(None);
+        }
+        Ok(Some(match CsvDecoder::begin(line, &self.wanted, place)? {
+            Beginning::Header(csv) => {
+                self.take_header(csv);
+                Decoded::Nothing
+            }
+            Beginning::Words { fields, known, error } => {
+                if self.candidate.as_ref().is_none_or(|before| before.known <= known) {
+                    self.candidate = Some(Candidate { fields, known, error });
+                }
+                Decoded::Other("words, but no header with the channels")
+            }
+            Beginning::Numbers { fields } => return self.without_header(line, fields, place),
+            Beginning::Other => Decoded::Malformed("neither a CSV header nor a JSON object".to_owned()),
+        }))
+    }
+
+    /// A line of numbers before any header: by the columns that are stated, or the header of before.
+    fn without_header(&mut self, line: &str, fields: usize, place: Place<'_>) -> Result<Option<Decoded>, SenseError> {
+        let mut csv = CsvDecoder::by_columns(line, &self.wanted, place)?;
+        if csv.is_none() && self.wanted.spelling.columns.is_empty() {
+            // numbers under a line of as many words: that was the header
+            if let Some(candidate) = self.candidate.take_if(|candidate| fields > 1 && candidate.fields == fields) {
+                return Err(candidate.error);
+            }
+            if let Some(header) = self.memory.recall()
+                && let Beginning::Header(before) = CsvDecoder::begin(&header, &self.wanted, place)?
+            {
+                info!("{}: no header; the one of before holds: {header:.200}", place.origin);
+                csv = Some(before);
+            }
+        }
+        Ok(match csv {
+            Some(csv) => {
+                self.decoder = Some(Decoder::Csv(csv));
+                None
+            }
+            None => Some(Decoded::Malformed(format!(
+                "{fields} fields with numbers, but no header; state the names of the columns (--columns, `source.columns`)"
+            ))),
+        })
+    }
+
+    fn take_header(&mut self, csv: Box<CsvDecoder>) {
+        self.memory.remember(csv.header());
+        self.candidate = None;
+        self.decoder = Some(Decoder::Csv(csv));
+    }
+
+    fn csv(&mut self, line: &str, place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
+        let Some(Decoder::Csv(csv)) = &mut self.decoder else { return Ok(Decoded::Nothing) };
+        if let Err(problem) = csv.decode(line, &mut self.row, sample, &mut self.label) {
+            return Ok(match csv.again(line, &self.wanted, place)? {
+                Again::No => Decoded::Malformed(problem),
+                Again::Same => Decoded::Nothing,
+                Again::Other(other) => {
+                    self.assembly.restart(place.origin);
+                    self.take_header(other);
+                    Decoded::Nothing
+                }
+            });
+        }
+        let by_row = csv.is_by_row();
+        if by_row && !self.row.spread(&self.wanted, csv.axis_factors(), &mut sample.values) {
+            return Ok(Decoded::Other(OTHER_SENSOR));
+        }
+        let present = self.present(by_row, sample);
+        self.arrive(present, None, by_row, place, sample)
+    }
+
+    fn json(&mut self, line: &str, place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
+        let Some(Decoder::Ndjson(json)) = &mut self.decoder else { return Ok(Decoded::Nothing) };
+        match json.decode(line, &self.wanted, place, &mut self.row, sample, &mut self.label)? {
+            Ok(Object::Sample { present, lacking }) => self.arrive(present, lacking, false, place, sample),
+            Ok(Object::OneSensor) => {
+                if !self.row.spread(&self.wanted, json.axis_factors(), &mut sample.values) {
+                    return Ok(Decoded::Other(OTHER_SENSOR));
+                }
+                let present = self.present(true, sample);
+                self.arrive(present, None, true, place, sample)
+            }
+            Ok(Object::Unrelated) => Ok(Decoded::Other(OTHER_SENSOR)),
+            Ok(Object::Header(header)) => {
+                self.assembly.restart(place.origin);
+                Ok(header.rate_hz.map_or(Decoded::Nothing, Decoded::Rate))
+            }
+            Err(problem) => Ok(Decoded::Malformed(problem)),
+        }
+    }
+
+    /// The sensors that a row has values of.
+    fn present(&self, by_row: bool, sample: &Sample) -> Sensors {
+        if by_row {
+            let number = self.row.sensor.flatten().and_then(|sensor| self.wanted.number_of(sensor));
+            return number.map_or(0, |number| 1 << number);
+        }
+        if sample.values.iter().any(|value| value.is_nan()) {
+            self.wanted.partly(|channel| !sample.values[channel].is_nan())
+        } else {
+            self.wanted.all()
+        }
+    }
+
+    /// Hands a row to the assembly.
+    fn arrive(
+        &mut self,
+        present: Sensors,
+        lacking: Option<usize>,
+        by_row: bool,
+        place: Place<'_>,
+        sample: &mut Sample,
+    ) -> Result<Decoded, SenseError> {
+        let (stamp, unit) = (self.row.time(), self.row.unit);
+        let row = Arrival { present, lacking: lacking.is_some(), by_row, stamp, unit };
+        match self.assembly.accept(&row, sample, &mut self.label, &self.wanted, place.origin) {
+            Accepted::Sample => Ok(Decoded::Sample),
+            Accepted::Taken => self.check_sensors(place).map(|()| Decoded::Taken),
+            Accepted::Lacking => {
+                let name = lacking.map(|index| self.wanted.expected.channels[index].name.as_str());
+                Ok(Decoded::Malformed(format!("no `{}`", name.unwrap_or_default())))
+            }
+        }
+    }
+
+    /// Refuses a stream in which a sensor has not come for as long as the others waited for it.
+    fn check_sensors(&self, place: Place<'_>) -> Result<(), SenseError> {
+        let missing = self.assembly.missing();
+        if missing == 0 {
+            return Ok(());
+        }
+        let of = |(number, channels)| if missing >> number & 1 == 1 { channels } else { &[][..] };
+        let sensors = self.wanted.sensors().iter().map(Vec::as_slice).enumerate();
+        let channels: Vec<usize> = sensors.flat_map(of).copied().collect();
+        let others = (0..self.wanted.expected.channels.len()).filter(|index| !channels.contains(index));
+        let mut found: Vec<_> = others.map(|index| self.wanted.expected.channels[index].name.clone()).collect();
+        found.extend(self.row.met().map(|name| format!("the sensor {name}")));
+        Err(near::missing(
+            &channels,
+            &found,
+            "rows are of one sensor each, and none is of these; ".into(),
+            &self.wanted,
+            place,
+        ))
+    }
+
+    /// There are no further lines: all samples are ready.
+    pub(super) fn finish(&mut self, place: Place<'_>) -> Result<(), SenseError> {
+        self.assembly.finish(place.origin);
+        self.check_sensors(place)
+    }
+}
+
+/// The sample rate that a comment such as `rate_hz=50` declares; an error is the text that is not a rate.
+fn declared_rate(comment: &str) -> Option<Result<f64, String>> {
+    let value = comment.strip_prefix("rate_hz")?.trim_start().strip_prefix(['=', ':'])?.trim();
+    info!("the stream declares a rate of {value} Hz");
+    Some(value.parse().map_err(|_| value.to_owned()))
+}

@@ -1,0 +1,65 @@
+//! What one line holds besides the channels' values.
+
+use super::name::{Name, Sensor};
+use super::time::{Stamp, TimeUnit};
+use super::wanted::Wanted;
+
+/// The most names of sensors that are kept.
+const MOST_NAMES: usize = 64;
+
+/// One line's time, sensor and axes; the channels' values stand in the sample itself.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) stamp: Stamp,
+    /// The unit of the stamp, where it is known.
+    pub(super) unit: Option<TimeUnit>,
+    pub(super) date: Stamp,
+    pub(super) rest: Option<(Stamp, TimeUnit)>,
+    pub(super) axes: [f64; 3],
+    /// The sensor that the line names, where it names one.
+    pub(super) sensor: Option<Option<Sensor>>,
+    /// Names of sensors that were met, with what they mean.
+    met: Vec<(String, Option<Sensor>)>,
+}
+
+impl Row {
+    /// Before the next line is read.
+    pub(super) fn clear(&mut self) {
+        (self.stamp, self.unit, self.date) = (Stamp::Missing, None, Stamp::Missing);
+        (self.rest, self.axes, self.sensor) = (None, [f64::NAN; 3], None);
+    }
+
+    /// The line is of the sensor that is called `name`.
+    pub(super) fn is_of(&mut self, name: &str) {
+        let met = self.met.iter().find(|(met, _)| met == name).map(|(_, sensor)| *sensor);
+        self.sensor = Some(met.unwrap_or_else(|| {
+            let sensor = Name::sensor(name);
+            if self.met.len() < MOST_NAMES && name.len() < 100 {
+                self.met.push((name.to_owned(), sensor));
+            }
+            sensor
+        }));
+    }
+
+    /// The whole time.
+    pub(super) fn time(&self) -> Stamp {
+        let time = self.stamp.on(self.date);
+        self.rest.map_or(time, |(rest, unit)| time.and(rest, unit))
+    }
+
+    /// Puts the axes into the channels of the sensor that the line names, and nothing into the others; false where that
+    /// sensor is not wanted.
+    pub(super) fn spread(&self, wanted: &Wanted, factors: &[f64], values: &mut [f64]) -> bool {
+        let Some(number) = self.sensor.flatten().and_then(|sensor| wanted.number_of(sensor)) else { return false };
+        for &channel in &wanted.sensors()[number] {
+            let axis = wanted.axis_of(channel).map(|(_, axis)| axis);
+            values[channel] = axis.map_or(f64::NAN, |axis| self.axes[axis] * factors[channel]);
+        }
+        true
+    }
+
+    /// The names of sensors that were met.
+    pub(super) fn met(&self) -> impl Iterator<Item = &str> {
+        self.met.iter().map(|(name, _)| name.as_str())
+    }
+}
