@@ -26,15 +26,34 @@ pub(super) struct Assembly {
     /// The unit of times that state none, once it is known.
     unit: Option<TimeUnit>,
     search: UnitSearch,
-    /// Rows whose time has no unit yet.
-    unsettled: VecDeque<(Sensors, Stamp, Labelled)>,
+    /// Rows whose time has no unit yet, and what was wrong with lines between them.
+    unsettled: VecDeque<Unsettled>,
     merge: Option<Merge>,
-    ready: VecDeque<Labelled>,
+    ready: VecDeque<Ready>,
     spare: Vec<Labelled>,
     /// A row has come.
     started: bool,
     /// What the row before had, where that was not every sensor.
     partial: Option<Sensors>,
+}
+
+enum Unsettled {
+    Row(Sensors, Stamp, Labelled),
+    Problem(String),
+}
+
+enum Ready {
+    Sample(Labelled),
+    Problem(String),
+}
+
+/// What comes next of a stream.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// A sample.
+    Sample,
+    /// A line that was none.
+    Problem(String),
 }
 
 /// A row apart from its sample.
@@ -93,7 +112,7 @@ impl Assembly {
             None if self.unsettled.is_empty() && row.stamp == Stamp::Whole(0) => drop(self.search.observe(row.stamp)),
             None => {
                 let seen = self.search.observe(row.stamp);
-                let row = (row.present, row.stamp, self.keep(sample, label));
+                let row = Unsettled::Row(row.present, row.stamp, self.keep(sample, label));
                 self.unsettled.push_back(row);
                 if let Some(unit) = seen {
                     self.found(unit, origin);
@@ -115,13 +134,29 @@ impl Assembly {
         self.ready.is_empty()
     }
 
-    /// Puts the next sample that is ready in place of `sample`; false where there is none.
-    pub(super) fn pop(&mut self, sample: &mut Sample, label: &mut String) -> bool {
-        let Some(mut ready) = self.ready.pop_front() else { return false };
-        std::mem::swap(&mut ready.sample, sample);
-        std::mem::swap(&mut ready.label, label);
-        self.spare.push(ready);
-        true
+    /// Keeps what is wrong with a line for its turn, where rows before it wait; else gives it back.
+    pub(super) fn defer(&mut self, problem: String) -> Option<String> {
+        if !self.unsettled.is_empty() {
+            self.unsettled.push_back(Unsettled::Problem(problem));
+        } else if !self.ready.is_empty() {
+            self.ready.push_back(Ready::Problem(problem));
+        } else {
+            return Some(problem);
+        }
+        None
+    }
+
+    /// What comes next: a sample is put in place of `sample`.
+    pub(super) fn pop(&mut self, sample: &mut Sample, label: &mut String) -> Option<Next> {
+        Some(match self.ready.pop_front()? {
+            Ready::Sample(mut ready) => {
+                std::mem::swap(&mut ready.sample, sample);
+                std::mem::swap(&mut ready.label, label);
+                self.spare.push(ready);
+                Next::Sample
+            }
+            Ready::Problem(problem) => Next::Problem(problem),
+        })
     }
 
     /// No row will come any more: all samples are ready.
@@ -166,9 +201,14 @@ impl Assembly {
             );
         }
         self.unit = Some(unit);
-        while let Some((present, stamp, mut row)) = self.unsettled.pop_front() {
-            row.sample.time_s = stamp.seconds(unit);
-            self.pass_on(present, row);
+        while let Some(next) = self.unsettled.pop_front() {
+            match next {
+                Unsettled::Row(present, stamp, mut row) => {
+                    row.sample.time_s = stamp.seconds(unit);
+                    self.pass_on(present, row);
+                }
+                Unsettled::Problem(problem) => self.ready.push_back(Ready::Problem(problem)),
+            }
         }
     }
 
@@ -179,14 +219,14 @@ impl Assembly {
                 self.spare.extend(back);
                 self.collect();
             }
-            None => self.ready.push_back(row),
+            None => self.ready.push_back(Ready::Sample(row)),
         }
     }
 
     fn collect(&mut self) {
         while let Some(popped) = self.merge.as_mut().and_then(Merge::pop) {
             match popped {
-                Popped::Sample(row) => self.ready.push_back(row),
+                Popped::Sample(row) => self.ready.push_back(Ready::Sample(row)),
                 Popped::LeftOut(row) => self.spare.push(row),
             }
         }

@@ -236,8 +236,9 @@ impl Plan {
             let ColumnRole::Axis(axis) = *role else { continue };
             let stated = columns[at].unit.as_deref().or(names[at].unit.as_deref());
             for index in 0..self.axis_factors.len() {
-                let Some((_, of)) = wanted.axis_of(index).filter(|(_, of)| *of == axis) else { continue };
-                debug_assert_eq!(of, axis);
+                if wanted.axis_of(index).is_none_or(|(_, of)| of != axis) {
+                    continue;
+                }
                 // a unit of one of the sensors says nothing of the others
                 let same = |found: &&str| quantity(found) == quantity(&wanted.expected.channels[index].unit);
                 let Some(found) = wanted.unit_of(index).or(stated.filter(same)) else { continue };

@@ -2,7 +2,7 @@
 
 use log::info;
 
-use super::assembly::{Accepted, Arrival, Assembly};
+use super::assembly::{Accepted, Arrival, Assembly, Next};
 use super::csv::{Again, Beginning, CsvDecoder};
 use super::merge::Sensors;
 use super::ndjson::{NdjsonDecoder, Object};
@@ -96,8 +96,13 @@ impl TextDecoder {
         self.candidate.take().filter(|candidate| candidate.known > 0).map(|candidate| candidate.error)
     }
 
-    /// Puts the next sample that is ready in place of `sample`; false where there is none.
-    pub(super) fn pop(&mut self, sample: &mut Sample) -> bool {
+    /// Keeps what is wrong with a line for its turn, where rows before it wait; else gives it back.
+    pub(super) fn defer(&mut self, problem: String) -> Option<String> {
+        self.assembly.defer(problem)
+    }
+
+    /// What comes next of that which is ready: a sample is put in place of `sample`.
+    pub(super) fn pop(&mut self, sample: &mut Sample) -> Option<Next> {
         self.assembly.pop(sample, &mut self.label)
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::assembly::Next;
 use super::decoder::{Decoded, TextDecoder};
 use super::lines::{LONGEST_LINE, Line, LineReader};
 use super::place::Place;
@@ -179,10 +180,11 @@ impl<R: BufRead> TextSource<R> {
         Place { origin: &self.origin, line: self.lines.number() }.to_string()
     }
 
-    fn reject(&mut self, problem: &str) -> Result<Reading, SenseError> {
+    /// Nothing where rows before the line still wait.
+    fn reject(&mut self, problem: &str) -> Result<Option<Reading>, SenseError> {
         let message = format!("{}: {problem}", self.place());
         self.note_rejected(problem)?;
-        Ok(Reading::Malformed(message))
+        Ok(self.text.defer(message).map(Reading::Malformed))
     }
 
     /// Gives up on a stream of which nothing at its start could be used.
@@ -232,8 +234,10 @@ impl<R: BufRead + Send> Source for TextSource<R> {
         }
         sample.values.resize(self.expected().channels.len(), f64::NAN);
         loop {
-            if self.text.pop(sample) {
-                return self.hand_on(sample, deadline);
+            match self.text.pop(sample) {
+                Some(Next::Sample) => return self.hand_on(sample, deadline),
+                Some(Next::Problem(problem)) => return Ok(Reading::Malformed(problem)),
+                None => {}
             }
             let after = self.lines.number();
             let clock = self.pacer.clock();
@@ -258,7 +262,11 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 Decoded::Rate(found) if !rate::fits(found, self.expected().rate_hz) => {
                     return Err(self.rate_error(found, "declaration"));
                 }
-                Decoded::Malformed(problem) => return self.reject(&problem),
+                Decoded::Malformed(problem) => {
+                    if let Some(malformed) = self.reject(&problem)? {
+                        return Ok(malformed);
+                    }
+                }
                 Decoded::Other(problem) => self.note_rejected(problem)?,
                 Decoded::Taken => self.decoded = true,
                 Decoded::Rate(_) | Decoded::Nothing => {}

@@ -431,6 +431,21 @@ fn nested_objects_and_arrays() {
     assert!(found.contains("missing acc_z, gyro_x, gyro_y, gyro_z; found t, acc.x, acc.y"), "{found}");
 }
 
+/// A row whose time waits for its unit is still before the line that comes after it.
+#[test]
+fn a_bad_line_has_its_turn() {
+    let clock = Arc::new(ManualClock::default());
+    let text = format!("{HEADER}7,1,2,3,4,5,6\nlost\n27,1,2,3,4,5,6\n47,1,2,3,4,5,6\n");
+    let mut source = TextSource::new(text.as_bytes(), "walk.csv".into(), &six_axes(), None, Pace::Fast, clock);
+    let mut sample = Sample { time_s: None, values: vec![] };
+    let mut read = || (source.read(&mut sample, NO_DEADLINE).unwrap(), sample.time_s);
+    assert_eq!(read(), (Reading::Sample, Some(0.007)));
+    assert!(matches!(read().0, Reading::Malformed(problem) if problem.contains("line 3: 1 fields")));
+    assert_eq!(read(), (Reading::Sample, Some(0.027)));
+    assert_eq!(read(), (Reading::Sample, Some(0.047)));
+    assert_eq!(read().0, Reading::End);
+}
+
 /// Checks rows of one sensor each: the gyroscope is 6 ms after the accelerometer. What is before its first reading is left
 /// out.
 fn assert_put_together(what: &str, found: Result<Found, SenseError>) {
