@@ -110,7 +110,7 @@ const ROTATION_PARTS: [&str; 7] = ["rotation", "rot", "rate", "angular", "ang", 
 const LINEAR: [&str; 4] = ["linear", "lin", "user", "free"];
 const LINEAR_WHOLE: [&str; 5] = ["linacc", "linaccel", "linearacceleration", "linearacc", "useracceleration"];
 const MAGNETIC: [&str; 5] = ["mag", "magnet", "magneto", "magnetometer", "magnetic"];
-const TIMES: [&str; 13] = [
+const TIMES: [&str; 12] = [
     "t",
     "time",
     "timestamp",
@@ -121,7 +121,6 @@ const TIMES: [&str; 13] = [
     "uptime",
     "unixtime",
     "monotonic",
-    "timems",
     "date",
     "datetime",
 ];
@@ -308,8 +307,8 @@ pub(super) fn sensor_of_file(origin: &str) -> Option<Sensor> {
     sensor(&known).map(|(sensor, _)| sensor)
 }
 
-/// Whether a file's name is that of Sensor Logger's accelerometer, from which the app takes gravity away; the one with
-/// gravity is called `TotalAcceleration`.
+/// Whether a file's name says that gravity is in its acceleration. Sensor Logger's `Accelerometer` is without gravity, its
+/// `TotalAcceleration` and `AccelerometerUncalibrated` are with it.
 pub(super) fn is_total(origin: &str) -> bool {
     let name = origin.rsplit('/').next().unwrap_or(origin).to_lowercase();
     name.contains("total") || name.contains("uncalibrated")
