@@ -27,6 +27,7 @@ mod replay;
 mod run;
 mod schema;
 mod simulate;
+mod spelling;
 mod table;
 
 use std::io::Write;

@@ -14,6 +14,7 @@ use gaitd_sense::Pace;
 
 use super::control::ControlArguments;
 use super::log::LogFormat;
+use super::spelling::SpellingArguments;
 
 /// Recognise activities in a stream, each window within its budget
 #[derive(clap::Args, Default)]
@@ -32,6 +33,8 @@ pub(super) struct Arguments {
     /// Where samples come from: `wearer` (simulated), `-` (standard input) or a file of CSV or NDJSON
     #[arg(short, long, value_name = "SOURCE")]
     source: Option<String>,
+    #[command(flatten)]
+    spelling: SpellingArguments,
     /// How the source is paced [default: realtime; live for standard input]
     #[arg(long, value_enum)]
     pace: Option<PaceFlag>,
@@ -143,8 +146,13 @@ impl Arguments {
         match self.source.as_deref() {
             None => {}
             Some("wearer") => *source = SourceSpec::default(),
-            Some("-" | "stdin") => *source = SourceSpec::Stdin { pace: Pace::Live },
-            Some(path) => *source = SourceSpec::File { path: path.into(), pace: Pace::Realtime, on_failure: None },
+            Some("-" | "stdin") => *source = SourceSpec::stdin(),
+            Some(path) => *source = SourceSpec::file(path.into()),
+        }
+        if self.spelling.is_given() && !source.spell(self.spelling.spelling()?) {
+            return Err(ConfigError::OutOfRange(vec![
+                "--columns and --units are for samples as text; the source is the simulated wearer".to_owned(),
+            ]));
         }
         if let Some(pace) = self.pace {
             source.set_pace(match pace {

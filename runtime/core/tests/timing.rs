@@ -72,7 +72,8 @@ fn noise(number: usize) -> f64 {
 #[test]
 fn honest_stamps_pass_to_the_bit() {
     let epoch = 1.7e9;
-    let honest: [(&str, fn(f64) -> f64); 5] = [
+    type Named = (&'static str, fn(f64) -> f64);
+    let honest: [Named; 5] = [
         ("exact", |time| time),
         ("in milliseconds", |time| ((time + 1.7e9 + 0.0003) * 1e3).round() / 1e3 - 1.7e9),
         ("a little fast", |time| time * 0.9991),

@@ -119,6 +119,7 @@ impl Plan {
                     path,
                     on_failure,
                     *pace,
+                    config.source.spelling().unwrap_or_default(),
                     format,
                     Arc::clone(&clock),
                     counters.source.clone(),

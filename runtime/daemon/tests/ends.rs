@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Write, pipe};
 use std::os::fd::AsRawFd;
@@ -55,7 +56,13 @@ fn wait_for_sensing() {
 #[test]
 fn a_run_that_waits_for_samples_ends_at_once_and_leaves_no_thread() {
     let directory = tempfile::tempdir().unwrap();
-    let file = |path: PathBuf, pace, on_failure| SourceSpec::File { path, pace, on_failure: Some(on_failure) };
+    let file = |path: PathBuf, pace, on_failure| SourceSpec::File {
+        path,
+        pace,
+        on_failure: Some(on_failure),
+        columns: vec![],
+        units: BTreeMap::new(),
+    };
     // a pipe whose writer says nothing, read by its path and as a file that was opened before
     let (silent, _writer) = pipe().unwrap();
     let silent = PathBuf::from(format!("/proc/self/fd/{}", silent.as_raw_fd()));

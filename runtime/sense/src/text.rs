@@ -69,6 +69,10 @@ pub struct TextSource<R> {
     origin: String,
     text: TextDecoder,
     rate: RateCheck,
+    /// The rate that the stream declares, where that is another than the expected one; it gives rows without a time one.
+    declared_hz: Option<f64>,
+    /// Rows so far, the malformed ones included.
+    rows: u64,
     pacer: Pacer,
     decoded: bool,
     ended: bool,
@@ -141,6 +145,8 @@ impl<R: BufRead> TextSource<R> {
             origin,
             text: TextDecoder::new(expected, format),
             rate: RateCheck::new(expected.rate_hz),
+            declared_hz: None,
+            rows: 0,
             pacer: Pacer::new(clock, pace, expected.rate_hz),
             decoded: false,
             ended: false,
@@ -222,6 +228,8 @@ impl<R: BufRead> TextSource<R> {
     }
 
     fn hand_on(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
+        sample.time_s = sample.time_s.or(self.declared_hz.map(|rate_hz| self.rows as f64 / rate_hz));
+        self.rows += 1;
         self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
         Ok(self.pacer.pace(sample, deadline))
     }
@@ -236,7 +244,10 @@ impl<R: BufRead + Send> Source for TextSource<R> {
         loop {
             match self.text.pop(sample) {
                 Some(Next::Sample) => return self.hand_on(sample, deadline),
-                Some(Next::Problem(problem)) => return Ok(Reading::Malformed(problem)),
+                Some(Next::Problem(problem)) => {
+                    self.rows += 1;
+                    return Ok(Reading::Malformed(problem));
+                }
                 None => {}
             }
             let after = self.lines.number();
@@ -264,12 +275,16 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 }
                 Decoded::Malformed(problem) => {
                     if let Some(malformed) = self.reject(&problem)? {
+                        self.rows += 1;
                         return Ok(malformed);
                     }
                 }
                 Decoded::Other(problem) => self.note_rejected(problem)?,
                 Decoded::Taken => self.decoded = true,
-                Decoded::Rate(_) | Decoded::Nothing => {}
+                Decoded::Rate(found) => {
+                    self.declared_hz = Some(found).filter(|found| *found != self.expected().rate_hz);
+                }
+                Decoded::Nothing => {}
             }
             // lines without end that are no samples must not keep the caller, either
             if !self.text.has_samples() && self.pacer.clock().now() >= deadline {

@@ -11,7 +11,7 @@ use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Cutter, Window};
 use gaitd_daemon::{Opened, SourceSpec};
 use gaitd_lab::replay::LabelledWindow;
-use gaitd_sense::{NO_DEADLINE, Pace, Recording, TextSource};
+use gaitd_sense::{NO_DEADLINE, Pace, Recording, Spelling, TextSource};
 
 use super::super::exit::{self, ExitCode};
 
@@ -58,11 +58,17 @@ impl Labelled {
         });
     }
 
-    pub(super) fn read(path: &Path, split: Split, manifest: &Manifest, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub(super) fn read(
+        path: &Path,
+        split: Split,
+        spelling: Spelling,
+        manifest: &Manifest,
+        clock: &Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let data = if path.extension().is_some_and(|extension| extension == "npz") {
             Self::archive(path, split, manifest)?
         } else {
-            Self::recording(path, manifest, clock)?
+            Self::recording(path, spelling, manifest, clock)?
         };
         data.comparable(path)
     }
@@ -88,8 +94,9 @@ impl Labelled {
     }
 
     /// Reads a recording and conditions and cuts it as the daemon does.
-    fn recording(path: &Path, manifest: &Manifest, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let mut source = TextSource::open(path, &manifest.stream_format(), None, Pace::Fast, Arc::clone(clock))?;
+    fn recording(path: &Path, spelling: Spelling, manifest: &Manifest, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let mut source =
+            TextSource::open(path, &manifest.stream_format(), None, Pace::Fast, Arc::clone(clock))?.spelled(spelling);
         let recording = Recording::read(&mut source, gaitd_core::stream::continuity::DEFAULT_BRIDGE_S)?;
         if recording.labels.is_none() {
             return Err(unusable(path, "has no labels; a recording to replay needs a `label` column").into());

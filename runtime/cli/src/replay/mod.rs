@@ -28,6 +28,7 @@ use report::{ControllerRow, Report, Row};
 
 use super::control::ControlArguments;
 use super::model::ModelArguments;
+use super::spelling::SpellingArguments;
 
 /// Run labelled data through every configuration, or through the controller, and compare with the labels
 #[derive(clap::Args)]
@@ -42,6 +43,8 @@ pub(super) struct Arguments {
     data: PathBuf,
     #[command(flatten)]
     model: ModelArguments,
+    #[command(flatten)]
+    spelling: SpellingArguments,
     /// Which part of a prepared archive
     #[arg(long, value_enum, default_value_t = Split::Test)]
     split: Split,
@@ -118,7 +121,9 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let wearer = arguments.wearer()?;
     let mut data = match &wearer {
         Some(wearer) => Labelled::simulated(wearer, ladder.manifest(), &clock)?,
-        None => Labelled::read(&arguments.data, arguments.split, ladder.manifest(), &clock)?,
+        None => {
+            Labelled::read(&arguments.data, arguments.split, arguments.spelling.spelling()?, ladder.manifest(), &clock)?
+        }
     };
     if let Some(limit) = arguments.limit {
         data.truncate(limit);

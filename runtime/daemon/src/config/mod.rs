@@ -3,6 +3,7 @@
 pub(crate) mod reload;
 pub(crate) mod source;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +14,8 @@ use crate::publish::Format;
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
-use gaitd_sense::Pace;
 use gaitd_sense::wearer::MAX_SECONDS;
+use gaitd_sense::{Pace, Spelling};
 
 /// A daemon configuration. Every field may be left out; the defaults are the embedded default: the shipped ladder on
 /// the simulated wearer for a minute.
@@ -121,12 +122,26 @@ pub enum SourceSpec {
         /// the pace is `live`) or `exit`.
         #[serde(default)]
         on_failure: Option<OnFailure>,
+        /// Names of the columns in the order in which they stand in the text, `-` for one that is not wanted: for a text
+        /// without a header, or in place of the header's names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<String>,
+        /// Units by channel, by sensor or of the time, such as `{"acc": "mg", "t": "ms"}`: they go before the text's own.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        units: BTreeMap<String, String>,
     },
     /// Standard input, in the same forms.
     Stdin {
         /// `live` (the default: samples are taken as they come), `realtime` or `fast`.
         #[serde(default = "live")]
         pace: Pace,
+        /// Names of the columns in the order in which they stand in the text, `-` for one that is not wanted: for a text
+        /// without a header, or in place of the header's names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<String>,
+        /// Units by channel, by sensor or of the time, such as `{"acc": "mg", "t": "ms"}`: they go before the text's own.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        units: BTreeMap<String, String>,
     },
 }
 
@@ -151,11 +166,45 @@ impl Default for SourceSpec {
 }
 
 impl SourceSpec {
+    /// A file of samples, paced by their times.
+    #[must_use]
+    pub fn file(path: PathBuf) -> Self {
+        Self::File { path, pace: Pace::Realtime, on_failure: None, columns: Vec::new(), units: BTreeMap::new() }
+    }
+
+    /// Standard input, taken as it comes.
+    #[must_use]
+    pub fn stdin() -> Self {
+        Self::Stdin { pace: Pace::Live, columns: Vec::new(), units: BTreeMap::new() }
+    }
+
+    /// What is known of the text of samples beside itself; nothing where the source is none.
+    #[must_use]
+    pub fn spelling(&self) -> Option<Spelling> {
+        match self {
+            Self::File { columns, units, .. } | Self::Stdin { columns, units, .. } => {
+                Some(Spelling { columns: columns.clone(), units: units.clone() })
+            }
+            Self::Wearer { .. } => None,
+        }
+    }
+
+    /// Puts names of columns, and units, in the place of those that the source has, unless there are none; false where the
+    /// source is no text.
+    pub fn spell(&mut self, spelling: Spelling) -> bool {
+        let (Self::File { columns, units, .. } | Self::Stdin { columns, units, .. }) = self else { return false };
+        if !spelling.columns.is_empty() {
+            *columns = spelling.columns;
+        }
+        units.extend(spelling.units);
+        true
+    }
+
     /// How the source is paced.
     #[must_use]
     pub fn pace(&self) -> Pace {
         match self {
-            Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace } => *pace,
+            Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace, .. } => *pace,
         }
     }
 
@@ -172,7 +221,7 @@ impl SourceSpec {
     /// Paces the source differently.
     pub fn set_pace(&mut self, new: Pace) {
         match self {
-            Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace } => *pace = new,
+            Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace, .. } => *pace = new,
         }
     }
 }

@@ -63,7 +63,6 @@ mod tests {
     use super::*;
     use crate::{Http, SourceSpec};
     use gaitd_core::control::PolicySpec;
-    use gaitd_sense::Pace;
 
     #[test]
     fn what_differs_is_named_and_what_needs_a_restart_stays() {
@@ -72,7 +71,7 @@ mod tests {
         let mut wanted = present.clone();
         wanted.control.budget_ms = 20.0;
         wanted.control.policy = PolicySpec::Fixed { configuration: Some("1.00x-128".to_owned()) };
-        wanted.source = SourceSpec::Stdin { pace: Pace::Live };
+        wanted.source = SourceSpec::stdin();
         wanted.models = Some("other".into());
         wanted.socket = Some("socket".into());
         if let Some(http) = &mut wanted.http {

@@ -1,5 +1,7 @@
 //! Opens the source that a configuration names.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::sync::Arc;
 
 use crate::config::SourceSpec;
@@ -63,6 +65,10 @@ impl SourceSpec {
         matches!(self, Self::Wearer { .. })
     }
 
+    fn opened(&self, source: TextSource<BufReader<Arc<File>>>) -> Opened {
+        Opened { source: Box::new(source.spelled(self.spelling().unwrap_or_default())), truth: None }
+    }
+
     /// Opens the source for a model that reads `format`.
     ///
     /// # Errors
@@ -75,12 +81,8 @@ impl SourceSpec {
                 let source = WearerSource::new(&config, format, clock)?;
                 Opened { truth: Some(source.truth()), source: Box::new(source) }
             }
-            Self::File { path, pace, .. } => {
-                Opened { source: Box::new(TextSource::open(path, format, None, *pace, clock)?), truth: None }
-            }
-            Self::Stdin { pace } => {
-                Opened { source: Box::new(TextSource::stdin(format, None, *pace, clock)?), truth: None }
-            }
+            Self::File { path, pace, .. } => self.opened(TextSource::open(path, format, None, *pace, clock)?),
+            Self::Stdin { pace, .. } => self.opened(TextSource::stdin(format, None, *pace, clock)?),
         })
     }
 }

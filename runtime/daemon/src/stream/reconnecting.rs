@@ -16,7 +16,7 @@ use crate::stream::counters::SourceHealth;
 use gaitd_api::SourceState;
 use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
-use gaitd_sense::{Pace, SenseError, Source, TextSource};
+use gaitd_sense::{HeaderMemory, Pace, SenseError, Source, Spelling, TextSource};
 
 /// From one attempt to the next: doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -32,6 +32,9 @@ pub(crate) struct ReconnectingSource {
     path: PathBuf,
     on_failure: OnFailure,
     pace: Pace,
+    spelling: Spelling,
+    /// A device may say its header once, when it is switched on.
+    header: HeaderMemory,
     format: StreamFormat,
     clock: Arc<dyn Clock>,
     health: SourceHealth,
@@ -71,6 +74,7 @@ impl ReconnectingSource {
         path: &Path,
         on_failure: OnFailure,
         pace: Pace,
+        spelling: Spelling,
         format: StreamFormat,
         clock: Arc<dyn Clock>,
         health: SourceHealth,
@@ -79,6 +83,8 @@ impl ReconnectingSource {
             path: path.to_path_buf(),
             on_failure,
             pace,
+            spelling,
+            header: HeaderMemory::default(),
             format,
             clock,
             health,
@@ -145,7 +151,8 @@ impl ReconnectingSource {
             .and_then(|flags| fcntl_setfl(&file, flags - OFlags::NONBLOCK))
             .map_err(|error| self.unopened(error.into()))?;
         let (origin, clock) = (self.path.display().to_string(), Arc::clone(&self.clock));
-        Ok(State::Open(Box::new(TextSource::from_file(file, origin, &self.format, None, self.pace, clock))))
+        let source = TextSource::from_file(file, origin, &self.format, None, self.pace, clock);
+        Ok(State::Open(Box::new(source.spelled(self.spelling.clone()).remembering(&self.header))))
     }
 
     /// Waits until `deadline` for a writer of `pipe`, the file `opened`, as long as that is the one at the path.
