@@ -100,8 +100,8 @@ pub enum SenseError {
     },
     /// The stream has another sample rate.
     #[error(
-        "{place}: the stream has {found_hz:.2} samples per second by its {by}, but the model expects {expected_hz:.2}; \
-         resample it to {expected_hz:.2} Hz, or use a model for its rate"
+        "{place}: the stream has {found_hz:.2} samples per second by its {by}, but the model expects {expected_hz:.2}, to which \
+         0.8 to 20 times as many can be brought; sample at such a rate, or use a model for this one"
     )]
     Rate {
         /// Source and line.

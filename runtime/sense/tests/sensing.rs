@@ -194,14 +194,14 @@ fn what_is_no_stream_is_refused() {
 
 #[test]
 fn another_rate_is_refused() {
-    insta::assert_snapshot!(refusal("# rate_hz=20\nacc,gyro\n1,2\n"), @"walk.csv, line 1: the stream has 20.00 samples per second by its declaration, but the model expects 50.00; resample it to 50.00 Hz, or use a model for its rate");
+    insta::assert_snapshot!(refusal("# rate_hz=20\nacc,gyro\n1,2\n"), @"walk.csv, line 1: the stream has 20.00 samples per second by its declaration, but the model expects 50.00, to which 0.8 to 20 times as many can be brought; sample at such a rate, or use a model for this one");
     insta::assert_snapshot!(refusal("# rate_hz: fast\nacc,gyro\n"), @"walk.csv, line 1: rate_hz must be a number of hertz, not fast");
     insta::assert_snapshot!(refusal("{\"class\":\"stream\",\"rate_hz\":\"50\"}\n"), @r#"walk.csv, line 1: invalid type: string "50", expected f64 at column 32"#);
     let timed = |rate: f64| {
         let lines = (0..500).map(|i| format!("{},1,2\n", 1.7e9 + f64::from(i) / rate));
         "t,acc,gyro\n".to_owned() + &lines.collect::<String>()
     };
-    insta::assert_snapshot!(refusal(timed(20.0)), @"walk.csv, line 42: the stream has 20.00 samples per second by its timestamps, but the model expects 50.00; resample it to 50.00 Hz, or use a model for its rate");
+    insta::assert_snapshot!(refusal(timed(20.0)), @"walk.csv, line 42: the stream has 20.00 samples per second by its timestamps, but the model expects 50.00, to which 0.8 to 20 times as many can be brought; sample at such a rate, or use a model for this one");
     assert_eq!(samples("# rate_hz = 50.5\n".to_owned() + &timed(49.0)).len(), 500);
 }
 
