@@ -150,6 +150,17 @@ fn noisy_stamps_of_values_taken_evenly_are_not() {
 }
 
 #[test]
+fn a_stream_may_begin_to_come_in_packets() {
+    let even = times(50.0, 20.0, 50.0);
+    let samples = even.iter().enumerate().map(|(number, &time)| {
+        let stamp = if number < 150 { time } else { (number / 10 * 10) as f64 * 0.02 };
+        (stamp, motion(time))
+    });
+    let counts = check("packets after 3 s", 20.0, samples, 0.03);
+    assert!(counts.moved > 700, "{counts:?}");
+}
+
+#[test]
 fn packets_at_another_rate_cost_one_fresh_start() {
     let samples = times(100.0, 20.0, 100.0);
     let samples = samples.iter().enumerate().map(|(number, &time)| ((number / 10 * 10) as f64 * 0.01, motion(time)));

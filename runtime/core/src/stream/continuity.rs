@@ -338,6 +338,10 @@ impl Continuity {
             self.grid.set_origin(self.origin_s);
         }
         let stamp = sample.time_s.map_or(untimed, |time_s| self.stamp(time_s));
+        let shared = sample.time_s.is_some() && sample.time_s == self.last.time_s;
+        if shared && !self.grid.is_even() {
+            self.clock.begin_packets();
+        }
         self.step = stamp - self.last.time_s.map_or(self.grid.last(), |time_s| self.stamp(time_s));
         self.thinned = if missing > 0 { self.thinned + 1 } else { 0 };
         let even = match self.clock.push(stamp, missing as f64) {
@@ -362,7 +366,6 @@ impl Continuity {
             }
             Verdict::Taken(even) => even,
         };
-        let shared = sample.time_s.is_some() && sample.time_s == self.last.time_s;
         let place = super::grid::Place { stamp, even, shared, period: self.clock.period() };
         self.grid.push(&place, sample, missing, &mut self.counts, each);
         self.accepted(sample);

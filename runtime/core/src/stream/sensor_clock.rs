@@ -93,6 +93,11 @@ impl SensorClock {
         (self.period, self.ripe, self.observations) = (period, true, FEWEST_REMEMBERED);
     }
 
+    /// Takes the next packet's stamp for that of its last sample, whichever it belongs to: from here on samples share theirs.
+    pub(super) fn begin_packets(&mut self) {
+        self.anchored = false;
+    }
+
     /// Periods of the grid from one sample to the next.
     pub(super) fn period(&self) -> f64 {
         if self.ripe { self.period } else { 1.0 }
