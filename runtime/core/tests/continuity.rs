@@ -142,6 +142,14 @@ fn one_wild_stamp_costs_one_sample() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_by_the_length_of_a_counter_did_not_begin_again() {
+    let readings =
+        (0..120).map(|i| Some((Some(100.0 + f64::from(i) * 0.02 - if i < 60 { 0.0 } else { 4.294967296 }), 1.0)));
+    let (_, counts) = continuity(&readings.collect::<Vec<_>>());
+    assert_eq!((counts.resets, counts.out_of_order), (1, 5));
+}
+
+#[test]
 fn a_counter_of_32_bits_that_begins_again_goes_on() {
     for wrap_s in [4294967.296, 4294.967296, 4.294967296] {
         let readings = (0..120).map(|i| Some((Some((wrap_s - 1.0 + f64::from(i) * 0.02) % wrap_s), 1.0)));

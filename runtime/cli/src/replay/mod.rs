@@ -83,6 +83,9 @@ pub(super) enum ArgumentError {
     /// A flag that is for the simulated wearer only.
     #[error("--seconds and --seed are for the simulated wearer; the data is {}", path.display())]
     NoWearer { path: PathBuf },
+    /// A flag that is for samples as text only.
+    #[error("--columns and --units are for samples as text; the data is {}", path.display())]
+    NoText { path: PathBuf },
 }
 
 impl ExitCode for ArgumentError {
@@ -100,6 +103,10 @@ impl Arguments {
         let asked_for = self.data == Path::new("wearer");
         if !asked_for && (self.seconds.is_some() || self.seed.is_some()) {
             return Err(ArgumentError::NoWearer { path: self.data.clone() });
+        }
+        let is_text = !asked_for && self.data.extension().is_none_or(|extension| extension != "npz");
+        if self.spelling.is_given() && !is_text {
+            return Err(ArgumentError::NoText { path: self.data.clone() });
         }
         let seconds = Some(self.seconds.unwrap_or(WEARER_SECONDS));
         Ok(asked_for.then(|| SourceSpec::Wearer { seed: self.seed.unwrap_or_default(), seconds, pace: Pace::Fast }))

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::evidence::Place;
 use super::grid::Grid;
 use super::sensor_clock::{SensorClock, Verdict};
 use crate::stream::{Reading, Sample, StreamFormat};
@@ -23,7 +24,7 @@ const SEVERAL: u32 = 5;
 /// Intervals shorter than this, in periods, before a pause are those of a burst.
 const BURST: f64 = 0.25;
 
-/// A counter that began again goes on within so many periods.
+/// A counter that began again goes on from zero, and from what it had before, within so many periods.
 const BEGUN_AGAIN: f64 = 5.0;
 
 /// Counters of 32 bits that count milliseconds, microseconds and nanoseconds begin again after so many seconds.
@@ -293,8 +294,8 @@ impl Continuity {
         let mut step = (time_s - last_s) / self.period_s;
         if step < 0.0 {
             // the last one's time is without what its counter lacked
-            let goes_on = |wrap_s: &&f64| (0.0..=BEGUN_AGAIN).contains(&((time_s + **wrap_s - last_s) / self.period_s));
-            if let Some(wrap_s) = WRAPS_S.iter().find(goes_on) {
+            let soon = |seconds: f64| (0.0..=BEGUN_AGAIN).contains(&(seconds / self.period_s));
+            if let Some(wrap_s) = WRAPS_S.iter().find(|wrap_s| soon(time_s) && soon(time_s + **wrap_s - last_s)) {
                 self.wrapped_s += wrap_s;
                 self.last.time_s = Some(last_s - wrap_s);
                 step = (time_s + wrap_s - last_s) / self.period_s;
@@ -309,7 +310,7 @@ impl Continuity {
                 if self.step >= BURST * period {
                     return Following::Gap;
                 }
-                self.grid.take_for_even();
+                self.grid.place_evenly();
             }
             return if missing <= self.bridge { Following::Missing(missing) } else { Following::Gap };
         }
@@ -366,7 +367,7 @@ impl Continuity {
             }
             Verdict::Taken(even) => even,
         };
-        let place = super::grid::Place { stamp, even, shared, period: self.clock.period() };
+        let place = Place { stamp, even, shared, period: self.clock.period() };
         self.grid.push(&place, sample, missing, &mut self.counts, each);
         self.accepted(sample);
     }

@@ -1,5 +1,6 @@
 //! The even grid of the ladder's rate, and how samples get onto it.
 
+use super::evidence::{Evidence, Place};
 use super::interpolator::Interpolator;
 use super::{Sample, Step, StreamCounts, StreamFormat, kernel};
 
@@ -19,28 +20,8 @@ const SAME_RATE: f64 = 0.001;
 /// Honest samples in a row, in seconds, after which the grid goes back to the samples.
 const TRUST_S: f64 = 5.0;
 
-/// Time over which stamps and even times are held against each other, in seconds.
-const EVIDENCE_S: f64 = 2.0;
-
-/// The better of both is better by this ratio.
-const CLEAR: f64 = 0.8;
-
 /// Stamps no farther from the even time than this, as a share of the sensor's period, are scattered about it.
 const SCATTERED: f64 = 0.75;
-
-/// Neighbours nearer than this, as a share of the sensor's period, tell nothing of a slope.
-const NEAR: f64 = 0.25;
-
-/// When a sample was taken, by its stamp and by the sensor's clock, in periods since the fresh start.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
-    pub(super) stamp: f64,
-    pub(super) even: f64,
-    /// Another sample has the same stamp.
-    pub(super) shared: bool,
-    /// Periods from one sample to the next.
-    pub(super) period: f64,
-}
 
 /// Hands on samples one period apart: the stream's own where they are, else what lies between them.
 #[derive(Debug)]
@@ -67,21 +48,6 @@ pub(super) struct Grid {
     out: Sample,
 }
 
-/// How far samples lie from the line between their neighbours, if they are where their stamps say and if they are even.
-#[derive(Debug, Default)]
-struct Evidence {
-    /// The two samples before, the newest last.
-    before: [Place; 2],
-    values: [Vec<f64>; 2],
-    known: usize,
-    stamps: f64,
-    even: f64,
-    /// Samples that took part, up to the memory's length.
-    samples: f64,
-    /// Samples since two had the same stamp.
-    since_shared: f64,
-}
-
 impl Grid {
     pub(super) fn new(format: &StreamFormat) -> Self {
         let channels = format.channels.len();
@@ -96,7 +62,7 @@ impl Grid {
             honest: 0,
             resolution: 0,
             place: 0.0,
-            evidence: Evidence { values: [vec![0.0; channels], vec![0.0; channels]], ..Evidence::default() },
+            evidence: Evidence::new(format.rate_hz, channels),
             next: 0,
             out: Sample { time_s: None, values: vec![0.0; channels] },
         }
@@ -118,7 +84,7 @@ impl Grid {
     }
 
     /// From now on samples are placed evenly: they come in bursts.
-    pub(super) fn take_for_even(&mut self) {
+    pub(super) fn place_evenly(&mut self) {
         self.even = true;
     }
 
@@ -133,12 +99,12 @@ impl Grid {
         self.samples.clear();
         (self.passing, self.even) = (true, false);
         (self.last, self.level, self.honest, self.resolution) = (0.0, 0.0, 0, 0);
-        self.evidence = Evidence { values: std::mem::take(&mut self.evidence.values), ..Evidence::default() };
+        self.evidence.clear();
         if let Some(time_s) = sample.time_s {
             self.learn_resolution(time_s);
         }
         self.samples.push(0.0, &sample.values);
-        self.pass(sample, false, each);
+        hand_on(&mut self.next, sample, false, each);
     }
 
     /// Takes `sample`, which was taken at `place`, after `missing` others.
@@ -162,11 +128,9 @@ impl Grid {
         } else {
             (self.level, self.honest) = (place.stamp, 0);
         }
+        self.even |= place.shared;
         if self.passing && !honest {
-            self.passing = false;
-            self.place = self.last + 1.0;
-            self.even |= place.shared;
-            self.remember();
+            self.stop_passing();
         }
         let time = if self.passing {
             self.level
@@ -180,17 +144,18 @@ impl Grid {
             time.max(self.last + 0.05 * place.period)
         };
         self.bridge(time, sample, missing, counts, each);
-        if self.passing || self.even || time == place.stamp {
-            self.samples.push(time, &sample.values);
-        } else {
-            self.move_along(place, time, sample);
+        self.out.values.copy_from_slice(&sample.values);
+        if !self.passing && !self.even {
+            // the low-pass wants even times
+            self.evidence.move_along(place, time, &mut self.out.values);
         }
+        self.samples.push(time, &self.out.values);
         self.last = time;
         if self.passing {
-            self.pass(sample, false, each);
+            hand_on(&mut self.next, sample, false, each);
             return;
         }
-        self.weigh(place, sample, missing);
+        self.even = self.evidence.weigh(*place, &sample.values, missing, self.even);
         while self.place + kernel::AHEAD <= self.last {
             self.emit(counts, each);
         }
@@ -199,14 +164,15 @@ impl Grid {
         }
     }
 
-    /// Takes the samples that have passed for the evidence's last two.
-    fn remember(&mut self) {
-        let newest = self.samples.times().len();
-        self.evidence.known = newest.min(2);
-        for (index, sample) in (newest - self.evidence.known..newest).enumerate() {
-            let (time, index) = (self.samples.times()[sample], index + 2 - self.evidence.known);
-            self.evidence.before[index] = Place { stamp: time, even: time, shared: false, period: 1.0 };
-            self.evidence.values[index].copy_from_slice(self.samples.sample(sample));
+    /// From here on samples are put onto the grid, which begins at the newest one.
+    fn stop_passing(&mut self) {
+        self.passing = false;
+        self.place = self.last + 1.0;
+        self.evidence.clear();
+        let times = self.samples.times();
+        for index in times.len().saturating_sub(2)..times.len() {
+            let place = Place { stamp: times[index], even: times[index], shared: false, period: 1.0 };
+            self.evidence.remember(place, self.samples.sample(index));
         }
     }
 
@@ -215,28 +181,6 @@ impl Grid {
         while !self.passing && self.place <= self.last {
             self.emit(counts, each);
         }
-    }
-
-    /// Keeps what the stream had at `time`, a little off the time at which `sample` was taken: along the slope there, of the
-    /// parabola through it and the two before. The low-pass wants even times.
-    fn move_along(&mut self, &Place { stamp, period, .. }: &Place, time: f64, sample: &Sample) {
-        let Evidence { before: [first, middle], values: [begin, at], known, .. } = &self.evidence;
-        self.out.values.copy_from_slice(&sample.values);
-        let (near, step) = (NEAR * period, stamp - middle.stamp);
-        // from a neighbour that is too near, no slope is to be had
-        if *known > 0 && step > near.max((time - stamp).abs()) {
-            for ((value, begin), at) in self.out.values.iter_mut().zip(begin).zip(at) {
-                let slope = (*value - at) / step;
-                let earlier = middle.stamp - first.stamp;
-                let curve = if *known == 2 && earlier > near {
-                    (slope - (at - begin) / earlier) / (stamp - first.stamp)
-                } else {
-                    0.0
-                };
-                *value += (time - stamp) * (slope + step * curve);
-            }
-        }
-        self.samples.push(time, &self.out.values);
     }
 
     /// Fills the stretch before `sample` by straight lines from the sample before.
@@ -262,8 +206,7 @@ impl Grid {
             counts.bridged += 1;
             if self.passing {
                 self.out.time_s = sample.time_s.map(|_| self.seconds(place));
-                each(Step::Sample { number: self.next, sample: &self.out, bridged: true });
-                self.next += 1;
+                hand_on(&mut self.next, &self.out, true, each);
             }
         }
     }
@@ -272,18 +215,12 @@ impl Grid {
         self.origin_s + place / self.rate_hz
     }
 
-    fn pass(&mut self, sample: &Sample, bridged: bool, each: &mut impl FnMut(Step<'_>)) {
-        each(Step::Sample { number: self.next, sample, bridged });
-        self.next += 1;
-    }
-
     /// Hands on the next place of the grid.
     fn emit(&mut self, counts: &mut StreamCounts, each: &mut impl FnMut(Step<'_>)) {
         self.samples.at(self.place, &mut self.out.values);
         self.out.time_s = Some(self.seconds(self.place));
         counts.resampled += 1;
-        each(Step::Sample { number: self.next, sample: &self.out, bridged: false });
-        self.next += 1;
+        hand_on(&mut self.next, &self.out, false, each);
         self.place += 1.0;
     }
 
@@ -300,52 +237,9 @@ impl Grid {
         for index in first..times.len() {
             self.out.values.copy_from_slice(self.samples.sample(index));
             self.out.time_s = Some(self.seconds(self.samples.times()[index]));
-            each(Step::Sample { number: self.next, sample: &self.out, bridged: false });
-            self.next += 1;
+            hand_on(&mut self.next, &self.out, false, each);
         }
-        self.passing = true;
-    }
-
-    /// Holds stamps and even times against each other, at the sample before this one.
-    fn weigh(&mut self, place: &Place, sample: &Sample, missing: u64) {
-        let evidence = &mut self.evidence;
-        if missing > 0 {
-            evidence.known = 0;
-        }
-        let memory = EVIDENCE_S * self.rate_hz;
-        evidence.since_shared = if place.shared { 0.0 } else { evidence.since_shared + 1.0 };
-        if evidence.known == 2 {
-            let [first, middle] = evidence.before;
-            let share = |first: f64, middle: f64, last: f64| {
-                Some((middle - first) / (last - first)).filter(|share| (0.0..=1.0).contains(share))
-            };
-            let stamps = share(first.stamp, middle.stamp, place.stamp);
-            let even = share(first.even, middle.even, place.even);
-            if let (Some(stamps), Some(even)) = (stamps, even) {
-                let ([begin, at], end) = (&evidence.values, &sample.values);
-                let off = |share: f64| -> f64 {
-                    let lines = begin.iter().zip(at).zip(end);
-                    lines.map(|((begin, at), end)| (begin + (end - begin) * share - at).powi(2)).sum()
-                };
-                let keep = 1.0 - memory.recip();
-                evidence.stamps = keep * evidence.stamps + off(stamps);
-                evidence.even = keep * evidence.even + off(even);
-                evidence.samples = (evidence.samples + 1.0).min(memory);
-            }
-        }
-        evidence.before = [evidence.before[1], *place];
-        evidence.values.swap(0, 1);
-        evidence.values[1].copy_from_slice(&sample.values);
-        evidence.known = (evidence.known + 1).min(2);
-        if evidence.since_shared < memory && place.shared {
-            self.even = true;
-        } else if evidence.samples >= 0.5 * memory {
-            if self.even && evidence.since_shared >= memory && evidence.stamps < CLEAR * evidence.even {
-                self.even = false;
-            } else if !self.even && evidence.even < CLEAR * evidence.stamps {
-                self.even = true;
-            }
-        }
+        (self.passing, self.even) = (true, false);
     }
 
     /// Notes whether a stamp is finer than those before.
@@ -364,4 +258,10 @@ impl Grid {
         let coarse = RESOLUTIONS_S.get(self.resolution).map_or(0.0, |resolution_s| resolution_s * self.rate_hz);
         TOLERANCE.max(coarse.min(COARSEST))
     }
+}
+
+/// Hands on the sample that has the number `next`.
+fn hand_on(next: &mut u64, sample: &Sample, bridged: bool, each: &mut impl FnMut(Step<'_>)) {
+    each(Step::Sample { number: *next, sample, bridged });
+    *next += 1;
 }

@@ -5,6 +5,7 @@
 //! what it hands on lies on the even grid of the ladder's rate.
 
 pub mod continuity;
+mod evidence;
 mod grid;
 mod interpolator;
 mod kernel;
