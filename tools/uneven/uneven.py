@@ -4,8 +4,8 @@
     for file in target/uneven/*.csv; do gaitd replay "$file" --configuration 1.00x-128; done
 
 The first folder holds `hapt_raw_stream.npz` and `uci_har.npz`. Each file has the raw recordings of UCI-HAR's test
-people, one after the other with gaps between them, disturbed in one way. Values at other times than the recording's come from
-cubic splines. The files are derived from the data and are not to be passed on.
+people, one after the other with gaps between them, disturbed in one way. Values at other times than the recording's
+come from cubic splines. The files are derived from the data and are not to be passed on.
 """
 
 import argparse

@@ -170,8 +170,8 @@ impl Grid {
         self.place = self.last + 1.0;
         self.evidence.clear();
         let times = self.samples.times();
-        for index in times.len().saturating_sub(2)..times.len() {
-            let place = Place { stamp: times[index], even: times[index], shared: false, period: 1.0 };
+        for (index, &time) in times.iter().enumerate().skip(times.len().saturating_sub(2)) {
+            let place = Place { stamp: time, even: time, shared: false, period: 1.0 };
             self.evidence.remember(place, self.samples.sample(index));
         }
     }
