@@ -10,6 +10,8 @@ mod memory;
 mod models;
 #[cfg(target_os = "linux")]
 mod package;
+#[cfg(feature = "npz")]
+mod plausible;
 mod program;
 #[cfg(feature = "npz")]
 mod recordings;

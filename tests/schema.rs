@@ -112,7 +112,7 @@ fn shipped_manifests_are_valid_and_wrong_ones_are_not() {
         &manifest.unwrap(),
         &[
             ("/more", json!(1)),
-            ("/schema", json!(2)),
+            ("/schema", json!(3)),
             ("/configurations", json!([])),
             ("/task/labels", json!(["sitting", "sitting"])),
             ("/task/sample_rate_hz", json!(0.05)),

@@ -5,6 +5,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`stream`] | samples, made continuous |
+//! | [`plausibility`] | whether samples can be what the network was trained on, or be measured at all |
 //! | [`condition`] | from samples to the channels that a network was trained on |
 //! | [`window`] | from conditioned samples to windows `[channels, time]`, one every hop |
 //! | [`ladder`] | the configurations of a model, verified and measured |
@@ -59,6 +60,8 @@ pub mod json;
 pub mod state_file;
 
 pub mod stream;
+
+pub mod plausibility;
 
 pub mod condition;
 

@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 import argparse
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -373,6 +374,30 @@ def _export(flags) -> None:
     print(flags.out / export.MANIFEST_FILE)
 
 
+def add_statistics(commands) -> None:
+    parser = _command(
+        commands,
+        "statistics",
+        "tell a ladder what its training samples were like",
+        "Reads a model directory and the prepared data; writes what the samples of each sensor were like\n"
+        "into manifest.json, where an older `export` has not. The daemon holds streams against it.",
+        "gaitd-train statistics models/mine",
+    )
+    parser.add_argument("model", type=Path, metavar="DIR", help="the model directory")
+    _data(parser)
+    parser.set_defaults(run=_statistics)
+
+
+def _statistics(flags) -> None:
+    path = flags.model / export.MANIFEST_FILE
+    try:
+        name = json.loads(path.read_bytes())["training"]["dataset"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: no manifest of gaitd-train: {error}") from error
+    export.describe_ladder(flags.model, _dataset(flags, name))
+    print(path)
+
+
 def add_reproduce(commands) -> None:
     parser = _command(
         commands,
@@ -507,6 +532,7 @@ COMMANDS = (
     add_train,
     add_evaluate,
     add_export,
+    add_statistics,
     add_reproduce,
     add_report,
     add_check_conditioning,

@@ -25,12 +25,13 @@ from gaitd_train.networks.slimmable import Network
 from gaitd_train.onnx_form import to_onnx
 from gaitd_train.resample import resample
 from gaitd_train.results import Run
+from gaitd_train.statistics import describe, sensor_statistics
 from gaitd_train.summary import Row, summarise
 from gaitd_train.task import Task
 
 # The largest difference of logits, a few units in size, whose sums are added up in another order.
 AGREEMENT = 1e-4
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST_FILE = "manifest.json"
 
 
@@ -124,12 +125,18 @@ def export_ladder(
     manifest = {
         "schema": SCHEMA,
         "name": name,
-        "task": _task_entry(task),
+        "task": _task_entry(task, dataset),
         "training": _training_entry(trained, dataset, validation, test, form),
         "configurations": entries,
     }
     _write_json(golden(network, task, rungs), out / "golden.json", None)
     _write_json(manifest, out / MANIFEST_FILE, 1)
+
+
+def describe_ladder(folder: Path, dataset: Dataset) -> None:
+    """Puts what the training samples of `dataset` were like into the manifest of an exported ladder."""
+    path = folder / MANIFEST_FILE
+    _write_json(describe(json.loads(path.read_bytes()), dataset, path), path, 1)
 
 
 def _write_json(values: dict, path: Path, indent: int | None) -> None:
@@ -183,7 +190,7 @@ def _validated(validation: list[Run]) -> list[Row]:
     return summarise([run.figures for run in validation])
 
 
-def _task_entry(task: Task) -> dict:
+def _task_entry(task: Task, dataset: Dataset) -> dict:
     return {
         "labels": list(task.labels),
         "channels": [vars(channel) for channel in task.channels],
@@ -193,6 +200,7 @@ def _task_entry(task: Task) -> dict:
         "input": {
             "channels": [vars(channel) for channel in task.input_channels],
             "conditioning": list(task.conditioning),
+            "statistics": sensor_statistics(dataset.train.x.numpy(), task),
         },
     }
 

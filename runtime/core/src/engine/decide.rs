@@ -75,6 +75,8 @@ impl Engine {
         decision.window = window.index;
         decision.samples = (window.first_sample, window.last_sample);
         decision.time_s = window.time_s;
+        decision.sensors.clone_from(&wearer.sensors);
+        decision.faults = window.faults;
         decision.signals = inputs.load;
         decision.budget = budget;
         decision.available = available;

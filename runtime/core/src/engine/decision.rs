@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::control::{Choice, Estimate, Forecast, Load, Outlook, Reason};
 use crate::ladder::{Configuration, Manifest};
+use crate::plausibility::{Faults, Sensor};
 
 /// What was expected of one configuration when the window's was picked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +27,10 @@ pub struct Decision {
     pub samples: (u64, u64),
     /// Stream time of the raw sample that completed the window, seconds, where the stream has timestamps.
     pub time_s: Option<f64>,
+    /// The sensors of the raw stream, and what was wrong with them when the window was complete.
+    pub sensors: Arc<[Sensor]>,
+    /// See [`Decision::sensors`].
+    pub faults: Faults,
     /// Index of the recognised activity among the labels.
     pub activity: usize,
     /// Probability of each label: softmax(logits / temperature), with the temperature of the configuration.
@@ -68,6 +73,8 @@ impl Decision {
             window: 0,
             samples: (0, 0),
             time_s: None,
+            sensors: manifest.sensors(),
+            faults: Faults::NONE,
             activity: 0,
             probabilities: vec![0.0; manifest.task.labels.len()],
             choice: Choice { rung: 0, reason: Reason::Start, forecast },
@@ -92,7 +99,8 @@ impl Decision {
             (std::mem::take(&mut self.considered), std::mem::take(&mut self.probabilities));
         considered.clone_from(&other.considered);
         probabilities.clone_from(&other.probabilities);
-        *self = Self { manifest: Arc::clone(&other.manifest), considered, probabilities, ..*other };
+        let (manifest, sensors) = (Arc::clone(&other.manifest), Arc::clone(&other.sensors));
+        *self = Self { manifest, sensors, considered, probabilities, ..*other };
     }
 
     /// The configuration that answered.
@@ -118,6 +126,8 @@ impl Decision {
 mod tests {
     use super::*;
     use crate::ladder::Ladder;
+    use crate::plausibility::Fault;
+    use crate::stream::Channel;
     use crate::testing::{FakeBackend, FakeModel};
     use crate::virtual_time::VirtualClock;
 
@@ -141,6 +151,12 @@ mod tests {
             window: 7,
             samples: (448, 575),
             time_s: Some(11.5),
+            sensors: Sensor::of(
+                &["a_x", "a_y", "a_z"].map(|name| Channel { name: name.into(), unit: "g".into() }),
+                &[],
+            )
+            .into(),
+            faults: Faults::any_of([Fault::Frozen]),
             activity: 2,
             probabilities: vec![0.125, 0.25, 0.625],
             choice: Choice { rung: 1, reason: Reason::LeastLate, forecast: forecast(4) },

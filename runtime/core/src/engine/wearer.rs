@@ -1,9 +1,11 @@
 //! What belongs to one stream: the wearer's activity, gaps, and the buffers in which the stream's windows are inferred.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::ActivityBelief;
 use crate::ladder::{InferenceError, Ladder, Runner, Task};
+use crate::plausibility::Sensor;
 use crate::window::Window;
 
 /// One wearer's side of the engine: what is believed of the activity, where the stream stands, and a runner.
@@ -11,6 +13,8 @@ pub struct Wearer {
     pub(super) runner: Box<dyn Runner>,
     pub(super) belief: ActivityBelief,
     pub(super) logits: Vec<f32>,
+    /// The sensors of the stream.
+    pub(super) sensors: Arc<[Sensor]>,
     /// Last sample of the window before, where there was one.
     last_sample: Option<u64>,
 }
@@ -27,8 +31,8 @@ impl Wearer {
     /// The same with `runner`, which infers the configurations of `ladder`.
     #[must_use]
     pub fn with_runner(ladder: &Ladder, runner: Box<dyn Runner>) -> Self {
-        let labels = ladder.manifest().task.labels.len();
-        Self { runner, belief: ActivityBelief::new(labels), logits: vec![0.0; labels], last_sample: None }
+        let (labels, sensors) = (ladder.manifest().task.labels.len(), ladder.manifest().sensors());
+        Self { runner, belief: ActivityBelief::new(labels), logits: vec![0.0; labels], sensors, last_sample: None }
     }
 
     /// Accounts for the stream's time since the window before; after a gap the wearer may do anything.
@@ -45,8 +49,6 @@ impl Wearer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::testing::{FakeBackend, FakeModel};
     use crate::virtual_time::VirtualClock;

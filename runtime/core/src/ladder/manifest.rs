@@ -2,18 +2,20 @@
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::{Conditioner, OpSpec};
 use crate::json::{Misplaced, parse_json};
+use crate::plausibility::{Plausibility, Sensor, SensorStatistics};
 use crate::stream::continuity::DEFAULT_BRIDGE_S;
 use crate::stream::{Channel, Continuity, StreamFormat};
 use crate::window::{Cutter, Intake, Windower};
 
-/// The schema that this version reads.
-const SCHEMA: u32 = 1;
+/// The newest schema that this version reads. Schema 2 may hold [`InputSpec::statistics`].
+const SCHEMA: u32 = 2;
 
 /// The longest window, samples: ten minutes at 100 Hz. What is longer is a mistake, and may not even fit into memory.
 const LONGEST_WINDOW: usize = 60_000;
@@ -29,7 +31,7 @@ const TEMPERATURES: RangeInclusive<f64> = 0.05..=20.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Version of this format: 1.
+    /// Version of this format: 1 or 2.
     #[schemars(range(min = 1, max = SCHEMA))]
     pub schema: u32,
     /// Name of the model.
@@ -77,7 +79,7 @@ impl Task {
             ("sample_rate_hz", *sample_rate_hz == other.sample_rate_hz),
             ("window", *window == other.window),
             ("hop", *hop == other.hop),
-            ("input", *input == other.input),
+            ("input", input.channels == other.input.channels && input.conditioning == other.input.conditioning),
         ];
         parts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
@@ -92,6 +94,9 @@ pub struct InputSpec {
     pub channels: Vec<Channel>,
     /// The steps from them to [`Task::channels`].
     pub conditioning: Vec<OpSpec>,
+    /// What the training samples of each sensor with three axes were like, against which a stream is held; from schema 2 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statistics: Vec<SensorStatistics>,
 }
 
 /// One width-resolution configuration.
@@ -249,7 +254,19 @@ impl Manifest {
         let continuity = Continuity::new(&self.stream_format(), DEFAULT_BRIDGE_S).map_err(|error| {
             ManifestError::Invalid { path: PathBuf::from(&self.name), problems: vec![error.to_string()] }
         })?;
-        Ok(Intake::new(continuity, self.cutter()?))
+        Ok(Intake::new(continuity, self.cutter()?, self.plausibility()))
+    }
+
+    /// What watches this model's raw stream.
+    #[must_use]
+    pub fn plausibility(&self) -> Plausibility {
+        Plausibility::new(&self.stream_format(), &self.task.input.statistics)
+    }
+
+    /// The sensors of the raw stream that can be watched.
+    #[must_use]
+    pub fn sensors(&self) -> Arc<[Sensor]> {
+        Sensor::of(&self.task.input.channels, &self.task.input.statistics).into()
     }
 
     /// Accuracy of an answer that knows nothing: a guess among the labels.
@@ -259,13 +276,16 @@ impl Manifest {
     }
 
     fn problems(&self) -> Vec<String> {
-        if self.schema != SCHEMA {
+        if !(1..=SCHEMA).contains(&self.schema) {
             return vec![format!(
-                "schema is {}, and this gaitd reads schema {SCHEMA}; use the gaitd that fits it",
+                "schema is {}, and this gaitd reads schemas 1 to {SCHEMA}; use the gaitd that fits it",
                 self.schema
             )];
         }
         let mut problems = self.task.problems();
+        if self.schema < 2 && !self.task.input.statistics.is_empty() {
+            problems.push("task.input.statistics belong to schema 2, and schema is 1".to_owned());
+        }
         if self.configurations.is_empty() {
             problems.push("configurations is empty; a ladder needs at least one".to_owned());
         }
@@ -302,6 +322,7 @@ impl Task {
             problems
                 .push(format!("task.hop is {}, and must be from 1 to the window's {} samples", self.hop, self.window));
         }
+        self.input.statistics.iter().for_each(|it| it.problems(&self.input.channels, &mut problems));
         if let Err(error) = Conditioner::new(&self.input.channels, &self.input.conditioning, &self.channels) {
             problems.push(format!("task.input.conditioning: {error}"));
         }

@@ -30,6 +30,13 @@ const BEGUN_AGAIN: f64 = 5.0;
 /// Counters of 32 bits that count milliseconds, microseconds and nanoseconds begin again after so many seconds.
 const WRAPS_S: [f64; 3] = [4_294_967.296, 4_294.967_296, 4.294_967_296];
 
+/// Whether every value is one that can be used.
+#[must_use]
+pub fn is_measured(sample: &Sample) -> bool {
+    // the comparison is false for NaN as well
+    sample.values.iter().all(|value| value.abs() <= LARGEST_VALUE)
+}
+
 /// The longest stretch to be bridged is not a sensible time.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("bridge_s is {0}, but must be between 0 and 1 (seconds)")]
@@ -223,8 +230,7 @@ impl Continuity {
                 self.counts.malformed += 1;
                 self.missing += 1;
             }
-            // the comparison is false for NaN as well
-            Reading::Sample if sample.values.iter().all(|value| value.abs() <= LARGEST_VALUE) => {
+            Reading::Sample if is_measured(sample) => {
                 if self.started {
                     self.follow(sample, each)
                 } else {

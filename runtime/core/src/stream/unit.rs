@@ -15,6 +15,26 @@ pub enum Quantity {
     AngularRate,
 }
 
+impl Quantity {
+    /// The unit of the SI for it.
+    #[must_use]
+    pub fn base(self) -> &'static str {
+        match self {
+            Self::Acceleration => "m/s2",
+            Self::AngularRate => "rad/s",
+        }
+    }
+
+    /// What is short for a sensor of it.
+    #[must_use]
+    pub fn sensor(self) -> &'static str {
+        match self {
+            Self::Acceleration => "acc",
+            Self::AngularRate => "gyro",
+        }
+    }
+}
+
 /// A unit as a multiple of one without a prefix, so that two prefixes of one unit give their exact ratio.
 #[derive(Clone, Copy)]
 struct Meaning {

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::{Window, Windower};
 use crate::condition::Conditioner;
+use crate::plausibility::{Faults, Plausibility};
+use crate::stream::continuity::is_measured;
 use crate::stream::{Continuity, Reading, Sample, Step, StreamCounts};
 
 /// Turns the readings of one stream into conditioned windows.
 pub struct Intake {
+    plausibility: Plausibility,
     continuity: Continuity,
     cutter: Cutter,
 }
@@ -27,13 +30,20 @@ pub struct Ready<'a> {
     index: u64,
     time_s: Option<f64>,
     arrived: Duration,
+    faults: Faults,
 }
 
 impl Intake {
-    /// An intake behind `continuity`.
+    /// An intake behind `continuity`, whose raw samples `plausibility` watches.
     #[must_use]
-    pub fn new(continuity: Continuity, cutter: Cutter) -> Self {
-        Self { continuity, cutter }
+    pub fn new(continuity: Continuity, cutter: Cutter, plausibility: Plausibility) -> Self {
+        Self { plausibility, continuity, cutter }
+    }
+
+    /// What is wrong with the raw samples.
+    #[must_use]
+    pub fn plausibility(&self) -> &Plausibility {
+        &self.plausibility
     }
 
     /// Channels of a raw sample.
@@ -51,12 +61,18 @@ impl Intake {
     /// Takes the next reading of the stream (its sample in `sample`), which arrived at clock time `arrived`; calls
     /// `ready` for every window that it completes.
     pub fn push(&mut self, reading: &Reading, sample: &Sample, arrived: Duration, mut ready: impl FnMut(Ready<'_>)) {
-        let Self { continuity, cutter } = self;
+        let Self { plausibility, continuity, cutter } = self;
+        match reading {
+            Reading::Sample if is_measured(sample) => plausibility.push(sample),
+            Reading::Interrupted => plausibility.interrupt(),
+            _ => {}
+        }
+        let faults = plausibility.faults();
         continuity.push(reading, sample, |step| match step {
             Step::Reset { next } => cutter.reset(next),
             Step::Sample { sample, .. } => {
                 if let Some(window) = cutter.push(&sample.values, sample.time_s, arrived) {
-                    ready(window);
+                    ready(Ready { faults, ..window });
                 }
             }
         });
@@ -85,17 +101,24 @@ impl Cutter {
         }
         let index = self.windows;
         self.windows += 1;
-        Some(Ready { windower: &self.windower, index, time_s, arrived })
+        Some(Ready { windower: &self.windower, index, time_s, arrived, faults: Faults::NONE })
     }
 }
 
 impl Ready<'_> {
+    /// What was wrong with the stream's sensors when the window was complete.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.faults
+    }
+
     /// Copies the window out.
     pub fn fill(&self, window: &mut Window) {
         self.windower.fill(window);
         window.index = self.index;
         window.time_s = self.time_s;
         window.arrived = self.arrived;
+        window.faults = self.faults;
     }
 }
 
@@ -112,7 +135,7 @@ mod tests {
         let ops: Vec<_> = serde_json::from_str(r#"[{"op": "median", "from": ["a"], "length": 3}]"#).unwrap();
         let conditioner = Conditioner::new(&format.channels, &ops, &format.channels[..1]).unwrap();
         let cutter = Cutter::new(conditioner, Windower::new(1, 3, 2).unwrap(), 2, 1);
-        Intake::new(Continuity::new(&format, 0.1).unwrap(), cutter)
+        Intake::new(Continuity::new(&format, 0.1).unwrap(), cutter, Plausibility::new(&format, &[]))
     }
 
     /// A window's number, those of its samples, its values, and where the sample that completed it stood in time.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::{WindowError, positive};
+use crate::plausibility::Faults;
 
 /// A window, in a buffer that is used again and again.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Window {
     pub arrived: Duration,
     /// When it was complete and conditioned, by the same clock.
     pub completed: Duration,
+    /// What was wrong with the stream's sensors then.
+    pub faults: Faults,
 }
 
 impl Window {
@@ -41,6 +44,7 @@ impl Window {
             time_s: None,
             arrived: Duration::ZERO,
             completed: Duration::ZERO,
+            faults: Faults::NONE,
         }
     }
 
