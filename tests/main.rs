@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod iio;
+mod implausible;
 mod logging;
 mod manual;
 mod memory;

@@ -97,11 +97,20 @@ fn calibration(before: f64, after: f64) -> Value {
 #[test]
 fn what_is_wrong_with_a_manifest_is_named() {
     type Edit = fn(&mut Value);
-    let cases: [(Edit, &[&str]); 26] = [
+    let cases: [(Edit, &[&str]); 29] = [
         (|m| drop(m["task"].as_object_mut().unwrap().remove("labels")), &["task", "labels"]),
         (|m| m["task"]["colour"] = "red".into(), &["task", "colour"]),
         (|m| m["configurations"][0]["bogus"] = 1.into(), &["configurations[0]", "bogus"]),
-        (|m| m["schema"] = 2.into(), &["schema is 2"]),
+        (|m| m["schema"] = 3.into(), &["schema is 3", "schemas 1 to 2"]),
+        (|m| m["schema"] = 1.into(), &["statistics belong to schema 2"]),
+        (
+            |m| m["task"]["input"]["statistics"][0]["channels"][0] = "acc_w".into(),
+            &["task.input.statistics: acc_w is no raw channel"],
+        ),
+        (
+            |m| m["task"]["input"]["statistics"][0]["at_rest"]["noise"] = (-1).into(),
+            &["statistics of acc_x, acc_y, acc_z: a figure is below 0"],
+        ),
         (|m| m["configurations"][0]["width"] = 0.0.into(), &["width is 0"]),
         (|m| m["configurations"][0]["width"] = (-1.0).into(), &["width is -1"]),
         (|m| m["configurations"][0]["resolution"] = 129.into(), &["resolution is 129", "128"]),

@@ -93,7 +93,10 @@ fn a_watch_with_an_accelerometer_only_is_read_at_its_own_rate_and_in_whatever_un
             // an arm that swings 0.9 times a second, for half of the time
             let t = f64::from(sample) / 20.0;
             let swing = if sample < 350 { (t * 0.9 * std::f64::consts::TAU).sin() } else { 0.0 };
-            writeln!(text, "{t},{},{},{}", g * (0.9 + 0.4 * swing), g * 0.3 * swing, g * 0.4).unwrap();
+            // a still one trembles
+            let tremor = 0.003 * (t * 2.3 * std::f64::consts::TAU).sin();
+            let [x, y, z] = [0.9 + 0.4 * swing, 0.3 * swing + tremor, 0.4 + tremor].map(|value| g * value);
+            writeln!(text, "{t},{x},{y},{z}").unwrap();
         }
         let mut run = gaitd(state.path());
         run.args(["run", "--source", "-", "--pace", "fast", "--configuration", "1.00x-200", "--models"]).arg(&models);

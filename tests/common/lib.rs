@@ -81,13 +81,21 @@ impl ModelCopy {
 
 /// A raw stream as CSV: `seconds` of a made-up signal at 50 Hz in the shipped model's channels.
 pub fn csv(seconds: f64) -> String {
-    let mut text = String::from("t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n");
-    for sample in 0..(seconds * 50.0) as u32 {
-        let t = f64::from(sample) / 50.0;
-        let swing = (t * std::f64::consts::TAU * 1.8).sin();
-        text += &format!("{t:.2},{:.4},0.1,-0.2,{:.4},0.0,0.1\n", 1.0 + 0.2 * swing, 0.5 * swing);
-    }
-    text
+    let samples = 0..(seconds * 50.0) as u64;
+    CSV_HEADER.to_owned() + &samples.map(csv_line).collect::<String>()
+}
+
+/// The header of [`csv`], with the end of its line.
+pub const CSV_HEADER: &str = "t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n";
+
+/// The line of sample `number` of [`csv`], with its end.
+pub fn csv_line(number: u64) -> String {
+    let t = number as f64 / 50.0;
+    let [swing, sway] = [1.8, 0.9].map(|hz| (t * std::f64::consts::TAU * hz).sin());
+    let acc = [1.0 + 0.2 * swing, 0.1 + 0.05 * sway, -0.2 + 0.05 * swing * sway];
+    let gyro = [0.5 * swing, 0.1 * sway, 0.1 + 0.1 * swing * sway];
+    let values: Vec<String> = acc.into_iter().chain(gyro).map(|value| format!("{value:.4}")).collect();
+    format!("{t:.2},{}\n", values.join(","))
 }
 
 /// The lines of NDJSON output that have the class `class`.

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use gaitd_tests::ModelCopy;
 use gaitd_tests::http::Client;
+use gaitd_tests::{CSV_HEADER, ModelCopy, csv_line};
 
 /// What the token file of [`Setup`] says.
 pub const TOKEN: &str = "0123456789abcdef-of-the-test";
@@ -349,13 +349,9 @@ impl<W: Write> Feed<W> {
     pub fn samples(&mut self, count: u64) -> bool {
         let mut text = String::new();
         if self.sent == 0 {
-            text += "t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n";
+            text += CSV_HEADER;
         }
-        for sample in self.sent..self.sent + count {
-            let t = sample as f64 / 50.0;
-            let swing = (t * std::f64::consts::TAU * 1.8).sin();
-            text += &format!("{t:.2},{:.4},0.1,-0.2,{:.4},0.0,0.1\n", 1.0 + 0.2 * swing, 0.5 * swing);
-        }
+        text.extend((self.sent..self.sent + count).map(csv_line));
         self.sent += count;
         self.to.write_all(text.as_bytes()).is_ok()
     }

@@ -5,6 +5,7 @@ mod asked;
 mod changed;
 mod ctl;
 mod daemon;
+mod implausible;
 mod lifetime;
 mod outputs;
 mod reloaded;

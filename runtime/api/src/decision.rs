@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::milliseconds;
 use crate::schema::class;
+use crate::{Implausible, milliseconds};
 use gaitd_core::control::{Load, Reason};
 use gaitd_core::engine::Decision;
 
@@ -28,6 +28,9 @@ pub struct DecisionLine<'a> {
     pub time_s: Option<f64>,
     /// The samples are made up.
     pub simulated: bool,
+    /// What was wrong with the sensors when the window was complete: a network answers implausible samples, too.
+    #[serde(default)]
+    pub implausible: Implausible<'a>,
     /// The recognised activity.
     pub activity: Cow<'a, str>,
     /// Probability of each activity, calibrated by the configuration's temperature.
@@ -103,6 +106,7 @@ impl<'a> DecisionLine<'a> {
             samples: decision.samples,
             time_s: decision.time_s,
             simulated,
+            implausible: Implausible::new(&decision.sensors, decision.faults),
             activity: decision.label().into(),
             probabilities: Probabilities::new(&decision.manifest.task.labels, &decision.probabilities),
             configuration: decision.configuration().id.as_str().into(),
@@ -204,6 +208,7 @@ mod tests {
             samples: (192, 319),
             time_s: None,
             simulated: true,
+            implausible: Implausible::default(),
             activity: "sitting".into(),
             probabilities: Probabilities::new(&labels, &[0.75, 0.25]),
             configuration: "1.00x-128".into(),

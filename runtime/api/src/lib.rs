@@ -26,6 +26,7 @@ mod change;
 mod decision;
 mod event;
 mod explain;
+mod implausible;
 mod ladder;
 pub mod schema;
 mod settings;
@@ -41,6 +42,7 @@ pub use change::{Change, ChangeError};
 pub use decision::{DecisionLine, Probabilities, Timings};
 pub use event::{Bye, Hello, Lost, PROTOCOL, ReloadEvent, SampleBatch, SettingsEvent};
 pub use explain::{Candidate, Explanation};
+pub use implausible::{FaultView, Implausible, ImplausibleSensor};
 pub use ladder::{LadderConfiguration, LadderProfile, LadderView};
 pub use settings::SettingsView;
 pub use status::{

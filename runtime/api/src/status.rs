@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SettingsView;
 use crate::schema::class;
-use crate::{Misses, WindowCounts};
+use crate::{FaultView, Misses, WindowCounts};
 use gaitd_core::control::{Estimate, Load};
 use gaitd_core::stream::StreamCounts;
 
@@ -111,6 +111,9 @@ pub struct SourceView {
     pub last_sample_age_s: Option<f64>,
     /// How many samples were good, missing or not usable.
     pub samples: StreamCounts,
+    /// What is or was wrong with its sensors.
+    #[serde(default)]
+    pub implausible: Vec<FaultView>,
 }
 
 /// How a source is. A state of a newer gaitd is read as `Unknown`.

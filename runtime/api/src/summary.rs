@@ -8,6 +8,7 @@ use gaitd_core::stream::StreamCounts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::FaultView;
 use crate::schema::class;
 
 /// The account of one run: every window that was produced was decided, dropped or failed.
@@ -31,6 +32,9 @@ pub struct Summary {
     pub seconds: f64,
     /// How many samples were good, missing or not usable.
     pub samples: StreamCounts,
+    /// What was wrong with the sensors.
+    #[serde(default)]
+    pub implausible: Vec<FaultView>,
     /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
     /// Decisions later than their budget.
@@ -46,8 +50,8 @@ pub struct Summary {
     pub phases: Vec<PhaseLatency>,
 }
 
-/// How many windows were decided, dropped or failed: `produced = decided + dropped + failed`, and, for the first output,
-/// `decided = published + lost`.
+/// How many windows were decided, dropped, held or failed: `produced = decided + dropped + held + failed`, and, for the first
+/// output, `decided = published + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowCounts {
     /// Complete windows in the stream.
@@ -56,6 +60,9 @@ pub struct WindowCounts {
     pub decided: u64,
     /// Overtaken by a newer window while the engine was busy.
     pub dropped: u64,
+    /// Not decided, since a sensor had a fault about which the configuration says `hold`.
+    #[serde(default)]
+    pub held: u64,
     /// The inference failed.
     pub failed: u64,
     /// Written to the first output.
@@ -164,6 +171,12 @@ impl Summary {
             if count > 0 {
                 line(format_args!("  {count} {what}"));
             }
+        }
+        if windows.held > 0 {
+            line(format_args!("  {} windows were not decided, for a sensor's fault", windows.held));
+        }
+        for fault in &self.implausible {
+            line(format_args!("  implausible for {:.0} s: {}", fault.seconds, fault.explanation));
         }
         if let Some(steady) = self.steady.filter(|steady| steady.windows > 0) {
             line(format_args!(

@@ -161,6 +161,7 @@ impl Operations {
         // it has left the engine's thread with all that it learned
         let previous = handover.previous.recv_timeout(HANDOVER_PATIENCE);
         self.publishers().activate(publishers);
+        self.counters.findings.respond(&active.config.plausibility);
         *lock(&self.active) = active;
         self.persist_learned();
         *lock(&self.persister) = persister;

@@ -129,6 +129,7 @@ impl Plan {
             source => source.open(&format, &clock)?,
         };
         let intake = manifest.intake()?;
+        counters.findings.respond(&config.plausibility);
         let reserve = PublishReserve::default();
         // opened early for the same reason
         prepare::check_outputs(&config)?;
@@ -235,6 +236,7 @@ fn complete(mut summary: Summary, operations: &Operations) -> Summary {
     summary.seconds = operations.uptime().as_secs_f64();
     let status = operations.status();
     (summary.samples, summary.windows, summary.misses) = (status.source.samples, status.windows, status.misses);
+    summary.implausible = status.source.implausible;
     summary
 }
 

@@ -8,6 +8,7 @@ use crate::sync::lock;
 use gaitd_api::{
     Aliveness, MemoryView, Misses, ModelView, Readiness, SettingsView, SourceState, SourceView, Status, WindowCounts,
 };
+use gaitd_core::plausibility::Response;
 
 /// An engine that has not moved for so long is taken for hung; nothing that it does takes a tenth of it.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(15);
@@ -80,6 +81,7 @@ impl Operations {
             failures: health.failures,
             last_sample_age_s: age.map(|age| age.as_secs_f64()),
             samples: sensed.stream,
+            implausible: self.counters.findings.views(&active.manifest.sensors(), &active.config.plausibility),
         }
     }
 
@@ -88,7 +90,15 @@ impl Operations {
         let counters = &self.counters;
         let (lost, decided, failed) = (counters.lost.get(), counters.decided.get(), counters.failed.get());
         let sensed = *counters.sensed();
-        WindowCounts { produced: sensed.produced, decided, dropped: sensed.dropped, failed, published, lost }
+        WindowCounts {
+            produced: sensed.produced,
+            decided,
+            dropped: sensed.dropped,
+            held: sensed.held,
+            failed,
+            published,
+            lost,
+        }
     }
 
     pub(super) fn aliveness(&self) -> Aliveness {
@@ -112,6 +122,8 @@ impl Operations {
             SourceState::Retrying => reasons.push(format!("the source cannot be read: {detail}")),
             SourceState::Ended => reasons.push("the source has ended".to_owned()),
         }
+        let held = source.implausible.iter().filter(|fault| fault.present && fault.response == Response::Hold);
+        reasons.extend(held.map(|fault| format!("implausible samples: {}", fault.explanation)));
         reasons.extend(self.aliveness().reason);
         Readiness { ready: reasons.is_empty(), reasons }
     }

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use gaitd_api::{
-    Explanation, ListenerState, OutputState, OutputView, Reloaded, SettingsView, SourceState, SourceView, Status,
+    Explanation, FaultView, ListenerState, OutputState, OutputView, Reloaded, SettingsView, SourceState, SourceView,
+    Status,
 };
 use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
@@ -32,8 +33,14 @@ pub(super) fn status(status: &Status) -> String {
         (
             "windows",
             format!(
-                "{} of {} decided, {} published; {} overtaken, {} failed, {} lost",
-                windows.decided, windows.produced, windows.published, windows.dropped, windows.failed, windows.lost
+                "{} of {} decided, {} published; {} overtaken, {} held back, {} failed, {} lost",
+                windows.decided,
+                windows.produced,
+                windows.published,
+                windows.dropped,
+                windows.held,
+                windows.failed,
+                windows.lost
             ),
         ),
         (
@@ -47,6 +54,14 @@ pub(super) fn status(status: &Status) -> String {
             ),
         ),
     ];
+    for fault in &status.source.implausible {
+        let FaultView { sensor, fault, present, seconds, explanation, .. } = fault;
+        let now = if *present { "now" } else { "no longer" };
+        lines.push((
+            "implausible",
+            format!("{sensor}: {} {now}, {} in all; {explanation}", fault.name(), span(*seconds)),
+        ));
+    }
     lines.extend(demanded(&status.settings));
     let configurations = counted(model.configurations as u64, "configuration", "configurations");
     lines.push(("ladder", format!("{}, {configurations}, {} ({:.12})", model.name, model.origin, model.hash)));

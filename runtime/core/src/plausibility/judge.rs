@@ -102,8 +102,7 @@ impl Judge {
         let constant = figures.constant == [true; 3];
         let zero = constant && figures.last == [0.0; 3];
         let statistics = sensor.statistics.as_ref();
-        let coarse =
-            statistics.is_some_and(|it| figures.step.is_finite() && figures.step > COARSE.0 * it.at_rest.noise);
+        let coarse = statistics.zip(figures.step).is_some_and(|(it, step)| step > COARSE.0 * it.at_rest.noise);
         self.note(Fault::Zero, zero.then_some(0.0), None);
         self.note(Fault::Frozen, (constant && !zero).then_some(figures.magnitude), coarse.then_some(COARSE.1));
         self.note(Fault::Saturated, self.saturated(figures), None);
@@ -160,8 +159,8 @@ impl Judge {
 
     /// The axis that stays the same while another one moves.
     fn stuck(&self, sensor: &Sensor, figures: &Figures) -> Option<f64> {
-        let least = (MOVED[sensor.quantity as usize] * self.base).max(4.0 * figures.step);
-        let moved = |axis: usize| figures.step.is_finite() && figures.deviation[axis] > least;
+        let least = (MOVED[sensor.quantity as usize] * self.base).max(4.0 * figures.step?);
+        let moved = |axis: usize| figures.deviation[axis] > least;
         let axis = (0..3).find(|axis| figures.constant[*axis])?;
         let cut_off = figures.last[axis].abs() >= sensor.clips_from;
         // once it was seen to be stuck, it is while the sensor rests, too

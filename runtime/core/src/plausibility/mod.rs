@@ -7,12 +7,14 @@
 
 mod fault;
 mod judge;
+mod response;
 mod second;
 mod sensor;
 
 use std::ops::RangeInclusive;
 
 pub use fault::{Fault, Faults, Finding};
+pub use response::{Response, Responses};
 pub use sensor::{AtRest, Sensor, SensorStatistics};
 
 use crate::stream::{Sample, StreamFormat};

@@ -67,8 +67,8 @@ pub(super) struct Figures {
     /// Peaks that were ever cut off at an end of the range, and the end at which most were.
     pub(super) cut_off: u32,
     pub(super) end: f64,
-    /// The coarsest axis's smallest step between two values; infinite where none has ever moved.
-    pub(super) step: f64,
+    /// The coarsest axis's smallest step between two values; nothing where none has ever moved.
+    pub(super) step: Option<f64>,
 }
 
 impl Second {
@@ -117,7 +117,7 @@ impl Second {
             last: self.axes.map(|axis| axis.last),
             cut_off,
             end,
-            step: self.axes.iter().map(|axis| axis.step).fold(0.0, f64::max),
+            step: self.axes.iter().map(|axis| axis.step).filter(|step| step.is_finite()).reduce(f64::max),
         }
     }
 }

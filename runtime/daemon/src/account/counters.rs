@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::os::service_manager::Heartbeat;
 use crate::stream::counters::{Sensed, SourceHealth};
+use crate::stream::plausible::Findings;
 use crate::sync::lock;
 use gaitd_api::OutputState;
 use gaitd_core::engine::Decision;
@@ -32,6 +33,7 @@ pub(crate) struct RunCounters {
     /// Beaten by the engine's thread.
     pub(crate) heartbeat: Heartbeat,
     pub(crate) source: SourceHealth,
+    pub(crate) findings: Findings,
     pub(crate) decided: Counter,
     pub(crate) failed: Counter,
     pub(crate) switches: Counter,
@@ -48,6 +50,7 @@ impl RunCounters {
             started: now,
             heartbeat: Heartbeat::new(now),
             source: SourceHealth::default(),
+            findings: Findings::default(),
             decided: Counter::default(),
             failed: Counter::default(),
             switches: Counter::default(),

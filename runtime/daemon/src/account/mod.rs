@@ -5,7 +5,7 @@
 //! | number | counted by | where | shown in |
 //! | --- | --- | --- | --- |
 //! | samples, gaps, faults | the sensing thread | `Continuity`, copied to `RunCounters::sensed` | status, summary, metrics |
-//! | produced, dropped | the sensing thread, as it sends a window | `RunCounters::sensed` | status, summary, metrics |
+//! | produced, dropped, held | the sensing thread, as it sends a window | `RunCounters::sensed` | status, summary, metrics |
 //! | decided, failed, switches | the engine's thread | `RunCounters` | status, summary, metrics |
 //! | published, lost, misses of the run | the first publisher's thread; the engine's what it overtakes on the way there | `RunCounters` | status, summary, metrics |
 //! | published, lost of each output | its thread; the engine's what it overtakes on the way there | `PublisherCounters` | status, metrics |
@@ -13,10 +13,10 @@
 //! | the same latencies, by configuration | the metrics publisher's thread, and the first publisher's for `publish` and `total` | `Metrics` | metrics |
 //! | steady windows, and those recognised | the first publisher's thread | `RunAccount` | summary |
 //!
-//! A window that is produced is decided, dropped (overtaken by a newer one while the engine was busy) or failed; a
-//! decision is, for each publisher, published or lost:
+//! A window that is produced is decided, dropped (overtaken by a newer one while the engine was busy), held (for a fault of a
+//! sensor) or failed; a decision is, for each publisher, published or lost:
 //!
-//! - produced = decided + dropped + failed, once the engine has stopped
+//! - produced = decided + dropped + held + failed, once the engine has stopped
 //! - decided = published + lost, for each publisher that was there all the time, once it has stopped
 //!
 //! After a reload that renames the first output, the old one may still drain while the new one begins; both then count
@@ -179,6 +179,7 @@ impl Account {
             budget_ms: header.budget.as_secs_f64() * 1e3,
             seconds: 0.0,
             samples: StreamCounts::default(),
+            implausible: Vec::new(),
             windows: WindowCounts::default(),
             misses: Misses::default(),
             steady: None,

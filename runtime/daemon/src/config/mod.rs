@@ -14,6 +14,7 @@ use crate::publish::Format;
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
+use gaitd_core::plausibility::Responses;
 use gaitd_sense::wearer::MAX_SECONDS;
 use gaitd_sense::{Pace, Spelling};
 
@@ -34,6 +35,8 @@ pub struct Config {
     pub models: Option<PathBuf>,
     /// Where the samples come from.
     pub source: SourceSpec,
+    /// What is done about a sensor whose samples cannot be what the network was trained on.
+    pub plausibility: Responses,
     /// How the configuration of each window is picked.
     pub control: ControlConfig,
     /// The processors that gaitd may use, by number; all where none are given. The engine gets the first for itself,
@@ -62,6 +65,7 @@ impl Default for Config {
             stream: "default".to_owned(),
             models: None,
             source: SourceSpec::default(),
+            plausibility: Responses::default(),
             control: ControlConfig::default(),
             cpus: Vec::new(),
             outputs: vec![Output::default()],

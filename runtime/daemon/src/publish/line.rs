@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd_api::{DecisionLine, Hello, PROTOCOL, Summary, milliseconds};
+use gaitd_api::{DecisionLine, Hello, Implausible, PROTOCOL, Summary, milliseconds};
 use gaitd_core::engine::Decision;
 use gaitd_core::ladder::Manifest;
 use schemars::JsonSchema;
@@ -154,6 +154,9 @@ impl LineWriter {
             )?;
             if latency > decision.budget {
                 line.extend_from_slice(b"  MISS");
+            }
+            for (sensor, fault) in Implausible::new(&decision.sensors, decision.faults).iter() {
+                write!(line, "  [{sensor}: {fault}]")?;
             }
             if header.simulated {
                 line.extend_from_slice(b"  [simulated]");

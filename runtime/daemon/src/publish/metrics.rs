@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
-use prometheus::{GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, TextEncoder};
+use prometheus::{CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, TextEncoder};
 
-use gaitd_api::{OutputView, Status};
+use gaitd_api::{FaultView, OutputView, Status};
 use gaitd_core::engine::Decision;
 use gaitd_core::engine::Phase;
 use gaitd_core::ladder::Manifest;
@@ -242,7 +242,7 @@ impl Scrape {
             "gaitd_windows_dropped_total",
             "Windows that were not answered",
             &["cause"],
-            &[(&["overtaken"], windows.dropped), (&["failed"], windows.failed)],
+            &[(&["overtaken"], windows.dropped), (&["held"], windows.held), (&["failed"], windows.failed)],
         );
         self.count(
             "gaitd_decisions_published_total",
@@ -283,6 +283,7 @@ impl Scrape {
                 (&["clock_set_back"], samples.resets.saturating_sub(samples.gaps)),
             ],
         );
+        self.implausible(&source.implausible);
         self.count("gaitd_source_failures_total", "Times that the source could not be read", source.failures);
         self.counter(
             "gaitd_reloads_total",
@@ -333,6 +334,28 @@ impl Scrape {
             &[&status.model.name, &status.model.backend, &status.model.hash],
             1.0,
         );
+    }
+
+    /// One series per fault that a sensor has or had; no family where there is none.
+    fn implausible(&mut self, faults: &[FaultView]) {
+        if faults.is_empty() {
+            return;
+        }
+        let labels = &["sensor", "fault"];
+        let name = Opts::new("gaitd_sensor_implausible", "1 while the samples of a sensor cannot be right");
+        self.add(GaugeVec::new(name, labels), |family| {
+            for fault in faults {
+                let present = f64::from(u8::from(fault.present));
+                family.with_label_values(&[&fault.sensor, fault.fault.name()]).set(present);
+            }
+        });
+        let help = "Seconds of the stream in which the samples of a sensor could not be right";
+        let name = Opts::new("gaitd_sensor_implausible_seconds_total", help);
+        self.add(CounterVec::new(name, labels), |family| {
+            for fault in faults {
+                family.with_label_values(&[&fault.sensor, fault.fault.name()]).inc_by(fault.seconds);
+            }
+        });
     }
 
     /// One series per output; no family where there is none.

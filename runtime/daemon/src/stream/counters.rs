@@ -16,6 +16,8 @@ pub(crate) struct Sensed {
     pub(crate) produced: u64,
     /// Windows overtaken by a newer one.
     pub(crate) dropped: u64,
+    /// Windows not decided for a sensor's fault.
+    pub(crate) held: u64,
     /// Clock time of the latest sample.
     pub(crate) latest: Option<Duration>,
 }

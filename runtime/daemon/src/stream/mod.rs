@@ -1,4 +1,5 @@
-//! One stream: its counters, and a source that is opened again and again.
+//! One stream: its counters, what is wrong with its sensors, and a source that is opened again and again.
 
 pub(crate) mod counters;
+pub(crate) mod plausible;
 pub(crate) mod reconnecting;

@@ -10,6 +10,7 @@ use crate::account::RunCounters;
 use crate::log_limits::RateLimitedLog;
 use crate::os::stop::Stop;
 use crate::stream::counters::Sensed;
+use crate::stream::plausible::Watch;
 use crate::threads::Cpu;
 use crate::threads::queue::{LatestTx, Sent};
 use crate::threads::traces::Traces;
@@ -64,7 +65,9 @@ impl Sensing {
     fn read_all(&mut self) -> Result<(), SenseError> {
         let mut sample = Sample { time_s: None, values: vec![0.0; self.intake.channels()] };
         let mut sensed = Sensed::default();
-        let mut faults = RateLimitedLog::default();
+        let mut malformed = RateLimitedLog::default();
+        let findings = self.counters.findings.clone();
+        let mut watch = Watch::new(findings.clone());
         let mut engine_gone = false;
         while !self.stop.asked() && !engine_gone {
             let reading = self.source.read(&mut sample, self.clock.now() + STOP_CHECK)?;
@@ -73,7 +76,7 @@ impl Sensing {
                 Reading::Pending => continue,
                 Reading::End | Reading::Interrupted => {}
                 Reading::Malformed(text) => {
-                    if let Some(count) = faults.occurred(arrived) {
+                    if let Some(count) = malformed.occurred(arrived) {
                         log::warn!("{text} ({count} so far; counted as missing)");
                     }
                 }
@@ -85,13 +88,19 @@ impl Sensing {
             let Self { intake, clock, windows, .. } = self;
             intake.push(&reading, &sample, arrived, |ready| {
                 sensed.produced += 1;
+                if findings.holds(ready.faults()) {
+                    sensed.held += 1;
+                    return;
+                }
                 let sent = windows.send(|window| {
                     ready.fill(window);
+                    window.faults = findings.told(window.faults);
                     window.completed = clock.now();
                 });
                 sensed.dropped += u64::from(sent == Sent::Overtook);
                 engine_gone = sent == Sent::Closed;
             });
+            watch.look(self.intake.plausibility());
             sensed.stream = self.intake.counts();
             *self.counters.sensed() = sensed;
             if reading == Reading::End {

@@ -109,10 +109,13 @@ fn metrics_say_what_the_status_says() {
     let series = read(&scrape(&world));
     let configuration = &manifest().configurations[0].id;
     for (name, value) in [
-        ("gaitd_windows_produced_total", 10.0),
+        ("gaitd_windows_produced_total", 13.0),
         ("gaitd_windows_decided_total", 8.0),
         ("gaitd_windows_dropped_total{cause=\"overtaken\"}", 1.0),
+        ("gaitd_windows_dropped_total{cause=\"held\"}", 3.0),
         ("gaitd_windows_dropped_total{cause=\"failed\"}", 1.0),
+        ("gaitd_sensor_implausible{fault=\"frozen\",sensor=\"acc\"}", 1.0),
+        ("gaitd_sensor_implausible_seconds_total{fault=\"frozen\",sensor=\"acc\"}", 7.5),
         ("gaitd_decisions_published_total", 7.0),
         ("gaitd_decisions_lost_total", 1.0),
         (r#"gaitd_output_published_total{output="standard output"}"#, 4.0),

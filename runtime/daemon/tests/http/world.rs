@@ -7,13 +7,14 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use gaitd_api::{
-    Aliveness, Change, Explanation, LadderView, MemoryView, ModelView, OutputState, OutputView, Readiness,
+    Aliveness, Change, Explanation, FaultView, LadderView, MemoryView, ModelView, OutputState, OutputView, Readiness,
     ReloadOutcome, Reloaded, ReloadsView, SettingsView, SourceState, SourceView, Status,
 };
 use gaitd_api::{Misses, WindowCounts};
 use gaitd_core::control::{Choice, Estimate, Forecast, Load, Outlook, PolicySpec, Reason};
 use gaitd_core::engine::{Considered, Decision, Settings};
 use gaitd_core::ladder::{Ladder, Manifest, Percentiles, Profile, ProfileKey, Profiled};
+use gaitd_core::plausibility::{Fault, Response};
 use gaitd_core::stream::StreamCounts;
 use gaitd_daemon::http::{Limits, Listeners, Server, ServerOptions};
 use gaitd_daemon::publish::{Board, Metrics, RunHeader};
@@ -129,8 +130,17 @@ impl Operator for Fake {
                 failures: 2,
                 last_sample_age_s: Some(0.02),
                 samples: StreamCounts { samples: 640, resets: 3, gaps: 2, ..StreamCounts::default() },
+                implausible: vec![FaultView {
+                    sensor: "acc".to_owned(),
+                    fault: Fault::Frozen,
+                    response: Response::Hold,
+                    present: true,
+                    seconds: 7.5,
+                    times: 2,
+                    explanation: "it hangs".to_owned(),
+                }],
             },
-            windows: WindowCounts { produced: 10, decided: 8, dropped: 1, failed: 1, published: 7, lost: 1 },
+            windows: WindowCounts { produced: 13, decided: 8, dropped: 1, held: 3, failed: 1, published: 7, lost: 1 },
             misses: Misses { count: 1, rate: 1.0 / 7.0 },
             switches: 4,
             outputs: vec![OutputView {

@@ -177,9 +177,13 @@ function showStatus(status) {
   badge("source-state", SOURCE_KINDS[source.state] ?? "idle", `source: ${source.state}`);
   badge("readiness", ready.ready ? "good" : "bad", ready.ready ? "ready" : "not ready");
   const age = source.state === "silent" && isNumber(source.last_sample_age_s) ? `the last sample came ${duration(source.last_sample_age_s)} ago` : null;
+  const implausible = source.implausible.filter(({ present, response }) => present && response !== "ignore");
+  at("implausible").hidden = implausible.length === 0;
   trouble([
     alive.alive ? null : `The daemon is stuck: ${alive.reason ?? "no reason given"}.`,
     ready.ready ? null : `Not ready: ${ready.reasons.join("; ")}.`,
+    // what is held back is a reason not to be ready
+    ...implausible.map(({ response, explanation }) => (response === "hold" ? null : `Implausible samples: ${explanation}.`)),
     source.detail || age ? `Source (${source.state}): ${source.detail ?? age}.` : null,
     ...status.outputs.map(({ name, state, detail }) => (detail ? `Output ${name} (${state}): ${detail}.` : null)),
     status.reloads.last && !status.reloads.last.ok ? `The last reload was refused: ${status.reloads.last.message}.` : null,
@@ -190,6 +194,7 @@ function showStatus(status) {
   show("produced", count(windows.produced));
   show("decided", count(windows.decided));
   show("dropped", count(windows.dropped));
+  show("held", count(windows.held));
   show("failed", count(windows.failed));
   show("lost", count(windows.lost));
   show("switches", count(status.switches));
