@@ -29,9 +29,10 @@ def free_port() -> int:
 
 
 class Daemon:
-    """`gaitd run` on a simulated wearer without an end; its files are in `folder`."""
+    """`gaitd run` on a simulated wearer without an end, or on a file; its files are in `folder`."""
 
-    def __init__(self, binary: Path, folder: Path, port: int | None = None) -> None:
+    def __init__(self, binary: Path, folder: Path, port: int | None = None, samples: Path | None = None) -> None:
+        self.samples = samples
         self.binary = binary
         self.folder = folder
         self.port = port or free_port()
@@ -58,7 +59,10 @@ class Daemon:
         """Starts the daemon and returns when it is ready."""
         assert self.process is None
         command = [self.binary, "run", self.folder / "gaitd.json", f"--http=127.0.0.1:{self.port}"]
-        command += ["--source", "wearer", "--seconds", "0", "--pace", "realtime", "--seed", "4"]
+        if self.samples is None:
+            command += ["--source", "wearer", "--seconds", "0", "--pace", "realtime", "--seed", "4"]
+        else:
+            command += ["--source", self.samples, "--pace", "realtime"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         for _ in range(START_S * 10):
@@ -101,9 +105,9 @@ class Daemon:
 
 
 @contextmanager
-def running(binary: Path, folder: Path) -> Iterator[Daemon]:
-    """A daemon that runs for as long as the context."""
-    daemon = Daemon(binary, folder)
+def running(binary: Path, folder: Path, samples: Path | None = None) -> Iterator[Daemon]:
+    """A daemon that runs for as long as the context, or as its file of samples lasts."""
+    daemon = Daemon(binary, folder, samples=samples)
     try:
         daemon.start()
         yield daemon

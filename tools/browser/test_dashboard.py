@@ -1,6 +1,7 @@
 """The dashboard by mouse, by keyboard alone, for a screen reader, and on narrow screens."""
 
 import json
+import math
 import re
 import signal
 import urllib.error
@@ -115,6 +116,32 @@ def test_simulated_data_is_marked(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     expect(page.get_by_role("banner").get_by_text("simulated data")).to_be_visible()
     assert daemon.ask("/api/status")["source"]["simulated"] is True
+    expect(page.get_by_role("banner").get_by_text("implausible samples")).to_be_hidden()
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_a_file_is_not_called_simulated_and_implausible_samples_are_told(
+    binary: Path, tmp_path: Path, visit: Visit
+) -> None:
+    samples = tmp_path / "samples.csv"
+    with samples.open("w") as file:
+        # a walker in m/s2, which the file does not say; long enough for a slow machine
+        file.write("t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n")
+        for number in range(50 * 600):
+            time = number / 50
+            swing, sway = math.sin(11 * time), math.sin(5.5 * time + 1)
+            acc = [9.80665 * value for value in (1 + 0.2 * swing, 0.1 + 0.1 * sway, -0.2 + 0.1 * swing * sway)]
+            values = [*acc, 0.5 * swing, 0.2 * sway, 0.1 * swing * sway]
+            file.write(f"{time:.2f}," + ",".join(f"{value:.4f}" for value in values) + "\n")
+    with running(binary, tmp_path / "daemon", samples) as daemon:
+        page, _ = visit(daemon)
+        banner = page.get_by_role("banner")
+        expect(banner.get_by_text("implausible samples")).to_be_visible()
+        expect(page.locator("#trouble")).to_contain_text("--units acc=m/s2")
+        expect(banner.get_by_text("source: streaming")).to_be_visible()
+        expect(banner.get_by_text("simulated data")).to_be_hidden()
+        expect(page.get_by_text("ready", exact=True)).to_be_visible()
+        page.close()
 
 
 def test_pin_and_unpin(daemon: Daemon, visit: Visit) -> None:

@@ -80,7 +80,7 @@ def test_uncalibrated_configurations_are_not_exported():
 def test_the_ladder_is_complete_and_consistent(demo_ladder):
     ladder = demo_ladder / "ladder"
     manifest = json.loads((ladder / "manifest.json").read_text())
-    assert (manifest["schema"], manifest["name"]) == (1, "demo")
+    assert (manifest["schema"], manifest["name"]) == (2, "demo")
     assert manifest["task"]["labels"] == list(UCI_HAR.labels)
     assert manifest["task"]["input"]["channels"][0] == {"name": "acc_x", "unit": "g"}
     rungs = manifest["configurations"]
