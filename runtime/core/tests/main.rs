@@ -6,4 +6,5 @@ mod conditioning;
 mod continuity;
 mod control;
 mod engine;
+mod plausibility;
 mod timing;

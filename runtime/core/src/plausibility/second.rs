@@ -3,6 +3,9 @@
 /// So many equal values in a row at the largest one so far are a peak that was cut off.
 const CUT_OFF: u32 = 3;
 
+/// The last sample before a peak that was cut off is so many of the sensor's steps away from it.
+const STEEP: f64 = 4.0;
+
 /// Sums over the samples of a second, per axis, and what reaches beyond it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Second {
@@ -22,8 +25,9 @@ struct Axis {
     /// Samples since the last interruption, as far as second differences need them.
     known: u8,
     changed: bool,
-    /// Equal values in a row.
+    /// Equal values in a row, and the one before them.
     equal: u32,
+    led_by: f64,
     /// The smallest and largest value ever, and peaks cut off there.
     ends: [f64; 2],
     cut_off: [u32; 2],
@@ -43,6 +47,7 @@ impl Default for Axis {
             known: 0,
             changed: false,
             equal: 1,
+            led_by: f64::NAN,
             ends: [f64::INFINITY, f64::NEG_INFINITY],
             cut_off: [0; 2],
             step: f64::INFINITY,
@@ -83,7 +88,7 @@ impl Second {
     /// What follows does not go on from what was before.
     pub(super) fn interrupt(&mut self) {
         for axis in &mut self.axes {
-            (axis.known, axis.equal) = (0, 1);
+            (axis.known, axis.equal, axis.led_by) = (0, 1, f64::NAN);
         }
     }
 
@@ -134,13 +139,14 @@ impl Axis {
         if self.known >= 1 {
             if value == self.last {
                 self.equal += 1;
-                if self.equal == CUT_OFF && value.abs() >= clips_from {
+                // a coarse sensor has flat peaks, too, but with slopes of a step
+                let steep = (value - self.led_by).abs() > STEEP * self.step;
+                if self.equal == CUT_OFF && value.abs() >= clips_from && steep {
                     self.cut_off[0] += u32::from(value <= self.ends[0]);
                     self.cut_off[1] += u32::from(value >= self.ends[1]);
                 }
             } else {
-                self.equal = 1;
-                self.changed = true;
+                (self.equal, self.led_by, self.changed) = (1, self.last, true);
                 self.step = self.step.min((value - self.last).abs());
             }
         }
