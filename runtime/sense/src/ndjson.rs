@@ -160,6 +160,8 @@ impl NdjsonDecoder {
             return Ok(Err(format!("no `{}`", wanted.expected.channels[lacking].name)));
         }
         let present = wanted.partly(|channel| seen[channel] && !sample.values[channel].is_nan());
+        // what was not measured of a sensor is a reading of it, too, where no other object can be
+        let present = if present == 0 && wanted.in_part { whole } else { present };
         Ok(Ok(Object::Sample { present, lacking }))
     }
 

@@ -12,8 +12,8 @@ use super::polling::Polling;
 use super::quantity::{AXES, Conversion, Quantity};
 use super::rates::{self, Offered};
 use super::trigger::{self, Trigger};
-use super::{IioError, Mount, Resampler};
-use crate::{SenseError, Source};
+use super::{IioError, Resampler};
+use crate::{Mount, SenseError, Source};
 use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat, unit};
 
