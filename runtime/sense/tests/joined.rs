@@ -285,8 +285,9 @@ fn a_live_pipe_that_is_silent_keeps_no_other_from_being_read() {
     assert_eq!(next(1), Err(Reading::Pending));
     to_acc.write_all(b"0.12,1,1,1\n0.14,1,1,1\n").unwrap();
     assert_eq!((next(60_000), next(60_000)), (Ok((0.1, 11.0)), Ok((0.12, 11.0))));
+    // what is behind the last reading of one that has ended is not made
     drop(to_gyro);
-    assert_eq!((next(60_000), next(60_000)), (Ok((0.14, 11.0)), Err(Reading::End)));
+    assert_eq!(next(60_000), Err(Reading::End));
 }
 
 proptest! {
