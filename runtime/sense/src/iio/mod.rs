@@ -16,11 +16,10 @@ mod layout;
 mod polling;
 mod quantity;
 mod rates;
-mod resample;
+mod stamps;
 mod trigger;
 
 pub use capture::{Capture, Settings};
 pub use device::{Device, choose, devices};
 pub use error::IioError;
 pub use layout::{ElementType, Layout};
-pub use resample::Resampler;
