@@ -232,14 +232,16 @@ impl JoinedSource {
         if let Some((place, _)) = available().find(|(_, slot)| new(slot)) {
             return Some(place);
         }
-        let (place, slot) = available().min_by(earlier)?;
+        // what a sample waits for can be taken at once: later samples lie behind that one
+        let lacking = self.merge.lacking();
+        if let Some((place, _)) = available().find(|(_, slot)| slot.next.sensors & lacking != 0) {
+            return Some(place);
+        }
+        let (place, _) = available().min_by(earlier)?;
         let complete = self.parts.iter().all(|slot| slot.has_next || slot.ended);
-        // what a sample waits for brings it; what the first sensor has waits for the others by itself
-        let of_first = |slot: &Slot| slot.next.sensors & 1 != 0;
-        let of_use = of_first(slot)
-            || slot.next.sensors & self.merge.lacking() != 0
-            || available().any(|(_, other)| of_first(other));
-        (complete || self.live && of_use).then_some(place)
+        // the first sensor's wait for the others by themselves
+        let of_first = |(_, slot): (usize, &Slot)| slot.next.sensors & 1 != 0;
+        (complete || self.live && available().any(of_first)).then_some(place)
     }
 
     /// Whether nothing more can be made, where `next` would be taken next: a part has ended, and what goes on is behind
@@ -252,7 +254,11 @@ impl JoinedSource {
         };
         match next.map(|place| &self.parts[place]) {
             Some(slot) => slot.key > end && slot.next.sensors & self.merge.lacking() == 0,
-            None => self.live || self.parts.iter().all(|slot| slot.ended),
+            None if self.live => true,
+            None => {
+                let first_ended = self.owners[0].is_some_and(|owner| self.parts[owner].ended);
+                first_ended && self.merge.lacking() == 0 || self.parts.iter().all(|slot| slot.ended)
+            }
         }
     }
 

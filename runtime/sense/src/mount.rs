@@ -97,7 +97,7 @@ impl Serialize for Mount {
 impl<'de> Deserialize<'de> for Mount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(from)?;
-        text.parse().map_err(D::Error::custom)
+        text.parse().map_err(|problem| D::Error::custom(format!("{text:?} is no mount: {problem}")))
     }
 }
 
