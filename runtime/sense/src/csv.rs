@@ -167,6 +167,7 @@ impl CsvDecoder {
                 // a logger may have no date yet
                 ColumnRole::Date => row.date = Stamp::parse(field).unwrap_or_default(),
                 ColumnRole::Rest(unit) => row.rest = Some((time()?, unit)),
+                ColumnRole::Tie(unit) => row.tie = Stamp::parse(field).map(|stamp| (stamp, unit)),
                 ColumnRole::Label => {
                     label.clear();
                     label.push_str(field);

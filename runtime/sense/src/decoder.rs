@@ -49,6 +49,8 @@ pub(super) struct TextDecoder {
     row: Row,
     label: String,
     sensors: Sensors,
+    /// The first row's time by another clock than that of its time.
+    tie_s: Option<f64>,
     assembly: Assembly,
 }
 
@@ -64,6 +66,7 @@ impl TextDecoder {
             row: Row::default(),
             label: String::new(),
             sensors: 0,
+            tie_s: None,
             assembly: Assembly::new(expected.rate_hz),
         }
     }
@@ -101,6 +104,11 @@ impl TextDecoder {
     /// The activity of the sample that was given last.
     pub(super) fn label(&self) -> &str {
         &self.label
+    }
+
+    /// The time of the first row by a clock that is not that of the recording, where it has one.
+    pub(super) fn tie_s(&self) -> Option<f64> {
+        self.tie_s
     }
 
     /// Whether it is known how lines are to be read.
@@ -307,6 +315,7 @@ impl TextDecoder {
         sample: &mut Sample,
     ) -> Result<Decoded, SenseError> {
         let (stamp, unit) = (self.row.time(), self.row.unit);
+        self.tie_s = self.tie_s.or_else(|| self.row.tie_s());
         let row = Arrival { present, lacking: lacking.is_some(), by_row, stamp, unit };
         match self.assembly.accept(&row, sample, &mut self.label, &self.wanted, place.origin) {
             Accepted::Sample => {

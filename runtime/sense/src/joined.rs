@@ -21,6 +21,9 @@ pub const MOST_PARTS: usize = 8;
 /// counts from another event than the other.
 const FARTHEST_S: f64 = 900.0;
 
+/// Times from here on, in seconds, are since 1970.
+const SINCE_1970_S: f64 = 1e8;
+
 /// A time earlier than the one before by more than this, in seconds, is one of a clock that was set back.
 const SET_BACK_S: f64 = 0.1;
 
@@ -35,6 +38,11 @@ pub(crate) trait Part: Send {
     /// Reads the next reading, as [`Source::read`] does.
     fn read(&mut self, into: &mut Labelled, deadline: Duration) -> Result<Reading, SenseError>;
 
+    /// The time of the first reading by another clock than its time is of: since 1970, beside one since the start.
+    fn tie_s(&self) -> Option<f64> {
+        None
+    }
+
     /// The file in which further bytes are to be waited for; nothing where reading never has to wait.
     fn waits_for(&self) -> Option<&File>;
 
@@ -46,7 +54,8 @@ pub(crate) trait Part: Send {
 /// the others' values interpolated at its time.
 ///
 /// **One clock.** Times are compared as they are: those since 1970, since a device was switched on, or since the start of
-/// recordings that began together. First times that are more than 15 minutes apart are refused.
+/// recordings that began together. First times that are more than 15 minutes apart are refused, unless a column beside the
+/// one since the start says what it is since 1970.
 ///
 /// **What is waited for.** Readings are taken in the order of their times. Where the pace is [`Pace::Live`], a reading that
 /// comes more than one and a half periods of its sensor late is not waited for: the one before is held, for at most 0.25 s.
@@ -80,6 +89,8 @@ struct Slot {
     has_next: bool,
     /// Its place in the order: how often the clock was set back, and the time since.
     key: Key,
+    /// What its times lack to those of the others.
+    behind_s: f64,
     /// The first time and the latest one.
     span_s: Option<(f64, f64)>,
     ended: bool,
@@ -103,6 +114,7 @@ impl Slot {
             next: Labelled::blank(),
             has_next: false,
             key: Key::default(),
+            behind_s: 0.0,
             span_s: None,
             ended: false,
             heard: now,
@@ -123,6 +135,7 @@ impl Slot {
             Reading::Sample => {
                 self.has_next = true;
                 (self.heard, self.told) = (now, false);
+                self.next.sample.time_s = self.next.sample.time_s.map(|time_s| time_s + self.behind_s);
                 // without a time it belongs to the one before
                 let time_s = self.next.sample.time_s.unwrap_or(self.key.time_s);
                 self.key.set_back += u32::from(self.span_s.is_some() && time_s < self.key.time_s - SET_BACK_S);
@@ -132,6 +145,17 @@ impl Slot {
             other => return Ok(Some(other)),
         }
         Ok(None)
+    }
+
+    /// Goes by the clock since 1970 from its first reading on, if it says what that is.
+    fn tie(&mut self) {
+        let Some((first_s, latest_s)) = self.span_s.filter(|span| span.0 < SINCE_1970_S) else { return };
+        let Some(tie_s) = self.part.tie_s().filter(|tie_s| *tie_s >= SINCE_1970_S) else { return };
+        self.behind_s = tie_s - first_s;
+        log::warn!("{}: its times since the start are put onto the clock beside them", self.part.name());
+        self.span_s = Some((tie_s, latest_s + self.behind_s));
+        self.key.time_s += self.behind_s;
+        self.next.sample.time_s = self.next.sample.time_s.map(|time_s| time_s + self.behind_s);
     }
 
     /// The times that it has had, for people.
@@ -377,7 +401,7 @@ fn least(one: Key, other: Key) -> Key {
 fn kind(time_s: f64) -> &'static str {
     match time_s {
         ..1e3 => "since the start of the recording",
-        1e3..1e8 => "since the device was switched on, or of the day",
+        1e3..SINCE_1970_S => "since the device was switched on, or of the day",
         _ => "since 1970",
     }
 }
@@ -414,7 +438,10 @@ impl Source for JoinedSource {
             }
             if !self.begun && self.parts.iter().all(|slot| slot.has_next || slot.ended) {
                 self.begun = true;
-                self.check_clocks()?;
+                if self.check_clocks().is_err() {
+                    self.parts.iter_mut().for_each(Slot::tie);
+                    self.check_clocks()?;
+                }
             }
             let next = if self.begun { self.choose() } else { None };
             if self.begun && self.is_over(next) {

@@ -357,6 +357,7 @@ impl Sink<'_> {
             ColumnRole::Time(unit) => (self.row.stamp, self.row.unit) = (self.stamp(leaf), unit),
             ColumnRole::Date => self.row.date = self.stamp(leaf),
             ColumnRole::Rest(unit) => self.row.rest = Some((self.stamp(leaf), unit)),
+            ColumnRole::Tie(unit) => self.row.tie = Some((self.stamp(leaf), unit)),
             ColumnRole::Label => {
                 self.label.clear();
                 match leaf {

@@ -321,6 +321,10 @@ impl<R: BufRead + Send> Part for TextSource<R> {
         Ok(reading)
     }
 
+    fn tie_s(&self) -> Option<f64> {
+        self.text.tie_s()
+    }
+
     fn waits_for(&self) -> Option<&File> {
         self.lines.waits_for()
     }

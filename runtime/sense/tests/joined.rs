@@ -228,6 +228,33 @@ fn what_cannot_be_put_together_is_refused_by_its_cause() {
 }
 
 #[test]
+fn a_clock_beside_the_time_since_the_start_ties_it_to_another_one() {
+    let start = 1_700_000_000.0;
+    let acc = text("time,acc_x,acc_y,acc_z", 0, start, 50.0, 3.0);
+    // Sensor Logger's: nanoseconds since 1970, and seconds since the start of the recording
+    let rows = |separate: fn(f64, f64, [f64; 3]) -> String| -> String {
+        let row = |i| {
+            separate(
+                start + 0.5 + f64::from(i) * 0.02,
+                f64::from(i) * 0.02,
+                signal(1, start + 0.5 + f64::from(i) * 0.02),
+            )
+        };
+        (0..100).map(row).collect()
+    };
+    let gyro = "time,seconds_elapsed,z,y,x\n".to_owned()
+        + &rows(|time, elapsed, [x, y, z]| format!("{:.0}000,{elapsed:.2},{z},{y},{x}\n", time * 1e6));
+    let json = rows(|time, elapsed, [x, y, z]| {
+        format!("{{\"time\":{time:.3},\"seconds_elapsed\":{elapsed:.2},\"gyro\":[{x},{y},{z}]}}\n")
+    });
+    for (name, gyro) in [("Gyroscope.csv", &gyro), ("gyro.ndjson", &json)] {
+        let found = read(&[("acc.csv", &acc), (name, gyro)]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!((99..=100).contains(&found.times.len()) && found.times[0] >= start + 0.49, "{:?}", found.times);
+        assert_signals(&found, 2e-4);
+    }
+}
+
+#[test]
 fn without_times_rows_come_at_the_rate_that_is_declared() {
     let rows =
         |text: &str| text.lines().map(|line| line.split_once(',').unwrap().1.to_owned() + "\n").collect::<String>();
