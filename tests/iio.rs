@@ -266,7 +266,9 @@ fn a_sensor_without_the_rate_is_resampled() {
     for row in &rows {
         let swing = ((row[0] - 5.0) * std::f64::consts::TAU * 1.8).sin();
         let (found, expected) = (row[1] / 9.80665, 1.0 + 0.2 * swing);
-        assert!((found - expected).abs() < 0.005, "{found} for {expected}");
+        // the sensor's own rate is learned in some seconds
+        let within = if row[0] < 7.0 { 0.02 } else { 0.008 };
+        assert!((found - expected).abs() < within, "{found} for {expected} at {}", row[0]);
     }
     assert_eq!(board.get(0, "sampling_frequency"), "12.500");
 }
@@ -464,23 +466,189 @@ fn which_device_is_asked_where_it_is_not_clear() {
     ");
 }
 
-#[test]
-fn a_gyroscope_that_is_a_device_of_its_own_is_told() {
-    let board = Board::new();
-    for (number, name, prefix) in [(0, "lsm6ds3_gyro", "anglvel"), (1, "lsm6ds3_accel", "accel")] {
-        board.set(number, "name", name);
+impl Board {
+    /// A device of one sensor, without a buffer: every axis reads `raw`.
+    fn add_part(&self, number: u32, name: &str, raw: i16) {
+        let prefix = if name.contains("acc") { "accel" } else { "anglvel" };
+        self.set(number, "name", name);
+        self.set(number, "sampling_frequency", "52");
+        self.set(number, &format!("in_{prefix}_scale"), if prefix == "accel" { "0.000598205" } else { "0.000152716" });
         for axis in ["x", "y", "z"] {
-            board.set(number, &format!("in_{prefix}_{axis}_raw"), "1");
+            self.set(number, &format!("in_{prefix}_{axis}_raw"), &raw.to_string());
         }
     }
-    let (code, told) = failure(&board, &[]);
-    assert_eq!(code, 64);
-    insta::assert_snapshot!(told, @"gaitd: iio:device1 (lsm6ds3_accel) has no gyroscope, iio:device0 (lsm6ds3_gyro) no accelerometer, and two devices are not put together; read the accelerometer alone, for a model that needs no gyroscope, with `gaitd iio iio:device1`, or write a stream of both with a program of yours");
+
+    /// The same with a buffer that its driver fills, and timestamps by any clock.
+    fn add_buffered_part(&self, number: u32, name: &str) {
+        self.add_part(number, name, 0);
+        let prefix = if name.contains("acc") { "accel" } else { "anglvel" };
+        self.set(number, "current_timestamp_clock", "realtime");
+        for (index, axis) in ["x", "y", "z"].iter().enumerate() {
+            self.element(number, &format!("in_{prefix}_{axis}"), index, "le:s16/16>>0");
+        }
+        self.element(number, "in_timestamp", 3, "le:s64/64>>0");
+        self.buffer(number);
+    }
+}
+
+/// A scan of one sensor: 6 bytes, 2 of padding, 8.
+fn part_scan(raw: [i16; 3], time_ns: i64) -> Vec<u8> {
+    let mut bytes: Vec<u8> = raw.iter().flat_map(|value| value.to_le_bytes()).collect();
+    bytes.extend([0xee; 2]);
+    bytes.extend(time_ns.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn two_devices_of_one_chip_are_put_together() {
+    let board = Board::new();
+    board.add_part(0, "lsm6dsr_gyro", 10);
+    board.add_part(1, "lsm6dsr_accel", 100);
+    // of other chips
+    board.add_part(2, "bmg160_gyro", 7);
+    board.add_part(3, "kxcjk1013_accel", 7);
+    let before = [0, 1].map(|number| board.state(number));
+    for named in [&[][..], &["iio:device0", "1"], &["lsm6dsr_accel", "lsm6dsr_gyro"], &["lsm6dsr"]] {
+        let both = board.gaitd().args(named).args(["--seconds", "0.1", "-v"]).assert().success();
+        let told = String::from_utf8_lossy(&both.get_output().stderr).into_owned();
+        assert!(
+            told.contains("iio:device1 (lsm6dsr_accel) and iio:device0 (lsm6dsr_gyro): 50 Hz"),
+            "{named:?}: {told}"
+        );
+        let text = String::from_utf8_lossy(&both.get_output().stdout).into_owned();
+        assert!(text.contains("acc_z [m/s2],gyro_x [rad/s]"), "{text}");
+        assert_eq!(rows(&text).len(), 5);
+        for row in rows(&text) {
+            assert!(close(row[1], 100.0 * 0.000598205) && close(row[6], 10.0 * 0.000152716), "{row:?}");
+        }
+    }
+    assert_eq!([0, 1].map(|number| board.state(number)), before);
     // the accelerometer alone, for those who name it
-    let alone = board.gaitd().args(["lsm6ds3_accel", "--seconds", "0.02"]).assert().success();
+    let alone = board.gaitd().args(["lsm6dsr_accel", "--seconds", "0.02"]).assert().success();
     let text = String::from_utf8_lossy(&alone.get_output().stdout).into_owned();
     assert!(text.contains("t [s],acc_x [m/s2],acc_y [m/s2],acc_z [m/s2]\n"), "{text}");
     assert!(String::from_utf8_lossy(&alone.get_output().stderr).contains("has no gyroscope"));
+    for (named, code, problem) in [
+        (
+            &["0", "2"][..],
+            64,
+            "lsm6dsr_gyro) and iio:device2 (bmg160_gyro) are not put together: that takes an accelerometer",
+        ),
+        (&["1", "1"], 64, "are not put together"),
+        (&["1", "9"], 66, "no device 9"),
+        (&["lsm6dsr_gyro"], 66, "no device lsm6dsr_gyro with an accelerometer"),
+    ] {
+        let (found, told) = failure(&board, named);
+        assert!(found == code && told.contains(problem), "{named:?}: {found}: {told}");
+    }
+    // a second chip of the kind
+    board.add_part(4, "lsm6dsr_gyro", 10);
+    let (code, told) = failure(&board, &[]);
+    assert!(code == 64 && told.contains("say which, such as `gaitd iio iio:device1 iio:device0`"), "{code}: {told}");
+}
+
+#[test]
+fn the_only_accelerometer_and_the_only_gyroscope_belong_together_whatever_they_are_called() {
+    let board = Board::new();
+    board.add_part(0, "bmc150_accel", 100);
+    board.add_part(1, "bmg160", 10);
+    let both = board.gaitd().args(["--seconds", "0.06"]).assert().success();
+    assert!(rows(&String::from_utf8_lossy(&both.get_output().stdout)).iter().all(|row| row.len() == 7));
+}
+
+#[test]
+fn buffers_of_two_devices_are_put_together_by_their_timestamps() {
+    let board = Board::new();
+    board.add_buffered_part(0, "lsm6dsr_accel");
+    board.add_buffered_part(1, "lsm6dsr_gyro");
+    let before = [0, 1].map(|number| board.state(number));
+    let (mut child, mut output) = board.start(&["--seconds", "8"]);
+    let writers = [(0_u32, 0.0), (1, 0.007)].map(|(number, shift)| {
+        let mut sensor = board.sensor(number);
+        std::thread::spawn(move || {
+            // an axis that rises by 100 counts a second, another that swings
+            for i in 0..(9.0 * 52.0) as u32 {
+                let time = f64::from(i) / 52.0 + shift;
+                let swing = 8000.0 * (time * std::f64::consts::TAU).sin();
+                let raw = [(1000.0 * time) as i16, swing.round() as i16, 500];
+                if sensor.write_all(&part_scan(raw, 5_000_000_000 + (time * 1e9).round() as i64)).is_err() {
+                    return;
+                }
+            }
+        })
+    });
+    let mut text = String::new();
+    output.read_line(&mut text).unwrap();
+    for number in [0, 1] {
+        assert_eq!(board.get(number, "current_timestamp_clock"), "monotonic");
+        assert_eq!(board.get(number, "buffer/enable"), "1");
+    }
+    output.read_to_string(&mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    let rows = rows(&text);
+    assert_eq!(rows.len(), 400);
+    assert!(rows.windows(2).all(|pair| close(pair[1][0] - pair[0][0], 0.02)), "50 Hz sharp");
+    for row in rows.iter().filter(|row| row[0] > 8.0) {
+        let swing = ((row[0] - 5.0) * std::f64::consts::TAU).sin();
+        let found = [row[2] / 0.000598205 / 8000.0, row[5] / 0.000152716 / 8000.0];
+        assert!(found.iter().all(|found| (found - swing).abs() < 0.01), "{found:?} for {swing}");
+    }
+    assert_eq!([0, 1].map(|number| board.state(number)), before);
+}
+
+#[test]
+fn a_device_without_a_buffer_is_polled_beside_one_with() {
+    let board = Board::new();
+    board.add_buffered_part(0, "lsm6dsr_accel");
+    board.add_part(1, "lsm6dsr_gyro", 10);
+    let (mut child, mut output) = board.start(&["--seconds", "0.2", "-v"]);
+    let mut sensor = board.sensor(0);
+    let mut text = String::new();
+    output.read_line(&mut text).unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let enough = std::sync::Arc::clone(&stop);
+    // as a driver would: by the clock by which the other is polled
+    let writer = std::thread::spawn(move || {
+        while !enough.load(std::sync::atomic::Ordering::Relaxed) {
+            let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+            let time_ns = now.tv_sec * 1_000_000_000 + now.tv_nsec;
+            if sensor.write_all(&part_scan([100; 3], time_ns)).is_err() {
+                return;
+            }
+            // its pace
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+    output.read_to_string(&mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().unwrap();
+    let rows = rows(&text);
+    assert_eq!(rows.len(), 10);
+    for row in rows {
+        assert!((row[1] / 0.000598205 - 100.0).abs() < 0.1 && (row[6] / 0.000152716 - 10.0).abs() < 0.1, "{row:?}");
+    }
+}
+
+#[test]
+fn a_sensor_that_does_not_answer_holds_nothing_up_for_ever() {
+    // of a setting: opening a pipe waits for its other end
+    let hung = |board: &Board, file: &str| {
+        let path = board.device(0, file);
+        fs::remove_file(&path).unwrap();
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+    };
+    for file in ["in_accel_scale", "in_accel_x_raw"] {
+        let board = Board::new();
+        board.add_part(0, "lsm6dsr_accel", 100);
+        hung(&board, file);
+        let (code, told) = failure(&board, &["--seconds", "0.1"]);
+        assert!(
+            code == 74 && told.contains(file) && told.contains("does not answer on its bus"),
+            "{file}: {code}: {told}"
+        );
+    }
 }
 
 #[test]
@@ -491,6 +659,9 @@ fn bad_trees_are_told_and_left_as_they_were() {
         ("scan_elements/in_accel_x_index", "first", 65, "in_accel_x_index holds \"first\": a whole number"),
         ("scan_elements/in_accel_x_index", "1", 65, "two elements have the index 1"),
         ("in_accel_scale", "one", 65, "in_accel_scale holds \"one\": a number was expected"),
+        ("in_accel_scale", "0.000000", 65, "in_accel_scale holds \"0.000000\": a scale of 0 makes every reading 0"),
+        ("in_anglvel_scale", "-0", 65, "a scale of 0 makes every reading 0"),
+        ("in_anglvel_scale", "nan", 65, "in_anglvel_scale holds \"nan\": a number was expected"),
         ("in_accel_mount_matrix", "1, 0; 0, 1", 65, "three rows of three numbers"),
         ("in_accel_mount_matrix", "0,0,0;0,0,0;0,0,0", 65, "no mount matrix; --mount-matrix goes before it"),
         ("sampling_frequency_available", "10 20", 64, "offers at most 20 samples per second, but 50 Hz is asked for"),

@@ -24,6 +24,7 @@ mod scenarios;
 mod schema;
 #[cfg(feature = "http")]
 mod service;
+mod sources;
 mod termux;
 #[cfg(target_os = "linux")]
 mod units;

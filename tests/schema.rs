@@ -62,6 +62,8 @@ fn shipped_configurations_are_valid_and_wrong_ones_are_not() {
         schema.accepts(&read(&path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
     schema.accepts(&json!({})).unwrap();
+    let source = json!({"kind": "file", "path": ["acc.csv", "gyro.csv"], "mount_matrix": "y,-x,z"});
+    schema.accepts(&json!({"source": source})).unwrap();
     let config = json!({
         "$schema": "gaitd.schema.json",
         "stream": "left-wrist",
@@ -83,6 +85,9 @@ fn shipped_configurations_are_valid_and_wrong_ones_are_not() {
             ("/stream", json!("x".repeat(65))),
             ("/source/kind", json!("radio")),
             ("/source/seed", json!(1)),
+            ("/source/path", json!([])),
+            ("/source/path", json!(vec!["a"; 9])),
+            ("/source/mount_matrix", json!([0, 1, 0])),
             ("/control/budget_ms", json!(0)),
             ("/control/budget_ms", json!(60_001)),
             ("/control/budget_ms", json!("20")),

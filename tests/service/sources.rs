@@ -1,5 +1,6 @@
 //! Sources that are missing, come late, end and come back.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -182,4 +183,39 @@ fn samples_that_stop_make_the_daemon_unready() {
     assert_eq!(daemon.status()["source"]["state"], "silent");
     daemon.feed = None;
     assert!(daemon.end().success());
+}
+
+#[test]
+fn a_pipe_for_each_sensor_is_waited_for_and_all_are_opened_again_when_one_ends() {
+    let setup = Setup::with(|config| {
+        config["source"] = json!({"kind": "file", "path": ["acc", "gyro"], "pace": "fast", "on_failure": "retry", "mount_matrix": "x,y,z"});
+    });
+    let daemon = setup.start();
+    daemon.status_until("the retry", |status| status["source"]["state"] == "retrying");
+    fifo(&setup.path("acc"));
+    fifo(&setup.path("gyro"));
+    let write = |sensor: &str, rows: u32| {
+        let mut pipe = std::fs::File::options().write(true).open(setup.path(sensor)).unwrap();
+        let mut text = format!("t,{sensor}_x,{sensor}_y,{sensor}_z\n");
+        (0..rows).for_each(|row| text += &format!("{:.2},1,0,0\n", f64::from(row) * 0.02));
+        pipe.write_all(text.as_bytes()).unwrap();
+        pipe
+    };
+    for round in 1..=2 {
+        // the gyroscope's says nothing yet
+        let acc = write("acc", 193);
+        let gyro = write("gyro", 193);
+        // three windows each, the median keeps one sample back
+        daemon.decisions_until(2 * round);
+        let failures = daemon.status()["source"]["failures"].as_u64().unwrap();
+        drop(acc);
+        daemon.status_until("the end", |status| status["source"]["failures"].as_u64() > Some(failures));
+        drop(gyro);
+    }
+    daemon.told.line("acc");
+    let status = daemon.status();
+    let name = status["source"]["name"].as_str().unwrap();
+    assert!(name.ends_with("gyro") && name.contains("acc, "), "{name}");
+    assert_eq!(status["source"]["samples"]["samples"], 2 * 193);
+    daemon.stop();
 }

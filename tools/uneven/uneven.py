@@ -2,10 +2,12 @@
 
     target/venv/bin/python tools/uneven/uneven.py ../shared/data target/uneven
     for file in target/uneven/*.csv; do gaitd replay "$file" --configuration 1.00x-128; done
+    gaitd replay target/uneven/two-files/*.csv --configuration 1.00x-128
 
 The first folder holds `hapt_raw_stream.npz` and `uci_har.npz`. Each file has the raw recordings of UCI-HAR's test
 people, one after the other with gaps between them, disturbed in one way. Values at other times than the recording's
-come from cubic splines. The files are derived from the data and are not to be passed on.
+come from cubic splines. In `two-files` each sensor has a file, and the gyroscope's clock starts 12 ms later. The files
+are derived from the data and are not to be passed on.
 """
 
 import argparse
@@ -92,6 +94,27 @@ def disturbances() -> dict[str, Disturbance]:
     }
 
 
+def write_apart(recordings: list[Recording], folder: Path) -> None:
+    """A file for each sensor; the gyroscope is read 12 ms after the accelerometer."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "acc.csv").open("w") as acc, (folder / "gyro.csv").open("w") as gyro:
+        acc.write("t,acc_x,acc_y,acc_z,label\n")
+        gyro.write("t,gyro_x,gyro_y,gyro_z\n")
+        start = 0.0
+        for times, values, labels in recordings:
+            for stamp, row, label in zip(times, values[:, :3], labels, strict=True):
+                acc.write(f"{start + stamp:.4f},{','.join(f'{value:.6f}' for value in row)},{activity(label)}\n")
+            at, rotation, _ = sampled(times, values[:, 3:], labels, times + 0.012)
+            for stamp, row in zip(at, rotation, strict=True):
+                gyro.write(f"{start + stamp:.4f},{','.join(f'{value:.6f}' for value in row)}\n")
+            start += np.ceil(times[-1]) + GAP_S
+
+
+def activity(label: int) -> str:
+    """Its name; none for a transition."""
+    return NAMES[label] if label < len(NAMES) else ""
+
+
 def main() -> None:
     """Writes all files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -104,16 +127,18 @@ def main() -> None:
     experiments, users = raw["exp"].ravel(), raw["user"].ravel()
     chosen = [experiment for experiment in np.unique(experiments) if users[experiments == experiment][0] in people]
     arguments.out.mkdir(parents=True, exist_ok=True)
+    recordings = [
+        (np.arange(mine.sum()) / RATE_HZ, values[mine], labels[mine])
+        for mine in (experiments == experiment for experiment in chosen)
+    ]
+    write_apart(recordings, arguments.out / "two-files")
     for name, disturb in disturbances().items():
         with (arguments.out / f"{name}.csv").open("w") as file:
             file.write("t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z,label\n")
             start = 0.0
-            for experiment in chosen:
-                mine = experiments == experiment
-                times = np.arange(mine.sum()) / RATE_HZ
-                for stamp, row, label in zip(*disturb(times, values[mine], labels[mine]), strict=True):
-                    activity = NAMES[label] if label < len(NAMES) else ""
-                    file.write(f"{start + stamp:.4f},{','.join(f'{value:.6f}' for value in row)},{activity}\n")
+            for times, *rest in recordings:
+                for stamp, row, label in zip(*disturb(times, *rest), strict=True):
+                    file.write(f"{start + stamp:.4f},{','.join(f'{value:.6f}' for value in row)},{activity(label)}\n")
                 start += np.ceil(times[-1]) + GAP_S
 
 

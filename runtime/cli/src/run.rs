@@ -9,8 +9,10 @@ use anyhow::Context as _;
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::PolicySpec;
 use gaitd_daemon::publish::Format;
-use gaitd_daemon::{Activated, Config, ConfigError, Hangup, Http, Output, Plan, Requests, SourceSpec, Stop, run};
-use gaitd_sense::Pace;
+use gaitd_daemon::{
+    Activated, Config, ConfigError, Hangup, Http, Output, Paths, Plan, Requests, SourceSpec, Stop, run,
+};
+use gaitd_sense::{Mount, Pace};
 
 use super::control::ControlArguments;
 use super::log::LogFormat;
@@ -22,6 +24,7 @@ use super::spelling::SpellingArguments;
     reloads the configuration and opens the outputs anew; where the run belongs to a terminal, it ends the run.\n\nExamples:\n  \
     gaitd run                                  the shipped ladder on a simulated wearer, for a minute\n  \
     gaitd run --source walk.csv --pace fast    a recording, as fast as possible\n  \
+    gaitd run --source acc.csv --source gyro.csv --mount-matrix y,-x,z\n  \
     imu-reader | gaitd run --source - --budget-ms 20 --cpus 3")]
 pub(super) struct Arguments {
     /// Configuration file (JSON) [default: the embedded default]
@@ -30,11 +33,16 @@ pub(super) struct Arguments {
     /// Model directory [default: the ladder inside gaitd]
     #[arg(short, long, value_name = "DIR")]
     models: Option<PathBuf>,
-    /// Where samples come from: `wearer` (simulated), `-` (standard input) or a file of CSV or NDJSON
+    /// Where samples come from: `wearer` (simulated), `-` (standard input) or a file of CSV or NDJSON; several files, each
+    /// with some of the sensors, are put together on one clock
     #[arg(short, long, value_name = "SOURCE")]
-    source: Option<String>,
+    source: Vec<String>,
     #[command(flatten)]
     spelling: SpellingArguments,
+    /// How the sensors are mounted: what is to become x, y and z, such as y,-x,z, or a matrix row by row, such as
+    /// "0,1,0; -1,0,0; 0,0,1"
+    #[arg(long, value_name = "MATRIX", allow_hyphen_values = true)]
+    mount_matrix: Option<Mount>,
     /// How the source is paced [default: realtime; live for standard input]
     #[arg(long, value_enum)]
     pace: Option<PaceFlag>,
@@ -143,15 +151,20 @@ impl Arguments {
     }
 
     fn set_source(&self, source: &mut SourceSpec) -> Result<(), ConfigError> {
-        match self.source.as_deref() {
-            None => {}
-            Some("wearer") => *source = SourceSpec::default(),
-            Some("-" | "stdin") => *source = SourceSpec::stdin(),
-            Some(path) => *source = SourceSpec::file(path.into()),
+        match self.source.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] => {}
+            ["wearer"] => *source = SourceSpec::default(),
+            ["-" | "stdin"] => *source = SourceSpec::stdin(),
+            files => *source = several(files)?,
         }
         if self.spelling.is_given() && !source.spell(self.spelling.spelling()?) {
             return Err(ConfigError::OutOfRange(vec![
                 "--columns and --units are for samples as text; the source is the simulated wearer".to_owned(),
+            ]));
+        }
+        if self.mount_matrix.is_some_and(|mount| !source.set_mount(mount)) {
+            return Err(ConfigError::OutOfRange(vec![
+                "--mount-matrix is for files and standard input; the source is the simulated wearer".to_owned(),
             ]));
         }
         if let Some(pace) = self.pace {
@@ -174,6 +187,17 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// The files, each of which is to have some of the sensors.
+fn several(files: &[&str]) -> Result<SourceSpec, ConfigError> {
+    if files.contains(&"wearer") {
+        let problem = "--source wearer: the simulated wearer has all sensors, and is not put together with files";
+        return Err(ConfigError::OutOfRange(vec![problem.to_owned()]));
+    }
+    // beside others it is a file like them
+    let path = |file: &&str| PathBuf::from(if matches!(*file, "-" | "stdin") { "/dev/stdin" } else { file });
+    Ok(Paths::new(files.iter().map(path).collect()).map_or_else(SourceSpec::default, SourceSpec::file))
 }
 
 pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {

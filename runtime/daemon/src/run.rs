@@ -12,7 +12,7 @@ use super::operations::{Active, Operations, Reconfigure, ReloadChannels, Shared,
 use super::prepare::{self, Prepared, StartError};
 use crate::Operator;
 use crate::account::{RunAccount, RunCounters};
-use crate::config::source::Opened;
+use crate::config::source::{OpenError, Opened};
 use crate::interfaces::Interfaces;
 use crate::learned_state;
 use crate::load::{LatestLoad, Sampling, SystemProbe};
@@ -114,18 +114,13 @@ impl Plan {
         let on_failure = config.source.on_failure();
         let Opened { source, truth } = match &config.source {
             // a pipe without a writer must not keep a stop waiting
-            SourceSpec::File { path, pace, .. } if on_failure == OnFailure::Retry || is_pipe(path) => Opened {
-                source: Box::new(ReconnectingSource::new(
-                    path,
-                    on_failure,
-                    *pace,
-                    config.source.spelling().unwrap_or_default(),
-                    format,
-                    Arc::clone(&clock),
-                    counters.source.clone(),
-                )),
-                truth: None,
-            },
+            spec @ SourceSpec::File { path, .. }
+                if on_failure == OnFailure::Retry || path.all().iter().any(|path| is_pipe(path)) =>
+            {
+                let source = ReconnectingSource::new(spec, path, &format, &clock, &counters.source);
+                let source = spec.mounted(Box::new(source), &format).map_err(OpenError::from)?;
+                Opened { source, truth: None }
+            }
             source => source.open(&format, &clock)?,
         };
         let intake = manifest.intake()?;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use gaitd_core::clock::MonotonicClock;
 use gaitd_core::ladder::Library;
-use gaitd_daemon::{Activated, Config, Ending, Hangup, OnFailure, Plan, Requests, SourceSpec, Stop, run};
+use gaitd_daemon::{Activated, Config, Ending, Hangup, OnFailure, Paths, Plan, Requests, SourceSpec, Stop, run};
 use gaitd_sense::Pace;
 use serde_json::json;
 
@@ -56,13 +56,15 @@ fn wait_for_sensing() {
 #[test]
 fn a_run_that_waits_for_samples_ends_at_once_and_leaves_no_thread() {
     let directory = tempfile::tempdir().unwrap();
-    let file = |path: PathBuf, pace, on_failure| SourceSpec::File {
+    let files = |path: Paths, pace, on_failure| SourceSpec::File {
         path,
         pace,
         on_failure: Some(on_failure),
         columns: vec![],
         units: BTreeMap::new(),
+        mount_matrix: None,
     };
+    let file = |path: PathBuf, pace, on_failure| files(path.into(), pace, on_failure);
     // a pipe whose writer says nothing, read by its path and as a file that was opened before
     let (silent, _writer) = pipe().unwrap();
     let silent = PathBuf::from(format!("/proc/self/fd/{}", silent.as_raw_fd()));
@@ -71,6 +73,7 @@ fn a_run_that_waits_for_samples_ends_at_once_and_leaves_no_thread() {
     writeln!(text, "t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n0,0,0,1,0,0,0\n4.9,0,0,1,0,0,0").unwrap();
     let sources = [
         file(silent.clone(), Pace::Live, OnFailure::Retry),
+        files(Paths::new(vec![recording.clone(), silent.clone()]).unwrap(), Pace::Live, OnFailure::Retry),
         file(silent, Pace::Fast, OnFailure::Exit),
         file(directory.path().join("missing"), Pace::Live, OnFailure::Retry),
         file(recording, Pace::Realtime, OnFailure::Exit),

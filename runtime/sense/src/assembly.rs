@@ -38,7 +38,7 @@ pub(super) struct Assembly {
 }
 
 enum Unsettled {
-    Row(Sensors, Stamp, Labelled),
+    Row(Stamp, Labelled),
     Problem(String),
 }
 
@@ -50,8 +50,8 @@ enum Ready {
 /// What comes next of a stream.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
-    /// A sample.
-    Sample,
+    /// A sample, with values of these sensors.
+    Sample(Sensors),
     /// A line that was none.
     Problem(String),
 }
@@ -98,11 +98,13 @@ impl Assembly {
         wanted: &Wanted,
         origin: &str,
     ) -> Accepted {
-        if self.merge.is_none() && (row.by_row || self.shows_rows_of_one_sensor(row.present, wanted)) {
+        // rows of a stream in part are put together with those of the others, elsewhere
+        if !wanted.in_part && self.merge.is_none() && (row.by_row || self.shows_rows_of_one_sensor(row.present, wanted))
+        {
             info!("{origin}: rows are of one sensor each; they are put together at the times of the first one");
             self.merge = Some(Merge::new(wanted.sensors()));
         }
-        if row.lacking && self.merge.is_none() {
+        if row.lacking && self.merge.is_none() && !wanted.in_part {
             return Accepted::Lacking;
         }
         match row.unit.or(self.unit) {
@@ -112,7 +114,7 @@ impl Assembly {
             None if self.unsettled.is_empty() && row.stamp == Stamp::Whole(0) => drop(self.search.observe(row.stamp)),
             None => {
                 let seen = self.search.observe(row.stamp);
-                let row = Unsettled::Row(row.present, row.stamp, self.keep(sample, label));
+                let row = Unsettled::Row(row.stamp, self.keep(sample, label, row.present));
                 self.unsettled.push_back(row);
                 if let Some(unit) = seen {
                     self.found(unit, origin);
@@ -124,8 +126,8 @@ impl Assembly {
         if self.merge.is_none() && self.ready.is_empty() {
             return Accepted::Sample;
         }
-        let kept = self.keep(sample, label);
-        self.pass_on(row.present, kept);
+        let kept = self.keep(sample, label, row.present);
+        self.pass_on(kept);
         Accepted::Taken
     }
 
@@ -152,8 +154,9 @@ impl Assembly {
             Ready::Sample(mut ready) => {
                 std::mem::swap(&mut ready.sample, sample);
                 std::mem::swap(&mut ready.label, label);
+                let sensors = ready.sensors;
                 self.spare.push(ready);
-                Next::Sample
+                Next::Sample(sensors)
             }
             Ready::Problem(problem) => Next::Problem(problem),
         })
@@ -203,19 +206,19 @@ impl Assembly {
         self.unit = Some(unit);
         while let Some(next) = self.unsettled.pop_front() {
             match next {
-                Unsettled::Row(present, stamp, mut row) => {
+                Unsettled::Row(stamp, mut row) => {
                     row.sample.time_s = stamp.seconds(unit);
-                    self.pass_on(present, row);
+                    self.pass_on(row);
                 }
                 Unsettled::Problem(problem) => self.ready.push_back(Ready::Problem(problem)),
             }
         }
     }
 
-    fn pass_on(&mut self, present: Sensors, row: Labelled) {
+    fn pass_on(&mut self, row: Labelled) {
         match &mut self.merge {
             Some(merge) => {
-                let back = merge.push(present, row);
+                let back = merge.push(row);
                 self.spare.extend(back);
                 self.collect();
             }
@@ -233,9 +236,9 @@ impl Assembly {
     }
 
     /// Takes the row out of `sample` and `label`, and leaves room for the next one.
-    fn keep(&mut self, sample: &mut Sample, label: &mut String) -> Labelled {
-        let room = || Labelled { sample: Sample { time_s: None, values: Vec::new() }, label: String::new() };
-        let mut kept = self.spare.pop().unwrap_or_else(room);
+    fn keep(&mut self, sample: &mut Sample, label: &mut String, sensors: Sensors) -> Labelled {
+        let mut kept = self.spare.pop().unwrap_or_else(Labelled::blank);
+        kept.sensors = sensors;
         kept.sample.values.resize(sample.values.len(), f64::NAN);
         std::mem::swap(&mut kept.sample, sample);
         std::mem::swap(&mut kept.label, label);

@@ -44,6 +44,8 @@ pub(super) enum ColumnRole {
     Date,
     /// The rest of a second, in this unit.
     Rest(TimeUnit),
+    /// A time beside that since the start of the recording: what ties it to the clocks of other streams.
+    Tie(Option<TimeUnit>),
     /// The label.
     Label,
     /// Not wanted.
@@ -208,6 +210,13 @@ impl Plan {
         for (other, at, unit) in &times[1..] {
             roles[*at] = match (kind, other) {
                 (TimeKind::Stamp, TimeKind::Date) => ColumnRole::Date,
+                (TimeKind::Elapsed, TimeKind::Stamp | TimeKind::Date)
+                    if wanted.in_part && !roles.iter().any(|role| matches!(role, ColumnRole::Tie(_))) =>
+                {
+                    let column = &columns[*at];
+                    let stated = column.unit.as_deref().map(|unit| time_unit(&column.name, unit, place)).transpose()?;
+                    ColumnRole::Tie(stated.or(*unit))
+                }
                 (TimeKind::Stamp | TimeKind::Date, TimeKind::Part) => {
                     ColumnRole::Rest(unit.unwrap_or(TimeUnit::Millis))
                 }

@@ -6,6 +6,7 @@
 
 use super::column::{Column, ColumnRole, Plan};
 use super::fields::{Fields, SEPARATORS};
+use super::merge::Sensors;
 use super::name::{Meaning, Name, split_unit};
 use super::number;
 use super::place::Place;
@@ -23,6 +24,8 @@ pub(super) struct CsvDecoder {
     fields: Fields,
     plan: Plan,
     by_row: bool,
+    /// The sensors of which there are all channels.
+    sensors: Sensors,
     /// So many fields a line has at least: what is behind the last name may be left out.
     fewest: usize,
     header: String,
@@ -48,8 +51,8 @@ impl CsvDecoder {
             return Ok(if fields.1 { Beginning::Numbers { fields: fields.0 } } else { Beginning::Other });
         };
         let plan = Plan::new(&header.columns(wanted, place)?, wanted, place)?;
-        if plan.missing.is_empty() {
-            return Ok(Beginning::Header(Box::new(Self::new(header, plan, place))));
+        if wanted.is_enough(&plan.missing) {
+            return Ok(Beginning::Header(Box::new(Self::new(header, plan, wanted, place))));
         }
         let known = plan.roles.iter().filter(|role| **role != ColumnRole::Ignored).count();
         Ok(Beginning::Words { fields: header.names.len(), known, error: plan.incomplete(wanted, place) })
@@ -65,18 +68,19 @@ impl CsvDecoder {
         let Some(separator) = separator.filter(|_| !stated.is_empty()) else { return Ok(None) };
         let header = Header { separator, names: stated.clone(), text: String::new() };
         let plan = Plan::new(&columns(&header.names), wanted, place)?;
-        if !plan.missing.is_empty() {
+        if !wanted.is_enough(&plan.missing) {
             return Err(plan.incomplete(wanted, place));
         }
-        Ok(Some(Box::new(Self::new(header, plan, place))))
+        Ok(Some(Box::new(Self::new(header, plan, wanted, place))))
     }
 
-    fn new(header: Header, plan: Plan, place: Place<'_>) -> Self {
+    fn new(header: Header, plan: Plan, wanted: &Wanted, place: Place<'_>) -> Self {
         plan.tell(place.origin);
         let named = header.names.iter().rposition(|name| !name.is_empty());
         Self {
             fields: Fields::new(header.separator),
             by_row: plan.is_by_row(),
+            sensors: wanted.whole(|channel| !plan.missing.contains(&channel)),
             plan,
             fewest: named.map_or(0, |last| last + 1),
             header: header.text,
@@ -91,6 +95,11 @@ impl CsvDecoder {
     /// Whether rows are of one sensor each, which they name.
     pub(super) fn is_by_row(&self) -> bool {
         self.by_row
+    }
+
+    /// The sensors of which the header has all channels.
+    pub(super) fn sensors(&self) -> Sensors {
+        self.sensors
     }
 
     /// What the axes of each channel are multiplied by.
@@ -123,10 +132,10 @@ impl CsvDecoder {
         if !plan.has_channels() {
             return Ok(Again::No);
         }
-        if !plan.missing.is_empty() {
+        if !wanted.is_enough(&plan.missing) {
             return Err(plan.incomplete(wanted, place));
         }
-        Ok(Again::Other(Box::new(Self::new(header, plan, place))))
+        Ok(Again::Other(Box::new(Self::new(header, plan, wanted, place))))
     }
 
     /// Reads the line of one sample, or says what is wrong with it.
@@ -158,6 +167,7 @@ impl CsvDecoder {
                 // a logger may have no date yet
                 ColumnRole::Date => row.date = Stamp::parse(field).unwrap_or_default(),
                 ColumnRole::Rest(unit) => row.rest = Some((time()?, unit)),
+                ColumnRole::Tie(unit) => row.tie = Stamp::parse(field).map(|stamp| (stamp, unit)),
                 ColumnRole::Label => {
                     label.clear();
                     label.push_str(field);

@@ -48,6 +48,9 @@ pub(super) struct TextDecoder {
     candidate: Option<Candidate>,
     row: Row,
     label: String,
+    sensors: Sensors,
+    /// The first row's time by another clock than that of its time.
+    tie_s: Option<f64>,
     assembly: Assembly,
 }
 
@@ -62,13 +65,30 @@ impl TextDecoder {
             candidate: None,
             row: Row::default(),
             label: String::new(),
+            sensors: 0,
+            tie_s: None,
             assembly: Assembly::new(expected.rate_hz),
         }
     }
 
     /// Takes what the caller knows of the text.
     pub(super) fn spelled(&mut self, spelling: Spelling) {
-        self.wanted = Wanted::new(&self.wanted.expected, spelling);
+        self.wanted.spelling = spelling;
+    }
+
+    /// From here on all channels of one sensor are enough.
+    pub(super) fn in_part(&mut self) {
+        self.wanted.in_part = true;
+    }
+
+    /// Whether all channels of one sensor are enough.
+    pub(super) fn is_in_part(&self) -> bool {
+        self.wanted.in_part
+    }
+
+    /// The sensors of which the sample that was given last has values.
+    pub(super) fn sensors(&self) -> Sensors {
+        self.sensors
     }
 
     /// Uses, and keeps, the header in `memory`.
@@ -84,6 +104,11 @@ impl TextDecoder {
     /// The activity of the sample that was given last.
     pub(super) fn label(&self) -> &str {
         &self.label
+    }
+
+    /// The time of the first row by a clock that is not that of the recording, where it has one.
+    pub(super) fn tie_s(&self) -> Option<f64> {
+        self.tie_s
     }
 
     /// Whether it is known how lines are to be read.
@@ -103,7 +128,11 @@ impl TextDecoder {
 
     /// What comes next of that which is ready: a sample is put in place of `sample`.
     pub(super) fn pop(&mut self, sample: &mut Sample) -> Option<Next> {
-        self.assembly.pop(sample, &mut self.label)
+        let next = self.assembly.pop(sample, &mut self.label);
+        if let Some(Next::Sample(sensors)) = &next {
+            self.sensors = *sensors;
+        }
+        next
     }
 
     /// Whether a sample is ready.
@@ -233,7 +262,13 @@ impl TextDecoder {
         if by_row && !self.row.spread(&self.wanted, csv.axis_factors(), &mut sample.values) {
             return Ok(Decoded::Other(OTHER_SENSOR));
         }
-        let present = self.present(by_row, sample);
+        let sensors = csv.sensors();
+        let mut present = self.present(by_row, sample);
+        if self.wanted.in_part && !by_row {
+            // values of the others are left from before; and a row without any says that of all that it should have
+            present &= sensors;
+            present = if present == 0 { sensors } else { present };
+        }
         self.arrive(present, None, by_row, place, sample)
     }
 
@@ -280,9 +315,13 @@ impl TextDecoder {
         sample: &mut Sample,
     ) -> Result<Decoded, SenseError> {
         let (stamp, unit) = (self.row.time(), self.row.unit);
+        self.tie_s = self.tie_s.or_else(|| self.row.tie_s());
         let row = Arrival { present, lacking: lacking.is_some(), by_row, stamp, unit };
         match self.assembly.accept(&row, sample, &mut self.label, &self.wanted, place.origin) {
-            Accepted::Sample => Ok(Decoded::Sample),
+            Accepted::Sample => {
+                self.sensors = present;
+                Ok(Decoded::Sample)
+            }
             Accepted::Taken => self.check_sensors(place).map(|()| Decoded::Taken),
             Accepted::Lacking => {
                 let name = lacking.map(|index| self.wanted.expected.channels[index].name.as_str());

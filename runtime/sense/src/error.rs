@@ -113,6 +113,23 @@ pub enum SenseError {
         /// How the rate is known: `declaration` or `timestamps`.
         by: &'static str,
     },
+    /// Streams that cannot be put together.
+    #[error("cannot put {names} together: {problem}")]
+    Apart {
+        /// All of them.
+        names: String,
+        /// What keeps them apart, and what to do.
+        problem: String,
+    },
+    /// There is nothing that a mount matrix could turn.
+    #[error(
+        "a mount matrix (--mount-matrix, `source.mount_matrix`) turns sensors with the axes x, y and z, and the model reads \
+         none: its channels are {channels}; leave it out"
+    )]
+    Mount {
+        /// The model's channels.
+        channels: String,
+    },
     /// A sensor of the kernel's.
     #[cfg(target_os = "linux")]
     #[error(transparent)]
@@ -127,6 +144,9 @@ impl ExitCode for SenseError {
         match self {
             Self::Open { .. } => exit::NO_INPUT,
             Self::Read { .. } => exit::IO,
+            Self::Mount { .. } => exit::CONFIG,
+            #[cfg(target_os = "linux")]
+            Self::Iio(error) => error.exit_code(),
             _ => exit::DATA,
         }
     }

@@ -4,6 +4,8 @@
 //! [`gaitd_core::stream::Continuity`] stands behind every one.
 //!
 //! - [`TextSource`]: CSV or NDJSON from a file, a pipe, standard input or memory. [`TextWriter`] writes the same.
+//! - [`JoinedSource`]: several such texts, each with some of the sensors, on one clock.
+//! - [`Mounted`]: any source, its sensors turned by a mount matrix.
 //! - [`wearer::WearerSource`]: a simulated wearer, for tests and for a first look.
 //! - `iio::Capture`: a motion sensor that the Linux kernel has a driver for.
 //! - [`Recording`]: a whole labelled recording in memory.
@@ -47,8 +49,10 @@ mod error;
 mod fields;
 #[cfg(target_os = "linux")]
 pub mod iio;
+mod joined;
 mod lines;
 mod merge;
+mod mount;
 mod name;
 mod ndjson;
 mod near;
@@ -70,6 +74,8 @@ use std::time::Duration;
 use gaitd_core::stream::{Reading, Sample};
 
 pub use error::SenseError;
+pub use joined::{JoinedSource, MOST_PARTS};
+pub use mount::{Mount, Mounted};
 pub use pace::{Pace, Pacer};
 pub use recording::Recording;
 pub use spelling::{HeaderMemory, Spelling};
@@ -90,4 +96,9 @@ pub trait Source: Send {
     /// When the source itself fails (a read error, a stream in another rate or with other channels). A reading that
     /// cannot be understood is not an error but [`Reading::Malformed`].
     fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError>;
+
+    /// The activity that the source states for the sample read last; nothing where it knows of none.
+    fn label(&self) -> Option<&str> {
+        None
+    }
 }

@@ -96,6 +96,11 @@ impl<R: BufRead> LineReader<R> {
         self.file = Some(file);
     }
 
+    /// The file in which further bytes are to be waited for; nothing where there are some, or none is waited for.
+    pub(super) fn waits_for(&self) -> Option<&File> {
+        self.file.as_deref().filter(|_| self.buffered == 0 && self.used >= self.text.len())
+    }
+
     /// Number of the line read last, from 1.
     pub(super) fn number(&self) -> u64 {
         self.number

@@ -15,11 +15,19 @@ const MOST_WAITING: usize = 100;
 /// A set of sensors: bit `i` stands for sensor `i`.
 pub(super) type Sensors = u64;
 
-/// A sample with its activity.
+/// A reading with its activity, and of which sensors it has values: its others do not matter.
 #[derive(Debug)]
 pub(super) struct Labelled {
     pub(super) sample: Sample,
     pub(super) label: String,
+    pub(super) sensors: Sensors,
+}
+
+impl Labelled {
+    /// Room for a reading.
+    pub(super) fn blank() -> Self {
+        Self { sample: Sample { time_s: None, values: Vec::new() }, label: String::new(), sensors: 0 }
+    }
 }
 
 /// Puts the readings of several sensors together: one sample for each reading of the first sensor, with the values of the
@@ -173,9 +181,9 @@ impl Merge {
         Self { others, waiting: VecDeque::new(), late: 0 }
     }
 
-    /// Takes a reading of the sensors `of`; its other values do not matter. Gives back the reading where it is no
-    /// sample of its own.
-    pub(super) fn push(&mut self, of: Sensors, reading: Labelled) -> Option<Labelled> {
+    /// Takes a reading. Gives it back where it is no sample of its own.
+    pub(super) fn push(&mut self, reading: Labelled) -> Option<Labelled> {
+        let of = reading.sensors;
         for other in &mut self.others {
             if of & other.bit == 0 {
                 continue;
@@ -217,6 +225,11 @@ impl Merge {
         self.waiting.pop_front_if(|waiting| waiting.lacks == 0).map(|waiting| {
             if waiting.too_early { Popped::LeftOut(waiting.reading) } else { Popped::Sample(waiting.reading) }
         })
+    }
+
+    /// Sensors for whose next reading a sample waits.
+    pub(super) fn lacking(&self) -> Sensors {
+        self.waiting.iter().fold(0, |all, waiting| all | waiting.lacks)
     }
 
     /// Nothing more will come: settles what waits.
@@ -270,7 +283,7 @@ mod tests {
                 values[place] = value;
             }
         }
-        let back = merge.push(of, Labelled { sample: Sample { time_s, values }, label: String::new() });
+        let back = merge.push(Labelled { sample: Sample { time_s, values }, label: String::new(), sensors: of });
         assert_eq!(back.is_some(), of & FIRST == 0);
         popped(merge)
     }

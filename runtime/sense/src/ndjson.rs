@@ -160,6 +160,8 @@ impl NdjsonDecoder {
             return Ok(Err(format!("no `{}`", wanted.expected.channels[lacking].name)));
         }
         let present = wanted.partly(|channel| seen[channel] && !sample.values[channel].is_nan());
+        // what was not measured of a sensor is a reading of it, too, where no other object can be
+        let present = if present == 0 && wanted.in_part { whole } else { present };
         Ok(Ok(Object::Sample { present, lacking }))
     }
 
@@ -355,6 +357,7 @@ impl Sink<'_> {
             ColumnRole::Time(unit) => (self.row.stamp, self.row.unit) = (self.stamp(leaf), unit),
             ColumnRole::Date => self.row.date = self.stamp(leaf),
             ColumnRole::Rest(unit) => self.row.rest = Some((self.stamp(leaf), unit)),
+            ColumnRole::Tie(unit) => self.row.tie = Some((self.stamp(leaf), unit)),
             ColumnRole::Label => {
                 self.label.clear();
                 match leaf {

@@ -20,6 +20,7 @@ pub(super) fn missing(
     place: Place<'_>,
 ) -> SenseError {
     let names: Vec<_> = missing.iter().map(|&index| wanted.expected.channels[index].name.as_str()).collect();
+    let near = if wanted.in_part { near + "beside other files, all channels of one sensor are enough; " } else { near };
     SenseError::MissingChannels {
         place: place.to_string(),
         missing: names.join(", "),

@@ -51,6 +51,11 @@ impl Pacer {
         Self { clock, pace, period_s: rate_hz.recip(), start: None, due_s: 0.0, last_s: None, held, held_until: None }
     }
 
+    /// Hands on every sample as it comes.
+    pub(crate) fn let_go(&mut self) {
+        self.pace = Pace::Fast;
+    }
+
     /// The clock by which samples are due.
     pub(crate) fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()

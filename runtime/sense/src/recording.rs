@@ -1,9 +1,7 @@
 //! A whole labelled recording in memory.
 
-use std::io::BufRead;
-
-use crate::{NO_DEADLINE, SenseError, Source, TextSource};
-use gaitd_core::stream::{Continuity, Reading, Sample, Step, StreamCounts};
+use crate::{NO_DEADLINE, SenseError, Source};
+use gaitd_core::stream::{Continuity, Reading, Sample, Step, StreamCounts, StreamFormat};
 
 /// A recording after [`Continuity`]: its samples, where it was interrupted, and what the wearer did.
 #[derive(Clone, Debug)]
@@ -24,13 +22,13 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Reads all of `source` through a [`Continuity`] that bridges `bridge_s` seconds.
+    /// Reads all of `source`, which gives samples in `format`, through a [`Continuity`] that bridges `bridge_s` seconds.
     ///
     /// # Errors
     /// When the source fails, or `bridge_s` is not between 0 and 1.
-    pub fn read<R: BufRead + Send>(source: &mut TextSource<R>, bridge_s: f64) -> Result<Self, SenseError> {
-        let channels = source.expected().channels.len();
-        let mut continuity = Continuity::new(source.expected(), bridge_s)?;
+    pub fn read(source: &mut dyn Source, format: &StreamFormat, bridge_s: f64) -> Result<Self, SenseError> {
+        let channels = format.channels.len();
+        let mut continuity = Continuity::new(format, bridge_s)?;
         let (mut values, mut resets, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         let (mut label_names, mut label): (Vec<String>, usize) = (Vec::new(), 0);
         let mut sample = Sample { time_s: None, values: vec![0.0; channels] };

@@ -15,6 +15,8 @@ pub(super) struct Row {
     pub(super) unit: Option<TimeUnit>,
     pub(super) date: Stamp,
     pub(super) rest: Option<(Stamp, TimeUnit)>,
+    /// What ties the stamp to other clocks, in a unit that is stated or to be seen.
+    pub(super) tie: Option<(Stamp, Option<TimeUnit>)>,
     pub(super) axes: [f64; 3],
     /// The sensor that the line names, where it names one.
     pub(super) sensor: Option<Option<Sensor>>,
@@ -26,7 +28,7 @@ impl Row {
     /// Before the next line is read.
     pub(super) fn clear(&mut self) {
         (self.stamp, self.unit, self.date) = (Stamp::Missing, None, Stamp::Missing);
-        (self.rest, self.axes, self.sensor) = (None, [f64::NAN; 3], None);
+        (self.rest, self.tie, self.axes, self.sensor) = (None, None, [f64::NAN; 3], None);
     }
 
     /// The line is of the sensor that is called `name`.
@@ -45,6 +47,12 @@ impl Row {
     pub(super) fn time(&self) -> Stamp {
         let time = self.stamp.on(self.date);
         self.rest.map_or(time, |(rest, unit)| time.and(rest, unit))
+    }
+
+    /// The same instant by another clock, in seconds.
+    pub(super) fn tie_s(&self) -> Option<f64> {
+        let (stamp, unit) = self.tie?;
+        stamp.seconds(unit.unwrap_or_else(|| stamp.unit_by_size()))
     }
 
     /// Puts the axes into the channels of the sensor that the line names, and nothing into the others; false where that

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::assembly::Next;
 use super::decoder::{Decoded, TextDecoder};
+use super::joined::Part;
 use super::lines::{LONGEST_LINE, Line, LineReader};
+use super::merge::Labelled;
 use super::place::Place;
 use super::rate::{self, RateCheck};
 use crate::{HeaderMemory, Pace, Pacer, SenseError, Source, Spelling};
@@ -73,6 +75,8 @@ pub struct TextSource<R> {
     declared_hz: Option<f64>,
     /// Rows so far, the malformed ones included.
     rows: u64,
+    /// A row has had a time.
+    timed: bool,
     pacer: Pacer,
     decoded: bool,
     ended: bool,
@@ -147,6 +151,7 @@ impl<R: BufRead> TextSource<R> {
             rate: RateCheck::new(expected.rate_hz),
             declared_hz: None,
             rows: 0,
+            timed: false,
             pacer: Pacer::new(clock, pace, expected.rate_hz),
             decoded: false,
             ended: false,
@@ -175,11 +180,14 @@ impl<R: BufRead> TextSource<R> {
         self.text.expected()
     }
 
-    /// The activity that the recording states for the sample read last; nothing if the recording has no labels or
-    /// states none for this sample.
+    /// The same stream as one of several that are put together: it may have some of the sensors, and is paced with the
+    /// others. Rows without times come at the declared rate, else at the expected one.
     #[must_use]
-    pub fn label(&self) -> Option<&str> {
-        Some(self.text.label()).filter(|label| !label.is_empty())
+    pub(crate) fn in_part(mut self) -> Self {
+        self.text.in_part();
+        self.pacer.let_go();
+        self.declared_hz = Some(self.expected().rate_hz);
+        self
     }
 
     fn place(&self) -> String {
@@ -228,7 +236,10 @@ impl<R: BufRead> TextSource<R> {
     }
 
     fn hand_on(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
-        sample.time_s = sample.time_s.or(self.declared_hz.map(|rate_hz| self.rows as f64 / rate_hz));
+        self.timed |= sample.time_s.is_some();
+        if !self.timed {
+            sample.time_s = self.declared_hz.map(|rate_hz| self.rows as f64 / rate_hz);
+        }
         self.rows += 1;
         self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
         Ok(self.pacer.pace(sample, deadline))
@@ -243,7 +254,7 @@ impl<R: BufRead + Send> Source for TextSource<R> {
         sample.values.resize(self.expected().channels.len(), f64::NAN);
         loop {
             match self.text.pop(sample) {
-                Some(Next::Sample) => return self.hand_on(sample, deadline),
+                Some(Next::Sample(_)) => return self.hand_on(sample, deadline),
                 Some(Next::Problem(problem)) => {
                     self.rows += 1;
                     return Ok(Reading::Malformed(problem));
@@ -282,7 +293,8 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 Decoded::Other(problem) => self.note_rejected(problem)?,
                 Decoded::Taken => self.decoded = true,
                 Decoded::Rate(found) => {
-                    self.declared_hz = Some(found).filter(|found| *found != self.expected().rate_hz);
+                    let differs = found != self.expected().rate_hz;
+                    self.declared_hz = Some(found).filter(|_| differs || self.text.is_in_part());
                 }
                 Decoded::Nothing => {}
             }
@@ -291,5 +303,33 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 return Ok(Reading::Pending);
             }
         }
+    }
+
+    fn label(&self) -> Option<&str> {
+        Some(self.text.label()).filter(|label| !label.is_empty())
+    }
+}
+
+impl<R: BufRead + Send> Part for TextSource<R> {
+    fn read(&mut self, into: &mut Labelled, deadline: Duration) -> Result<Reading, SenseError> {
+        let reading = Source::read(self, &mut into.sample, deadline)?;
+        if reading == Reading::Sample {
+            into.sensors = self.text.sensors();
+            into.label.clear();
+            into.label.push_str(self.text.label());
+        }
+        Ok(reading)
+    }
+
+    fn tie_s(&self) -> Option<f64> {
+        self.text.tie_s()
+    }
+
+    fn waits_for(&self) -> Option<&File> {
+        self.lines.waits_for()
+    }
+
+    fn name(&self) -> &str {
+        &self.origin
     }
 }

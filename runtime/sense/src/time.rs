@@ -92,6 +92,11 @@ impl Stamp {
         }
     }
 
+    /// The unit that the size of the number suggests.
+    pub(super) fn unit_by_size(self) -> TimeUnit {
+        unit_of_size(self.number().unwrap_or_default().abs())
+    }
+
     /// In seconds, where numbers are in `unit`.
     pub(super) fn seconds(self, unit: TimeUnit) -> Option<f64> {
         let parts = |seconds: i64, nanos: i32| seconds as f64 + f64::from(nanos) / 1e9;
@@ -249,12 +254,16 @@ impl UnitSearch {
     /// The unit that the size of the numbers suggests, for want of steps: what is no number of seconds since 1970 in
     /// this millennium is one of something smaller.
     pub(super) fn by_size(&self) -> TimeUnit {
-        match self.largest {
-            ..1e11 => TimeUnit::Seconds,
-            ..1e14 => TimeUnit::Millis,
-            ..1e17 => TimeUnit::Micros,
-            _ => TimeUnit::Nanos,
-        }
+        unit_of_size(self.largest)
+    }
+}
+
+fn unit_of_size(largest: f64) -> TimeUnit {
+    match largest {
+        ..1e11 => TimeUnit::Seconds,
+        ..1e14 => TimeUnit::Millis,
+        ..1e17 => TimeUnit::Micros,
+        _ => TimeUnit::Nanos,
     }
 }
 

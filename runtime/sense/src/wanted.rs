@@ -15,6 +15,8 @@ const MOST_SENSORS: usize = 64;
 pub(super) struct Wanted {
     pub(super) expected: StreamFormat,
     pub(super) spelling: Spelling,
+    /// Other streams have the other sensors: all channels of one are enough.
+    pub(super) in_part: bool,
     meanings: Vec<Meaning>,
     /// The channels of each sensor; of none that is known, together.
     sensors: Vec<Vec<usize>>,
@@ -37,7 +39,7 @@ impl Wanted {
                 }
             }
         }
-        Self { expected: expected.clone(), spelling, meanings, sensors, kinds }
+        Self { expected: expected.clone(), spelling, in_part: false, meanings, sensors, kinds }
     }
 
     /// The channels of each sensor.
@@ -60,6 +62,11 @@ impl Wanted {
     pub(super) fn partly(&self, had: impl Fn(usize) -> bool) -> Sensors {
         let any = |number: &usize| self.sensors[*number].iter().any(|&channel| had(channel));
         (0..self.sensors.len()).filter(any).fold(0, |all, number| all | 1 << number)
+    }
+
+    /// Whether a stream without the channels `missing` has what is to be in it.
+    pub(super) fn is_enough(&self, missing: &[usize]) -> bool {
+        missing.is_empty() || self.in_part && self.whole(|channel| !missing.contains(&channel)) != 0
     }
 
     /// Which of the sensors `sensor` is.

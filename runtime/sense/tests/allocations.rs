@@ -7,18 +7,31 @@ use gaitd_core::clock::MonotonicClock;
 use gaitd_core::condition::Conditioner;
 use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamFormat};
 use gaitd_core::window::{Resampler, Window, Windower};
-use gaitd_sense::{NO_DEADLINE, Pace, Source, TextSource};
+use gaitd_sense::{JoinedSource, Mounted, NO_DEADLINE, Pace, Source, TextSource};
 
 const LINES: usize = 2000;
 
 /// Reads `text` to its end and hands every step on; allocations are counted from the middle on.
 fn allocations(text: String) -> u64 {
-    let names = ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y"];
-    let channels: Vec<_> = names.iter().map(|name| Channel { name: (*name).into(), unit: "g".into() }).collect();
-    let format = StreamFormat { channels: channels.clone(), rate_hz: 50.0 };
-    let reader = BufReader::new(Cursor::new(text));
+    let format = format();
+    allocations_of(&mut source(text, &format), format)
+}
+
+const NAMES: [&str; 5] = ["acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y"];
+
+fn format() -> StreamFormat {
+    let channels = NAMES.iter().map(|name| Channel { name: (*name).into(), unit: "g".into() }).collect();
+    StreamFormat { channels, rate_hz: 50.0 }
+}
+
+fn source(text: String, format: &StreamFormat) -> TextSource<BufReader<Cursor<String>>> {
     let clock = Arc::new(MonotonicClock::start());
-    let mut source = TextSource::new(reader, "memory".into(), &format, None, Pace::Fast, clock);
+    TextSource::new(BufReader::new(Cursor::new(text)), "memory".into(), format, None, Pace::Fast, clock)
+}
+
+/// The same of a source.
+fn allocations_of(source: &mut dyn Source, format: StreamFormat) -> u64 {
+    let (names, channels) = (NAMES, format.channels.clone());
     let mut continuity = Continuity::new(&format, 0.1).unwrap();
     let ops = serde_json::json!([
         {"op": "median", "from": names, "length": 5},
@@ -84,4 +97,19 @@ fn ndjson_to_windows_without_an_allocation() {
         format!("{{\"t\":{time:.3},\"acc_x\":{value},{rest}}}\n")
     });
     assert_eq!(allocations(lines.collect()), 0);
+}
+
+#[test]
+fn two_files_that_are_put_together_and_turned_to_windows_without_an_allocation() {
+    let lines = |header: &str, columns: usize, shift: f64| {
+        let line =
+            |i| format!("{:.3}{},walking\n", time(i) + shift, format!(",{}", (i as f64 * 0.1).sin()).repeat(columns));
+        format!("t,{header},label\n") + &(0..LINES).map(line).collect::<String>()
+    };
+    let format = format();
+    let files = [lines("acc_x,acc_y,acc_z", 3, 0.0), lines("gyro_x,gyro_y", 2, 0.007)];
+    let clock = Arc::new(MonotonicClock::start());
+    let joined = JoinedSource::new(files.map(|text| source(text, &format)).into(), &format, Pace::Fast, clock);
+    let mut mounted = Mounted::new(Box::new(joined), "y,-x,z".parse().unwrap(), &format).unwrap();
+    assert_eq!(allocations_of(&mut mounted, format), 0);
 }

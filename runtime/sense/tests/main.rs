@@ -4,6 +4,7 @@
 
 mod allocations;
 mod iio;
+mod joined;
 mod recordings;
 mod sensing;
 mod spelling;

@@ -244,7 +244,8 @@ fn files_are_named_in_errors() {
 #[test]
 fn labelled_recordings() {
     let text = "label,t,acc,gyro\nwalking,0.00,1,0\nwalking,0.02,2,0\n5,0.06,4,0\n,9.0,5,0\nwalking,9.02,x,0\n";
-    let recording = Recording::read(&mut source(text.as_bytes()), 0.1).unwrap();
+    let read = |text: &str| Recording::read(&mut source(text.as_bytes()), &format(), 0.1).unwrap();
+    let recording = read(text);
     assert_eq!(recording.len(), 5);
     assert_eq!(recording.label_names, ["walking", "5", ""]);
     let labels: Vec<_> = (0..5).map(|number| recording.label(number)).collect();
@@ -255,12 +256,12 @@ fn labelled_recordings() {
     assert_eq!(recording.counts, counts);
     let json =
         "{\"acc\":1,\"gyro\":2,\"label\":3}\n{\"acc\":1,\"gyro\":2,\"label\":\"lying\"}\n{\"acc\":1,\"gyro\":2}\n";
-    let recording = Recording::read(&mut source(json.as_bytes()), 0.1).unwrap();
+    let recording = read(json);
     assert_eq!((0..3).map(|i| recording.label(i)).collect::<Vec<_>>(), [Some("3"), Some("lying"), None]);
-    assert!(Recording::read(&mut source(&b"acc,gyro\n1,2\n"[..]), 0.1).unwrap().labels.is_none());
+    assert!(read("acc,gyro\n1,2\n").labels.is_none());
     // of a key that is there twice the last value counts
     let twice = "{\"acc\":1,\"acc\":3,\"gyro\":2,\"label\":\"walking\",\"label\":\"lying\"}\n";
-    let recording = Recording::read(&mut source(twice.as_bytes()), 0.1).unwrap();
+    let recording = read(twice);
     assert_eq!((recording.label(0), recording.sample(0)[0]), (Some("lying"), 3.0));
 }
 

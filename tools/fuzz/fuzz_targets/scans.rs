@@ -3,7 +3,8 @@
 
 #![no_main]
 
-use gaitd_sense::iio::{ElementType, Layout, Mount};
+use gaitd_sense::Mount;
+use gaitd_sense::iio::{ElementType, Layout};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -12,6 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (text, scans) = (String::from_utf8_lossy(&bytes[..end]), bytes.get(end + 1..).unwrap_or_default());
     if let Ok(mount) = text.parse::<Mount>() {
         assert!(mount.turn([1.0, -2.0, 3.0]).iter().all(|value| value.is_finite()));
+        assert_eq!(mount.to_string().parse(), Ok(mount));
     }
     let mut elements: Vec<(u32, ElementType)> = Vec::new();
     for line in text.lines() {

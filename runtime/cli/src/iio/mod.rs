@@ -10,8 +10,8 @@ use anyhow::Context;
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::stream::Sample;
 use gaitd_daemon::{Hangup, Requests, Stop};
-use gaitd_sense::iio::{Capture, Device, IioError, Mount, Settings, choose, devices};
-use gaitd_sense::{TextFormat, TextWriter};
+use gaitd_sense::iio::{Capture, Device, IioError, Settings, choose, devices};
+use gaitd_sense::{Mount, SenseError, TextFormat, TextWriter};
 
 use super::table::table;
 use outlet::{Fate, Outlet};
@@ -26,13 +26,15 @@ const STOP_CHECK: Duration = Duration::from_millis(200);
 #[command(
     after_help = "The sensor is set to the rate by its buffer and trigger, else by a timer of the kernel's (iio-trig-hrtimer), \
     else its values are polled. A sensor that does not have the rate samples faster, and is resampled. What was changed is \
-    put back at the end.\n\nExamples:\n  gaitd iio --list\n  gaitd iio | gaitd run --source -\n  gaitd iio iio:device0 \
-    --seconds 60 > walk.csv\n  gaitd iio mpu6050 --output /run/imu/samples"
+    put back at the end. Accelerometer and gyroscope of one chip that are two devices are put together.\n\nExamples:\n  gaitd iio --list\n  gaitd iio | gaitd run --source -\n  gaitd iio iio:device0 \
+    --seconds 60 > walk.csv\n  gaitd iio mpu6050 --output /run/imu/samples\n  \
+    gaitd iio lsm6dsr_accel lsm6dsr_gyro"
 )]
 pub(super) struct Arguments {
-    /// The device: iio:device0, its number, or its name [default: the one with an accelerometer and a gyroscope]
-    #[arg(value_name = "DEVICE")]
-    device: Option<String>,
+    /// The device: iio:device0, its number, or its name; or two, an accelerometer and a gyroscope, which are put together
+    /// [default: the one with both, or the two of one chip]
+    #[arg(value_name = "DEVICE", num_args = 0..=2)]
+    devices: Vec<String>,
     /// List the motion sensors, and write no samples
     #[arg(long)]
     list: bool,
@@ -45,7 +47,8 @@ pub(super) struct Arguments {
     /// The least angular rate that must not be cut off, in degrees per second [default: as the device is set]
     #[arg(long, value_name = "DPS", value_parser = within(1.0, 100_000.0))]
     gyro_range: Option<f64>,
-    /// How the sensor is mounted, row by row, such as "0,1,0; -1,0,0; 0,0,1" [default: what the device says]
+    /// How the sensor is mounted: what is to become x, y and z, such as y,-x,z, or a matrix row by row, such as
+    /// "0,1,0; -1,0,0; 0,0,1" [default: what the device says]
     #[arg(long, value_name = "MATRIX", allow_hyphen_values = true)]
     mount_matrix: Option<Mount>,
     /// Read values one by one, without buffer, trigger and interrupt
@@ -87,14 +90,15 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let stop = Stop::default();
     let _requests = Requests::watch(&stop, Hangup::Stop).context("cannot watch for signals")?;
-    let device = choose(&arguments.root, arguments.device.as_deref())?;
-    if !device.has_gyroscope() {
-        log::warn!("{device} has no gyroscope: a model that needs one, as the shipped one does, refuses its stream");
+    let devices = choose(&arguments.root, &arguments.devices)?;
+    let names = devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    if !devices.iter().any(Device::has_gyroscope) {
+        log::warn!("{names} has no gyroscope: a model that needs one, as the shipped one does, refuses its stream");
     }
     let outlet = Outlet::new(arguments.output.as_deref());
     while let Some(reader) = outlet.open(&stop)? {
         // each reader has a stream of its own: a sensor without a reader is switched off
-        let fate = write_samples(arguments, &device, reader, &stop)?;
+        let fate = write_samples(arguments, &devices, &names, reader, &stop)?;
         if fate == Fate::Stopped || !outlet.is_pipe() {
             break;
         }
@@ -115,7 +119,8 @@ fn flag(setting: &'static str) -> &'static str {
 /// Writes samples until the reader goes, a stop is requested, or there were enough.
 fn write_samples(
     arguments: &Arguments,
-    device: &Device,
+    devices: &[Device],
+    names: &str,
     mut reader: outlet::Reader,
     stop: &Stop,
 ) -> anyhow::Result<Fate> {
@@ -128,10 +133,13 @@ fn write_samples(
     };
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let start = |settings: &Settings| {
-        Capture::start(&arguments.root, device, settings, Arc::clone(&clock)).map_err(|error| error.with_names(flag))
+        Capture::start(&arguments.root, devices, settings, Arc::clone(&clock)).map_err(|error| match error {
+            SenseError::Iio(error) => SenseError::Iio(error.with_names(flag)),
+            other => other,
+        })
     };
     let mut capture = start(&settings)?;
-    log::info!("{device}: {} Hz {}", arguments.rate, capture.by());
+    log::info!("{names}: {} Hz {}", arguments.rate, capture.by());
     let format = match arguments.format {
         FormatFlag::Csv => TextFormat::Csv,
         FormatFlag::Ndjson => TextFormat::Ndjson,
@@ -148,7 +156,7 @@ fn write_samples(
         match capture.next(&mut sample, clock.now() + STOP_CHECK) {
             Ok(true) => heard = true,
             Ok(false) => continue,
-            Err(error @ IioError::Silent { .. }) if !heard && !settings.poll => {
+            Err(error @ SenseError::Iio(IioError::Silent { .. })) if !heard && !settings.poll => {
                 log::warn!("{error}; polling now, which is less regular");
                 // dropping it restores what the trigger has changed
                 drop(capture);
@@ -168,7 +176,7 @@ fn list(root: &Path) -> anyhow::Result<()> {
     let devices = devices(root)?;
     if devices.is_empty() {
         // fails with an error that says where it has looked, and what to do
-        choose(root, None)?;
+        choose(root, &[])?;
     }
     let mut rows = Vec::new();
     for device in &devices {

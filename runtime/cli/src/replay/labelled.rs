@@ -1,17 +1,19 @@
 //! Labelled data to replay: a recording, prepared windows, or a simulated wearer.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use gaitd_core::clock::Clock;
 use gaitd_core::ladder::Manifest;
+use gaitd_core::stream::continuity::DEFAULT_BRIDGE_S;
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Cutter, Window};
 use gaitd_daemon::{Opened, SourceSpec};
 use gaitd_lab::replay::LabelledWindow;
-use gaitd_sense::{NO_DEADLINE, Pace, Recording, Spelling, TextSource};
+use gaitd_sense::wearer::Truth;
+use gaitd_sense::{NO_DEADLINE, Recording, Source};
 
 use super::super::exit::{self, ExitCode};
 
@@ -27,8 +29,8 @@ pub(super) enum Split {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
     /// Which, and why.
-    #[error("{}: {message}", path.display())]
-    Unusable { path: PathBuf, message: String },
+    #[error("{name}: {message}")]
+    Unusable { name: String, message: String },
 }
 
 impl ExitCode for DataError {
@@ -58,55 +60,43 @@ impl Labelled {
         });
     }
 
-    pub(super) fn read(
-        path: &Path,
-        split: Split,
-        spelling: Spelling,
-        manifest: &Manifest,
-        clock: &Arc<dyn Clock>,
-    ) -> anyhow::Result<Self> {
-        let data = if path.extension().is_some_and(|extension| extension == "npz") {
-            Self::archive(path, split, manifest)?
-        } else {
-            Self::recording(path, spelling, manifest, clock)?
+    /// Reads labelled samples, and conditions and cuts them as the daemon does.
+    pub(super) fn read(source: &SourceSpec, manifest: &Manifest, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let name = source.name();
+        let Opened { source, truth } = source.open(&manifest.stream_format(), clock)?;
+        let data = match truth {
+            Some(truth) => Self::simulated(source, truth, manifest)?,
+            None => Self::recording(source, &name, manifest)?,
         };
-        data.comparable(path)
+        data.comparable(&name)
     }
 
     /// Lets a simulated wearer move, who knows what he does.
-    pub(super) fn simulated(wearer: &SourceSpec, manifest: &Manifest, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let Opened { mut source, truth } = wearer.open(&manifest.stream_format(), clock)?;
-        let mut truth = truth.context("only a simulated wearer knows what he does")?;
+    fn simulated(mut source: Box<dyn Source>, mut truth: Truth, manifest: &Manifest) -> anyhow::Result<Self> {
         let mut cut = Cut::new(manifest)?;
         let mut sample = Sample { time_s: None, values: vec![0.0; manifest.task.input.channels.len()] };
         while source.read(&mut sample, NO_DEADLINE)? == Reading::Sample {
             cut.push(&sample.values, |first, last| Some(truth.steady(first, last)?.name()));
         }
-        Self { windows: cut.windows }.comparable(Path::new(&wearer.name()))
+        Ok(Self { windows: cut.windows })
     }
 
     /// Itself, if there is something to compare.
-    fn comparable(self, path: &Path) -> anyhow::Result<Self> {
+    fn comparable(self, name: &str) -> anyhow::Result<Self> {
         if self.compared() == 0 {
-            return Err(unusable(path, "holds no window that lies wholly inside one known activity").into());
+            return Err(unusable(name, "holds no window that lies wholly inside one known activity").into());
         }
         Ok(self)
     }
 
-    /// Reads a recording and conditions and cuts it as the daemon does.
-    fn recording(path: &Path, spelling: Spelling, manifest: &Manifest, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let mut source =
-            TextSource::open(path, &manifest.stream_format(), None, Pace::Fast, Arc::clone(clock))?.spelled(spelling);
-        let recording = Recording::read(&mut source, gaitd_core::stream::continuity::DEFAULT_BRIDGE_S)?;
+    fn recording(mut source: Box<dyn Source>, name: &str, manifest: &Manifest) -> anyhow::Result<Self> {
+        let recording = Recording::read(source.as_mut(), &manifest.stream_format(), DEFAULT_BRIDGE_S)?;
         if recording.labels.is_none() {
-            return Err(unusable(path, "has no labels; a recording to replay needs a `label` column").into());
+            return Err(unusable(name, "has no labels; a recording to replay needs a `label` column").into());
         }
-        for name in recording.label_names.iter().filter(|name| !name.is_empty()) {
-            if !manifest.task.labels.contains(name) {
-                log::warn!(
-                    "{}: the model does not know the activity {name:?}; its windows are not compared",
-                    path.display()
-                );
+        for label in recording.label_names.iter().filter(|label| !label.is_empty()) {
+            if !manifest.task.labels.contains(label) {
+                log::warn!("{name}: the model does not know the activity {label:?}; its windows are not compared");
             }
         }
         let mut cut = Cut::new(manifest)?;
@@ -126,18 +116,20 @@ impl Labelled {
 
     /// Reads conditioned windows `X_*` `[windows, channels, time]` and labels `y_*` from 1 in the model's order.
     #[cfg(feature = "npz")]
-    fn archive(path: &Path, split: Split, manifest: &Manifest) -> anyhow::Result<Self> {
+    pub(super) fn archive(path: &Path, split: Split, manifest: &Manifest) -> anyhow::Result<Self> {
         use ndarray::{Array1, Array3};
 
+        let name = path.display().to_string();
+        let unusable = |message: &str| unusable(&name, message);
         let (x, y) = match split {
             Split::Train => ("X_train", "y_train"),
             Split::Test => ("X_test", "y_test"),
         };
         let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut archive = ndarray_npy::NpzReader::new(std::io::BufReader::new(file))
-            .map_err(|error| unusable(path, &error.to_string()))?;
+        let mut archive =
+            ndarray_npy::NpzReader::new(std::io::BufReader::new(file)).map_err(|error| unusable(&error.to_string()))?;
         let wrong = |name: &str, error: ndarray_npy::ReadNpzError| {
-            unusable(path, &format!("{name}: {error}; `gaitd-train prepare` makes such archives"))
+            unusable(&format!("{name}: {error}; `gaitd-train prepare` makes such archives"))
         };
         let windows: Array3<f32> = archive.by_name(x).map_err(|error| wrong(x, error))?;
         // labels come in whatever integer type NumPy chose
@@ -152,21 +144,18 @@ impl Labelled {
         if windows.shape()[1..] != [task.channels.len(), task.window]
             || windows.len_of(ndarray::Axis(0)) != labels.len()
         {
-            return Err(unusable(
-                path,
-                &format!(
-                    "{x} is {:?} and {y} {}, and the model reads [windows, {}, {}]",
-                    windows.shape(),
-                    labels.len(),
-                    task.channels.len(),
-                    task.window
-                ),
-            )
+            return Err(unusable(&format!(
+                "{x} is {:?} and {y} {}, and the model reads [windows, {}, {}]",
+                windows.shape(),
+                labels.len(),
+                task.channels.len(),
+                task.window
+            ))
             .into());
         }
         let label = |label: &i64| {
             usize::try_from(label - 1).ok().filter(|label| *label < task.labels.len()).ok_or_else(|| {
-                unusable(path, &format!("{y} holds {label}, and the model's labels are 1 to {}", task.labels.len()))
+                unusable(&format!("{y} holds {label}, and the model's labels are 1 to {}", task.labels.len()))
             })
         };
         let windows = windows.outer_iter().zip(&labels).enumerate().map(|(index, (samples, truth))| {
@@ -177,12 +166,12 @@ impl Labelled {
                 truth: Some(label(truth)?),
             })
         });
-        Ok(Self { windows: windows.collect::<anyhow::Result<_>>()? })
+        Self { windows: windows.collect::<anyhow::Result<_>>()? }.comparable(&name)
     }
 
     #[cfg(not(feature = "npz"))]
-    fn archive(path: &Path, _: Split, _: &Manifest) -> anyhow::Result<Self> {
-        Err(unusable(path, "this gaitd was built without the feature `npz`").into())
+    pub(super) fn archive(path: &Path, _: Split, _: &Manifest) -> anyhow::Result<Self> {
+        Err(unusable(&path.display().to_string(), "this gaitd was built without the feature `npz`").into())
     }
 }
 
@@ -211,6 +200,6 @@ impl<'a> Cut<'a> {
     }
 }
 
-fn unusable(path: &Path, message: &str) -> DataError {
-    DataError::Unusable { path: path.to_path_buf(), message: message.to_owned() }
+fn unusable(name: &str, message: &str) -> DataError {
+    DataError::Unusable { name: name.to_owned(), message: message.to_owned() }
 }

@@ -15,10 +15,10 @@ use gaitd_core::control::PolicySpec;
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::ladder::Ladder;
 use gaitd_daemon::publish;
-use gaitd_daemon::{Config, SourceSpec};
+use gaitd_daemon::{Config, Paths, SourceSpec};
 use gaitd_lab::replay::{self, Replay, ScenarioLoad, ScenarioLoadError};
 use gaitd_lab::simulate::Scenario;
-use gaitd_sense::Pace;
+use gaitd_sense::{Mount, Pace};
 pub(super) use labelled::DataError;
 use labelled::{Labelled, Split};
 
@@ -32,19 +32,26 @@ use super::spelling::SpellingArguments;
 
 /// Run labelled data through every configuration, or through the controller, and compare with the labels
 #[derive(clap::Args)]
-#[command(after_help = "DATA is a recording (CSV or NDJSON with a `label` column), a NumPy archive of conditioned \
+#[command(
+    after_help = "DATA is a recording (CSV or NDJSON with a `label` column; several files, each with some of the \
+                        sensors, are put together), a NumPy archive of conditioned \
                         windows as `gaitd-train prepare` makes it, or `wearer`, the simulated one.\nOf a stream, \
                         windows that lie wholly inside one activity are compared.\n\nExamples:\n  \
                         gaitd replay uci_har.npz --split test\n  gaitd replay walk.csv --budget-ms 2\n  \
-                        gaitd replay wearer --scenario configs/scenarios/uci-har-steps.json --decisions decisions.ndjson")]
+                        gaitd replay wearer --scenario configs/scenarios/uci-har-steps.json --decisions decisions.ndjson"
+)]
 pub(super) struct Arguments {
-    /// A labelled recording, a prepared .npz, or `wearer`
-    #[arg(value_name = "DATA")]
-    data: PathBuf,
+    /// A labelled recording, in one file or in several with some of the sensors each; a prepared .npz, or `wearer`
+    #[arg(value_name = "DATA", required = true)]
+    data: Vec<PathBuf>,
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
     spelling: SpellingArguments,
+    /// How the sensors are mounted: what is to become x, y and z, such as y,-x,z, or a matrix row by row, such as
+    /// "0,1,0; -1,0,0; 0,0,1"
+    #[arg(long, value_name = "MATRIX", allow_hyphen_values = true)]
+    mount_matrix: Option<Mount>,
     /// Which part of a prepared archive
     #[arg(long, value_enum, default_value_t = Split::Test)]
     split: Split,
@@ -81,11 +88,14 @@ pub(super) enum ArgumentError {
     #[error("{}: {error}", path.display())]
     Scenario { path: PathBuf, error: ScenarioLoadError },
     /// A flag that is for the simulated wearer only.
-    #[error("--seconds and --seed are for the simulated wearer; the data is {}", path.display())]
-    NoWearer { path: PathBuf },
+    #[error("--seconds and --seed are for the simulated wearer; the data is {data}")]
+    NoWearer { data: String },
     /// A flag that is for samples as text only.
-    #[error("--columns and --units are for samples as text; the data is {}", path.display())]
-    NoText { path: PathBuf },
+    #[error("--columns, --units and --mount-matrix are for samples as text; the data is {data}")]
+    NoText { data: String },
+    /// Several data that are not files of text.
+    #[error("{data} is not put together with other data: only files of samples as text are")]
+    Alone { data: String },
 }
 
 impl ExitCode for ArgumentError {
@@ -94,22 +104,48 @@ impl ExitCode for ArgumentError {
     }
 }
 
+/// What is to be replayed.
+enum Data {
+    /// Conditioned windows.
+    Archive(PathBuf),
+    /// Samples.
+    Source(SourceSpec),
+}
+
 /// How long the simulated wearer moves where nothing else is asked for, seconds: through a few activities.
 const WEARER_SECONDS: f64 = 300.0;
 
 impl Arguments {
-    /// The simulated wearer, if it is what is to be replayed.
-    fn wearer(&self) -> Result<Option<SourceSpec>, ArgumentError> {
-        let asked_for = self.data == Path::new("wearer");
-        if !asked_for && (self.seconds.is_some() || self.seed.is_some()) {
-            return Err(ArgumentError::NoWearer { path: self.data.clone() });
+    /// What is to be replayed.
+    fn data(&self) -> anyhow::Result<Data> {
+        let is_wearer = |path: &PathBuf| path == Path::new("wearer");
+        let is_archive = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "npz");
+        let alone = self.data.iter().find(|path| is_wearer(path) || is_archive(path));
+        if let Some(path) = alone.filter(|_| self.data.len() > 1) {
+            return Err(ArgumentError::Alone { data: path.display().to_string() }.into());
         }
-        let is_text = !asked_for && self.data.extension().is_none_or(|extension| extension != "npz");
-        if self.spelling.is_given() && !is_text {
-            return Err(ArgumentError::NoText { path: self.data.clone() });
+        let is_wearer = alone.is_some_and(is_wearer);
+        if !is_wearer && (self.seconds.is_some() || self.seed.is_some()) {
+            let data = self.data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+            return Err(ArgumentError::NoWearer { data }.into());
         }
-        let seconds = Some(self.seconds.unwrap_or(WEARER_SECONDS));
-        Ok(asked_for.then(|| SourceSpec::Wearer { seed: self.seed.unwrap_or_default(), seconds, pace: Pace::Fast }))
+        if let Some(path) = alone.filter(|_| self.spelling.is_given() || self.mount_matrix.is_some()) {
+            return Err(ArgumentError::NoText { data: path.display().to_string() }.into());
+        }
+        let mut source = match (alone, Paths::new(self.data.clone())) {
+            (Some(path), _) if !is_wearer => return Ok(Data::Archive(path.clone())),
+            (None, Some(paths)) => SourceSpec::file(paths),
+            _ => {
+                let seconds = Some(self.seconds.unwrap_or(WEARER_SECONDS));
+                SourceSpec::Wearer { seed: self.seed.unwrap_or_default(), seconds, pace: Pace::Fast }
+            }
+        };
+        source.set_pace(Pace::Fast);
+        source.spell(self.spelling.spelling()?);
+        if let Some(mount) = self.mount_matrix {
+            source.set_mount(mount);
+        }
+        Ok(Data::Source(source))
     }
 
     /// Whether the controller picks the configurations.
@@ -125,18 +161,19 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         let ids: Vec<String> = ladder.configurations().iter().map(|it| it.id.clone()).collect();
         PolicySpec::Fixed { configuration: Some(id.clone()) }.check(&ids, Duration::MAX)?;
     }
-    let wearer = arguments.wearer()?;
-    let mut data = match &wearer {
-        Some(wearer) => Labelled::simulated(wearer, ladder.manifest(), &clock)?,
-        None => {
-            Labelled::read(&arguments.data, arguments.split, arguments.spelling.spelling()?, ladder.manifest(), &clock)?
+    let data = arguments.data()?;
+    let (name, simulated, mut data) = match &data {
+        Data::Archive(path) => {
+            (path.display().to_string(), false, Labelled::archive(path, arguments.split, ladder.manifest())?)
+        }
+        Data::Source(source) => {
+            (source.name(), source.is_simulated(), Labelled::read(source, ladder.manifest(), &clock)?)
         }
     };
     if let Some(limit) = arguments.limit {
         data.truncate(limit);
     }
-    let name = wearer.as_ref().map_or_else(|| arguments.data.display().to_string(), SourceSpec::name);
-    let report = Report::new(name, wearer.is_some(), ladder.manifest(), &data);
+    let report = Report::new(name, simulated, ladder.manifest(), &data);
     let report = if arguments.controlled() {
         controlled(arguments, ladder, &data, &clock, report)?
     } else {

@@ -1,5 +1,6 @@
 //! The daemon's configuration file (JSON), its defaults and its checks. Every tunable is documented here.
 
+pub(crate) mod paths;
 pub(crate) mod reload;
 pub(crate) mod source;
 
@@ -16,7 +17,8 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
 use gaitd_core::plausibility::Responses;
 use gaitd_sense::wearer::MAX_SECONDS;
-use gaitd_sense::{Pace, Spelling};
+use gaitd_sense::{MOST_PARTS, Mount, Pace, Spelling};
+pub use paths::Paths;
 
 /// A daemon configuration. Every field may be left out; the defaults are the embedded default: the shipped ladder on
 /// the simulated wearer for a minute.
@@ -117,8 +119,9 @@ pub enum SourceSpec {
     },
     /// A file of samples: CSV with a header, or NDJSON.
     File {
-        /// The file. A relative path starts at the configuration file.
-        path: PathBuf,
+        /// The file, or a list of up to eight, each with some of the sensors, which are put together on one clock. A
+        /// relative path starts at the configuration file.
+        path: Paths,
         /// `realtime` (the default) or `fast`.
         #[serde(default)]
         pace: Pace,
@@ -133,6 +136,10 @@ pub enum SourceSpec {
         /// Units by channel, by sensor or of the time, such as `{"acc": "mg", "t": "ms"}`: they go before the text's own.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         units: BTreeMap<String, String>,
+        /// How the sensors are mounted, where their axes are not the model's: row by row (`0,1,0; -1,0,0; 0,0,1`), or the
+        /// axes of which x, y and z are to be made (`y,-x,z`). Every sensor of three axes is turned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mount_matrix: Option<Mount>,
     },
     /// Standard input, in the same forms.
     Stdin {
@@ -146,6 +153,10 @@ pub enum SourceSpec {
         /// Units by channel, by sensor or of the time, such as `{"acc": "mg", "t": "ms"}`: they go before the text's own.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         units: BTreeMap<String, String>,
+        /// How the sensors are mounted, where their axes are not the model's: row by row (`0,1,0; -1,0,0; 0,0,1`), or the
+        /// axes of which x, y and z are to be made (`y,-x,z`). Every sensor of three axes is turned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mount_matrix: Option<Mount>,
     },
 }
 
@@ -170,16 +181,17 @@ impl Default for SourceSpec {
 }
 
 impl SourceSpec {
-    /// A file of samples, paced by their times.
+    /// A file of samples, or several, paced by their times.
     #[must_use]
-    pub fn file(path: PathBuf) -> Self {
-        Self::File { path, pace: Pace::Realtime, on_failure: None, columns: Vec::new(), units: BTreeMap::new() }
+    pub fn file(path: impl Into<Paths>) -> Self {
+        let (columns, units) = Default::default();
+        Self::File { path: path.into(), pace: Pace::Realtime, on_failure: None, columns, units, mount_matrix: None }
     }
 
     /// Standard input, taken as it comes.
     #[must_use]
     pub fn stdin() -> Self {
-        Self::Stdin { pace: Pace::Live, columns: Vec::new(), units: BTreeMap::new() }
+        Self::Stdin { pace: Pace::Live, columns: Vec::new(), units: BTreeMap::new(), mount_matrix: None }
     }
 
     /// What is known of the text of samples beside itself; nothing where the source is none.
@@ -201,6 +213,22 @@ impl SourceSpec {
             *columns = spelling.columns;
         }
         units.extend(spelling.units);
+        true
+    }
+
+    /// How the sensors are mounted, where that is said.
+    #[must_use]
+    pub fn mount(&self) -> Option<Mount> {
+        match self {
+            Self::File { mount_matrix, .. } | Self::Stdin { mount_matrix, .. } => *mount_matrix,
+            Self::Wearer { .. } => None,
+        }
+    }
+
+    /// Says how the sensors are mounted; false where the source has none.
+    pub fn set_mount(&mut self, mount: Mount) -> bool {
+        let (Self::File { mount_matrix, .. } | Self::Stdin { mount_matrix, .. }) = self else { return false };
+        *mount_matrix = Some(mount);
         true
     }
 
@@ -316,14 +344,14 @@ impl Config {
     }
 
     fn start_paths_at(&mut self, directory: &Path) {
-        let source = match &mut self.source {
-            SourceSpec::File { path, .. } => Some(path),
+        let sources = match &mut self.source {
+            SourceSpec::File { path, .. } => Some(path.all_mut()),
             SourceSpec::Wearer { .. } | SourceSpec::Stdin { .. } => None,
         };
         let token = self.http.as_mut().and_then(|http| http.token_file.as_mut());
-        let paths = [self.models.as_mut(), self.state.as_mut(), self.socket.as_mut(), source, token];
+        let paths = [self.models.as_mut(), self.state.as_mut(), self.socket.as_mut(), token];
         let outputs = self.outputs.iter_mut().map(|output| output.path.as_mut());
-        for path in paths.into_iter().chain(outputs).flatten() {
+        for path in paths.into_iter().chain(outputs).flatten().chain(sources.into_iter().flatten()) {
             // joining keeps an absolute path as it is
             *path = directory.join(&*path);
         }
@@ -349,6 +377,9 @@ impl Config {
             problems.push(format!(
                 "source.seconds is {seconds}, and must be above 0 and at most {MAX_SECONDS}; leave it out to run for ever"
             ));
+        }
+        if let SourceSpec::File { path, .. } = &self.source {
+            problems.extend(path_problems(path.all()));
         }
         problems.extend(self.output_problems());
         let processors = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
@@ -406,6 +437,20 @@ impl Config {
             .or_else(|| environment("HOME").map(|home| home.join(".local/state/gaitd")))
             .unwrap_or_else(|| PathBuf::from("/var/lib/gaitd"))
     }
+}
+
+/// What keeps several files from being read together.
+fn path_problems(paths: &[PathBuf]) -> Vec<String> {
+    let mut problems = Vec::new();
+    if paths.len() > MOST_PARTS {
+        problems.push(format!("source.path has {} files, and at most {MOST_PARTS} are put together", paths.len()));
+    }
+    for (place, path) in paths.iter().enumerate() {
+        if paths[..place].contains(path) {
+            problems.push(format!("source.path: {} is there twice; leave one of them out", path.display()));
+        }
+    }
+    problems
 }
 
 impl Http {

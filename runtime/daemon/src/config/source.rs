@@ -1,7 +1,7 @@
 //! Opens the source that a configuration names.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::SourceSpec;
@@ -9,7 +9,7 @@ use gaitd_core::clock::Clock;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::StreamFormat;
 use gaitd_sense::wearer::{Truth, WearerConfig, WearerError, WearerSource};
-use gaitd_sense::{SenseError, Source, TextSource};
+use gaitd_sense::{HeaderMemory, JoinedSource, Mounted, SenseError, Source, TextSource};
 
 /// A source that is ready to be read.
 pub struct Opened {
@@ -54,7 +54,7 @@ impl SourceSpec {
                 let length = seconds.map_or_else(|| "without end".to_owned(), |seconds| format!("for {seconds} s"));
                 format!("a simulated wearer (seed {seed}, {length})")
             }
-            Self::File { path, .. } => path.display().to_string(),
+            Self::File { path, .. } => path.to_string(),
             Self::Stdin { .. } => "standard input".to_owned(),
         }
     }
@@ -65,8 +65,40 @@ impl SourceSpec {
         matches!(self, Self::Wearer { .. })
     }
 
-    fn opened(&self, source: TextSource<BufReader<Arc<File>>>) -> Opened {
-        Opened { source: Box::new(source.spelled(self.spelling().unwrap_or_default())), truth: None }
+    /// What the files of this source, open already, give a model that reads `format`: each goes on with the header that
+    /// it had, where it has none of its own.
+    pub(crate) fn stream_in(
+        &self,
+        files: Vec<(Arc<File>, String, HeaderMemory)>,
+        format: &StreamFormat,
+        clock: &Arc<dyn Clock>,
+    ) -> Box<dyn Source> {
+        let text = |(file, origin, memory): (Arc<File>, String, HeaderMemory)| {
+            TextSource::from_file(file, origin, format, None, self.pace(), Arc::clone(clock))
+                .spelled(self.spelling().unwrap_or_default())
+                .remembering(&memory)
+        };
+        let mut texts: Vec<_> = files.into_iter().map(text).collect();
+        if texts.len() > 1 {
+            return Box::new(JoinedSource::new(texts, format, self.pace(), Arc::clone(clock)));
+        }
+        // there is one: see `Paths`
+        Box::new(texts.remove(0))
+    }
+
+    /// `source`, its sensors turned as they are mounted.
+    ///
+    /// # Errors
+    /// When there is a mount matrix, and no sensor with three axes.
+    pub(crate) fn mounted(
+        &self,
+        source: Box<dyn Source>,
+        format: &StreamFormat,
+    ) -> Result<Box<dyn Source>, SenseError> {
+        Ok(match self.mount() {
+            Some(mount) => Box::new(Mounted::new(source, mount, format)?),
+            None => source,
+        })
     }
 
     /// Opens the source for a model that reads `format`.
@@ -74,15 +106,25 @@ impl SourceSpec {
     /// # Errors
     /// When a file cannot be opened, or the source cannot deliver such a stream.
     pub fn open(&self, format: &StreamFormat, clock: &Arc<dyn Clock>) -> Result<Opened, OpenError> {
-        let clock = Arc::clone(clock);
-        Ok(match self {
+        let source: Box<dyn Source> = match self {
             Self::Wearer { seed, seconds, pace } => {
                 let config = WearerConfig { seed: *seed, seconds: *seconds, pace: *pace, ..WearerConfig::default() };
-                let source = WearerSource::new(&config, format, clock)?;
-                Opened { truth: Some(source.truth()), source: Box::new(source) }
+                let source = WearerSource::new(&config, format, Arc::clone(clock))?;
+                return Ok(Opened { truth: Some(source.truth()), source: Box::new(source) });
             }
-            Self::File { path, pace, .. } => self.opened(TextSource::open(path, format, None, *pace, clock)?),
-            Self::Stdin { pace, .. } => self.opened(TextSource::stdin(format, None, *pace, clock)?),
-        })
+            Self::File { path, .. } => {
+                let open = |path: &PathBuf| match File::open(path) {
+                    Ok(file) => Ok((Arc::new(file), path.display().to_string(), HeaderMemory::default())),
+                    Err(error) => Err(SenseError::Open { path: path.clone(), error }),
+                };
+                let files = path.all().iter().map(open).collect::<Result<_, _>>()?;
+                self.stream_in(files, format, clock)
+            }
+            Self::Stdin { pace, .. } => {
+                let text = TextSource::stdin(format, None, *pace, Arc::clone(clock))?;
+                Box::new(text.spelled(self.spelling().unwrap_or_default()))
+            }
+        };
+        Ok(Opened { source: self.mounted(source, format)?, truth: None })
     }
 }

@@ -10,13 +10,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
-use crate::config::OnFailure;
+use crate::config::{OnFailure, Paths, SourceSpec};
 use crate::log_limits::RateLimitedLog;
 use crate::stream::counters::SourceHealth;
 use gaitd_api::SourceState;
 use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
-use gaitd_sense::{HeaderMemory, Pace, SenseError, Source, Spelling, TextSource};
+use gaitd_sense::{HeaderMemory, SenseError, Source};
 
 /// From one attempt to the next: doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -25,16 +25,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How often a pipe without a writer is checked to be still the one at its path.
 const PATH_CHECK: Duration = Duration::from_millis(500);
 
-/// Reads the file at a path for as long as the run lasts. What fails is tried again after a pause that grows; what is
-/// no regular file (a pipe, a device) is opened again when it ends, for its next writer. With [`OnFailure::Exit`], the
-/// first failure or end is the end of the stream.
+/// Reads the file at a path, or the files at several, for as long as the run lasts. What fails is tried again after a
+/// pause that grows; what is no regular file (a pipe, a device) is opened again when it ends, for its next writer. With
+/// [`OnFailure::Exit`], the first failure or end is the end of the stream. Of several files the first failure or end is
+/// that of all.
 pub(crate) struct ReconnectingSource {
-    path: PathBuf,
+    spec: SourceSpec,
     on_failure: OnFailure,
-    pace: Pace,
-    spelling: Spelling,
-    /// A device may say its header once, when it is switched on.
-    header: HeaderMemory,
+    files: Vec<Remembered>,
     format: StreamFormat,
     clock: Arc<dyn Clock>,
     health: SourceHealth,
@@ -45,16 +43,27 @@ pub(crate) struct ReconnectingSource {
     fault_logged: bool,
 }
 
+/// A file that is opened again and again.
+struct Remembered {
+    path: PathBuf,
+    /// A device may say its header once, when it is switched on.
+    header: HeaderMemory,
+}
+
+/// A file that is open.
+struct OpenFile {
+    file: Arc<File>,
+    /// Of a pipe that has had no writer yet: the file that it is.
+    without_writer: Option<Metadata>,
+}
+
 enum State {
     /// To be opened, from this clock time on.
     Closed {
         retry_at: Duration,
     },
-    /// An open pipe that has had no writer yet, and the file that it is.
-    WithoutWriter {
-        pipe: Arc<File>,
-        opened: Metadata,
-    },
+    /// All files are open; some of them are pipes that have had no writer yet.
+    WithoutWriter(Vec<OpenFile>),
     Open(Box<dyn Source>),
 }
 
@@ -70,24 +79,22 @@ enum Fault {
 }
 
 impl ReconnectingSource {
+    /// What `spec` says of the files at `paths`, for a model that reads `format`.
     pub(crate) fn new(
-        path: &Path,
-        on_failure: OnFailure,
-        pace: Pace,
-        spelling: Spelling,
-        format: StreamFormat,
-        clock: Arc<dyn Clock>,
-        health: SourceHealth,
+        spec: &SourceSpec,
+        paths: &Paths,
+        format: &StreamFormat,
+        clock: &Arc<dyn Clock>,
+        health: &SourceHealth,
     ) -> Self {
+        let file = |path: &PathBuf| Remembered { path: path.clone(), header: HeaderMemory::default() };
         Self {
-            path: path.to_path_buf(),
-            on_failure,
-            pace,
-            spelling,
-            header: HeaderMemory::default(),
-            format,
-            clock,
-            health,
+            on_failure: spec.on_failure(),
+            files: paths.all().iter().map(file).collect(),
+            spec: spec.clone(),
+            format: format.clone(),
+            clock: Arc::clone(clock),
+            health: health.clone(),
             state: State::Closed { retry_at: Duration::ZERO },
             pause: FIRST_PAUSE,
             faults: Default::default(),
@@ -97,7 +104,7 @@ impl ReconnectingSource {
 
     /// Takes the next step towards an open source, waiting no longer than to `deadline`.
     fn connect(&mut self, deadline: Duration) -> Result<(), SenseError> {
-        let next = match &self.state {
+        let next = match &mut self.state {
             State::Open(_) => return Ok(()),
             State::Closed { retry_at } if *retry_at > deadline => {
                 self.clock.wait_until(deadline);
@@ -108,11 +115,14 @@ impl ReconnectingSource {
                 self.health.set(SourceState::Waiting, None);
                 self.open()
             }
-            State::WithoutWriter { pipe, opened } => match self.has_writer(pipe, opened, deadline) {
+            State::WithoutWriter(open) => match have_writers(&self.files, open, self.clock.as_ref(), deadline) {
                 Ok(Writer::Pending) => return Ok(()),
                 Ok(Writer::Elsewhere) => Ok(State::Closed { retry_at: Duration::ZERO }),
-                Ok(Writer::Present) => self.stream_in(Arc::clone(pipe)),
-                Err(error) => Err(self.unopened(error)),
+                Ok(Writer::Present) => {
+                    let open = std::mem::take(open);
+                    self.stream_in(open)
+                }
+                Err(error) => Err(error),
             },
         };
         match next {
@@ -123,54 +133,36 @@ impl ReconnectingSource {
         Ok(())
     }
 
-    /// Opens the file at the path. Opening a pipe in the ordinary way would wait for a writer, but for ever where the pipe
-    /// is made anew in the meantime, as with the directory of a service that starts again.
+    /// Opens the files. Opening a pipe in the ordinary way would wait for a writer, but for ever where the pipe is made
+    /// anew in the meantime, as with the directory of a service that starts again.
     fn open(&self) -> Result<State, SenseError> {
-        let open = || {
-            if !is_pipe(&self.path) {
-                return Ok((File::open(&self.path)?, None));
+        let open = |path: &Path| {
+            if !is_pipe(path) {
+                return Ok(OpenFile { file: Arc::new(File::open(path)?), without_writer: None });
             }
             let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-            let pipe = File::options().read(true).custom_flags(flags).open(&self.path)?;
-            let opened = pipe.metadata()?;
-            Ok((pipe, Some(opened)))
+            let pipe = File::options().read(true).custom_flags(flags).open(path)?;
+            let without_writer = Some(pipe.metadata()?);
+            Ok(OpenFile { file: Arc::new(pipe), without_writer })
         };
-        match open().map_err(|error| self.unopened(error))? {
-            (pipe, Some(opened)) => Ok(State::WithoutWriter { pipe: Arc::new(pipe), opened }),
-            (file, None) => self.stream_in(Arc::new(file)),
+        let open = |file: &Remembered| open(&file.path).map_err(|error| unopened(&file.path, error));
+        let files = self.files.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        if files.iter().any(|file| file.without_writer.is_some()) {
+            return Ok(State::WithoutWriter(files));
         }
+        self.stream_in(files)
     }
 
-    fn unopened(&self, error: std::io::Error) -> SenseError {
-        SenseError::Open { path: self.path.clone(), error }
-    }
-
-    fn stream_in(&self, file: Arc<File>) -> Result<State, SenseError> {
-        // a source polls for its bytes, and then expects to read some
-        fcntl_getfl(&file)
-            .and_then(|flags| fcntl_setfl(&file, flags - OFlags::NONBLOCK))
-            .map_err(|error| self.unopened(error.into()))?;
-        let (origin, clock) = (self.path.display().to_string(), Arc::clone(&self.clock));
-        let source = TextSource::from_file(file, origin, &self.format, None, self.pace, clock);
-        Ok(State::Open(Box::new(source.spelled(self.spelling.clone()).remembering(&self.header))))
-    }
-
-    /// Waits until `deadline` for a writer of `pipe`, the file `opened`, as long as that is the one at the path.
-    fn has_writer(&self, pipe: &File, opened: &Metadata, deadline: Duration) -> std::io::Result<Writer> {
-        loop {
-            let there = std::fs::metadata(&self.path)?;
-            if (there.dev(), there.ino()) != (opened.dev(), opened.ino()) {
-                return Ok(Writer::Elsewhere);
-            }
-            let left = deadline.saturating_sub(self.clock.now());
-            let timeout = Timespec::try_from(left.min(PATH_CHECK)).ok();
-            match poll(&mut [PollFd::new(pipe, PollFlags::IN)], timeout.as_ref()) {
-                Ok(0) if left <= PATH_CHECK => return Ok(Writer::Pending),
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Ok(Writer::Present),
-                Err(error) => return Err(error.into()),
-            }
-        }
+    fn stream_in(&self, open: Vec<OpenFile>) -> Result<State, SenseError> {
+        let ready = |(remembered, open): (&Remembered, OpenFile)| {
+            // a source polls for its bytes, and then expects to read some
+            fcntl_getfl(&open.file)
+                .and_then(|flags| fcntl_setfl(&open.file, flags - OFlags::NONBLOCK))
+                .map_err(|error| unopened(&remembered.path, error.into()))?;
+            Ok((open.file, remembered.path.display().to_string(), remembered.header.clone()))
+        };
+        let files = self.files.iter().zip(open).map(ready).collect::<Result<_, SenseError>>()?;
+        Ok(State::Open(self.spec.stream_in(files, &self.format, &self.clock)))
     }
 
     /// Logs what went wrong, and closes the source for the pause before the next attempt.
@@ -188,9 +180,55 @@ impl ReconnectingSource {
         self.state = State::Closed { retry_at: now + pause };
     }
 
-    /// Whether the end of the file is the end of the stream: a regular file has been read.
+    /// Whether the end is the end of the stream: a regular file is among what has been read.
     fn is_regular(&self) -> bool {
-        std::fs::metadata(&self.path).map(|file| file.file_type()).is_ok_and(|kind| kind.is_file())
+        let is_file = |file: &Remembered| std::fs::metadata(&file.path).is_ok_and(|file| file.file_type().is_file());
+        self.files.iter().any(is_file)
+    }
+}
+
+fn unopened(path: &Path, error: std::io::Error) -> SenseError {
+    SenseError::Open { path: path.to_path_buf(), error }
+}
+
+/// Waits until `deadline` for a writer of each pipe of `open`, as long as they are those at the paths.
+fn have_writers(
+    files: &[Remembered],
+    open: &mut [OpenFile],
+    clock: &dyn Clock,
+    deadline: Duration,
+) -> Result<Writer, SenseError> {
+    for (Remembered { path, .. }, open) in files.iter().zip(open) {
+        let Some(opened) = &open.without_writer else { continue };
+        match has_writer(path, &open.file, opened, clock, deadline).map_err(|error| unopened(path, error))? {
+            Writer::Present => open.without_writer = None,
+            other => return Ok(other),
+        }
+    }
+    Ok(Writer::Present)
+}
+
+/// Waits until `deadline` for a writer of `pipe`, the file `opened`, as long as that is the one at `path`.
+fn has_writer(
+    path: &Path,
+    pipe: &File,
+    opened: &Metadata,
+    clock: &dyn Clock,
+    deadline: Duration,
+) -> std::io::Result<Writer> {
+    loop {
+        let there = std::fs::metadata(path)?;
+        if (there.dev(), there.ino()) != (opened.dev(), opened.ino()) {
+            return Ok(Writer::Elsewhere);
+        }
+        let left = deadline.saturating_sub(clock.now());
+        let timeout = Timespec::try_from(left.min(PATH_CHECK)).ok();
+        match poll(&mut [PollFd::new(pipe, PollFlags::IN)], timeout.as_ref()) {
+            Ok(0) if left <= PATH_CHECK => return Ok(Writer::Pending),
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(Writer::Present),
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -225,13 +263,14 @@ impl Source for ReconnectingSource {
             outcome @ (Ok(Reading::End) | Err(_)) if self.on_failure == OnFailure::Exit => return outcome,
             Ok(Reading::End) if self.is_regular() => return Ok(Reading::End),
             Ok(Reading::End) => {
-                self.pause_after(Fault::Closed, &format!("{}: its writer has closed it", self.path.display()));
+                let (name, whose) = (self.spec.name(), if self.files.len() > 1 { "a" } else { "its" });
+                self.pause_after(Fault::Closed, &format!("{name}: {whose} writer has closed it"));
             }
             Err(error) => self.pause_after(Fault::Broken, &error.to_string()),
             Ok(reading) => {
                 if reading == Reading::Sample {
                     if std::mem::take(&mut self.fault_logged) {
-                        log::info!("{}: samples again", self.path.display());
+                        log::info!("{}: samples again", self.spec.name());
                     }
                     self.pause = FIRST_PAUSE;
                 }

@@ -3,20 +3,48 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use super::error::{IioError, is_gone};
 
 /// sysfs shows a page at most.
 const LONGEST: u64 = 4096;
 
+/// A driver that does not answer for so long never will.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What `work` on the file at `path` gives, unless it takes longer than a driver may: reading and writing a setting can
+/// wait for a sensor that does not answer on its bus, and no signal ends that.
+fn patiently<T: Send + 'static>(
+    action: impl Into<String>,
+    path: &Path,
+    work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> Result<T, IioError> {
+    let (done, answer) = sync_channel(1);
+    let of = path.to_path_buf();
+    // a thread that never comes back is left behind
+    let asked = std::thread::Builder::new().name("gaitd-sysfs".to_owned()).spawn(move || {
+        let _ = done.send(work(&of));
+    });
+    let answered =
+        asked.and_then(|_| answer.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())));
+    answered.map_err(|error| IioError::file(action, path, error))
+}
+
+/// Opens a file that must be there.
+pub(super) fn open(path: &Path) -> Result<File, IioError> {
+    patiently("open", path, |path| File::open(path))
+}
+
 /// What the file holds, without what ends its line and blanks around it; nothing where there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<String>, IioError> {
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(IioError::file("open", path, error)),
+        Err(error) if error.system().is_some_and(|error| error.kind() == ErrorKind::NotFound) => return Ok(None),
+        Err(error) => return Err(error),
     };
-    text(file).map(Some).map_err(|error| IioError::file("read", path, error))
+    patiently("read", path, |_| text(file)).map(Some)
 }
 
 fn text(file: File) -> io::Result<String> {
@@ -40,12 +68,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<f64, IioError> {
 
 /// Writes `value` to a file that must be there.
 pub(super) fn write(path: &Path, value: &str) -> Result<(), IioError> {
-    let write = || {
-        let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
-        // one call of write is one value, and an empty one needs a byte to be one
-        file.write_all(format!("{value}\n").as_bytes())
-    };
-    write().map_err(|error| IioError::file(format!("write {value:?} to"), path, error))
+    // one call of write is one value, and an empty one needs a byte to be one
+    let line = format!("{value}\n");
+    patiently(format!("write {value:?} to"), path, move |path| {
+        OpenOptions::new().write(true).truncate(true).open(path)?.write_all(line.as_bytes())
+    })
 }
 
 /// The names of what is in a folder, sorted; none where there is no such folder.
@@ -123,7 +150,19 @@ fn same(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
     use super::*;
+
+    #[test]
+    fn a_setting_that_never_answers_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("in_accel_scale");
+        // opening a pipe waits for its other end
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("in_accel_scale") && error.contains("does not answer"), "{error}");
+    }
 
     #[test]
     fn what_was_changed_is_put_back_last_first() {

@@ -15,7 +15,9 @@ use super::attribute::{self, Changes};
 use super::device::Device;
 use super::error::is_gone;
 use super::layout::{ElementType, Layout};
+use super::polling::Polling;
 use super::quantity::{AXES, Quantity};
+use super::stamps::Stamps;
 
 /// So much is buffered in the kernel, in seconds, while it is not read.
 const BUFFERED_S: f64 = 2.0;
@@ -46,18 +48,15 @@ impl Node {
 #[derive(Debug)]
 pub(super) struct Scans {
     node: Node,
+    /// What fills it, where no driver does.
+    polling: Option<Polling>,
+    stamps: Stamps,
     elements: Vec<(usize, ElementType)>,
     timestamp: Option<(usize, ElementType)>,
     size: usize,
     /// Bytes that were read, and how many of them are scans already handed on.
     bytes: Vec<u8>,
     done: usize,
-}
-
-/// One scan: the raw values in the order of the channels, and the time in nanoseconds where it has one.
-pub(super) struct Scan {
-    pub(super) raw: Vec<f64>,
-    pub(super) time_ns: Option<i64>,
 }
 
 impl Scans {
@@ -67,6 +66,7 @@ impl Scans {
         node: Node,
         quantities: &[Quantity],
         rate_hz: f64,
+        stamps: Stamps,
         changes: &mut Changes,
     ) -> Result<Self, IioError> {
         let folder = device.folder.join("scan_elements");
@@ -107,19 +107,54 @@ impl Scans {
             changes.set(&length_file, &length.to_string())?;
         }
         changes.set(&device.folder.join("buffer/enable"), "1")?;
-        Ok(Self { node, elements: places, timestamp, size: layout.size(), bytes: Vec::new(), done: 0 })
+        let (polling, bytes) = (None, Vec::new());
+        Ok(Self { node, polling, stamps, elements: places, timestamp, size: layout.size(), bytes, done: 0 })
     }
 
-    /// The next scan; nothing where none came within `wait`.
-    pub(super) fn next(&mut self, wait: Duration) -> Result<Option<Scan>, IioError> {
-        if self.bytes.len() - self.done < self.size && !self.read(wait)? {
+    /// Reads these quantities one by one.
+    pub(super) fn poll(
+        device: &Device,
+        quantities: &[Quantity],
+        rate_hz: f64,
+        stamps: Stamps,
+    ) -> Result<Self, IioError> {
+        let (polling, file) = Polling::start(device, quantities, rate_hz, stamps)?;
+        let values = quantities.len() * AXES.len();
+        let elements = (0..values).map(|number| (number * ElementType::DOUBLE.size(), ElementType::DOUBLE)).collect();
+        Ok(Self {
+            node: Node { file, device: device.to_string() },
+            polling: Some(polling),
+            stamps,
+            elements,
+            timestamp: Some((values * ElementType::DOUBLE.size(), ElementType::NANOSECONDS)),
+            size: (values + 1) * ElementType::DOUBLE.size(),
+            bytes: Vec::new(),
+            done: 0,
+        })
+    }
+
+    /// Puts the raw values of the next scan into `raw`, in the order of the channels, and gives its time in nanoseconds;
+    /// nothing where no scan came within `wait`.
+    pub(super) fn next(&mut self, raw: &mut [f64], wait: Duration) -> Result<Option<i64>, IioError> {
+        if self.has_none() && !self.read(wait)? {
             return Ok(None);
         }
         let Some(scan) = self.bytes[self.done..].get(..self.size) else { return Ok(None) };
-        let raw = self.elements.iter().map(|(offset, element)| element.value(&scan[*offset..])).collect();
+        for (raw, (offset, element)) in raw.iter_mut().zip(&self.elements) {
+            *raw = element.value(&scan[*offset..]);
+        }
         let time_ns = self.timestamp.map(|(offset, element)| element.integer(&scan[offset..]));
         self.done += self.size;
-        Ok(Some(Scan { raw, time_ns }))
+        Ok(Some(time_ns.unwrap_or_else(|| self.stamps.now_ns())))
+    }
+
+    /// Where scans come from, if none is here yet.
+    pub(super) fn waits_for(&self) -> Option<&File> {
+        self.has_none().then_some(&self.node.file)
+    }
+
+    fn has_none(&self) -> bool {
+        self.bytes.len() - self.done < self.size
     }
 
     /// Waits for bytes and reads them; false where none came.
@@ -143,7 +178,7 @@ impl Scans {
         let read = (&self.node.file).read(&mut self.bytes[begin..]);
         self.bytes.truncate(begin + *read.as_ref().unwrap_or(&0));
         match read {
-            Ok(0) => Err(gone()),
+            Ok(0) => Err(self.polling.as_ref().and_then(Polling::failure).unwrap_or_else(gone)),
             Ok(_) => Ok(true),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(false),
             Err(error) => Err(failed(error)),

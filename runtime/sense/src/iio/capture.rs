@@ -1,21 +1,26 @@
 //! A sensor that is being read.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::IioError;
 use super::attribute::{self, Changes};
 use super::buffer::{self, Node, Scans};
 use super::device::{Device, available};
-use super::polling::Polling;
 use super::quantity::{AXES, Conversion, Quantity};
 use super::rates::{self, Offered};
+use super::stamps::Stamps;
 use super::trigger::{self, Trigger};
-use super::{IioError, Mount, Resampler};
-use crate::{SenseError, Source};
+use crate::joined::Part;
+use crate::merge::{Labelled, Sensors};
+use crate::{JoinedSource, Mount, Pace, SenseError, Source};
 use gaitd_core::clock::Clock;
-use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat, unit};
+use gaitd_core::stream::continuity::DEFAULT_BRIDGE_S;
+use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamCounts, StreamFormat, unit};
 
 /// A buffer that gives nothing for so long has no working trigger.
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
@@ -35,37 +40,149 @@ pub struct Settings {
     pub poll: bool,
 }
 
-/// A sensor that is being read. When it is dropped, every setting is as it was.
+/// Sensors that are being read: a device, or two that are put together. When this is dropped, every setting is as it was.
+///
+/// Samples come evenly at the rate: they pass [`Continuity`].
 pub struct Capture {
+    format: StreamFormat,
+    by: String,
+    source: JoinedSource,
+    sensed: Sample,
+    continuity: Continuity,
+    ready: VecDeque<Sample>,
+    spare: Vec<Sample>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A device that is being read.
+struct Input {
     // goes first when this is dropped: what was changed is put back while the device is still this program's
     _changes: Changes,
     device: String,
-    format: StreamFormat,
     axes: Vec<Conversion>,
     mounts: Vec<Mount>,
-    input: Input,
+    scans: Scans,
     by: String,
-    resampler: Option<Resampler>,
-    ready: VecDeque<(i64, Vec<f64>)>,
+    /// Its channels among those of the stream, and its sensors.
+    channels: Range<usize>,
+    sensors: Sensors,
     clock: Arc<dyn Clock>,
-    /// When there was a sample last, or when waiting for one began.
+    /// When there was a reading last, or when waiting for one began.
     heard: Duration,
 }
 
-enum Input {
-    Buffer(Scans),
-    Polling(Polling),
-}
-
 impl Capture {
-    /// Sets `device`, below `root`, to what `settings` ask for, and starts it. Deadlines are by `clock`.
+    /// Sets `devices`, below `root`, to what `settings` ask for, and starts them: one with all that is to be read, or an
+    /// accelerometer and a gyroscope. Deadlines are by `clock`.
     ///
     /// # Errors
-    /// When it cannot be used, or not so; its settings are as they were, then.
-    pub fn start(root: &Path, device: &Device, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, IioError> {
+    /// When one cannot be used, or not so; the settings of all are as they were, then.
+    pub fn start(
+        root: &Path,
+        devices: &[Device],
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SenseError> {
+        let stamps = Stamps::common(devices);
+        let quantities = || devices.iter().flat_map(|device| &device.quantities);
+        let channels: Vec<Channel> = quantities().flat_map(|quantity| quantity.channels()).collect();
+        let format = StreamFormat { channels, rate_hz: settings.rate_hz };
+        let mut inputs = Vec::new();
+        let mut first = 0;
+        for device in devices {
+            inputs.push(Input::start(root, device, settings, stamps, first, Arc::clone(&clock))?);
+            first += device.quantities.len();
+        }
+        let by = inputs.iter().map(|input| input.by.as_str()).collect::<Vec<_>>().join("; ");
+        let parts = inputs.into_iter().map(|input| Box::new(input) as Box<dyn Part>).collect();
+        Ok(Self {
+            by,
+            source: JoinedSource::of_parts(parts, &format, Pace::Live, Arc::clone(&clock)),
+            sensed: blank(),
+            continuity: Continuity::new(&format, DEFAULT_BRIDGE_S)?,
+            format,
+            ready: VecDeque::new(),
+            spare: Vec::new(),
+            clock,
+        })
+    }
+
+    /// The channels, `acc_x acc_y acc_z` in m/s2 and where there is a gyroscope `gyro_x gyro_y gyro_z` in rad/s, and the
+    /// rate.
+    #[must_use]
+    pub fn format(&self) -> &StreamFormat {
+        &self.format
+    }
+
+    /// How the samples come, for people.
+    #[must_use]
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
+    /// What the samples were made of.
+    #[must_use]
+    pub fn counts(&self) -> StreamCounts {
+        self.continuity.counts()
+    }
+
+    /// Reads the next sample into `sample`; false where none came by `deadline`.
+    ///
+    /// # Errors
+    /// When a device fails, goes away, or gives nothing for two seconds.
+    pub fn next(&mut self, sample: &mut Sample, deadline: Duration) -> Result<bool, SenseError> {
+        loop {
+            if let Some(mut ready) = self.ready.pop_front() {
+                std::mem::swap(&mut ready, sample);
+                self.spare.push(ready);
+                return Ok(true);
+            }
+            // silence is told, however patient the caller is
+            let patience = deadline.min(self.clock.now() + LONGEST_SILENCE);
+            let reading = self.source.read(&mut self.sensed, patience)?;
+            if reading == Reading::Pending {
+                if self.clock.now() >= deadline {
+                    return Ok(false);
+                }
+                continue;
+            }
+            let Self { ready, spare, .. } = self;
+            self.continuity.push(&reading, &self.sensed, |step| {
+                if let Step::Sample { sample, .. } = step {
+                    let mut kept = spare.pop().unwrap_or_else(blank);
+                    kept.time_s = sample.time_s;
+                    kept.values.clear();
+                    kept.values.extend_from_slice(&sample.values);
+                    ready.push_back(kept);
+                }
+            });
+        }
+    }
+}
+
+impl Source for Capture {
+    fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
+        Ok(if self.next(sample, deadline)? { Reading::Sample } else { Reading::Pending })
+    }
+}
+
+fn blank() -> Sample {
+    Sample { time_s: None, values: Vec::new() }
+}
+
+impl Input {
+    /// Starts a device whose first quantity is the stream's number `first`.
+    fn start(
+        root: &Path,
+        device: &Device,
+        settings: &Settings,
+        stamps: Stamps,
+        first: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IioError> {
         let mut changes = Changes::default();
         let quantities = device.quantities.as_slice();
-        let (trigger, node) = arrange(root, device, settings, &mut changes)?;
+        let (trigger, node) = arrange(root, device, settings, stamps, &mut changes)?;
         for (quantity, least) in [
             (Quantity::Acceleration, settings.accel_range_g.map(|range| range * factor("g", "m/s2"))),
             (Quantity::AngularRate, settings.gyro_range_dps.map(|range| range * factor("deg/s", "rad/s"))),
@@ -85,75 +202,40 @@ impl Capture {
             mounts.push(settings.mount.map_or_else(|| mount(device, quantity), Ok)?);
         }
         let as_it_is = apart || sampled_hz.is_some_and(|found| rates::agrees(found, settings.rate_hz));
-        let resampler = (!as_it_is).then(|| Resampler::new(settings.rate_hz, axes.len()));
-        let by = describe(&trigger, sampled_hz, resampler.is_some());
-        let input = match node {
+        let scans = match node {
             Some(node) => {
                 let rate_hz = sampled_hz.unwrap_or_default().max(settings.rate_hz);
-                Input::Buffer(Scans::start(device, node, quantities, rate_hz, &mut changes)?)
+                Scans::start(device, node, quantities, rate_hz, stamps, &mut changes)?
             }
-            None => Input::Polling(Polling::start(device, quantities, settings.rate_hz, Arc::clone(&clock))?),
+            None => Scans::poll(device, quantities, settings.rate_hz, stamps)?,
         };
-        let channels: Vec<Channel> = quantities.iter().flat_map(|quantity| quantity.channels()).collect();
+        let (from, sensors) = (first * AXES.len(), (1 << quantities.len()) - 1);
         Ok(Self {
             _changes: changes,
             device: device.to_string(),
-            format: StreamFormat { channels, rate_hz: settings.rate_hz },
+            by: describe(&trigger, sampled_hz, !as_it_is),
+            channels: from..from + axes.len(),
+            sensors: sensors << first,
             axes,
             mounts,
-            input,
-            by,
-            resampler,
-            ready: VecDeque::new(),
+            scans,
             heard: clock.now(),
             clock,
         })
     }
+}
 
-    /// The channels, `acc_x acc_y acc_z` in m/s2 and where there is a gyroscope `gyro_x gyro_y gyro_z` in rad/s, and the
-    /// rate.
-    #[must_use]
-    pub fn format(&self) -> &StreamFormat {
-        &self.format
-    }
-
-    /// How the samples come, for people.
-    #[must_use]
-    pub fn by(&self) -> &str {
-        &self.by
-    }
-
-    /// Reads the next sample into `sample`; false where none came by `deadline`.
-    ///
-    /// # Errors
-    /// When the device fails, goes away, or gives nothing for two seconds.
-    pub fn next(&mut self, sample: &mut Sample, deadline: Duration) -> Result<bool, IioError> {
-        loop {
-            if let Some((time_ns, values)) = self.ready.pop_front() {
-                *sample = Sample { time_s: Some(time_ns as f64 * 1e-9), values };
-                return Ok(true);
-            }
-            self.sense(deadline.saturating_sub(self.clock.now()))?;
-            if self.ready.is_empty() && self.clock.now() >= deadline {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Waits for values, and for no more than `wait`, and makes samples of them.
-    fn sense(&mut self, wait: Duration) -> Result<(), IioError> {
-        let wait = wait.min(LONGEST_SILENCE);
-        let scan = match &mut self.input {
-            Input::Buffer(scans) => scans.next(wait)?.map(|scan| (scan.time_ns, scan.raw)),
-            Input::Polling(polling) => polling.next(wait)?.map(|raw| (None, raw)),
-        };
+impl Part for Input {
+    fn read(&mut self, into: &mut Labelled, deadline: Duration) -> Result<Reading, SenseError> {
+        let values = &mut into.sample.values[self.channels.clone()];
+        let time_ns = self.scans.next(values, deadline.saturating_sub(self.clock.now()))?;
         let now = self.clock.now();
-        let Some((time_ns, mut values)) = scan else {
+        let Some(time_ns) = time_ns else {
             if now.saturating_sub(self.heard) < LONGEST_SILENCE {
-                return Ok(());
+                return Ok(Reading::Pending);
             }
             let (device, by) = (self.device.clone(), self.by.clone());
-            return Err(IioError::Silent { device, by, seconds: LONGEST_SILENCE.as_secs() });
+            return Err(IioError::Silent { device, by, seconds: LONGEST_SILENCE.as_secs() }.into());
         };
         self.heard = now;
         for (value, conversion) in values.iter_mut().zip(&self.axes) {
@@ -162,20 +244,17 @@ impl Capture {
         for (axes, mount) in values.chunks_exact_mut(AXES.len()).zip(&self.mounts) {
             axes.copy_from_slice(&mount.turn([axes[0], axes[1], axes[2]]));
         }
-        let time_ns = time_ns.unwrap_or_else(|| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
-        match &mut self.resampler {
-            None => self.ready.push_back((time_ns, values)),
-            Some(resampler) => {
-                resampler.push(time_ns, &values, |time, values| self.ready.push_back((time, values.to_vec())));
-            }
-        }
-        Ok(())
+        into.sample.time_s = Some(time_ns as f64 * 1e-9);
+        into.sensors = self.sensors;
+        Ok(Reading::Sample)
     }
-}
 
-impl Source for Capture {
-    fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
-        Ok(if self.next(sample, deadline)? { Reading::Sample } else { Reading::Pending })
+    fn waits_for(&self) -> Option<&File> {
+        self.scans.waits_for()
+    }
+
+    fn name(&self) -> &str {
+        &self.device
     }
 }
 
@@ -184,6 +263,7 @@ fn arrange(
     root: &Path,
     device: &Device,
     settings: &Settings,
+    stamps: Stamps,
     changes: &mut Changes,
 ) -> Result<(Trigger, Option<Node>), IioError> {
     let poll = |reason: &str| (Trigger::Missing(reason.to_owned()), None);
@@ -193,10 +273,9 @@ fn arrange(
     let node = if device.has_buffer() { Node::open(device)? } else { None };
     let Some(node) = node else { return Ok(poll("its driver has no buffer")) };
     buffer::clear(device)?;
-    // by the clock that is never set: a board without a clock of its own learns the time of day after the start
-    let clock = device.folder.join("current_timestamp_clock");
+    let clock = Stamps::file(device);
     if clock.exists() {
-        changes.set(&clock, "monotonic")?;
+        changes.set(&clock, stamps.name())?;
     }
     Ok(match trigger::arrange(root, device, settings.rate_hz, changes)? {
         Trigger::Missing(reason) => {

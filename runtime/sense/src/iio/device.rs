@@ -118,41 +118,111 @@ pub fn devices(root: &Path) -> Result<Vec<Device>, IioError> {
     Ok(devices)
 }
 
-/// The device to read, which has an accelerometer: the one that `wanted` names (`iio:device0`, `0`, a path that ends
-/// so, or the driver's name), or the only one with a gyroscope too, or the only one.
+/// Ends of the names of devices that are one chip's: `lsm6dsr_accel` and `lsm6dsr_gyro`.
+const PARTS: [&str; 8] = ["accelerometer", "gyroscope", "accel", "anglvel", "gyro", "acc", "gyr", "imu"];
+
+/// What the names of a chip's devices have in common.
+fn chip(name: &str) -> &str {
+    let part = PARTS.iter().find_map(|part| name.strip_suffix(part));
+    part.map_or(name, |chip| chip.trim_end_matches(['_', '-']))
+}
+
+/// The devices to read: one with an accelerometer, or one with an accelerometer and one with a gyroscope, in this order.
+/// `wanted` names one or both (`iio:device0`, `0`, a path that ends so, the driver's name, or the chip's, of which all is
+/// read). Without it, it is the only one with both, the only two of a chip with one each, or the only ones that there are.
 ///
 /// # Errors
 /// When there is none, or it is not clear which.
-pub fn choose(root: &Path, wanted: Option<&str>) -> Result<Device, IioError> {
+pub fn choose(root: &Path, wanted: &[String]) -> Result<Vec<Device>, IioError> {
     let all = devices(root)?;
-    let list = |devices: &[&Device]| devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let fitting: Vec<&Device> = all.iter().filter(|device| device.has_accelerometer()).collect();
-    let several = |devices: &[&Device]| IioError::Several { found: list(devices), example: devices[0].id.clone() };
-    if fitting.is_empty() {
-        return Err(IioError::None { folder: devices_folder(root) });
+    let all: Vec<&Device> = all.iter().collect();
+    let folder = || devices_folder(root);
+    if !all.iter().any(|device| device.has_accelerometer()) {
+        return Err(IioError::None { folder: folder() });
     }
-    if let Some(wanted) = wanted {
-        let end = wanted.rsplit('/').next().unwrap_or_default();
-        let named =
-            |device: &&&Device| device.id == end || device.id == format!("iio:device{end}") || device.name == end;
-        return match fitting.iter().filter(named).copied().collect::<Vec<_>>().as_slice() {
-            [device] => Ok((*device).clone()),
-            [] => Err(IioError::Unknown { wanted: wanted.to_owned(), found: list(&fitting) }),
-            more => Err(several(more)),
-        };
+    let chosen = match wanted {
+        [] => without_name(&all)?,
+        [one] => named(&all, one)?,
+        [one, other, ..] => pair(only(&all, one)?, only(&all, other)?)?,
+    };
+    Ok(chosen.into_iter().cloned().collect())
+}
+
+fn list(devices: &[&Device]) -> String {
+    devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// More would do than are wanted.
+fn several(devices: &[&Device], example: &[&Device]) -> IioError {
+    let example = example.iter().map(|device| device.id.clone()).collect::<Vec<_>>().join(" ");
+    IioError::Several { found: list(devices), example }
+}
+
+/// An accelerometer and a gyroscope, in whatever order.
+fn pair<'a>(one: &'a Device, other: &'a Device) -> Result<Vec<&'a Device>, IioError> {
+    let is = |device: &Device, quantity| device.quantities == [quantity];
+    match (one, other) {
+        (a, g) | (g, a) if is(a, Quantity::Acceleration) && is(g, Quantity::AngularRate) => Ok(vec![a, g]),
+        _ => Err(IioError::NoPair { one: one.to_string(), other: other.to_string() }),
     }
-    let whole: Vec<&Device> = fitting.iter().filter(|device| device.has_gyroscope()).copied().collect();
-    match (whole.as_slice(), fitting.as_slice()) {
-        ([device], _) => Ok((*device).clone()),
-        ([], [device]) => match all.iter().find(|other| other.has_gyroscope()) {
-            Some(gyroscope) => Err(IioError::Split {
-                accelerometer: device.to_string(),
-                gyroscope: gyroscope.to_string(),
-                example: device.id.clone(),
-            }),
-            None => Ok((*device).clone()),
-        },
-        ([], several_fit) => Err(several(several_fit)),
-        (several_whole, _) => Err(several(several_whole)),
+}
+
+/// The devices that `wanted` names.
+fn called<'a>(all: &[&'a Device], wanted: &str) -> Vec<&'a Device> {
+    let end = wanted.rsplit('/').next().unwrap_or_default();
+    let named = |device: &&&Device| device.id == end || device.id == format!("iio:device{end}") || device.name == end;
+    all.iter().filter(named).copied().collect()
+}
+
+/// The one device that `wanted` names.
+fn only<'a>(all: &[&'a Device], wanted: &str) -> Result<&'a Device, IioError> {
+    match called(all, wanted).as_slice() {
+        [device] => Ok(device),
+        [] => Err(IioError::Unknown { wanted: wanted.to_owned(), found: list(all) }),
+        more => Err(several(more, &more[..1])),
     }
+}
+
+/// The device that `wanted` names, which has an accelerometer, or both of the chip that it names.
+fn named<'a>(all: &[&'a Device], wanted: &str) -> Result<Vec<&'a Device>, IioError> {
+    let fitting: Vec<_> = all.iter().filter(|device| device.has_accelerometer()).copied().collect();
+    match called(&fitting, wanted).as_slice() {
+        [device] => return Ok(vec![device]),
+        [] => {}
+        more => return Err(several(more, &more[..1])),
+    }
+    let of_chip: Vec<_> = all.iter().filter(|device| chip(&device.name) == wanted).copied().collect();
+    match of_chip.as_slice() {
+        [one, other] => pair(one, other),
+        [_, _, ..] => without_name(&of_chip),
+        _ => Err(IioError::Unknown { wanted: wanted.to_owned(), found: list(&fitting) }),
+    }
+}
+
+/// What to read of `all` where nothing is said; there is an accelerometer.
+fn without_name<'a>(all: &[&'a Device]) -> Result<Vec<&'a Device>, IioError> {
+    let with = |accelerometer: bool, gyroscope: bool| -> Vec<&'a Device> {
+        let has =
+            |device: &&&Device| (device.has_accelerometer(), device.has_gyroscope()) == (accelerometer, gyroscope);
+        all.iter().filter(has).copied().collect()
+    };
+    let (whole, accelerometers, gyroscopes) = (with(true, true), with(true, false), with(false, true));
+    match (whole.as_slice(), accelerometers.as_slice(), gyroscopes.as_slice()) {
+        ([device], ..) => return Ok(vec![device]),
+        ([_, _, ..], ..) => return Err(several(&whole, &whole[..1])),
+        ([], [accelerometer], []) => return Ok(vec![accelerometer]),
+        ([], [accelerometer], [gyroscope]) => return Ok(vec![accelerometer, gyroscope]),
+        _ => {}
+    }
+    let of_one_chip = |accelerometer: &&'a Device| {
+        let same = gyroscopes.iter().filter(|gyroscope| chip(&gyroscope.name) == chip(&accelerometer.name));
+        same.map(|gyroscope| vec![*accelerometer, *gyroscope]).collect::<Vec<_>>()
+    };
+    let pairs: Vec<_> = accelerometers.iter().flat_map(of_one_chip).collect();
+    if let [pair] = pairs.as_slice() {
+        return Ok(pair.clone());
+    }
+    let any: Vec<_> = accelerometers[..1].iter().chain(gyroscopes.first()).copied().collect();
+    let example = pairs.first().unwrap_or(&any);
+    Err(several(&[accelerometers.as_slice(), &gyroscopes].concat(), example))
 }

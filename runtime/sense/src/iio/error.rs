@@ -32,22 +32,19 @@ pub enum IioError {
     Several {
         /// The devices.
         found: String,
-        /// One of them.
+        /// One of them, or two that belong together.
         example: String,
     },
-    /// Accelerometer and gyroscope are devices of their own.
+    /// Two devices that are no accelerometer and gyroscope.
     #[error(
-        "{accelerometer} has no gyroscope, {gyroscope} no accelerometer, and two devices are not put together; read the \
-         accelerometer alone, for a model that needs no gyroscope, with `gaitd iio {example}`, or write a stream of both \
-         with a program of yours"
+        "{one} and {other} are not put together: that takes an accelerometer without a gyroscope, and a gyroscope without an \
+         accelerometer"
     )]
-    Split {
-        /// The device with the accelerometer.
-        accelerometer: String,
-        /// The device with the gyroscope.
-        gyroscope: String,
-        /// Identifier of the accelerometer.
-        example: String,
+    NoPair {
+        /// A device.
+        one: String,
+        /// Another one.
+        other: String,
     },
     /// A file of the device could not be used.
     #[error("cannot {action} {}: {error}{}", path.display(), advice(error))]
@@ -110,7 +107,7 @@ impl ExitCode for IioError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::None { .. } | Self::Unknown { .. } => exit::NO_INPUT,
-            Self::Several { .. } | Self::Split { .. } | Self::Setting { .. } => exit::USAGE,
+            Self::Several { .. } | Self::NoPair { .. } | Self::Setting { .. } => exit::USAGE,
             Self::Content { .. } => exit::DATA,
             Self::File { error, .. } => match error.kind() {
                 io::ErrorKind::PermissionDenied => exit::NO_PERMISSION,
@@ -166,6 +163,8 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(errno(error), Some(Errno::NODEV | Errno::NXIO))
 }
 
+const NO_ANSWER: &str = "; the sensor does not answer on its bus: look at the wires";
+
 fn advice(error: &io::Error) -> &'static str {
     match errno(error) {
         Some(Errno::ACCESS | Errno::PERM) => {
@@ -176,9 +175,9 @@ fn advice(error: &io::Error) -> &'static str {
             "; another program uses the sensor: `fuser -v /dev/iio:device*` names it, and two cannot have it"
         }
         Some(Errno::NODEV | Errno::NXIO) => "; the sensor was unplugged, or its driver was unloaded",
-        Some(Errno::IO | Errno::REMOTEIO | Errno::TIMEDOUT) => {
-            "; the sensor does not answer on its bus: look at the wires"
-        }
+        Some(Errno::IO | Errno::REMOTEIO | Errno::TIMEDOUT) => NO_ANSWER,
+        // which is this program's own patience
+        None if error.kind() == io::ErrorKind::TimedOut => NO_ANSWER,
         _ => "",
     }
 }

@@ -67,6 +67,13 @@ fn number(text: &str) -> Option<u32> {
 }
 
 impl ElementType {
+    /// `le:f64/64>>0`.
+    pub(super) const DOUBLE: Self =
+        Self { big_endian: false, kind: Kind::Float, bits: 64, storage: 64, repeat: 1, shift: 0 };
+
+    /// `le:s64/64>>0`.
+    pub(super) const NANOSECONDS: Self = Self { kind: Kind::Signed, ..Self::DOUBLE };
+
     /// Bytes that it takes in a scan, repetitions included; a scan's elements begin at multiples of it.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -13,16 +13,13 @@ mod capture;
 mod device;
 mod error;
 mod layout;
-mod mount;
 mod polling;
 mod quantity;
 mod rates;
-mod resample;
+mod stamps;
 mod trigger;
 
 pub use capture::{Capture, Settings};
 pub use device::{Device, choose, devices};
 pub use error::IioError;
 pub use layout::{ElementType, Layout};
-pub use mount::Mount;
-pub use resample::Resampler;

@@ -51,13 +51,21 @@ pub(super) struct Conversion {
 }
 
 impl Conversion {
-    /// What the device's folder says about an axis; no scale is 1, no offset 0.
+    /// What the device's folder says about an axis; no scale is 1, no offset 0. A scale of 0 is none.
     pub(super) fn read(quantity: Quantity, folder: &Path, axis: char) -> Result<Self, IioError> {
         let number = |what, none| match quantity.file(folder, axis, what) {
             Some(path) => Ok(attribute::number(&path)?.unwrap_or(none)),
             None => Ok(none),
         };
-        Ok(Self { scale: number("scale", 1.0)?, offset: number("offset", 0.0)? })
+        let (scale, offset) = (number("scale", 1.0)?, number("offset", 0.0)?);
+        if scale == 0.0 {
+            let path = quantity.file(folder, axis, "scale").unwrap_or_default();
+            let text = attribute::read(&path)?.unwrap_or_default();
+            let problem = "a scale of 0 makes every reading 0, for the driver does not know the sensor's range; write one of \
+                           its scales into the file, or ask for a range, which does that";
+            return Err(IioError::content(&path, &text, problem));
+        }
+        Ok(Self { scale, offset })
     }
 
     pub(super) fn apply(self, raw: f64) -> f64 {
