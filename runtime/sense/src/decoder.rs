@@ -4,11 +4,14 @@ use log::info;
 
 use super::assembly::{Accepted, Arrival, Assembly, Next};
 use super::csv::{Again, Beginning, CsvDecoder};
+use super::layout::TextLayout;
 use super::merge::Sensors;
 use super::ndjson::{NdjsonDecoder, Object};
 use super::near;
 use super::place::Place;
 use super::row::Row;
+use super::tags::Tags;
+use super::time::TimeUnit;
 use super::wanted::Wanted;
 use crate::{HeaderMemory, SenseError, Spelling, TextFormat};
 use gaitd_core::stream::{Sample, StreamFormat};
@@ -47,7 +50,7 @@ pub(super) struct TextDecoder {
     decoder: Option<Decoder>,
     candidate: Option<Candidate>,
     row: Row,
-    label: String,
+    tags: Tags,
     assembly: Assembly,
 }
 
@@ -55,20 +58,20 @@ impl TextDecoder {
     /// Of a text of which nothing has been seen.
     pub(super) fn new(expected: &StreamFormat, format: Option<TextFormat>) -> Self {
         Self {
-            wanted: Wanted::new(expected, Spelling::default()),
+            wanted: Wanted::new(expected),
             format,
             memory: HeaderMemory::default(),
             decoder: None,
             candidate: None,
             row: Row::default(),
-            label: String::new(),
+            tags: Tags::default(),
             assembly: Assembly::new(expected.rate_hz),
         }
     }
 
     /// Takes what the caller knows of the text.
     pub(super) fn spelled(&mut self, spelling: Spelling) {
-        self.wanted = Wanted::new(&self.wanted.expected, spelling);
+        self.wanted.spelling = spelling;
     }
 
     /// Uses, and keeps, the header in `memory`.
@@ -81,9 +84,32 @@ impl TextDecoder {
         &self.wanted.expected
     }
 
-    /// The activity of the sample that was given last.
-    pub(super) fn label(&self) -> &str {
-        &self.label
+    /// The activity and the wearer of the sample that was given last.
+    pub(super) fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    /// What the columns are, once that is known.
+    pub(super) fn layout(&self) -> Option<TextLayout> {
+        let mut layout = match self.decoder.as_ref()? {
+            Decoder::Csv(csv) => csv.layout().clone(),
+            Decoder::Ndjson(json) => json.layout().clone(),
+        };
+        if let Some(time) = layout.time.as_mut().filter(|time| time.unit.is_none()) {
+            time.unit = self.assembly.unit().map(|unit| unit.symbol().to_owned());
+            time.seen = time.unit.is_some();
+        }
+        Some(layout)
+    }
+
+    /// What a time without a unit is in.
+    pub(super) fn set_time_unit(&mut self, unit: TimeUnit) {
+        self.assembly.set_unit(unit);
+    }
+
+    /// What is looked for.
+    pub(super) fn wanted(&mut self) -> &mut Wanted {
+        &mut self.wanted
     }
 
     /// Whether it is known how lines are to be read.
@@ -103,7 +129,7 @@ impl TextDecoder {
 
     /// What comes next of that which is ready: a sample is put in place of `sample`.
     pub(super) fn pop(&mut self, sample: &mut Sample) -> Option<Next> {
-        self.assembly.pop(sample, &mut self.label)
+        self.assembly.pop(sample, &mut self.tags)
     }
 
     /// Whether a sample is ready.
@@ -132,7 +158,7 @@ impl TextDecoder {
             }
         }
         sample.time_s = None;
-        self.label.clear();
+        self.tags.clear();
         self.row.clear();
         match &mut self.decoder {
             Some(Decoder::Csv(_)) => self.csv(line, place, sample),
@@ -218,7 +244,7 @@ impl TextDecoder {
 
     fn csv(&mut self, line: &str, place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
         let Some(Decoder::Csv(csv)) = &mut self.decoder else { return Ok(Decoded::Nothing) };
-        if let Err(problem) = csv.decode(line, &mut self.row, sample, &mut self.label) {
+        if let Err(problem) = csv.decode(line, &mut self.row, sample, &mut self.tags) {
             return Ok(match csv.again(line, &self.wanted, place)? {
                 Again::No => Decoded::Malformed(problem),
                 Again::Same => Decoded::Nothing,
@@ -239,7 +265,7 @@ impl TextDecoder {
 
     fn json(&mut self, line: &str, place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
         let Some(Decoder::Ndjson(json)) = &mut self.decoder else { return Ok(Decoded::Nothing) };
-        match json.decode(line, &self.wanted, place, &mut self.row, sample, &mut self.label)? {
+        match json.decode(line, &self.wanted, place, &mut self.row, sample, &mut self.tags)? {
             Ok(Object::Sample { present, lacking }) => self.arrive(present, lacking, false, place, sample),
             Ok(Object::OneSensor) => {
                 if !self.row.spread(&self.wanted, json.axis_factors(), &mut sample.values) {
@@ -281,7 +307,7 @@ impl TextDecoder {
     ) -> Result<Decoded, SenseError> {
         let (stamp, unit) = (self.row.time(), self.row.unit);
         let row = Arrival { present, lacking: lacking.is_some(), by_row, stamp, unit };
-        match self.assembly.accept(&row, sample, &mut self.label, &self.wanted, place.origin) {
+        match self.assembly.accept(&row, sample, &mut self.tags, &self.wanted, place.origin) {
             Accepted::Sample => Ok(Decoded::Sample),
             Accepted::Taken => self.check_sensors(place).map(|()| Decoded::Taken),
             Accepted::Lacking => {

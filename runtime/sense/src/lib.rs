@@ -47,6 +47,8 @@ mod error;
 mod fields;
 #[cfg(target_os = "linux")]
 pub mod iio;
+pub mod import;
+mod layout;
 mod lines;
 mod merge;
 mod name;
@@ -57,8 +59,11 @@ mod pace;
 mod place;
 mod rate;
 mod recording;
+mod recording_file;
 mod row;
 mod spelling;
+pub mod survey;
+mod tags;
 mod text;
 mod time;
 mod wanted;
@@ -70,9 +75,14 @@ use std::time::Duration;
 use gaitd_core::stream::{Reading, Sample};
 
 pub use error::SenseError;
+pub use layout::{ChannelColumn, TextLayout, TimeColumn};
 pub use pace::{Pace, Pacer};
 pub use recording::Recording;
+pub use recording_file::{
+    FORM, LONGEST_STEP, RecordingInfo, RecordingPaths, RecordingWriter, SourceInfo, VERSION, WriteError,
+};
 pub use spelling::{HeaderMemory, Spelling};
+pub use tags::TagColumns;
 pub use text::{TextFormat, TextSource};
 pub use writer::TextWriter;
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::tags::Tags;
 use gaitd_core::stream::Sample;
 
 /// Readings of one sensor further apart than this, in seconds, have nothing between them that is known; and nothing is
@@ -15,11 +16,11 @@ const MOST_WAITING: usize = 100;
 /// A set of sensors: bit `i` stands for sensor `i`.
 pub(super) type Sensors = u64;
 
-/// A sample with its activity.
+/// A sample with its activity and its wearer.
 #[derive(Debug)]
 pub(super) struct Labelled {
     pub(super) sample: Sample,
-    pub(super) label: String,
+    pub(super) tags: Tags,
 }
 
 /// Puts the readings of several sensors together: one sample for each reading of the first sensor, with the values of the
@@ -270,7 +271,7 @@ mod tests {
                 values[place] = value;
             }
         }
-        let back = merge.push(of, Labelled { sample: Sample { time_s, values }, label: String::new() });
+        let back = merge.push(of, Labelled { sample: Sample { time_s, values }, tags: Tags::default() });
         assert_eq!(back.is_some(), of & FIRST == 0);
         popped(merge)
     }

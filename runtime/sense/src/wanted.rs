@@ -5,6 +5,7 @@ use gaitd_core::stream::{StreamFormat, unit};
 use super::merge::Sensors;
 use super::name::{Meaning, Name, Sensor};
 use super::place::Place;
+use super::tags::TagColumns;
 use super::time::TimeUnit;
 use crate::{SenseError, Spelling};
 
@@ -15,6 +16,11 @@ const MOST_SENSORS: usize = 64;
 pub(super) struct Wanted {
     pub(super) expected: StreamFormat,
     pub(super) spelling: Spelling,
+    pub(super) tags: TagColumns,
+    /// The sensor of axes of which neither the unit nor the file's name says of which.
+    pub(super) bare: Option<Sensor>,
+    /// What is found is told by the caller.
+    pub(super) quiet: bool,
     meanings: Vec<Meaning>,
     /// The channels of each sensor; of none that is known, together.
     sensors: Vec<Vec<usize>>,
@@ -23,7 +29,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn new(expected: &StreamFormat, spelling: Spelling) -> Self {
+    pub(super) fn new(expected: &StreamFormat) -> Self {
         let meanings: Vec<_> = expected.channels.iter().map(|channel| Name::new(&channel.name).meaning).collect();
         let (mut sensors, mut kinds): (Vec<Vec<usize>>, Vec<_>) = (Vec::new(), Vec::new());
         for (index, meaning) in meanings.iter().enumerate() {
@@ -37,7 +43,16 @@ impl Wanted {
                 }
             }
         }
-        Self { expected: expected.clone(), spelling, meanings, sensors, kinds }
+        Self {
+            expected: expected.clone(),
+            spelling: Spelling::default(),
+            tags: TagColumns::default(),
+            bare: None,
+            quiet: false,
+            meanings,
+            sensors,
+            kinds,
+        }
     }
 
     /// The channels of each sensor.
