@@ -83,8 +83,13 @@ pub enum ImportError {
     /// The time column contradicts a stated rate.
     #[error(
         "{}: {found_by} says {found_hz:.1} samples per second, {by} says {stated_hz}; leave that out, or correct the time \
-         (--units t=...); --resample {stated_hz} makes a recording of that rate",
-        path.display()
+         (--units t=...){}",
+        path.display(),
+        if rate::fits(*found_hz, *stated_hz) {
+            format!("; --resample {stated_hz} makes a recording of that rate")
+        } else {
+            String::new()
+        }
     )]
     Contradiction {
         /// The file.
