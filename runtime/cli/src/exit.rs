@@ -30,6 +30,7 @@ fn code(error: &anyhow::Error) -> u8 {
         of::<super::iio::NotAPipe>,
         #[cfg(target_os = "linux")]
         of::<gaitd_sense::iio::IioError>,
+        of::<super::check::NoFit>,
         of::<super::replay::ArgumentError>,
         of::<super::replay::DataError>,
         of::<super::simulate::GoalsMissed>,

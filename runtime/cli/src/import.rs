@@ -17,9 +17,9 @@ use super::spelling::SpellingArguments;
     after_help = "Files are read as `gaitd run` reads them, and follow one another with a gap between. The recording is a CSV \
                   and a JSON beside it (docs/recordings.md); `gaitd-train prepare recording` reads it, and `gaitd run` and \
                   `gaitd replay` do.\n\nExamples:\n  \
-                  gaitd import ward.csv -o ward                           with columns `activity` and `person`\n  \
+                  gaitd import watch.csv -o ward                          with columns `activity` and `person`\n  \
                   gaitd import walk.csv sit.csv --label walk.csv=walking --label sit.csv=sitting --subject ann -o ann\n  \
-                  gaitd import phone.csv.gz --labels intervals.csv --resample 50 -o phone.csv.gz"
+                  gaitd import phone.csv.gz --labels intervals.csv --resample 50 -o bob.csv.gz"
 )]
 pub(super) struct Arguments {
     /// Files of samples, as text
@@ -186,12 +186,12 @@ fn of_source(source: &SourceInfo, info: &RecordingInfo) -> String {
         Some(rate_hz) => format!("  {rate_hz:.1} samples per second by its time column\n"),
         None => "  no time column that tells the rate\n".to_owned(),
     };
-    text += &format!("  {}\n", counts(&source.counts));
+    text += &format!("  {}\n", in_words(&source.counts));
     text + &source.notes.iter().map(|note| format!("  note: {note}\n")).collect::<String>()
 }
 
 /// What a stream consisted of, in words; what there was none of is left out.
-pub(super) fn counts(counts: &StreamCounts) -> String {
+pub(super) fn in_words(counts: &StreamCounts) -> String {
     let StreamCounts { samples, bridged, malformed, non_finite, out_of_order, astray, moved, resampled, gaps, .. } =
         *counts;
     let parts = [

@@ -125,6 +125,8 @@ impl Wanted {
         for name in self.spelling.units.keys() {
             let is_time = matches!(Name::new(name).meaning, Meaning::Time(..));
             let is_channel = (0..self.expected.channels.len()).any(|channel| self.is_called(channel, name));
+            // a look for what is there may leave a sensor out
+            let is_channel = is_channel || self.quiet && sensor(Name::new(name).meaning).is_some();
             if !is_time && !is_channel {
                 let known: Vec<_> = self.expected.channels.iter().map(|channel| channel.name.as_str()).collect();
                 let problem = format!(

@@ -16,7 +16,11 @@ use gaitd_core::stream::{Sample, StreamFormat};
 /// let channels = vec![Channel { name: "acc_x".into(), unit: "m/s2".into() }];
 /// let mut writer = TextWriter::new(TextFormat::Csv, StreamFormat { channels, rate_hz: 50.0 });
 /// assert_eq!(writer.header(), "# rate_hz=50\nt [s],acc_x [m/s2]\n");
-/// assert_eq!(writer.line(&Sample { time_s: Some(1.02), values: vec![-9.8] }), "1.020000,-9.800000\n");
+/// let sample = Sample { time_s: Some(1.02), values: vec![-9.8] };
+/// assert_eq!(writer.line(&sample), "1.020000,-9.800000\n");
+/// let mut tagged = writer.tagged(true, true);
+/// assert_eq!(tagged.header(), "# rate_hz=50\nt [s],acc_x [m/s2],label,subject\n");
+/// assert_eq!(tagged.tagged_line(&sample, "up, down", "ann"), "1.020000,-9.800000,\"up, down\",ann\n");
 /// ```
 #[derive(Debug)]
 pub struct TextWriter {

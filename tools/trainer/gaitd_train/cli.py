@@ -130,7 +130,7 @@ def _add_prepare_recording(sets) -> None:
         "your own recordings, as `gaitd import` writes them, with a task of their own",
         "Reads recordings in gaitd's form (NAME.csv or NAME.csv.gz, and NAME.json); windows lie within one\n"
         "recording, subject and activity, and hold no gap.",
-        "gaitd import ward.csv -o ward && gaitd-train prepare recording ward --window 128 --hop 64 \\\n"
+        "gaitd import watch.csv -o ward && gaitd-train prepare recording ward --window 128 --hop 64 \\\n"
         "      --out data/ward.npz",
     )
     parser.add_argument("recordings", type=Path, nargs="+", metavar="RECORDING")

@@ -13,7 +13,7 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::continuity::DEFAULT_BRIDGE_S;
 use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamFormat};
 
-use crate::survey::{Known, nominal_hz};
+use crate::survey::{Known, Survey, nominal_hz};
 use crate::time::TimeUnit;
 use crate::{
     FORM, NO_DEADLINE, RecordingInfo, RecordingPaths, RecordingWriter, SenseError, Source, SourceInfo, VERSION,
@@ -74,6 +74,9 @@ pub enum ImportError {
     /// There is nothing to read twice.
     #[error("{}: is no regular file; a recording is looked at before it is read: write it to a file first", .0.display())]
     NotAFile(PathBuf),
+    /// The recording would take the place of what it is made of.
+    #[error("{}: is the recording's own file; give the recording another name (-o)", .0.display())]
+    OverItself(PathBuf),
     /// Nothing came of a file.
     #[error("{}: holds no samples", path.display())]
     Nothing {
@@ -184,7 +187,7 @@ impl ExitCode for ImportError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Sense(error) => error.exit_code(),
-            Self::Write(WriteError::Exists(_)) => exit::CONFIG,
+            Self::Write(WriteError::Exists(_)) | Self::OverItself(_) => exit::CONFIG,
             Self::Write(WriteError::Io { .. }) => exit::IO,
             _ => exit::DATA,
         }
@@ -202,6 +205,9 @@ impl Import {
         for file in &self.files {
             if !std::fs::metadata(&file.path).map_or(true, |metadata| metadata.is_file()) {
                 return Err(ImportError::NotAFile(file.path.clone()));
+            }
+            if [&self.output.samples, &self.output.info].into_iter().any(|output| same(output, &file.path)) {
+                return Err(ImportError::OverItself(file.path.clone()));
             }
             // one recording has the same channels throughout
             let wanted = self.channels.as_deref().or_else(|| Some(found.first()?.channels.recorded.as_slice()));
@@ -318,8 +324,36 @@ impl Import {
     }
 }
 
+/// Whether two paths are one file, which is there.
+fn same(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    whole(one).is_some_and(|one| Some(one) == whole(other))
+}
+
 fn contradicts(one: f64, other: f64) -> bool {
     (one / other - 1.0).abs() > CONTRADICTION
+}
+
+/// What there is in a text, whatever is wanted of it.
+#[derive(Clone, Debug)]
+pub struct There {
+    /// The channels, in the units of the text.
+    pub channels: Vec<Channel>,
+    /// What was seen of them.
+    pub survey: Survey,
+    /// What had to be decided.
+    pub notes: Vec<String>,
+}
+
+impl There {
+    /// What there is in the text at `path`: acceleration, rotation, or what comes near.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has nothing of that.
+    pub fn look(path: &Path, known: &Known) -> Result<Self, ImportError> {
+        let Found { channels, survey, notes, .. } = channels::find(path, None, known)?;
+        Ok(Self { channels: channels.recorded, survey, notes })
+    }
 }
 
 /// Where samples go.

@@ -13,7 +13,7 @@ use gaitd_core::stream::continuity::LARGEST_VALUE;
 use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat};
 
 use super::name::{Meaning, Name, Sensor};
-use crate::{NO_DEADLINE, Pace, SenseError, Source, Spelling, TagColumns, TextLayout, TextSource, rate};
+use crate::{NO_DEADLINE, Pace, SenseError, Source, Spelling, TagColumns, TextLayout, TextSource};
 
 pub use rest::AtRest;
 pub use stamps::nominal_hz;
@@ -116,12 +116,6 @@ impl Survey {
         let rate_hz = stamps.rate_hz().filter(|_| layout.time.is_some());
         let absent = (0..channels.len()).filter(|&index| rows > 0 && absent[index]).collect();
         Ok(Self { rate_hz, declared_hz: source.declared_hz(), at_rest: rest.at_rest(), layout, rows, absent })
-    }
-
-    /// Whether a stream at this rate can be brought to `rate_hz`.
-    #[must_use]
-    pub fn fits(&self, rate_hz: f64) -> bool {
-        self.rate_hz.or(self.declared_hz).is_none_or(|found| rate::fits(found, rate_hz))
     }
 }
 
