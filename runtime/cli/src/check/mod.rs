@@ -6,7 +6,7 @@ mod stream;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use gaitd_daemon::Config;
+use gaitd_daemon::{Config, ConfigError};
 use gaitd_lab::simulate::{LadderSpec, Scenario, SlowdownSpec};
 use serde::Serialize;
 pub(super) use stream::NoFit;
@@ -48,6 +48,10 @@ struct Checked {
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(path) = arguments.stream.path() {
         return stream::check(path, &arguments.stream, arguments.json);
+    }
+    if arguments.stream.is_given() {
+        let problem = "--models, --columns and --units go with --stream".to_owned();
+        return Err(ConfigError::OutOfRange(vec![problem]).into());
     }
     let mut first_error = None;
     let mut checked = Vec::new();

@@ -42,6 +42,11 @@ impl StreamArguments {
     pub(super) fn path(&self) -> Option<&Path> {
         self.stream.as_deref()
     }
+
+    /// Whether there is anything that is for a stream.
+    pub(super) fn is_given(&self) -> bool {
+        self.model.models.is_some() || self.spelling.is_given()
+    }
 }
 
 /// A stream that does not fit the model.

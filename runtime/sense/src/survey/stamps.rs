@@ -52,7 +52,9 @@ impl Stamps {
         if median > 0.0 && alike.len() as f64 >= MOSTLY * sorted.len() as f64 {
             return rate(alike);
         }
-        rate(sorted.into_iter().filter(|interval| *interval <= LONGEST_S).collect())
+        // the last packet may not be whole
+        let last = self.intervals.iter().rposition(|interval| *interval > 0.0)?;
+        rate(self.intervals[..=last].iter().copied().filter(|interval| *interval <= LONGEST_S).collect())
     }
 }
 

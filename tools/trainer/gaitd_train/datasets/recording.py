@@ -66,8 +66,8 @@ class Layout:
     """How windows are cut: `window` and `hop` in samples.
 
     `name` is that of the task; None: the recording's. `channels` are those that the network reads, in order;
-    None: all. `labels` is the order of the activities; None: sorted, as found. `test_subjects` are those of the
-    test split; None: see `split.every_third`.
+    None: all. `labels` is the order of the activities; None: sorted, as found. `test_subjects` are those of
+    the test split; None: see `split.every_third`.
     """
 
     window: int
@@ -187,8 +187,8 @@ def prepare_recordings(
     """Cuts windows from recordings and writes `target` with a task of its own.
 
     Windows lie within one recording, subject and activity, and hold no gap; what has no activity or no
-    subject lies in none. Subjects are numbered from 1 in sorted order, whole numbers by value; `subject_names` of the
-    prepared file keeps their texts in that order.
+    subject lies in none. Subjects are numbered from 1 in sorted order, whole numbers by value; `subject_names`
+    of the prepared file keeps their texts in that order.
     """
     recordings = [read(path) for path in paths]
     first = recordings[0]
