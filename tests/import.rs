@@ -245,6 +245,33 @@ fn a_recording_replays_as_the_file_that_it_was_made_of() {
 }
 
 #[test]
+fn other_layouts_are_imported_alike() {
+    let here = TempDir::new().unwrap();
+    let (mut rows, mut objects) = (String::from("sensor,time,x,y,z,activity,user\n"), String::new());
+    for row in 0..200 {
+        let time = f64::from(row) * 0.02;
+        writeln!(rows, "acc,{time:.3},0.98,-0.1,0.12,up and down,7\ngyro,{:.3},0.5,0,-0.2,up and down,7", time + 0.004)
+            .unwrap();
+        let values = r#""acc": {"x": 0.98, "y": -0.1, "z": 0.12}, "gyro": [0.5, 0, -0.2]"#;
+        writeln!(objects, r#"{{"t": {time:.3}, {values}, "activity": "up and down", "user": 7}}"#).unwrap();
+    }
+    write(here.path(), "rows.csv", &rows);
+    write(here.path(), "objects.ndjson", &objects);
+    for (file, count) in [("rows.csv", 199), ("objects.ndjson", 200)] {
+        printed(here.path(), &["import", file, "-o", "out", "--force"]);
+        let (columns, found) = samples(here.path(), "out");
+        let wanted = "t [s],acc_x [g],acc_y [g],acc_z [g],gyro_x [rad/s],gyro_y [rad/s],gyro_z [rad/s],label,subject";
+        assert_eq!(columns.join(","), wanted, "{file}");
+        // before the gyroscope's first reading nothing is known of it
+        assert_eq!(found.len(), count, "{file}");
+        assert_eq!(
+            found[9].join(","),
+            "0.180000,0.980000,-0.100000,0.120000,0.500000,0.000000,-0.200000,up and down,7"
+        );
+    }
+}
+
+#[test]
 fn activities_by_file_and_by_time() {
     let here = TempDir::new().unwrap();
     let file = |start: f64, rows: u32| {

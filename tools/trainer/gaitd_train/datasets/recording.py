@@ -187,8 +187,8 @@ def prepare_recordings(
     """Cuts windows from recordings and writes `target` with a task of its own.
 
     Windows lie within one recording, subject and activity, and hold no gap; what has no activity or no
-    subject lies in none. Subjects are numbered from 1 in sorted order, whole numbers by value; `subject_names`
-    of the prepared file keeps their texts in that order.
+    subject lies in none. Subjects are numbered from 1 in sorted order, whole numbers by value; the prepared
+    file's `subject_names` keep their texts in that order.
     """
     recordings = [read(path) for path in paths]
     first = recordings[0]
