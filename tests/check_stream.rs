@@ -95,6 +95,12 @@ fn a_stream_that_does_not_fit_is_shown_and_refused() {
     assert_eq!(code, 65);
     assert!(text.contains("rate: 20.0 samples per second by the time, 50 expected"), "{text}");
     assert!(said.contains("the stream has 20.00 samples per second by its timestamps"), "{said}");
+    assert!(
+        text.contains("remark: the shipped ladder wisdm-watch-cnn would do: --models models/wisdm-watch-cnn"),
+        "{text}"
+    );
+    let model = gaitd_tests::repository().join("models/wisdm-watch-cnn");
+    assert_eq!(check(&standing(60, 20), &["--models", model.to_str().unwrap()]).2, 0);
     assert_eq!(check("nothing\nto see\n", &[]).2, 65);
     assert_eq!(check(&three, &["--units", "acc"]).2, 78);
 }

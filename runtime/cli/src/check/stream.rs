@@ -10,8 +10,8 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{Ladder, Manifest};
 use gaitd_core::stream::{Channel, Reading, Sample, StreamCounts};
 use gaitd_core::window::Window;
-use gaitd_sense::import::There;
-use gaitd_sense::survey::{AtRest, Known, Survey};
+use gaitd_sense::import::{ImportError, There};
+use gaitd_sense::survey::{AtRest, Known, Survey, fits};
 use gaitd_sense::{NO_DEADLINE, Pace, SenseError, Source, TagColumns, TextSource, TimeColumn};
 use serde::Serialize;
 
@@ -23,6 +23,9 @@ use crate::spelling::SpellingArguments;
 const LONG_S: f64 = 120.0;
 /// So many windows are shown.
 const WINDOWS: usize = 6;
+/// The shipped ladders by what they need: the first channels of their sensors, and the rate in hertz.
+const SHIPPED: [(&str, &[&str], f64); 2] =
+    [("uci-har-cnn", &["acc_x", "gyro_x"], 50.0), ("wisdm-watch-cnn", &["acc_x"], 20.0)];
 
 #[derive(clap::Args)]
 pub(super) struct StreamArguments {
@@ -116,6 +119,9 @@ struct WindowReport {
 /// # Errors
 /// When it cannot be read, or does not fit the model, which is told first.
 pub(super) fn check(path: &Path, arguments: &StreamArguments, json: bool) -> anyhow::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(ImportError::NotAFile(path.to_path_buf()).into());
+    }
     let ladder = arguments.model.load()?;
     let spelling = arguments.spelling.spelling()?;
     let known = Known::new(spelling.clone(), TagColumns::default());
@@ -142,6 +148,9 @@ pub(super) fn check(path: &Path, arguments: &StreamArguments, json: bool) -> any
             }
             read => read?,
         }
+    }
+    if report.problem.is_some() {
+        report.name_others();
     }
     if json {
         crate::print_json(&report)?
@@ -218,6 +227,18 @@ impl Report {
             && (found / declared - 1.0).abs() > 0.05
         {
             self.remarks.push(format!("{declared} samples per second are declared, and the times say {found:.1}"));
+        }
+    }
+
+    /// Names a shipped ladder that would do with what there is.
+    fn name_others(&mut self) {
+        let has = |name: &&str| self.channels.iter().any(|it| it.column.is_some() && it.channel == *name);
+        let rate_hz = self.rate_hz.or(self.declared_hz);
+        let would_do = |(name, needs, hz): &&(&str, &[&str], f64)| {
+            *name != self.model && needs.iter().all(has) && rate_hz.is_none_or(|rate| fits(rate, *hz))
+        };
+        if let Some((name, ..)) = SHIPPED.iter().find(would_do) {
+            self.remarks.push(format!("the shipped ladder {name} would do: --models models/{name}"));
         }
     }
 
@@ -333,4 +354,26 @@ impl Report {
 fn probability(logits: &[f32], temperature: f64) -> f64 {
     let highest = f64::from(logits[largest(logits)]);
     logits.iter().map(|logit| ((f64::from(*logit) - highest) / temperature).exp()).sum::<f64>().recip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_ladders_need_what_is_said_of_them() {
+        let models = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models"));
+        for (name, needs, hz) in SHIPPED {
+            let files = crate::model::library().files(Some(&models.join(name)));
+            let Ok(manifest) = Ladder::manifest_of(files.as_ref()) else { panic!("{name} is not there") };
+            let format = manifest.stream_format();
+            let firsts: Vec<_> = format
+                .channels
+                .iter()
+                .map(|channel| channel.name.as_str())
+                .filter(|name| name.ends_with("_x"))
+                .collect();
+            assert_eq!((firsts.as_slice(), format.rate_hz), (needs, hz), "{name}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use gaitd_core::stream::continuity::LARGEST_VALUE;
 use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat};
 
 use super::name::{Meaning, Name, Sensor};
-use crate::{NO_DEADLINE, Pace, SenseError, Source, Spelling, TagColumns, TextLayout, TextSource};
+use crate::{NO_DEADLINE, Pace, SenseError, Source, Spelling, TagColumns, TextLayout, TextSource, rate};
 
 pub use rest::AtRest;
 pub use stamps::nominal_hz;
@@ -117,6 +117,12 @@ impl Survey {
         let absent = (0..channels.len()).filter(|&index| rows > 0 && absent[index]).collect();
         Ok(Self { rate_hz, declared_hz: source.declared_hz(), at_rest: rest.at_rest(), layout, rows, absent })
     }
+}
+
+/// Whether samples at `found_hz` can be brought to `wanted_hz`: there are 0.8 to 20 times as many.
+#[must_use]
+pub fn fits(found_hz: f64, wanted_hz: f64) -> bool {
+    rate::fits(found_hz, wanted_hz)
 }
 
 /// The places of the three axes of a sensor.
