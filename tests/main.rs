@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails by panicking; its parts see each other")]
 
+mod check_stream;
 #[cfg(target_os = "linux")]
 mod iio;
 mod implausible;
+mod import;
 mod logging;
 mod manual;
 mod memory;

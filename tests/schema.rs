@@ -194,3 +194,25 @@ fn a_written_decision_is_valid_and_a_wrong_one_is_not() {
 fn the_description_of_the_interface_is_printed_as_it_is_served() {
     assert_eq!(print("openapi")["openapi"], "3.1.0");
 }
+
+#[test]
+fn what_import_writes_is_valid_and_wrong_ones_are_not() {
+    let schema = Printed::new("recording");
+    let here = tempfile::TempDir::new().unwrap();
+    std::fs::write(here.path().join("in.csv"), gaitd_tests::csv(4.0)).unwrap();
+    let mut command = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("gaitd"));
+    let label = ["--label", "walking"];
+    command.current_dir(here.path()).args(["import", "in.csv", "-o", "out"]).args(label).assert().success();
+    schema.refuses(
+        &read(&here.path().join("out.json")),
+        &[
+            ("/more", json!(1)),
+            ("/version", json!("1")),
+            ("/rate_hz", json!("50")),
+            ("/channels/0/unit", json!(1)),
+            ("/labels/walking", json!(-1)),
+            ("/sources/0/counts/samples", json!(null)),
+            ("/sources/0/columns/0", json!("acc_x")),
+        ],
+    );
+}

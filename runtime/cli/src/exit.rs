@@ -11,6 +11,7 @@ use gaitd_lab::figure::FigureError;
 use gaitd_lab::rehearse::RehearsalError;
 use gaitd_lab::simulate::{ScenarioError, UnprofiledError};
 use gaitd_sense::SenseError;
+use gaitd_sense::import::ImportError;
 
 use super::log::LastWord;
 
@@ -29,12 +30,14 @@ fn code(error: &anyhow::Error) -> u8 {
         of::<super::iio::NotAPipe>,
         #[cfg(target_os = "linux")]
         of::<gaitd_sense::iio::IioError>,
+        of::<super::check::NoFit>,
         of::<super::replay::ArgumentError>,
         of::<super::replay::DataError>,
         of::<super::simulate::GoalsMissed>,
         of::<super::simulate::NoProfile>,
         of::<ConfigError>,
         of::<FigureError>,
+        of::<ImportError>,
         of::<LoadError>,
         of::<OpenError>,
         of::<PolicyError>,

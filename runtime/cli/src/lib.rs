@@ -17,6 +17,7 @@ mod ctl;
 mod exit;
 #[cfg(target_os = "linux")]
 mod iio;
+mod import;
 mod ladder;
 mod log;
 mod man;
@@ -58,6 +59,7 @@ enum Command {
     Profile(profile::Arguments),
     Simulate(simulate::Arguments),
     Check(check::Arguments),
+    Import(import::Arguments),
     #[cfg(target_os = "linux")]
     Iio(iio::Arguments),
     Rehearse(rehearse::Arguments),
@@ -100,6 +102,7 @@ pub fn main() -> ExitCode {
         Some(Command::Profile(arguments)) => profile::execute(&arguments),
         Some(Command::Simulate(arguments)) => simulate::execute(&arguments),
         Some(Command::Check(arguments)) => check::execute(&arguments),
+        Some(Command::Import(arguments)) => import::execute(&arguments),
         #[cfg(target_os = "linux")]
         Some(Command::Iio(arguments)) => iio::execute(&arguments),
         Some(Command::Rehearse(arguments)) => rehearse::execute(&arguments),

@@ -5,6 +5,7 @@ use gaitd_api::schema::{of_answer, of_file};
 use gaitd_core::ladder::Manifest;
 use gaitd_daemon::Config;
 use gaitd_lab::simulate::Scenario;
+use gaitd_sense::RecordingInfo;
 
 /// Print the JSON Schema of what gaitd reads or writes, or the description of its HTTP interface
 #[derive(clap::Args)]
@@ -26,6 +27,8 @@ enum Subject {
     Manifest,
     /// A scenario of `gaitd simulate`
     Scenario,
+    /// The JSON beside a recording of `gaitd import`
+    Recording,
     /// A decision, as NDJSON and events carry it
     Decision,
     /// The HTTP interface, as OpenAPI 3.1
@@ -38,6 +41,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         Subject::Config => of_file::<Config>("config", "Configuration of gaitd"),
         Subject::Manifest => of_file::<Manifest>("manifest", "Manifest of a model of gaitd"),
         Subject::Scenario => of_file::<Scenario>("scenario", "Scenario of gaitd simulate"),
+        Subject::Recording => of_file::<RecordingInfo>("recording", "Recording of gaitd"),
         Subject::Decision => of_answer::<DecisionLine>("decision", "Decision of gaitd"),
         #[cfg(feature = "http")]
         Subject::Openapi => {

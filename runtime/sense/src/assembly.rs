@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use log::{info, warn};
 
 use super::merge::{Labelled, Merge, Popped, Sensors};
+use super::tags::Tags;
 use super::time::{Stamp, TimeUnit, UnitSearch};
 use super::wanted::Wanted;
 use gaitd_core::stream::Sample;
@@ -83,6 +84,16 @@ impl Assembly {
         }
     }
 
+    /// The unit of times that state none, as it was seen.
+    pub(super) fn unit(&self) -> Option<TimeUnit> {
+        self.unit
+    }
+
+    /// The unit of times that state none was seen before.
+    pub(super) fn set_unit(&mut self, unit: TimeUnit) {
+        self.unit = Some(unit);
+    }
+
     /// Another header holds from here on: a unit that was seen says nothing of its time.
     pub(super) fn restart(&mut self, origin: &str) {
         self.settle(origin);
@@ -94,7 +105,7 @@ impl Assembly {
         &mut self,
         row: &Arrival,
         sample: &mut Sample,
-        label: &mut String,
+        tags: &mut Tags,
         wanted: &Wanted,
         origin: &str,
     ) -> Accepted {
@@ -114,7 +125,7 @@ impl Assembly {
             None if self.unsettled.is_empty() && row.stamp == Stamp::Whole(0) => drop(self.search.observe(row.stamp)),
             None => {
                 let seen = self.search.observe(row.stamp);
-                let row = Unsettled::Row(row.stamp, self.keep(sample, label, row.present));
+                let row = Unsettled::Row(row.stamp, self.keep(sample, tags, row.present));
                 self.unsettled.push_back(row);
                 if let Some(unit) = seen {
                     self.found(unit, origin);
@@ -126,7 +137,7 @@ impl Assembly {
         if self.merge.is_none() && self.ready.is_empty() {
             return Accepted::Sample;
         }
-        let kept = self.keep(sample, label, row.present);
+        let kept = self.keep(sample, tags, row.present);
         self.pass_on(kept);
         Accepted::Taken
     }
@@ -149,11 +160,11 @@ impl Assembly {
     }
 
     /// What comes next: a sample is put in place of `sample`.
-    pub(super) fn pop(&mut self, sample: &mut Sample, label: &mut String) -> Option<Next> {
+    pub(super) fn pop(&mut self, sample: &mut Sample, tags: &mut Tags) -> Option<Next> {
         Some(match self.ready.pop_front()? {
             Ready::Sample(mut ready) => {
                 std::mem::swap(&mut ready.sample, sample);
-                std::mem::swap(&mut ready.label, label);
+                std::mem::swap(&mut ready.tags, tags);
                 let sensors = ready.sensors;
                 self.spare.push(ready);
                 Next::Sample(sensors)
@@ -235,13 +246,13 @@ impl Assembly {
         }
     }
 
-    /// Takes the row out of `sample` and `label`, and leaves room for the next one.
-    fn keep(&mut self, sample: &mut Sample, label: &mut String, sensors: Sensors) -> Labelled {
+    /// Takes the row out of `sample` and `tags`, and leaves room for the next one.
+    fn keep(&mut self, sample: &mut Sample, tags: &mut Tags, sensors: Sensors) -> Labelled {
         let mut kept = self.spare.pop().unwrap_or_else(Labelled::blank);
         kept.sensors = sensors;
         kept.sample.values.resize(sample.values.len(), f64::NAN);
         std::mem::swap(&mut kept.sample, sample);
-        std::mem::swap(&mut kept.label, label);
+        std::mem::swap(&mut kept.tags, tags);
         kept
     }
 }

@@ -10,6 +10,7 @@
 
 use log::{info, warn};
 
+use super::layout::{ChannelColumn, TextLayout, TimeColumn};
 use super::name::{Meaning, Name, Said, Sensor, TimeKind, is_total, sensor_of_file};
 use super::near;
 use super::place::Place;
@@ -48,6 +49,8 @@ pub(super) enum ColumnRole {
     Tie(Option<TimeUnit>),
     /// The label.
     Label,
+    /// The wearer.
+    Subject,
     /// Not wanted.
     Ignored,
 }
@@ -64,6 +67,7 @@ pub(super) struct Plan {
     near: String,
     notes: Vec<String>,
     conversions: Vec<String>,
+    pub(super) layout: TextLayout,
 }
 
 /// A way to see a column, and how near it is to the channel's own name (0).
@@ -77,7 +81,7 @@ impl Plan {
     /// Says what `columns` are.
     pub(super) fn new(columns: &[Column], wanted: &Wanted, place: Place<'_>) -> Result<Self, SenseError> {
         let names: Vec<Name> = columns.iter().map(|column| Name::new(&column.name)).collect();
-        let context = Context::new(columns, &names, place.origin);
+        let context = Context::new(columns, &names, wanted, place.origin);
         let mut roles = vec![ColumnRole::Ignored; columns.len()];
         let mut plan = Self {
             roles: Vec::new(),
@@ -87,6 +91,7 @@ impl Plan {
             near: String::new(),
             notes: Vec::new(),
             conversions: Vec::new(),
+            layout: TextLayout { channels: vec![None; wanted.expected.channels.len()], ..TextLayout::default() },
         };
         let mut chosen: Vec<Option<(usize, u8)>> = vec![None; wanted.expected.channels.len()];
         for (at, (column, name)) in columns.iter().zip(&names).enumerate() {
@@ -106,7 +111,10 @@ impl Plan {
         let taken = |at: usize| chosen.iter().flatten().any(|(other, _)| *other == at);
         for (at, name) in names.iter().enumerate().filter(|(at, _)| !taken(*at)) {
             let role = match name.meaning {
-                Meaning::Label => ColumnRole::Label,
+                _ if is_tag(&columns[at], name, Meaning::Label, wanted.tags.label.as_deref()) => ColumnRole::Label,
+                _ if is_tag(&columns[at], name, Meaning::Subject, wanted.tags.subject.as_deref()) => {
+                    ColumnRole::Subject
+                }
                 _ if context.sensor_name == Some(at) => ColumnRole::SensorName,
                 Meaning::BareAxis(axis) if context.sensor_name.is_some() => ColumnRole::Axis(axis),
                 _ => continue,
@@ -132,6 +140,12 @@ impl Plan {
         let unused: Vec<_> = unused.map(|(column, _)| format!("{:.40}", column.text)).collect();
         if !unused.is_empty() {
             plan.notes.push(format!("not used: {}", unused.join(", ")));
+        }
+        plan.layout.unused = unused;
+        let called = |role| Some(columns[roles.iter().position(|other| *other == role)?].text.clone());
+        (plan.layout.label, plan.layout.subject) = (called(ColumnRole::Label), called(ColumnRole::Subject));
+        if wanted.quiet {
+            plan.conversions.clear();
         }
         plan.roles = roles;
         Ok(plan)
@@ -173,8 +187,10 @@ impl Plan {
     ) -> Result<f64, SenseError> {
         let own = name.unit.as_deref().filter(|_| wanted.channel_called(&column.name, false).is_none());
         let stated = wanted.unit_of(index).or(column.unit.as_deref()).or(own);
+        let factor = stated.map_or(Ok(1.0), |found| wanted.factor(index, &column.name, found, place))?;
+        self.layout.channels[index] =
+            Some(ChannelColumn { column: column.text.clone(), unit: stated.map(str::to_owned), factor });
         let Some(found) = stated else { return Ok(1.0) };
-        let factor = wanted.factor(index, &column.name, found, place)?;
         if factor != 1.0 {
             let to = &wanted.expected.channels[index].unit;
             self.conversions.push(format!("{:.40} from {found} to {to}", column.name));
@@ -205,7 +221,10 @@ impl Plan {
         }
         let column = &columns[at];
         let stated = column.unit.as_deref().map(|unit| time_unit(&column.name, unit, place)).transpose()?;
-        roles[at] = ColumnRole::Time(wanted.time_unit(place)?.or(stated).or(by_name));
+        let unit = wanted.time_unit(place)?.or(stated).or(by_name);
+        roles[at] = ColumnRole::Time(unit);
+        let symbol = unit.map(|unit| unit.symbol().to_owned());
+        self.layout.time = Some(TimeColumn { column: column.text.clone(), unit: symbol, seen: false });
         let mut unused = Vec::new();
         for (other, at, unit) in &times[1..] {
             roles[*at] = match (kind, other) {
@@ -250,8 +269,12 @@ impl Plan {
                 }
                 // a unit of one of the sensors says nothing of the others
                 let same = |found: &&str| quantity(found) == quantity(&wanted.expected.channels[index].unit);
-                let Some(found) = wanted.unit_of(index).or(stated.filter(same)) else { continue };
-                self.axis_factors[index] = wanted.factor(index, &wanted.expected.channels[index].name, found, place)?;
+                let found = wanted.unit_of(index).or(stated.filter(same));
+                let of_axis = |found| wanted.factor(index, &wanted.expected.channels[index].name, found, place);
+                let factor = found.map_or(Ok(1.0), of_axis)?;
+                self.axis_factors[index] = factor;
+                let column = columns[at].text.clone();
+                self.layout.channels[index] = Some(ChannelColumn { column, unit: found.map(str::to_owned), factor });
             }
         }
         Ok(())
@@ -260,6 +283,11 @@ impl Plan {
 
 fn has_axis(index: usize, roles: &[ColumnRole], wanted: &Wanted) -> bool {
     wanted.axis_of(index).is_some_and(|(_, axis)| roles.contains(&ColumnRole::Axis(axis)))
+}
+
+/// Whether a column holds the activity or the wearer: it has the name that the caller states, or a usual one.
+fn is_tag(column: &Column, name: &Name, usual: Meaning, stated: Option<&str>) -> bool {
+    stated.map_or(name.meaning == usual, |stated| [&column.text, &column.name].iter().any(|own| *own == stated))
 }
 
 fn duplicate(column: &Column, place: Place<'_>) -> SenseError {
@@ -276,10 +304,12 @@ struct Context {
     has_g_force: bool,
     /// There is the accelerometer: a `g` beside it is the gyroscope.
     has_acceleration: bool,
+    /// The sensor of axes of which nothing says of which.
+    bare: Option<Sensor>,
 }
 
 impl Context {
-    fn new(columns: &[Column], names: &[Name], origin: &str) -> Self {
+    fn new(columns: &[Column], names: &[Name], wanted: &Wanted, origin: &str) -> Self {
         let said =
             |wanted: Said| names.iter().any(|name| matches!(name.meaning, Meaning::Axis(_, _, said) if said == wanted));
         let has_bare_axes = names.iter().any(|name| matches!(name.meaning, Meaning::BareAxis(_)));
@@ -296,6 +326,7 @@ impl Context {
         Self {
             sensor_name: sensor_name.filter(|_| has_bare_axes),
             file,
+            bare: wanted.bare,
             has_g_force: said(Said::GForce),
             has_acceleration: names.iter().any(|name| matches!(name.meaning, Meaning::Axis(Sensor::Acceleration, ..))),
         }
@@ -338,7 +369,7 @@ impl Context {
                     Some(Quantity::Acceleration) => !matches!(sensor, Sensor::Rotation | Sensor::Magnetic),
                 };
                 // m/s2 in Gravity.csv is gravity
-                Some((self.file.filter(fits).or(by_unit)?, axis, 3))
+                Some((self.file.filter(fits).or(by_unit).or(self.bare)?, axis, 3))
             }
             _ => None,
         }

@@ -6,11 +6,13 @@
 
 use super::column::{Column, ColumnRole, Plan};
 use super::fields::{Fields, SEPARATORS};
+use super::layout::TextLayout;
 use super::merge::Sensors;
 use super::name::{Meaning, Name, split_unit};
 use super::number;
 use super::place::Place;
 use super::row::Row;
+use super::tags::Tags;
 use super::time::Stamp;
 use super::wanted::Wanted;
 use crate::SenseError;
@@ -29,6 +31,7 @@ pub(super) struct CsvDecoder {
     /// So many fields a line has at least: what is behind the last name may be left out.
     fewest: usize,
     header: String,
+    layout: TextLayout,
 }
 
 /// What a line is before there is a header.
@@ -77,6 +80,12 @@ impl CsvDecoder {
     fn new(header: Header, plan: Plan, wanted: &Wanted, place: Place<'_>) -> Self {
         plan.tell(place.origin);
         let named = header.names.iter().rposition(|name| !name.is_empty());
+        let separator = match header.separator {
+            b'\t' => "tabs",
+            b';' => "semicolons",
+            _ => "commas",
+        };
+        let layout = TextLayout { form: format!("CSV, separated by {separator}"), ..plan.layout.clone() };
         Self {
             fields: Fields::new(header.separator),
             by_row: plan.is_by_row(),
@@ -84,12 +93,18 @@ impl CsvDecoder {
             plan,
             fewest: named.map_or(0, |last| last + 1),
             header: header.text,
+            layout,
         }
     }
 
     /// The header as the stream has it; empty where it has none.
     pub(super) fn header(&self) -> &str {
         &self.header
+    }
+
+    /// What the columns are.
+    pub(super) fn layout(&self) -> &TextLayout {
+        &self.layout
     }
 
     /// Whether rows are of one sensor each, which they name.
@@ -144,7 +159,7 @@ impl CsvDecoder {
         line: &str,
         row: &mut Row,
         sample: &mut Sample,
-        label: &mut String,
+        tags: &mut Tags,
     ) -> Result<(), String> {
         let separator = self.fields.separator();
         let fields = self.fields.split(line);
@@ -168,10 +183,8 @@ impl CsvDecoder {
                 ColumnRole::Date => row.date = Stamp::parse(field).unwrap_or_default(),
                 ColumnRole::Rest(unit) => row.rest = Some((time()?, unit)),
                 ColumnRole::Tie(unit) => row.tie = Stamp::parse(field).map(|stamp| (stamp, unit)),
-                ColumnRole::Label => {
-                    label.clear();
-                    label.push_str(field);
-                }
+                ColumnRole::Label => tags.label.push_str(field),
+                ColumnRole::Subject => tags.subject.push_str(field),
                 ColumnRole::Ignored => {}
             }
         }

@@ -4,11 +4,14 @@ use log::info;
 
 use super::assembly::{Accepted, Arrival, Assembly, Next};
 use super::csv::{Again, Beginning, CsvDecoder};
+use super::layout::TextLayout;
 use super::merge::Sensors;
 use super::ndjson::{NdjsonDecoder, Object};
 use super::near;
 use super::place::Place;
 use super::row::Row;
+use super::tags::Tags;
+use super::time::TimeUnit;
 use super::wanted::Wanted;
 use crate::{HeaderMemory, SenseError, Spelling, TextFormat};
 use gaitd_core::stream::{Sample, StreamFormat};
@@ -47,7 +50,7 @@ pub(super) struct TextDecoder {
     decoder: Option<Decoder>,
     candidate: Option<Candidate>,
     row: Row,
-    label: String,
+    tags: Tags,
     sensors: Sensors,
     /// The first row's time by another clock than that of its time.
     tie_s: Option<f64>,
@@ -58,13 +61,13 @@ impl TextDecoder {
     /// Of a text of which nothing has been seen.
     pub(super) fn new(expected: &StreamFormat, format: Option<TextFormat>) -> Self {
         Self {
-            wanted: Wanted::new(expected, Spelling::default()),
+            wanted: Wanted::new(expected),
             format,
             memory: HeaderMemory::default(),
             decoder: None,
             candidate: None,
             row: Row::default(),
-            label: String::new(),
+            tags: Tags::default(),
             sensors: 0,
             tie_s: None,
             assembly: Assembly::new(expected.rate_hz),
@@ -101,9 +104,32 @@ impl TextDecoder {
         &self.wanted.expected
     }
 
-    /// The activity of the sample that was given last.
-    pub(super) fn label(&self) -> &str {
-        &self.label
+    /// The activity and the wearer of the sample that was given last.
+    pub(super) fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    /// What the columns are, once that is known.
+    pub(super) fn layout(&self) -> Option<TextLayout> {
+        let mut layout = match self.decoder.as_ref()? {
+            Decoder::Csv(csv) => csv.layout().clone(),
+            Decoder::Ndjson(json) => json.layout().clone(),
+        };
+        if let Some(time) = layout.time.as_mut().filter(|time| time.unit.is_none()) {
+            time.unit = self.assembly.unit().map(|unit| unit.symbol().to_owned());
+            time.seen = time.unit.is_some();
+        }
+        Some(layout)
+    }
+
+    /// What a time without a unit is in.
+    pub(super) fn set_time_unit(&mut self, unit: TimeUnit) {
+        self.assembly.set_unit(unit);
+    }
+
+    /// What is looked for.
+    pub(super) fn wanted(&mut self) -> &mut Wanted {
+        &mut self.wanted
     }
 
     /// The time of the first row by a clock that is not that of the recording, where it has one.
@@ -128,7 +154,7 @@ impl TextDecoder {
 
     /// What comes next of that which is ready: a sample is put in place of `sample`.
     pub(super) fn pop(&mut self, sample: &mut Sample) -> Option<Next> {
-        let next = self.assembly.pop(sample, &mut self.label);
+        let next = self.assembly.pop(sample, &mut self.tags);
         if let Some(Next::Sample(sensors)) = &next {
             self.sensors = *sensors;
         }
@@ -161,7 +187,7 @@ impl TextDecoder {
             }
         }
         sample.time_s = None;
-        self.label.clear();
+        self.tags.clear();
         self.row.clear();
         match &mut self.decoder {
             Some(Decoder::Csv(_)) => self.csv(line, place, sample),
@@ -247,7 +273,7 @@ impl TextDecoder {
 
     fn csv(&mut self, line: &str, place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
         let Some(Decoder::Csv(csv)) = &mut self.decoder else { return Ok(Decoded::Nothing) };
-        if let Err(problem) = csv.decode(line, &mut self.row, sample, &mut self.label) {
+        if let Err(problem) = csv.decode(line, &mut self.row, sample, &mut self.tags) {
             return Ok(match csv.again(line, &self.wanted, place)? {
                 Again::No => Decoded::Malformed(problem),
                 Again::Same => Decoded::Nothing,
@@ -274,7 +300,7 @@ impl TextDecoder {
 
     fn json(&mut self, line: &str, place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
         let Some(Decoder::Ndjson(json)) = &mut self.decoder else { return Ok(Decoded::Nothing) };
-        match json.decode(line, &self.wanted, place, &mut self.row, sample, &mut self.label)? {
+        match json.decode(line, &self.wanted, place, &mut self.row, sample, &mut self.tags)? {
             Ok(Object::Sample { present, lacking }) => self.arrive(present, lacking, false, place, sample),
             Ok(Object::OneSensor) => {
                 if !self.row.spread(&self.wanted, json.axis_factors(), &mut sample.values) {
@@ -317,7 +343,7 @@ impl TextDecoder {
         let (stamp, unit) = (self.row.time(), self.row.unit);
         self.tie_s = self.tie_s.or_else(|| self.row.tie_s());
         let row = Arrival { present, lacking: lacking.is_some(), by_row, stamp, unit };
-        match self.assembly.accept(&row, sample, &mut self.label, &self.wanted, place.origin) {
+        match self.assembly.accept(&row, sample, &mut self.tags, &self.wanted, place.origin) {
             Accepted::Sample => {
                 self.sensors = present;
                 Ok(Decoded::Sample)

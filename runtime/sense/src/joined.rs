@@ -9,8 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::merge::{Labelled, Merge, Popped, Sensors};
+use super::tags::Tags;
 use super::wanted::Wanted;
-use crate::{Pace, Pacer, SenseError, Source, Spelling, TextSource};
+use crate::{Pace, Pacer, SenseError, Source, TextSource};
 use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
 
@@ -71,9 +72,9 @@ pub struct JoinedSource {
     spare: Vec<Labelled>,
     pacer: Pacer,
     live: bool,
-    label: String,
-    /// The latest activity that is stated beside another sensor than the first.
-    beside: String,
+    tags: Tags,
+    /// The latest activity, and wearer, that are stated beside another sensor than the first.
+    beside: Tags,
     /// All parts have had a reading, or have ended.
     begun: bool,
     /// A sample was made.
@@ -185,7 +186,7 @@ impl JoinedSource {
         pace: Pace,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let wanted = Wanted::new(format, Spelling::default());
+        let wanted = Wanted::new(format);
         let now = clock.now();
         Self {
             parts: parts.into_iter().map(|part| Slot::new(part, now)).collect(),
@@ -195,8 +196,8 @@ impl JoinedSource {
             spare: Vec::new(),
             pacer: Pacer::new(clock, pace, format.rate_hz),
             live: pace == Pace::Live,
-            label: String::new(),
-            beside: String::new(),
+            tags: Tags::default(),
+            beside: Tags::default(),
             begun: false,
             made: false,
             over: false,
@@ -303,12 +304,9 @@ impl JoinedSource {
             }
         }
         if sensors & 1 == 0 {
-            if !reading.label.is_empty() {
-                self.beside.clear();
-                self.beside.push_str(&reading.label);
-            }
-        } else if reading.label.is_empty() {
-            reading.label.push_str(&self.beside);
+            self.beside.update(&reading.tags);
+        } else {
+            reading.tags.complete(&self.beside);
         }
         self.spare.extend(self.merge.push(reading));
         Ok(())
@@ -417,7 +415,7 @@ impl Source for JoinedSource {
                     Popped::LeftOut(reading) => self.spare.push(reading),
                     Popped::Sample(mut reading) => {
                         std::mem::swap(&mut reading.sample, sample);
-                        std::mem::swap(&mut reading.label, &mut self.label);
+                        std::mem::swap(&mut reading.tags, &mut self.tags);
                         self.spare.push(reading);
                         if self.merge.missing() != 0 {
                             return self.end();
@@ -458,6 +456,6 @@ impl Source for JoinedSource {
     }
 
     fn label(&self) -> Option<&str> {
-        Some(self.label.as_str()).filter(|label| !label.is_empty())
+        self.tags.label()
     }
 }

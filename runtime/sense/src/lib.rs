@@ -49,7 +49,9 @@ mod error;
 mod fields;
 #[cfg(target_os = "linux")]
 pub mod iio;
+pub mod import;
 mod joined;
+mod layout;
 mod lines;
 mod merge;
 mod mount;
@@ -61,8 +63,11 @@ mod pace;
 mod place;
 mod rate;
 mod recording;
+mod recording_file;
 mod row;
 mod spelling;
+pub mod survey;
+mod tags;
 mod text;
 mod time;
 mod wanted;
@@ -75,10 +80,15 @@ use gaitd_core::stream::{Reading, Sample};
 
 pub use error::SenseError;
 pub use joined::{JoinedSource, MOST_PARTS};
+pub use layout::{ChannelColumn, TextLayout, TimeColumn};
 pub use mount::{Mount, Mounted};
 pub use pace::{Pace, Pacer};
 pub use recording::Recording;
+pub use recording_file::{
+    FORM, LONGEST_STEP, RecordingInfo, RecordingPaths, RecordingWriter, SourceInfo, VERSION, WriteError,
+};
 pub use spelling::{HeaderMemory, Spelling};
+pub use tags::TagColumns;
 pub use text::{TextFormat, TextSource};
 pub use writer::TextWriter;
 

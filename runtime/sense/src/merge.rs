@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::tags::Tags;
 use gaitd_core::stream::Sample;
 
 /// Readings of one sensor further apart than this, in seconds, have nothing between them that is known; and nothing is
@@ -15,18 +16,18 @@ const MOST_WAITING: usize = 100;
 /// A set of sensors: bit `i` stands for sensor `i`.
 pub(super) type Sensors = u64;
 
-/// A reading with its activity, and of which sensors it has values: its others do not matter.
+/// A reading with its activity and its wearer, and of which sensors it has values: its others do not matter.
 #[derive(Debug)]
 pub(super) struct Labelled {
     pub(super) sample: Sample,
-    pub(super) label: String,
+    pub(super) tags: Tags,
     pub(super) sensors: Sensors,
 }
 
 impl Labelled {
     /// Room for a reading.
     pub(super) fn blank() -> Self {
-        Self { sample: Sample { time_s: None, values: Vec::new() }, label: String::new(), sensors: 0 }
+        Self { sample: Sample { time_s: None, values: Vec::new() }, tags: Tags::default(), sensors: 0 }
     }
 }
 
@@ -283,7 +284,7 @@ mod tests {
                 values[place] = value;
             }
         }
-        let back = merge.push(Labelled { sample: Sample { time_s, values }, label: String::new(), sensors: of });
+        let back = merge.push(Labelled { sample: Sample { time_s, values }, tags: Tags::default(), sensors: of });
         assert_eq!(back.is_some(), of & FIRST == 0);
         popped(merge)
     }

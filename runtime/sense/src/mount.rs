@@ -10,7 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::wanted::Wanted;
-use crate::{SenseError, Source, Spelling};
+use crate::{SenseError, Source};
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
 
 /// A mount matrix: what a sensor's axes are in those of the device that wears it. IIO writes it row by row,
@@ -142,7 +142,7 @@ impl Mounted {
     /// # Errors
     /// When no sensor of the format has three axes.
     pub fn new(source: Box<dyn Source>, mount: Mount, format: &StreamFormat) -> Result<Self, SenseError> {
-        let wanted = Wanted::new(format, Spelling::default());
+        let wanted = Wanted::new(format);
         let axes = |channels: &Vec<usize>| {
             let at =
                 |axis| channels.iter().copied().find(|&channel| wanted.axis_of(channel).is_some_and(|of| of.1 == axis));

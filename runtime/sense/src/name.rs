@@ -63,6 +63,8 @@ pub(super) enum Meaning {
     SensorName,
     /// The activity.
     Label,
+    /// Who wears the sensor.
+    Subject,
     /// Nothing that is known.
     Unknown,
 }
@@ -110,6 +112,7 @@ const ROTATION_PARTS: [&str; 7] = ["rotation", "rot", "rate", "angular", "ang", 
 const LINEAR: [&str; 4] = ["linear", "lin", "user", "free"];
 const LINEAR_WHOLE: [&str; 5] = ["linacc", "linaccel", "linearacceleration", "linearacc", "useracceleration"];
 const MAGNETIC: [&str; 5] = ["mag", "magnet", "magneto", "magnetometer", "magnetic"];
+const SUBJECTS: [&str; 7] = ["subject", "subjects", "person", "participant", "user", "wearer", "volunteer"];
 const TIMES: [&str; 12] = [
     "t",
     "time",
@@ -240,7 +243,12 @@ impl Name {
         }
         let known = |meaning| Self { meaning, unit: None };
         match words.as_slice() {
-            ["label" | "activity"] => return known(Meaning::Label),
+            ["label" | "labels" | "activity"] | ["activity", "label" | "name"] | ["label", "name"] => {
+                return known(Meaning::Label);
+            }
+            [who] | [who, "id" | "name" | "number" | "no" | "nr" | "code"] if SUBJECTS.contains(who) => {
+                return known(Meaning::Subject);
+            }
             ["sensor"] | ["sensor", "name" | "type"] => return known(Meaning::SensorName),
             // an element of an array
             [rest @ .., number @ ("0" | "1" | "2")] if name.contains('#') => {

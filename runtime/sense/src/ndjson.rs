@@ -13,11 +13,13 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::column::{Column, ColumnRole, Plan};
+use super::layout::TextLayout;
 use super::merge::Sensors;
 use super::name::{Meaning, Name, split_unit};
 use super::number;
 use super::place::Place;
 use super::row::Row;
+use super::tags::Tags;
 use super::time::Stamp;
 use super::wanted::{Wanted, time_unit, unit_of};
 use crate::SenseError;
@@ -63,6 +65,7 @@ pub(super) struct NdjsonDecoder {
     units: BTreeMap<String, String>,
     object: Reading,
     started: bool,
+    layout: TextLayout,
 }
 
 /// A key, with those that it lies in: `acc.x`, `acc#0`.
@@ -111,6 +114,11 @@ enum Leaf<'a> {
 }
 
 impl NdjsonDecoder {
+    /// What the keys are, as far as they have come.
+    pub(super) fn layout(&self) -> &TextLayout {
+        &self.layout
+    }
+
     /// What the axes of each channel are multiplied by.
     pub(super) fn axis_factors(&self) -> &[f64] {
         &self.axis_factors
@@ -124,9 +132,9 @@ impl NdjsonDecoder {
         place: Place<'_>,
         row: &mut Row,
         sample: &mut Sample,
-        label: &mut String,
+        tags: &mut Tags,
     ) -> Result<Result<Object, String>, SenseError> {
-        if let Err(error) = self.parse(line, wanted, row, sample, label) {
+        if let Err(error) = self.parse(line, wanted, row, sample, tags) {
             return Ok(Err(explain(&error)));
         }
         match self.object.class {
@@ -138,8 +146,8 @@ impl NdjsonDecoder {
             self.learn(wanted, place)?;
             // once more, now that it is known what the keys are
             row.clear();
-            label.clear();
-            if let Err(error) = self.parse(line, wanted, row, sample, label) {
+            tags.clear();
+            if let Err(error) = self.parse(line, wanted, row, sample, tags) {
                 return Ok(Err(explain(&error)));
             }
         }
@@ -171,7 +179,7 @@ impl NdjsonDecoder {
         wanted: &Wanted,
         row: &mut Row,
         sample: &mut Sample,
-        label: &mut String,
+        tags: &mut Tags,
     ) -> serde_json::Result<()> {
         let object = &mut self.object;
         (object.next, object.names_sensor, object.has_name, object.class) = (0, false, false, Class::Sample);
@@ -183,7 +191,7 @@ impl NdjsonDecoder {
         object.seen.resize(wanted.expected.channels.len(), false);
         sample.values.fill(f64::NAN);
         let mut json = serde_json::Deserializer::from_str(line);
-        let mut sink = Sink { keys: &self.keys, object, row, sample, label };
+        let mut sink = Sink { keys: &self.keys, object, row, sample, tags };
         let whole = Within { sink: &mut sink, depth: 0 };
         // an array has no names of its own
         if wanted.spelling.columns.is_empty() {
@@ -250,6 +258,7 @@ impl NdjsonDecoder {
             self.started = true;
         }
         plan.tell(place.origin);
+        self.layout.add(TextLayout { form: "NDJSON".to_owned(), ..plan.layout.clone() });
         if by_row {
             self.axis_factors.clone_from(&plan.axis_factors);
         }
@@ -297,7 +306,7 @@ struct Sink<'a> {
     object: &'a mut Reading,
     row: &'a mut Row,
     sample: &'a mut Sample,
-    label: &'a mut String,
+    tags: &'a mut Tags,
 }
 
 impl Sink<'_> {
@@ -358,12 +367,13 @@ impl Sink<'_> {
             ColumnRole::Date => self.row.date = self.stamp(leaf),
             ColumnRole::Rest(unit) => self.row.rest = Some((self.stamp(leaf), unit)),
             ColumnRole::Tie(unit) => self.row.tie = Some((self.stamp(leaf), unit)),
-            ColumnRole::Label => {
-                self.label.clear();
+            ColumnRole::Label | ColumnRole::Subject => {
+                let tag = if role == ColumnRole::Label { &mut self.tags.label } else { &mut self.tags.subject };
+                tag.clear();
                 match leaf {
-                    Leaf::Text(label) => self.label.push_str(label.trim()),
+                    Leaf::Text(text) => tag.push_str(text.trim()),
                     // writing to memory cannot fail
-                    Leaf::Whole(label) => drop(write!(self.label, "{label}")),
+                    Leaf::Whole(number) => drop(write!(tag, "{number}")),
                     Leaf::Null => {}
                     _ => self.wrong("is neither text nor a whole number", leaf),
                 }

@@ -11,6 +11,15 @@ const MOST_NAMES: usize = 24;
 /// So many letters at most tell a mistyped name from another one.
 const MOST_WRONG_LETTERS: usize = 2;
 
+/// The shipped ladder that reads acceleration alone.
+const WITHOUT_ROTATION: &str = "wisdm-watch-cnn";
+
+/// Whether all that is missing is the gyroscope, of several sensors.
+fn lacks_rotation_only(missing: &[usize], wanted: &Wanted) -> bool {
+    let rotation = |index: &usize| wanted.axis_of(*index).is_some_and(|(sensor, _)| sensor == Sensor::Rotation);
+    missing.len() < wanted.expected.channels.len() && missing.iter().all(rotation)
+}
+
 /// The error of a stream in which the channels `missing` are none of `found`.
 pub(super) fn missing(
     missing: &[usize],
@@ -19,6 +28,10 @@ pub(super) fn missing(
     wanted: &Wanted,
     place: Place<'_>,
 ) -> SenseError {
+    let mut near = near;
+    if lacks_rotation_only(missing, wanted) {
+        near += &format!("the shipped ladder {WITHOUT_ROTATION} does without (--models); ");
+    }
     let names: Vec<_> = missing.iter().map(|&index| wanted.expected.channels[index].name.as_str()).collect();
     let near = if wanted.in_part { near + "beside other files, all channels of one sensor are enough; " } else { near };
     SenseError::MissingChannels {

@@ -14,9 +14,11 @@ use super::decoder::{Decoded, TextDecoder};
 use super::joined::Part;
 use super::lines::{LONGEST_LINE, Line, LineReader};
 use super::merge::Labelled;
+use super::name::Sensor;
 use super::place::Place;
 use super::rate::{self, RateCheck};
-use crate::{HeaderMemory, Pace, Pacer, SenseError, Source, Spelling};
+use super::time::TimeUnit;
+use crate::{HeaderMemory, Pace, Pacer, SenseError, Source, Spelling, TagColumns, TextLayout};
 use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
 
@@ -53,7 +55,8 @@ pub enum TextFormat {
 /// **Names** are those of the expected channels, in any case, or others in use: `acc_x` is also `ax`, `Accel X` and
 /// `accelerationX`; `gyro_x` is also `wx`, `Gyroscope x` and `rotationRateX` (and `gx` beside `ax`). `x`, `y` and `z` alone
 /// are channels only where their unit, the name of the file, or the row itself says of which sensor. Acceleration
-/// without gravity is never taken for acceleration. The optional columns are the time and the activity (`label`).
+/// without gravity is never taken for acceleration. The optional columns are the time, the activity (`label`)
+/// and the wearer (`subject`).
 ///
 /// **Units** are the expected ones unless the stream, or the [`Spelling`], states others: g, mg, m/s2 and rad/s, mrad/s,
 /// deg/s, mdps in any usual spelling are converted into one another.
@@ -71,7 +74,8 @@ pub struct TextSource<R> {
     origin: String,
     text: TextDecoder,
     rate: RateCheck,
-    /// The rate that the stream declares, where that is another than the expected one; it gives rows without a time one.
+    any_rate: bool,
+    /// The rate that the stream declares; where that is another than the expected one, it gives rows without a time one.
     declared_hz: Option<f64>,
     /// Rows so far, the malformed ones included.
     rows: u64,
@@ -149,6 +153,7 @@ impl<R: BufRead> TextSource<R> {
             origin,
             text: TextDecoder::new(expected, format),
             rate: RateCheck::new(expected.rate_hz),
+            any_rate: false,
             declared_hz: None,
             rows: 0,
             timed: false,
@@ -174,6 +179,37 @@ impl<R: BufRead> TextSource<R> {
         self
     }
 
+    /// The same stream with columns for the activity and the wearer that the caller names.
+    #[must_use]
+    pub fn tagged(mut self, columns: TagColumns) -> Self {
+        self.text.wanted().tags = columns;
+        self
+    }
+
+    /// The same stream, of which axes are the accelerometer's where neither their unit nor the file's name says of which
+    /// sensor they are.
+    pub(crate) fn with_bare_acceleration(mut self) -> Self {
+        self.text.wanted().bare = Some(Sensor::Acceleration);
+        self
+    }
+
+    /// The same stream for a look at it: at any rate, without a word about conversions.
+    pub(crate) fn surveyed(mut self) -> Self {
+        self.any_rate = true;
+        self.text.wanted().quiet = true;
+        self
+    }
+
+    /// The same stream after a look at it: what was seen there need not be looked for, and told, again.
+    pub(crate) fn after(mut self, layout: &TextLayout) -> Self {
+        let seen = layout.time.as_ref().filter(|time| time.seen).and_then(|time| time.unit.as_deref());
+        if let Some(unit) = seen.and_then(TimeUnit::named) {
+            self.text.set_time_unit(unit);
+        }
+        self.text.wanted().quiet = true;
+        self
+    }
+
     /// The stream's format: the one that is expected of it.
     #[must_use]
     pub fn expected(&self) -> &StreamFormat {
@@ -188,6 +224,24 @@ impl<R: BufRead> TextSource<R> {
         self.pacer.let_go();
         self.declared_hz = Some(self.expected().rate_hz);
         self
+    }
+
+    /// Whoever wears the sensor by the recording, for the sample read last.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.text.tags().subject()
+    }
+
+    /// What the columns are read as, once there was a header or an object.
+    #[must_use]
+    pub fn layout(&self) -> Option<TextLayout> {
+        self.text.layout()
+    }
+
+    /// The rate that the stream declares.
+    #[must_use]
+    pub fn declared_hz(&self) -> Option<f64> {
+        self.declared_hz
     }
 
     fn place(&self) -> String {
@@ -231,17 +285,22 @@ impl<R: BufRead> TextSource<R> {
         if !self.text.has_begun() || !self.decoded && self.rejected > 0 {
             return Err(self.not_samples());
         }
-        self.rate.finish().map_err(|found| self.rate_error(found, "timestamps"))?;
+        if !self.any_rate {
+            self.rate.finish().map_err(|found| self.rate_error(found, "timestamps"))?;
+        }
         Ok(Reading::End)
     }
 
     fn hand_on(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
         self.timed |= sample.time_s.is_some();
-        if !self.timed {
+        let differs = self.declared_hz.is_some_and(|declared_hz| declared_hz != self.expected().rate_hz);
+        if !self.timed && (differs || self.text.is_in_part()) {
             sample.time_s = self.declared_hz.map(|rate_hz| self.rows as f64 / rate_hz);
         }
         self.rows += 1;
-        self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
+        if !self.any_rate {
+            self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
+        }
         Ok(self.pacer.pace(sample, deadline))
     }
 }
@@ -281,7 +340,7 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                     self.decoded = true;
                     return self.hand_on(sample, deadline);
                 }
-                Decoded::Rate(found) if !rate::fits(found, self.expected().rate_hz) => {
+                Decoded::Rate(found) if !self.any_rate && !rate::fits(found, self.expected().rate_hz) => {
                     return Err(self.rate_error(found, "declaration"));
                 }
                 Decoded::Malformed(problem) => {
@@ -292,10 +351,7 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 }
                 Decoded::Other(problem) => self.note_rejected(problem)?,
                 Decoded::Taken => self.decoded = true,
-                Decoded::Rate(found) => {
-                    let differs = found != self.expected().rate_hz;
-                    self.declared_hz = Some(found).filter(|_| differs || self.text.is_in_part());
-                }
+                Decoded::Rate(found) => self.declared_hz = Some(found),
                 Decoded::Nothing => {}
             }
             // lines without end that are no samples must not keep the caller, either
@@ -306,7 +362,7 @@ impl<R: BufRead + Send> Source for TextSource<R> {
     }
 
     fn label(&self) -> Option<&str> {
-        Some(self.text.label()).filter(|label| !label.is_empty())
+        self.text.tags().label()
     }
 }
 
@@ -315,8 +371,7 @@ impl<R: BufRead + Send> Part for TextSource<R> {
         let reading = Source::read(self, &mut into.sample, deadline)?;
         if reading == Reading::Sample {
             into.sensors = self.text.sensors();
-            into.label.clear();
-            into.label.push_str(self.text.label());
+            into.tags.set(self.text.tags());
         }
         Ok(reading)
     }

@@ -5,6 +5,7 @@ use gaitd_core::stream::{StreamFormat, unit};
 use super::merge::Sensors;
 use super::name::{Meaning, Name, Sensor};
 use super::place::Place;
+use super::tags::TagColumns;
 use super::time::TimeUnit;
 use crate::{SenseError, Spelling};
 
@@ -17,6 +18,11 @@ pub(super) struct Wanted {
     pub(super) spelling: Spelling,
     /// Other streams have the other sensors: all channels of one are enough.
     pub(super) in_part: bool,
+    pub(super) tags: TagColumns,
+    /// The sensor of axes of which neither the unit nor the file's name says of which.
+    pub(super) bare: Option<Sensor>,
+    /// What is found is told by the caller.
+    pub(super) quiet: bool,
     meanings: Vec<Meaning>,
     /// The channels of each sensor; of none that is known, together.
     sensors: Vec<Vec<usize>>,
@@ -25,7 +31,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn new(expected: &StreamFormat, spelling: Spelling) -> Self {
+    pub(super) fn new(expected: &StreamFormat) -> Self {
         let meanings: Vec<_> = expected.channels.iter().map(|channel| Name::new(&channel.name).meaning).collect();
         let (mut sensors, mut kinds): (Vec<Vec<usize>>, Vec<_>) = (Vec::new(), Vec::new());
         for (index, meaning) in meanings.iter().enumerate() {
@@ -39,7 +45,17 @@ impl Wanted {
                 }
             }
         }
-        Self { expected: expected.clone(), spelling, in_part: false, meanings, sensors, kinds }
+        Self {
+            expected: expected.clone(),
+            spelling: Spelling::default(),
+            tags: TagColumns::default(),
+            bare: None,
+            quiet: false,
+            in_part: false,
+            meanings,
+            sensors,
+            kinds,
+        }
     }
 
     /// The channels of each sensor.
@@ -117,6 +133,8 @@ impl Wanted {
         for name in self.spelling.units.keys() {
             let is_time = matches!(Name::new(name).meaning, Meaning::Time(..));
             let is_channel = (0..self.expected.channels.len()).any(|channel| self.is_called(channel, name));
+            // a look for what is there may leave a sensor out
+            let is_channel = is_channel || self.quiet && sensor(Name::new(name).meaning).is_some();
             if !is_time && !is_channel {
                 let known: Vec<_> = self.expected.channels.iter().map(|channel| channel.name.as_str()).collect();
                 let problem = format!(

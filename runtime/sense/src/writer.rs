@@ -16,7 +16,11 @@ use gaitd_core::stream::{Sample, StreamFormat};
 /// let channels = vec![Channel { name: "acc_x".into(), unit: "m/s2".into() }];
 /// let mut writer = TextWriter::new(TextFormat::Csv, StreamFormat { channels, rate_hz: 50.0 });
 /// assert_eq!(writer.header(), "# rate_hz=50\nt [s],acc_x [m/s2]\n");
-/// assert_eq!(writer.line(&Sample { time_s: Some(1.02), values: vec![-9.8] }), "1.020000,-9.800000\n");
+/// let sample = Sample { time_s: Some(1.02), values: vec![-9.8] };
+/// assert_eq!(writer.line(&sample), "1.020000,-9.800000\n");
+/// let mut tagged = writer.tagged(true, true);
+/// assert_eq!(tagged.header(), "# rate_hz=50\nt [s],acc_x [m/s2],label,subject\n");
+/// assert_eq!(tagged.tagged_line(&sample, "up, down", "ann"), "1.020000,-9.800000,\"up, down\",ann\n");
 /// ```
 #[derive(Debug)]
 pub struct TextWriter {
@@ -24,6 +28,8 @@ pub struct TextWriter {
     format: StreamFormat,
     /// What stands before each value: the time's, and one for each channel.
     before: Vec<String>,
+    /// The names of the activity and the wearer, where they are written.
+    tags: [Option<&'static str>; 2],
     line: String,
 }
 
@@ -39,7 +45,14 @@ impl TextWriter {
             (TextFormat::Ndjson, _) => format!(",{}:", json!(name)),
         });
         let before = before.collect();
-        Self { text, format, before, line: String::new() }
+        Self { text, format, before, tags: [None; 2], line: String::new() }
+    }
+
+    /// With the activity (`label`), the wearer (`subject`), or both behind the values.
+    #[must_use]
+    pub fn tagged(mut self, label: bool, subject: bool) -> Self {
+        self.tags = [label.then_some("label"), subject.then_some("subject")];
+        self
     }
 
     /// What goes before the samples, with the end of its last line.
@@ -50,7 +63,8 @@ impl TextWriter {
             TextFormat::Csv => {
                 let columns: String =
                     channels.iter().map(|channel| format!(",{} [{}]", channel.name, channel.unit)).collect();
-                format!("# rate_hz={rate_hz}\nt [s]{columns}\n")
+                let tags: String = self.tags.iter().flatten().map(|name| format!(",{name}")).collect();
+                format!("# rate_hz={rate_hz}\nt [s]{columns}{tags}\n")
             }
             TextFormat::Ndjson => {
                 let units: serde_json::Map<_, _> =
@@ -66,6 +80,14 @@ impl TextWriter {
     /// # Panics
     /// When there is not one value per channel.
     pub fn line(&mut self, sample: &Sample) -> &str {
+        self.tagged_line(sample, "", "")
+    }
+
+    /// A sample's line with what the wearer does and who it is; nothing is said of what is empty.
+    ///
+    /// # Panics
+    /// When there is not one value per channel.
+    pub fn tagged_line(&mut self, sample: &Sample, label: &str, subject: &str) -> &str {
         assert_eq!(sample.values.len(), self.format.channels.len(), "one value per channel");
         let (missing, end) = match self.text {
             TextFormat::Csv => ("", "\n"),
@@ -83,7 +105,36 @@ impl TextWriter {
                 line.push_str(missing);
             }
         }
+        for (name, tag) in self.tags.iter().zip([label, subject]) {
+            match (name, self.text) {
+                (None, _) => {}
+                (Some(_), TextFormat::Csv) => {
+                    line.push(',');
+                    push_quoted(line, tag);
+                }
+                (Some(_), TextFormat::Ndjson) if tag.is_empty() => {}
+                (Some(name), TextFormat::Ndjson) => {
+                    let _ = write!(line, ",{}:{}", json!(name), json!(tag));
+                }
+            }
+        }
         line.push_str(end);
         line
     }
+}
+
+/// A field, in quotes where it needs them. A line ends at every end of a line, even in quotes: a blank stands for one.
+fn push_quoted(line: &mut String, field: &str) {
+    let ends = |letter: char| matches!(letter, '\n' | '\r');
+    if !field.contains(|letter: char| matches!(letter, ',' | '"') || ends(letter)) {
+        return line.push_str(field);
+    }
+    line.push('"');
+    for letter in field.chars() {
+        match letter {
+            '"' => line.push_str("\"\""),
+            letter => line.push(if ends(letter) { ' ' } else { letter }),
+        }
+    }
+    line.push('"');
 }

@@ -33,10 +33,10 @@ from gaitd_train import (
     training,
     wearer,
 )
-from gaitd_train.datasets import csv_files, split
+from gaitd_train.datasets import recording, split
 from gaitd_train.errors import UserError
 from gaitd_train.method import ALONE, COLLABORATIVE, KINDS, Method
-from gaitd_train.task import TASKS, Channel, task_named
+from gaitd_train.task import TASKS, task_named
 
 DESCRIPTION = """\
 Trains, evaluates and exports the model ladders that gaitd runs.
@@ -121,34 +121,28 @@ def add_prepare(commands) -> None:
             "--partial", action="store_true", help="accept an incomplete copy; reports name it as such"
         )
         one.set_defaults(run=_prepare, dataset=name)
-    _add_prepare_csv(sets)
+    _add_prepare_recording(sets)
 
 
-def _add_prepare_csv(sets) -> None:
+def _add_prepare_recording(sets) -> None:
     parser = _command(
         sets,
-        "csv",
-        "any labelled CSV files with a header, one sample per line, with a task of their own",
-        "Reads CSV files; windows lie within one file, subject and activity.",
-        "gaitd-train prepare csv ward.csv --name ward --label-column activity --subject-column person \\\n"
-        "      --channels acc_x:g,acc_y:g,acc_z:g --rate 50 --window 128 --hop 64 --out data/ward.npz",
+        "recording",
+        "your own recordings, as `gaitd import` writes them, with a task of their own",
+        "Reads recordings in gaitd's form (NAME.csv or NAME.csv.gz, and NAME.json); windows lie within one\n"
+        "recording, subject and activity, and hold no gap.",
+        "gaitd import watch.csv -o ward && gaitd-train prepare recording ward --window 128 --hop 64 \\\n"
+        "      --out data/ward.npz",
     )
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("recordings", type=Path, nargs="+", metavar="RECORDING")
     _prepared_out(parser)
-    parser.add_argument("--name", required=True, help="name of the task, for example ward")
-    parser.add_argument("--label-column", required=True, metavar="COLUMN", help="the activity of each sample")
-    parser.add_argument("--subject-column", required=True, metavar="COLUMN", help="who wore the sensor")
-    parser.add_argument(
-        "--time-column", metavar="COLUMN", help="seconds; a step above 1.5 sample periods is a gap"
-    )
+    parser.add_argument("--name", help="name of the task (default: that of the first recording)")
     parser.add_argument(
         "--channels",
-        type=_channels,
-        required=True,
-        metavar="COLUMN:UNIT,...",
-        help="the signals, in the order of the network's channels, for example acc_x:g,acc_y:g",
+        type=_texts,
+        metavar="CHANNEL,...",
+        help="channels that the network reads, in their order (default: all of the recording)",
     )
-    parser.add_argument("--rate", type=float, required=True, metavar="HZ", help="samples per second")
     parser.add_argument("--window", type=_positive, required=True, metavar="SAMPLES")
     parser.add_argument("--hop", type=_positive, required=True, metavar="SAMPLES")
     parser.add_argument(
@@ -160,7 +154,7 @@ def _add_prepare_csv(sets) -> None:
         metavar="SUBJECT,...",
         help="subjects of the test split (default: every third in sorted order)",
     )
-    parser.set_defaults(run=_prepare_csv)
+    parser.set_defaults(run=_prepare_recording)
 
 
 def _prepared_out(parser) -> None:
@@ -178,31 +172,20 @@ def _prepare(flags) -> None:
     _show(datasets.prepare(flags.dataset, flags.source, flags.out, flags.split, flags.partial))
 
 
-def _prepare_csv(flags) -> None:
-    layout = csv_files.Layout(
-        name=flags.name,
-        label=flags.label_column,
-        subject=flags.subject_column,
-        channels=flags.channels,
-        rate_hz=flags.rate,
+def _prepare_recording(flags) -> None:
+    layout = recording.Layout(
         window=flags.window,
         hop=flags.hop,
-        time=flags.time_column,
+        name=flags.name,
+        channels=flags.channels,
         labels=flags.labels,
         test_subjects=flags.test_subjects,
     )
-    _show(csv_files.prepare_csv(flags.files, layout, flags.out, flags.split))
+    _show(recording.prepare_recordings(flags.recordings, layout, flags.out, flags.split))
 
 
 def _show(prepared) -> None:
     print(f"{prepared.table()}\n\n{prepared.path}")
-
-
-def _channels(text: str) -> tuple[Channel, ...]:
-    pairs = [part.rpartition(":") for part in _texts(text)]
-    if any(not (name and unit) for name, _, unit in pairs):
-        raise argparse.ArgumentTypeError(f"must be COLUMN:UNIT,..., got '{text}'")
-    return tuple(Channel(name, unit) for name, _, unit in pairs)
 
 
 def _texts(text: str) -> tuple[str, ...]:
@@ -583,7 +566,7 @@ def _dataset(flags, name: str) -> data.Dataset:
     if task is None and not flags.data:
         raise UserError(
             f"'{name}' is not one of {', '.join(sorted(TASKS))}; for data of your own, point --data at what "
-            "`gaitd-train prepare csv` wrote"
+            "`gaitd-train prepare recording` wrote"
         )
     dataset = data.load(flags.data or data.default_path(task), task)
     if dataset.task.name != name:

@@ -138,7 +138,7 @@ def test_help_lists_the_data_sets(capsys):
     with pytest.raises(SystemExit):
         main(["prepare", "--help"])
     text = capsys.readouterr().out
-    assert all(name in text for name in (*TASKS, "csv"))
+    assert all(name in text for name in (*TASKS, "recording"))
 
 
 # --- Windows and splits

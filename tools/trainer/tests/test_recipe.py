@@ -111,7 +111,7 @@ def test_an_unknown_data_set_needs_a_file_of_its_own(tmp_path, windows, capsys):
     mine.write_text(recipe.text_of("demo")[1].replace("uci-har", "gestures"))
     command = ["train", "--recipe", str(mine), "--out", str(tmp_path / "run")]
     assert main(command) == 1
-    assert "prepare csv" in capsys.readouterr().err
+    assert "prepare recording" in capsys.readouterr().err
     assert main([*command, "--data", str(windows)]) == 1
     assert "gestures" in capsys.readouterr().err
 

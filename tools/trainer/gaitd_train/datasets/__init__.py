@@ -2,7 +2,7 @@
 
 One module per data set (`LOADER`), above shared ones:
 
-    archive, arrays, text -> windows -> (one module per data set, csv_files) -> split, counts, prepared
+    archive, arrays, text -> windows -> (one module per data set, recording) -> split, counts, prepared
 """
 
 import sys

@@ -1,22 +1,31 @@
-//! `gaitd check`: says what is wrong with a configuration, a model or a scenario, and where, before it is used.
+//! `gaitd check`: says what is wrong with a configuration, a model or a scenario, and where, before it is used; and what
+//! gaitd would make of a stream.
+
+mod stream;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use gaitd_daemon::Config;
+use gaitd_daemon::{Config, ConfigError};
 use gaitd_lab::simulate::{LadderSpec, Scenario, SlowdownSpec};
 use serde::Serialize;
+pub(super) use stream::NoFit;
 
-/// Check configuration files, model directories and scenarios without running them
+/// Check configuration files, model directories and scenarios without running them, or look at a stream
 #[derive(clap::Args)]
 #[command(
     after_help = "A model is checked whole: its manifest, every file's SHA-256, and every configuration against \
-                        the golden vectors.\n\nExample: gaitd check configs/default.json models/uci-har-cnn"
+                        the golden vectors. Of a stream it is told which column is which channel, units, rate, gaps, gravity and \
+                        the answers for its first windows.\n\nExamples:\n  \
+                        gaitd check configs/default.json models/uci-har-cnn\n  \
+                        gaitd check --stream walk.csv --units acc=m/s2"
 )]
 pub(super) struct Arguments {
     /// Configuration files (JSON), model directories and scenarios (JSON)
-    #[arg(required = true, value_name = "CONFIG|MODEL_DIR|SCENARIO")]
+    #[arg(required_unless_present = "stream", conflicts_with = "stream", value_name = "CONFIG|MODEL_DIR|SCENARIO")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    stream: stream::StreamArguments,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -37,6 +46,13 @@ struct Checked {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(path) = arguments.stream.path() {
+        return stream::check(path, &arguments.stream, arguments.json);
+    }
+    if arguments.stream.is_given() {
+        let problem = "--models, --columns and --units go with --stream".to_owned();
+        return Err(ConfigError::OutOfRange(vec![problem]).into());
+    }
     let mut first_error = None;
     let mut checked = Vec::new();
     for path in &arguments.paths {
