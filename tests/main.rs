@@ -28,6 +28,7 @@ mod schema;
 mod service;
 mod sources;
 mod termux;
+mod together;
 #[cfg(target_os = "linux")]
 mod units;
 mod wearer;

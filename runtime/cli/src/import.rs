@@ -10,19 +10,24 @@ use gaitd_sense::survey::Known;
 use gaitd_sense::{RecordingInfo, RecordingPaths, SourceInfo, TagColumns};
 
 use super::spelling::SpellingArguments;
+use super::together;
 
 /// Make a recording in gaitd's own form, to train on and to replay, out of files of samples
 #[derive(clap::Args)]
 #[command(
-    after_help = "Files are read as `gaitd run` reads them, and follow one another with a gap between. The recording is a CSV \
-                  and a JSON beside it (docs/recordings.md); `gaitd-train prepare recording` reads it, and `gaitd run` and \
-                  `gaitd replay` do.\n\nExamples:\n  \
+    after_help = "Files are read as `gaitd run` reads them. Files with the same sensors follow one another, with a gap \
+                  between. Files with different sensors were recorded together, and are put together on one clock: a file \
+                  goes with those before it as long as it has other sensors than they. acc.csv+gyro.csv says it where there \
+                  is a choice. The recording is a CSV and a JSON beside it (docs/recordings.md); `gaitd-train prepare \
+                  recording` reads it, and `gaitd run` and `gaitd replay` do.\n\nExamples:\n  \
                   gaitd import watch.csv -o ward                          with columns `activity` and `person`\n  \
                   gaitd import walk.csv sit.csv --label walk.csv=walking --label sit.csv=sitting --subject ann -o ann\n  \
+                  gaitd import Accelerometer.csv Gravity.csv Gyroscope.csv -o bob     recorded together, a file for each sensor\n  \
+                  gaitd import a-acc.csv+a-gyro.csv b-acc.csv+b-gyro.csv -o both      two such recordings\n  \
                   gaitd import phone.csv.gz --labels intervals.csv --resample 50 -o bob.csv.gz"
 )]
 pub(super) struct Arguments {
-    /// Files of samples, as text
+    /// Files of samples, as text; FILE+FILE for files that were recorded together
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where the recording goes: NAME, NAME.csv or NAME.csv.gz, with NAME.json beside it
@@ -85,12 +90,19 @@ impl Arguments {
             channels = Some(format.channels);
             resample_hz = resample_hz.or(Some(format.rate_hz));
         }
-        let labels = of_files(&self.label, &self.files, "--label").map_err(wrong)?;
-        let subjects = of_files(&self.subject, &self.files, "--subject").map_err(wrong)?;
-        let files = self.files.iter().zip(labels).zip(subjects);
-        let file = |((path, label), subject): ((&PathBuf, _), _)| ImportFile { path: path.clone(), label, subject };
+        let files: Vec<Vec<PathBuf>> = self.files.iter().map(|argument| together::files(argument)).collect();
+        let all: Vec<&Path> = files.iter().flatten().map(PathBuf::as_path).collect();
+        let (label, labels) = of_files(&self.label, &all, "--label").map_err(wrong)?;
+        let (subject, subjects) = of_files(&self.subject, &all, "--subject").map_err(wrong)?;
+        let mut own = labels.into_iter().zip(subjects);
+        let mut file = |path: &PathBuf| {
+            let (label, subject) = own.next().unwrap_or_default();
+            ImportFile { path: path.clone(), label, subject }
+        };
         Ok(Import {
-            files: files.map(file).collect(),
+            files: files.iter().map(|together| together.iter().map(&mut file).collect()).collect(),
+            label,
+            subject,
             known: Known::new(
                 self.spelling.spelling()?,
                 TagColumns { label: self.label_column.clone(), subject: self.subject_column.clone() },
@@ -120,8 +132,8 @@ fn channels(text: &str) -> Result<Vec<Channel>, String> {
     twice.map_or(Ok(channels.clone()), |(_, twice)| Err(format!("--channels: `{:.40}` is there twice", twice.name)))
 }
 
-/// What `flag` states of each file: `FILE=VALUE` of one, `VALUE` of all others.
-fn of_files(stated: &[String], files: &[PathBuf], flag: &str) -> Result<Vec<Option<String>>, String> {
+/// What `flag` states of all files, `VALUE`, and of each, `FILE=VALUE`.
+fn of_files(stated: &[String], files: &[&Path], flag: &str) -> Result<(Option<String>, Vec<Option<String>>), String> {
     let mut of_all = None;
     let mut of_each = vec![None; files.len()];
     for text in stated {
@@ -129,14 +141,14 @@ fn of_files(stated: &[String], files: &[PathBuf], flag: &str) -> Result<Vec<Opti
             of_all = Some(text.clone());
             continue;
         };
-        let is = |path: &PathBuf| path == Path::new(file) || path.file_name().is_some_and(|name| name == file);
-        let places: Vec<_> = (0..files.len()).filter(|&place| is(&files[place])).collect();
+        let is = |path: &Path| path == Path::new(file) || path.file_name().is_some_and(|name| name == file);
+        let places: Vec<_> = (0..files.len()).filter(|&place| is(files[place])).collect();
         if places.is_empty() || value.is_empty() {
             return Err(format!("{flag}: `{text:.80}` is neither a value, nor FILE=value of one of the files"));
         }
         places.into_iter().for_each(|place| of_each[place] = Some(value.to_owned()));
     }
-    Ok(of_each.into_iter().map(|own| own.or_else(|| of_all.clone())).collect())
+    Ok((of_all, of_each))
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
@@ -175,6 +187,10 @@ fn text(info: &RecordingInfo, output: &RecordingPaths) -> String {
 fn of_source(source: &SourceInfo, info: &RecordingInfo) -> String {
     let mut text = format!("{}\n", source.file);
     for (channel, (columns, unit)) in info.channels.iter().zip(source.columns.iter().zip(&source.units)) {
+        if columns.is_empty() {
+            // it is in a file beside this one
+            continue;
+        }
         let columns: Vec<_> = columns.iter().map(|column| format!("`{column}`")).collect();
         let unit = match unit {
             Some(unit) => format!("in {unit}"),

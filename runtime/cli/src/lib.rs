@@ -30,6 +30,7 @@ mod schema;
 mod simulate;
 mod spelling;
 mod table;
+mod together;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -458,4 +458,8 @@ impl Source for JoinedSource {
     fn label(&self) -> Option<&str> {
         self.tags.label()
     }
+
+    fn subject(&self) -> Option<&str> {
+        self.tags.subject()
+    }
 }

@@ -111,4 +111,9 @@ pub trait Source: Send {
     fn label(&self) -> Option<&str> {
         None
     }
+
+    /// Whoever wears the sensor by the source, for the sample read last; nothing where it does not say.
+    fn subject(&self) -> Option<&str> {
+        None
+    }
 }

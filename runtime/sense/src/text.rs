@@ -226,12 +226,6 @@ impl<R: BufRead> TextSource<R> {
         self
     }
 
-    /// Whoever wears the sensor by the recording, for the sample read last.
-    #[must_use]
-    pub fn subject(&self) -> Option<&str> {
-        self.text.tags().subject()
-    }
-
     /// What the columns are read as, once there was a header or an object.
     #[must_use]
     pub fn layout(&self) -> Option<TextLayout> {
@@ -363,6 +357,10 @@ impl<R: BufRead + Send> Source for TextSource<R> {
 
     fn label(&self) -> Option<&str> {
         self.text.tags().label()
+    }
+
+    fn subject(&self) -> Option<&str> {
+        self.text.tags().subject()
     }
 }
 

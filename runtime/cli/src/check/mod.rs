@@ -18,7 +18,8 @@ pub(super) use stream::NoFit;
                         the golden vectors. Of a stream it is told which column is which channel, units, rate, gaps, gravity and \
                         the answers for its first windows.\n\nExamples:\n  \
                         gaitd check configs/default.json models/uci-har-cnn\n  \
-                        gaitd check --stream walk.csv --units acc=m/s2"
+                        gaitd check --stream walk.csv --units acc=m/s2\n  \
+                        gaitd check --stream acc.csv gyro.csv"
 )]
 pub(super) struct Arguments {
     /// Configuration files (JSON), model directories and scenarios (JSON)
@@ -46,8 +47,9 @@ struct Checked {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    if let Some(path) = arguments.stream.path() {
-        return stream::check(path, &arguments.stream, arguments.json);
+    let paths = arguments.stream.paths();
+    if !paths.is_empty() {
+        return stream::check(&paths, &arguments.stream, arguments.json);
     }
     if arguments.stream.is_given() {
         let problem = "--models, --columns and --units go with --stream".to_owned();

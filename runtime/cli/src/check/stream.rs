@@ -1,6 +1,6 @@
 //! `gaitd check --stream`: what gaitd would make of a stream, for a model.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,16 +8,17 @@ use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::engine::largest;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{Ladder, Manifest};
-use gaitd_core::stream::{Channel, Reading, Sample, StreamCounts};
+use gaitd_core::stream::{Channel, Reading, Sample, StreamCounts, StreamFormat};
 use gaitd_core::window::Window;
 use gaitd_sense::import::{ImportError, There};
 use gaitd_sense::survey::{AtRest, Known, Survey, fits};
-use gaitd_sense::{NO_DEADLINE, Pace, SenseError, Source, TagColumns, TextSource, TimeColumn};
+use gaitd_sense::{JoinedSource, NO_DEADLINE, Pace, SenseError, Source, Spelling, TagColumns, TextSource, TimeColumn};
 use serde::Serialize;
 
 use crate::import::in_words;
 use crate::model::ModelArguments;
 use crate::spelling::SpellingArguments;
+use crate::together;
 
 /// So much of a stream is looked at, in seconds, unless all of it is asked for.
 const LONG_S: f64 = 120.0;
@@ -29,9 +30,10 @@ const SHIPPED: [(&str, &[&str], f64); 2] =
 
 #[derive(clap::Args)]
 pub(super) struct StreamArguments {
-    /// Say what gaitd would make of this file of samples: columns, units, rate, gaps, gravity, first windows
-    #[arg(long, value_name = "FILE")]
-    stream: Option<PathBuf>,
+    /// Say what gaitd would make of this file of samples: columns, units, rate, gaps, gravity, first windows. Several files,
+    /// with some of the sensors each, are put together on one clock
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    stream: Vec<PathBuf>,
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
@@ -42,8 +44,8 @@ pub(super) struct StreamArguments {
 }
 
 impl StreamArguments {
-    pub(super) fn path(&self) -> Option<&Path> {
-        self.stream.as_deref()
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.stream.iter().flat_map(|argument| together::files(argument)).collect()
     }
 
     /// Whether there is anything that is for a stream.
@@ -114,25 +116,27 @@ struct WindowReport {
     probability: f64,
 }
 
-/// Prints what becomes of the stream at `path`.
+/// Prints what becomes of the stream in the files at `paths`.
 ///
 /// # Errors
 /// When it cannot be read, or does not fit the model, which is told first.
-pub(super) fn check(path: &Path, arguments: &StreamArguments, json: bool) -> anyhow::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(ImportError::NotAFile(path.to_path_buf()).into());
+pub(super) fn check(paths: &[PathBuf], arguments: &StreamArguments, json: bool) -> anyhow::Result<()> {
+    let is_none = |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    if let Some(path) = paths.iter().find(is_none) {
+        return Err(ImportError::NotAFile(path.clone()).into());
     }
     let ladder = arguments.model.load()?;
     let spelling = arguments.spelling.spelling()?;
     let known = Known::new(spelling.clone(), TagColumns::default());
     let manifest = ladder.manifest();
     let format = manifest.stream_format();
-    let mut report = match Survey::of(path, &format.channels, &known) {
-        Ok(survey) => Report::new(path, manifest, &format.channels, &survey),
+    let stream = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let mut report = match Survey::of_several(paths, &format.channels, &known) {
+        Ok(survey) => Report::new(stream, manifest, &format.channels, &survey),
         Err(error @ SenseError::MissingChannels { .. }) => {
             // what there is instead is worth seeing
-            let Ok(there) = There::look(path, &known) else { return Err(error.into()) };
-            let mut report = Report::new(path, manifest, &there.channels, &there.survey);
+            let Ok(there) = There::look(paths, &known) else { return Err(error.into()) };
+            let mut report = Report::new(stream, manifest, &there.channels, &there.survey);
             report.problem = Some(error.to_string());
             report.remarks.splice(0..0, there.notes);
             report
@@ -140,9 +144,8 @@ pub(super) fn check(path: &Path, arguments: &StreamArguments, json: bool) -> any
         Err(error) => return Err(error.into()),
     };
     if report.problem.is_none() {
-        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-        let mut source = TextSource::open(path, &format, None, Pace::Fast, clock)?.spelled(spelling);
-        match report.read(&mut source, &ladder, arguments.all) {
+        let mut source = open(paths, &format, &spelling)?;
+        match report.read(source.as_mut(), &ladder, arguments.all) {
             Err(error) if error.downcast_ref::<SenseError>().is_some() => {
                 (report.problem, report.counts) = (Some(error.to_string()), None);
             }
@@ -160,8 +163,22 @@ pub(super) fn check(path: &Path, arguments: &StreamArguments, json: bool) -> any
     report.problem.map_or(Ok(()), |problem| Err(NoFit(problem).into()))
 }
 
+/// The stream in the files at `paths`, as the daemon opens it.
+fn open(paths: &[PathBuf], format: &StreamFormat, spelling: &Spelling) -> Result<Box<dyn Source>, SenseError> {
+    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+    let text = |path: &PathBuf| {
+        let text = TextSource::open(path, format, None, Pace::Fast, Arc::clone(&clock))?;
+        Ok(text.spelled(spelling.clone()))
+    };
+    let mut texts: Vec<_> = paths.iter().map(text).collect::<Result<_, SenseError>>()?;
+    if texts.len() == 1 {
+        return Ok(Box::new(texts.remove(0)));
+    }
+    Ok(Box::new(JoinedSource::new(texts, format, Pace::Fast, clock)))
+}
+
 impl Report {
-    fn new(path: &Path, manifest: &Manifest, channels: &[Channel], survey: &Survey) -> Self {
+    fn new(stream: String, manifest: &Manifest, channels: &[Channel], survey: &Survey) -> Self {
         let layout = survey.layout.clone();
         let of = |(channel, found): (&Channel, &Option<gaitd_sense::ChannelColumn>)| ChannelReport {
             channel: channel.name.clone(),
@@ -173,7 +190,7 @@ impl Report {
         let unit = channels.first().map(|channel| channel.unit.clone()).unwrap_or_default();
         let gravity = survey.at_rest.map(|at_rest| GravityReport { at_rest, unit });
         let mut report = Self {
-            stream: path.display().to_string(),
+            stream,
             model: manifest.name.clone(),
             problem: None,
             form: layout.form,
@@ -362,7 +379,7 @@ mod tests {
 
     #[test]
     fn shipped_ladders_need_what_is_said_of_them() {
-        let models = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models"));
+        let models = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models"));
         for (name, needs, hz) in SHIPPED {
             let files = crate::model::library().files(Some(&models.join(name)));
             let Ok(manifest) = Ladder::manifest_of(files.as_ref()) else { panic!("{name} is not there") };

@@ -7,7 +7,7 @@ use gaitd_core::stream::{Channel, unit};
 use super::ImportError;
 use crate::SenseError;
 use crate::name::{Meaning, Name, Sensor};
-use crate::survey::{Known, Survey};
+use crate::survey::{Known, Survey, empty};
 
 /// The units that recordings are written in, each before other spellings of it.
 const UNITS: [&str; 7] = ["g", "m/s2", "mg", "rad/s", "deg/s", "mrad/s", "mdps"];
@@ -30,8 +30,11 @@ pub(super) struct Found {
     /// What the caller knows of the text, with what was found out.
     pub(super) known: Known,
     /// What had to be decided.
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Note>,
 }
+
+/// What had to be decided of a channel: of which one recorded, by its place, and what.
+pub(super) type Note = (usize, String);
 
 const ACCELERATION: Triad = Triad { stem: "acc", sensor: Sensor::Acceleration, unit: "m/s2" };
 const ROTATION: Triad = Triad { stem: "gyro", sensor: Sensor::Rotation, unit: "rad/s" };
@@ -94,6 +97,12 @@ impl Channels {
         first.flatten().chain(rest.into_iter().map(Self::plain)).collect()
     }
 
+    /// What is looked for, that which is preferred first: `wanted`, or else what there usually is.
+    pub(super) fn candidates(wanted: Option<&[Channel]>) -> Vec<Self> {
+        let Some(wanted) = wanted else { return Self::usual() };
+        [Some(Self::plain(wanted.to_vec())), Self::put_together(wanted)].into_iter().flatten().collect()
+    }
+
     /// Puts a sample as it is read into one as it is recorded.
     pub(super) fn add_up(&self, read: &[f64], recorded: &mut [f64]) {
         for (value, parts) in recorded.iter_mut().zip(&self.parts) {
@@ -104,12 +113,7 @@ impl Channels {
 
 /// Finds out what of `wanted`, or else of what there usually is, stands in the text at `path`.
 pub(super) fn find(path: &Path, wanted: Option<&[Channel]>, known: &Known) -> Result<Found, ImportError> {
-    let candidates: Vec<Channels> = match wanted {
-        Some(wanted) => {
-            [Some(Channels::plain(wanted.to_vec())), Channels::put_together(wanted)].into_iter().flatten().collect()
-        }
-        None => Channels::usual(),
-    };
+    let candidates = Channels::candidates(wanted);
     // of acceleration alone: its error says best what came near
     let alone = candidates.iter().position(|channels| channels.read.len() == 3).unwrap_or_default();
     let mut refused = None;
@@ -125,7 +129,7 @@ pub(super) fn find(path: &Path, wanted: Option<&[Channel]>, known: &Known) -> Re
         }
     }
     bare_axes(path, &candidates[alone], known, wanted.is_some())?
-        .map_or_else(|| Err(refused.map_or(ImportError::Nothing { path: path.to_path_buf() }, Into::into)), Ok)
+        .map_or_else(|| Err(refused.map_or(ImportError::Nothing { files: path.display().to_string() }, Into::into)), Ok)
 }
 
 /// A look at the text as one of these channels, all of which have values.
@@ -134,18 +138,16 @@ fn look(path: &Path, channels: &Channels, known: &Known) -> Result<Survey, Sense
     if survey.absent.is_empty() {
         return Ok(survey);
     }
-    let names: Vec<_> = survey.absent.iter().map(|&index| channels.read[index].name.clone()).collect();
-    let found = survey.layout.channels.iter().flatten().map(|found| found.column.clone());
-    Err(SenseError::MissingChannels {
-        place: path.display().to_string(),
-        missing: names.join(", "),
-        found: found.collect::<Vec<_>>().join(", "),
-        near: "their columns are empty throughout; ".to_owned(),
-    })
+    Err(empty(path, &channels.read, &survey))
 }
 
 /// Axes of which nothing says of which sensor are the accelerometer's where gravity is in them.
-fn bare_axes(path: &Path, channels: &Channels, known: &Known, wanted: bool) -> Result<Option<Found>, ImportError> {
+pub(super) fn bare_axes(
+    path: &Path,
+    channels: &Channels,
+    known: &Known,
+    wanted: bool,
+) -> Result<Option<Found>, ImportError> {
     let is_acceleration =
         |channel: &Channel| matches!(Name::new(&channel.name).meaning, Meaning::Axis(Sensor::Acceleration, ..));
     if channels.read.len() != 3 || !channels.read.iter().all(is_acceleration) {
@@ -164,19 +166,19 @@ fn bare_axes(path: &Path, channels: &Channels, known: &Known, wanted: bool) -> R
         at_rest.magnitude
     );
     let mut found = settle(path, channels.clone(), survey, known, wanted)?;
-    found.notes.insert(0, note);
+    found.notes.insert(0, (0, note));
     Ok(Some(found))
 }
 
 /// Settles the units: those that the text states, where nobody wants others.
-fn settle(
+pub(super) fn settle(
     path: &Path,
     mut channels: Channels,
     survey: Survey,
     known: Known,
     wanted: bool,
 ) -> Result<Found, ImportError> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<Note> = Vec::new();
     let mut told: Vec<Sensor> = Vec::new();
     for (index, parts) in channels.parts.iter().enumerate() {
         let Meaning::Axis(sensor, ..) = Name::new(&channels.recorded[index].name).meaning else { continue };
@@ -192,7 +194,7 @@ fn settle(
         let mut tell = |note: String| {
             if !told.contains(&sensor) {
                 told.push(sensor);
-                notes.push(note);
+                notes.push((index, note));
             }
         };
         let magnitude = at_rest.map_or(0.0, |at_rest| at_rest.magnitude);
@@ -245,14 +247,14 @@ fn settle(
             let note = format!(
                 "{stem}: is without gravity, and stays apart from acceleration: no ladder of acc_x, acc_y, acc_z reads it"
             );
-            if !notes.contains(&note) {
-                notes.push(note);
+            if notes.iter().all(|(_, known)| *known != note) {
+                notes.push((index, note));
             }
         }
         if parts.len() > 1 {
             let note = format!("{}: is the sum of acceleration without gravity, and gravity", triad.stem);
-            if !notes.contains(&note) {
-                notes.push(note);
+            if notes.iter().all(|(_, known)| *known != note) {
+                notes.push((index, note));
             }
         }
         channels.recorded[index].unit = unit;

@@ -20,7 +20,7 @@ pub struct IntervalsError {
 
 /// Who did what when.
 #[derive(Debug)]
-pub(super) struct Intervals {
+pub struct Intervals {
     path: PathBuf,
     rows: Vec<Row>,
 }
@@ -38,14 +38,20 @@ struct Row {
 
 /// Intervals in seconds of one file's clock, in the order of their starts; none overlaps the next.
 #[derive(Debug, Default)]
-pub(super) struct Timeline(Vec<(f64, f64, String)>);
+pub struct Timeline(Vec<(f64, f64, String)>);
 
 impl Timeline {
-    /// What was done at `time_s`: from an interval's start to before its end.
-    pub(super) fn at(&self, time_s: f64) -> &str {
+    /// What was done at `time_s`: from an interval's start to before its end; empty where nothing is said of that.
+    #[must_use]
+    pub fn at(&self, time_s: f64) -> &str {
         let next = self.0.partition_point(|(start, ..)| *start <= time_s);
         let before = next.checked_sub(1).map(|place| &self.0[place]);
         before.filter(|(_, end, _)| time_s < *end).map_or("", |(.., label)| label)
+    }
+
+    /// Start, end and activity of each.
+    pub fn iter(&self) -> impl Iterator<Item = (f64, f64, &str)> {
+        self.0.iter().map(|(start, end, label)| (*start, *end, label.as_str()))
     }
 }
 
@@ -73,10 +79,22 @@ fn role(name: &str) -> Role {
 
 impl Intervals {
     /// Reads the file at `path`.
-    pub(super) fn read(path: &Path) -> Result<Self, IntervalsError> {
+    ///
+    /// # Errors
+    /// When it cannot be read, or understood.
+    pub fn read(path: &Path) -> Result<Self, IntervalsError> {
+        let unread = |error| format!("cannot be read: {error}");
+        let wrong = |problem| IntervalsError { path: path.to_path_buf(), line: 0, problem };
+        Self::parse(&std::fs::read_to_string(path).map_err(unread).map_err(wrong)?, path)
+    }
+
+    /// Reads `text`, which messages call `path`.
+    ///
+    /// # Errors
+    /// When it cannot be understood.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, IntervalsError> {
         let wrong = |line, problem: String| IntervalsError { path: path.to_path_buf(), line, problem };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(0, format!("cannot be read: {error}")))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
         let Some((first, header)) = lines.next() else { return Err(wrong(0, "is empty".to_owned())) };
         let separator = SEPARATORS.into_iter().max_by_key(|separator| Fields::new(*separator).split(header).len());
@@ -113,12 +131,17 @@ impl Intervals {
         Ok(Self { path: path.to_path_buf(), rows })
     }
 
-    /// The intervals of the recording at `file`, by its clock, whose numbers are in `unit`.
-    pub(super) fn of(&self, file: &Path, unit: TimeUnit) -> Result<Timeline, IntervalsError> {
+    /// The intervals of the recording in `files`, by its clock; numbers are in `unit` (`s`, `ms`, ...) where the header
+    /// says nothing, and in seconds where that is none.
+    ///
+    /// # Errors
+    /// When an interval is none, or overlaps another.
+    pub fn of(&self, files: &[&Path], unit: Option<&str>) -> Result<Timeline, IntervalsError> {
+        let unit = unit.and_then(TimeUnit::named).unwrap_or(TimeUnit::Seconds);
         let is_meant = |row: &&Row| {
-            row.file
-                .as_deref()
-                .is_none_or(|meant| Path::new(meant) == file || file.file_name().is_some_and(|own| own == meant))
+            let is =
+                |file: &&Path, meant: &str| Path::new(meant) == *file || file.file_name().is_some_and(|it| it == meant);
+            row.file.as_deref().is_none_or(|meant| files.iter().any(|file| is(file, meant)))
         };
         let mut timeline = Vec::new();
         for row in self.rows.iter().filter(is_meant) {
@@ -139,13 +162,12 @@ impl Intervals {
         Ok(Timeline(timeline.into_iter().map(|(start, end, label, _)| (start, end, label)).collect()))
     }
 
-    /// None of the intervals touches a recording.
-    pub(super) fn nowhere(&self, file: &Path, span: Option<(f64, f64)>) -> IntervalsError {
+    /// None of the intervals touches a recording, in `files`.
+    pub(super) fn nowhere(&self, files: &str, span: Option<(f64, f64)>) -> IntervalsError {
         let (start, end) = span.unwrap_or_default();
         let problem = format!(
-            "no interval lies in {}, whose times run from {start:.3} to {end:.3} s; write start and end by its clock, and the \
-             unit behind the name (start [s]) where it is another than the recording's",
-            file.display()
+            "no interval lies in {files}, whose times run from {start:.3} to {end:.3} s; write start and end by its clock, and the \
+             unit behind the name (start [s]) where it is another than the recording's"
         );
         self.wrong(0, problem)
     }

@@ -1,28 +1,25 @@
 //! From people's files to a recording in gaitd's own form.
 //!
 //! The files are read as `gaitd run` reads them ([`TextSource`](crate::TextSource)), and put onto the grid of the recording's
-//! rate by [`Continuity`]; so what a network is trained on is what it meets later.
+//! rate by [`Continuity`](gaitd_core::stream::Continuity); so what a network is trained on is what it meets later.
 
 mod channels;
 mod intervals;
+mod reading;
 mod tagging;
+mod together;
 
 use std::path::{Path, PathBuf};
 
 use gaitd_core::exit::{self, ExitCode};
-use gaitd_core::stream::continuity::DEFAULT_BRIDGE_S;
-use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamFormat};
+use gaitd_core::stream::{Channel, StreamFormat};
 
 use crate::survey::{Known, Survey, nominal_hz};
-use crate::time::TimeUnit;
-use crate::{
-    FORM, NO_DEADLINE, RecordingInfo, RecordingPaths, RecordingWriter, SenseError, Source, SourceInfo, VERSION,
-    WriteError, rate,
-};
-use channels::Found;
-pub use intervals::IntervalsError;
-use intervals::{Intervals, Timeline};
-use tagging::{Names, Tagging};
+use crate::{FORM, RecordingInfo, RecordingPaths, RecordingWriter, SenseError, VERSION, WriteError, rate};
+pub use intervals::{Intervals, IntervalsError, Timeline};
+use reading::{Out, Stated};
+use tagging::Names;
+use together::Stretch;
 
 /// A rate that differs from another one by more than this share contradicts it.
 const CONTRADICTION: f64 = 0.05;
@@ -30,8 +27,13 @@ const CONTRADICTION: f64 = 0.05;
 /// What is to be imported, and how.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// The files, in the order of the recording.
-    pub files: Vec<ImportFile>,
+    /// The files, in the order of the recording; those in one list were recorded together, with some of the sensors each.
+    /// Where each is in a list of its own, it is found out by their sensors which were.
+    pub files: Vec<Vec<ImportFile>>,
+    /// The activity in all files of which no other is stated.
+    pub label: Option<String>,
+    /// Who wore the sensor in all files of which nobody else is stated.
+    pub subject: Option<String>,
     /// What is known of all of them.
     pub known: Known,
     /// The channels that are wanted, with their units; nothing for those that there are.
@@ -53,9 +55,9 @@ pub struct Import {
 pub struct ImportFile {
     /// The file.
     pub path: PathBuf,
-    /// The activity in all of it.
+    /// The activity in all of it, where that is stated of this file.
     pub label: Option<String>,
-    /// Who wore the sensor.
+    /// Who wore the sensor, where that is stated of this file.
     pub subject: Option<String>,
 }
 
@@ -78,10 +80,58 @@ pub enum ImportError {
     #[error("{}: is the recording's own file; give the recording another name (-o)", .0.display())]
     OverItself(PathBuf),
     /// Nothing came of a file.
-    #[error("{}: holds no samples", path.display())]
+    #[error("{files}: holds no samples")]
     Nothing {
+        /// The file, or those that were put together.
+        files: String,
+    },
+    /// Files that seem to have been recorded together in part.
+    #[error(
+        "there are files with other sensors, and not the same ones throughout: {one}; and {other}; write those that were \
+         recorded together as one: acc.csv+gyro.csv"
+    )]
+    Unlike {
+        /// Files that have some sensors between them.
+        one: String,
+        /// Files that have others.
+        other: String,
+    },
+    /// A file that is put together with others, and of which nothing is read.
+    #[error("{}: has nothing of what is recorded with the other files ({recorded}); leave it out", path.display())]
+    NotNeeded {
         /// The file.
         path: PathBuf,
+        /// The channels that are recorded.
+        recorded: String,
+    },
+    /// Two things are stated of files that were recorded together.
+    #[error("{files}: are put together, but the {what} is stated to be both {one:.80} and {other:.80}")]
+    Two {
+        /// The files.
+        files: String,
+        /// Of what.
+        what: &'static str,
+        /// What is stated of one of them.
+        one: String,
+        /// What is stated of another.
+        other: String,
+    },
+    /// A file that has fewer samples than the one that it is put together with.
+    #[error(
+        "{}: has {found_hz:.1} samples per second, too few to be put together with {beside} at {wanted_hz}; --resample \
+         {} makes a recording of what both have",
+        path.display(),
+        nominal_hz(*found_hz)
+    )]
+    Slower {
+        /// The file.
+        path: PathBuf,
+        /// The rate of its samples.
+        found_hz: f64,
+        /// The file with the first sensor.
+        beside: String,
+        /// The rate of the recording.
+        wanted_hz: f64,
     },
     /// The time column contradicts a stated rate.
     #[error(
@@ -162,10 +212,10 @@ pub enum ImportError {
         magnitude: Option<f64>,
     },
     /// A column that is asked for is not there.
-    #[error("{}: has no column {wanted} ({flag}); its columns are {found}", path.display())]
+    #[error("{files}: has no column {wanted} ({flag}); its columns are {found}")]
     NoColumn {
-        /// The file.
-        path: PathBuf,
+        /// The file, or those that were put together.
+        files: String,
         /// The column.
         wanted: String,
         /// The flag that asks for it.
@@ -174,10 +224,10 @@ pub enum ImportError {
         found: String,
     },
     /// Too many different names.
-    #[error("{}: more than 2000 different {what}; is that the right column?", path.display())]
+    #[error("{files}: more than 2000 different {what}; is that the right column?")]
     Names {
-        /// The file.
-        path: PathBuf,
+        /// The file, or those that were put together.
+        files: String,
         /// Of what.
         what: &'static str,
     },
@@ -187,7 +237,7 @@ impl ExitCode for ImportError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Sense(error) => error.exit_code(),
-            Self::Write(WriteError::Exists(_)) | Self::OverItself(_) => exit::CONFIG,
+            Self::Write(WriteError::Exists(_)) | Self::OverItself(_) | Self::Two { .. } => exit::CONFIG,
             Self::Write(WriteError::Io { .. }) => exit::IO,
             _ => exit::DATA,
         }
@@ -201,31 +251,33 @@ impl Import {
     /// When a file cannot be read, says something else than is stated of it, or comes to nothing; or the recording cannot
     /// be written. Then nothing is left of it.
     pub fn run(&self) -> Result<RecordingInfo, ImportError> {
-        let mut found: Vec<Found> = Vec::new();
-        for file in &self.files {
+        for file in self.files.iter().flatten() {
             if !std::fs::metadata(&file.path).map_or(true, |metadata| metadata.is_file()) {
                 return Err(ImportError::NotAFile(file.path.clone()));
             }
             if [&self.output.samples, &self.output.info].into_iter().any(|output| same(output, &file.path)) {
                 return Err(ImportError::OverItself(file.path.clone()));
             }
+        }
+        let mut stretches: Vec<Stretch<'_>> = Vec::new();
+        for files in together::group(&self.files, self.channels.as_deref(), &self.known)? {
             // one recording has the same channels throughout
-            let wanted = self.channels.as_deref().or_else(|| Some(found.first()?.channels.recorded.as_slice()));
-            found.push(channels::find(&file.path, wanted, &self.known)?);
+            let first = stretches.first().map(|first| first.channels.recorded.clone());
+            stretches.push(together::find(&files, self.channels.as_deref().or(first.as_deref()), &self.known)?);
         }
-        for (file, found) in self.files.iter().zip(&found) {
-            self.check_columns(&file.path, found)?;
-        }
-        let (rate_hz, recorded) = self.rates(&found)?;
+        stretches.iter().try_for_each(|stretch| self.check_columns(stretch))?;
+        let rate_hz = self.rates(&mut stretches)?;
         let intervals = self.intervals.as_deref().map(Intervals::read).transpose()?;
-        let channels = found.first().map(|found| found.channels.recorded.clone()).unwrap_or_default();
+        let stated = stretches.iter().map(|stretch| self.stated(stretch, intervals.as_ref()));
+        let stated: Vec<Stated<'_>> = stated.collect::<Result<_, _>>()?;
+        let channels = stretches.first().map(|first| first.channels.recorded.clone()).unwrap_or_default();
         let format = StreamFormat { channels, rate_hz };
-        let with = |stated: fn(&ImportFile) -> bool, column: fn(&Found) -> bool| {
-            self.files.iter().any(stated) || found.iter().any(column)
-        };
-        let labelled =
-            intervals.is_some() || with(|file| file.label.is_some(), |found| found.survey.layout.label.is_some());
-        let with_subjects = with(|file| file.subject.is_some(), |found| found.survey.layout.subject.is_some());
+        let column = |of: fn(&Stretch<'_>) -> bool| stretches.iter().any(of);
+        let labelled = intervals.is_some()
+            || stated.iter().any(|stated| stated.label.is_some())
+            || column(|stretch| stretch.survey.layout.label.is_some());
+        let with_subjects = stated.iter().any(|stated| stated.subject.is_some())
+            || column(|stretch| stretch.survey.layout.subject.is_some());
         let tags = (labelled, with_subjects);
         let mut out = Out {
             writer: RecordingWriter::create(self.output.clone(), &format, tags, self.force)?,
@@ -233,10 +285,9 @@ impl Import {
             subjects: Names::default(),
         };
         let mut sources = Vec::new();
-        for ((file, found), recorded_hz) in self.files.iter().zip(&found).zip(recorded) {
+        for (stretch, stated) in stretches.iter().zip(stated) {
             out.writer.interrupt(true);
-            let read = File { file, found, recorded_hz, rate_hz, intervals: intervals.as_ref() };
-            sources.push(read.read_into(&mut out)?);
+            sources.extend(stretch.read_into(&mut out, rate_hz, stated)?);
         }
         let info = RecordingInfo {
             form: FORM.to_owned(),
@@ -259,9 +310,20 @@ impl Import {
         Ok(info)
     }
 
-    /// Refuses a file without a column that is asked for.
-    fn check_columns(&self, path: &Path, found: &Found) -> Result<(), ImportError> {
-        let (tags, layout) = (&self.known.tags, &found.survey.layout);
+    /// What is stated of files that are read as one stream.
+    fn stated<'a>(
+        &'a self,
+        stretch: &'a Stretch<'_>,
+        intervals: Option<&'a Intervals>,
+    ) -> Result<Stated<'a>, ImportError> {
+        let label = stretch.stated("activity", |file| file.label.as_deref(), self.label.as_deref())?;
+        let subject = stretch.stated("subject", |file| file.subject.as_deref(), self.subject.as_deref())?;
+        Ok(Stated { label, subject, intervals })
+    }
+
+    /// Refuses files without a column that is asked for.
+    fn check_columns(&self, stretch: &Stretch<'_>) -> Result<(), ImportError> {
+        let (tags, layout) = (&self.known.tags, &stretch.survey.layout);
         let asked =
             [(&tags.label, &layout.label, "--label-column"), (&tags.subject, &layout.subject, "--subject-column")];
         for (wanted, found, flag) in asked {
@@ -270,57 +332,69 @@ impl Import {
                 let columns = layout.time.iter().map(|time| time.column.as_str()).chain(columns);
                 let others = [&layout.label, &layout.subject].into_iter().flatten().chain(&layout.unused);
                 let columns: Vec<_> = columns.chain(others.map(String::as_str)).collect();
-                let (path, found) = (path.to_path_buf(), columns.join(", "));
-                return Err(ImportError::NoColumn { path, wanted: wanted.clone(), flag, found });
+                let (files, found) = (stretch.names(), columns.join(", "));
+                return Err(ImportError::NoColumn { files, wanted: wanted.clone(), flag, found });
             }
         }
         Ok(())
     }
 
-    /// The rate of the recording, and that of each file's samples.
-    fn rates(&self, found: &[Found]) -> Result<(f64, Vec<f64>), ImportError> {
+    /// Finds out the rate of each file's samples; gives that of the recording.
+    fn rates(&self, stretches: &mut [Stretch<'_>]) -> Result<f64, ImportError> {
         let mut rate_hz = self.resample_hz.or(self.rate_hz);
-        let mut recorded = Vec::new();
-        for (file, found) in self.files.iter().zip(found) {
-            let (path, survey) = (file.path.clone(), &found.survey);
-            let stated = self.rate_hz.map(|rate| (rate, "--rate"));
-            let declared = survey.declared_hz.map(|rate| (rate, "`# rate_hz`"));
-            // the first file's rate is that of all, where nothing else is asked for
-            let before = rate_hz.filter(|_| self.resample_hz.is_none()).map(|rate| (rate, "what came before"));
-            let says = [stated, declared, before];
-            let own = match survey.rate_hz {
-                Some(found_hz) => {
-                    if let Some((stated_hz, by)) = says.into_iter().flatten().find(|(it, _)| contradicts(*it, found_hz))
-                    {
-                        let found_by = "the time column";
-                        return Err(ImportError::Contradiction { path, found_hz, found_by, stated_hz, by });
-                    }
-                    found_hz
+        for stretch in stretches {
+            // the first sensor's samples become those of the recording
+            let clock = stretch.clock();
+            let others = (0..stretch.pieces.len()).filter(|place| *place != clock);
+            for place in std::iter::once(clock).chain(others) {
+                let piece = &stretch.pieces[place];
+                let (path, survey) = (&piece.file.path, &piece.survey);
+                let stated = self.rate_hz.map(|rate| (rate, "--rate"));
+                let declared = survey.declared_hz.map(|rate| (rate, "`# rate_hz`"));
+                // the first file's rate is that of all, where nothing else is asked for
+                let before = rate_hz.filter(|_| self.resample_hz.is_none()).map(|rate| (rate, "what came before"));
+                let says = match survey.rate_hz {
+                    _ if place == clock => vec![stated, declared, before],
+                    // a sensor beside the first one may have another rate
+                    Some(_) => vec![declared],
+                    None => vec![declared.or(stated)],
+                };
+                let own = own_rate(path, survey, &says.into_iter().flatten().collect::<Vec<_>>())?;
+                let nominal = || declared.map_or_else(|| nominal_hz(own), |(rate, _)| rate);
+                let wanted_hz = *rate_hz.get_or_insert_with(nominal);
+                if !rate::fits(own, wanted_hz) {
+                    return Err(if place != clock && own < wanted_hz {
+                        let beside = stretch.pieces[clock].file.path.display().to_string();
+                        ImportError::Slower { path: path.clone(), found_hz: own, beside, wanted_hz }
+                    } else {
+                        ImportError::Rate { path: path.clone(), found_hz: own, wanted_hz }
+                    });
                 }
-                None => match says.into_iter().flatten().collect::<Vec<_>>()[..] {
-                    [] => {
-                        let why = if survey.layout.time.is_none() {
-                            "has no time column"
-                        } else {
-                            "its times do not tell the rate"
-                        };
-                        return Err(ImportError::NoRate { path, why });
-                    }
-                    [(own, found_by), ref others @ ..] => {
-                        if let Some(&(stated_hz, by)) = others.iter().find(|(other, _)| contradicts(*other, own)) {
-                            return Err(ImportError::Contradiction { path, found_hz: own, found_by, stated_hz, by });
-                        }
-                        own
-                    }
-                },
-            };
-            let wanted_hz = *rate_hz.get_or_insert_with(|| declared.map_or_else(|| nominal_hz(own), |(rate, _)| rate));
-            if !rate::fits(own, wanted_hz) {
-                return Err(ImportError::Rate { path, found_hz: own, wanted_hz });
+                stretch.pieces[place].recorded_hz = own;
             }
-            recorded.push(own);
         }
-        Ok((rate_hz.unwrap_or_default(), recorded))
+        Ok(rate_hz.unwrap_or_default())
+    }
+}
+
+/// The rate of a file's samples: by its times, or else by what `says` it, the first before the others. None of them may
+/// contradict it.
+fn own_rate(path: &Path, survey: &Survey, says: &[(f64, &'static str)]) -> Result<f64, ImportError> {
+    let path = || path.to_path_buf();
+    let (own, found_by) = match (survey.rate_hz, says) {
+        (Some(found_hz), _) => (found_hz, "the time column"),
+        (None, [first, ..]) => *first,
+        (None, []) => {
+            let no_time = survey.layout.time.is_none();
+            let why = if no_time { "has no time column" } else { "its times do not tell the rate" };
+            return Err(ImportError::NoRate { path: path(), why });
+        }
+    };
+    match says.iter().find(|(stated_hz, _)| contradicts(*stated_hz, own)) {
+        None => Ok(own),
+        Some(&(stated_hz, by)) => {
+            Err(ImportError::Contradiction { path: path(), found_hz: own, found_by, stated_hz, by })
+        }
     }
 }
 
@@ -346,111 +420,16 @@ pub struct There {
 }
 
 impl There {
-    /// What there is in the text at `path`: acceleration, rotation, or what comes near.
+    /// What there is in the text at each of `paths`, which were recorded together: acceleration, rotation, or what comes
+    /// near.
     ///
     /// # Errors
-    /// When it cannot be read, or has nothing of that.
-    pub fn look(path: &Path, known: &Known) -> Result<Self, ImportError> {
-        let Found { channels, survey, notes, .. } = channels::find(path, None, known)?;
+    /// When one cannot be read, or has nothing of that.
+    pub fn look(paths: &[PathBuf], known: &Known) -> Result<Self, ImportError> {
+        let file = |path: &PathBuf| ImportFile { path: path.clone(), label: None, subject: None };
+        let files: Vec<_> = paths.iter().map(file).collect();
+        let Stretch { channels, survey, pieces } = together::find(&files.iter().collect::<Vec<_>>(), None, known)?;
+        let notes = pieces.into_iter().flat_map(|piece| piece.notes).collect();
         Ok(Self { channels: channels.recorded, survey, notes })
-    }
-}
-
-/// Where samples go.
-struct Out {
-    writer: RecordingWriter,
-    labels: Names,
-    subjects: Names,
-}
-
-/// A file that is read.
-struct File<'a> {
-    file: &'a ImportFile,
-    found: &'a Found,
-    /// The rate of its samples.
-    recorded_hz: f64,
-    /// The rate of the recording.
-    rate_hz: f64,
-    intervals: Option<&'a Intervals>,
-}
-
-impl File<'_> {
-    fn read_into(&self, out: &mut Out) -> Result<SourceInfo, ImportError> {
-        let Found { channels, survey, known, notes } = self.found;
-        let path = &self.file.path;
-        let timeline = self.timeline()?;
-        let read = StreamFormat { channels: channels.read.clone(), rate_hz: self.rate_hz };
-        let mut source = known.open(path, &read)?.after(&survey.layout);
-        let format = StreamFormat { channels: channels.recorded.clone(), rate_hz: self.rate_hz };
-        let mut continuity = Continuity::new(&format, DEFAULT_BRIDGE_S).map_err(SenseError::from)?;
-        let mut sample = Sample { time_s: None, values: vec![0.0; read.channels.len()] };
-        let mut recorded = Sample { time_s: None, values: vec![0.0; format.channels.len()] };
-        let (mut tagging, mut rows, mut span, mut touched) = (Tagging::default(), 0_u64, None, false);
-        let (mut begins_s, mut failed) = (None, None);
-        let has_times = survey.layout.time.is_some();
-        loop {
-            let reading = source.read(&mut sample, NO_DEADLINE)?;
-            if reading == Reading::Sample {
-                channels.add_up(&sample.values, &mut recorded.values);
-                recorded.time_s = if has_times { sample.time_s } else { Some(rows as f64 / self.recorded_hz) };
-                let label = match (&timeline, &self.file.label) {
-                    (Some(timeline), _) => recorded.time_s.map_or("", |time_s| timeline.at(time_s)),
-                    (None, Some(label)) => label,
-                    (None, None) => source.label().unwrap_or_default(),
-                };
-                touched |= !label.is_empty();
-                let subject = self.file.subject.as_deref().or_else(|| source.subject()).unwrap_or_default();
-                let many = |what| ImportError::Names { path: path.clone(), what };
-                let label = out.labels.number(label).ok_or_else(|| many("activities"))?;
-                let subject = out.subjects.number(subject).ok_or_else(|| many("subjects"))?;
-                if let Some(time_s) = recorded.time_s {
-                    tagging.observe(time_s, label, subject);
-                    span = Some(span.map_or((time_s, time_s), |(first, _)| (first, time_s)));
-                }
-            }
-            rows += u64::from(matches!(reading, Reading::Sample | Reading::Malformed(_)));
-            continuity.push(&reading, &recorded, |step| match step {
-                Step::Reset { .. } => {
-                    out.writer.interrupt(false);
-                    tagging.reset();
-                }
-                Step::Sample { sample, .. } => {
-                    let (label, subject) = tagging.at(sample.time_s.unwrap_or(f64::INFINITY));
-                    let (label, subject) = (out.labels.count(label), out.subjects.count(subject));
-                    match out.writer.push(sample, label, subject) {
-                        Ok(time_s) => drop(begins_s.get_or_insert(time_s)),
-                        Err(error) => failed = Some(error),
-                    }
-                }
-            });
-            if let Some(error) = failed {
-                return Err(error.into());
-            }
-            if reading == Reading::End {
-                break;
-            }
-        }
-        let Some(begins_s) = begins_s else { return Err(ImportError::Nothing { path: path.clone() }) };
-        if let (Some(intervals), false) = (self.intervals, touched) {
-            return Err(intervals.nowhere(path, span).into());
-        }
-        let column = |part: &usize| survey.layout.channels.get(*part)?.clone();
-        let columns = |parts: &Vec<usize>| parts.iter().filter_map(column).map(|column| column.column).collect();
-        Ok(SourceInfo {
-            file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            columns: channels.parts.iter().map(columns).collect(),
-            units: channels.parts.iter().map(|parts| parts.last().and_then(column)?.unit).collect(),
-            rate_hz: survey.rate_hz,
-            begins_at_s: span.filter(|_| has_times).map(|(first, _)| first),
-            begins_s,
-            counts: continuity.counts(),
-            notes: notes.clone(),
-        })
-    }
-
-    /// The activities by time, where they stand in a file of their own.
-    fn timeline(&self) -> Result<Option<Timeline>, IntervalsError> {
-        let unit = self.found.survey.layout.time.as_ref().and_then(|time| TimeUnit::named(time.unit.as_deref()?));
-        self.intervals.map(|it| it.of(&self.file.path, unit.unwrap_or(TimeUnit::Seconds))).transpose()
     }
 }

@@ -1,6 +1,7 @@
 //! A first look at a text of samples, before it is read: columns, units, rate, gravity.
 
 mod rest;
+mod several;
 mod stamps;
 
 use std::fs::File;
@@ -16,6 +17,7 @@ use super::name::{Meaning, Name, Sensor};
 use crate::{NO_DEADLINE, Pace, SenseError, Source, Spelling, TagColumns, TextLayout, TextSource, rate};
 
 pub use rest::AtRest;
+pub(crate) use several::{Seen, empty, missing, names};
 pub use stamps::nominal_hz;
 
 /// The rate at which the units of times are told apart, in hertz; what comes at another one is understood as well.
