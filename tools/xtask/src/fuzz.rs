@@ -63,6 +63,8 @@ enum Target {
     Golden,
     /// Streams of samples, as CSV and NDJSON
     Samples,
+    /// Activities by time, of `gaitd import`
+    Intervals,
     /// Binary scans of a Linux IIO sensor, and what its driver says of them
     Scans,
     /// Scenarios of `gaitd simulate`
@@ -82,6 +84,7 @@ impl Target {
             Self::Manifest => "manifest",
             Self::Golden => "golden",
             Self::Samples => "samples",
+            Self::Intervals => "intervals",
             Self::Scans => "scans",
             Self::Scenario => "scenario",
             Self::Profile => "profile",
@@ -99,9 +102,13 @@ impl Target {
                 let folders = entries(&tree.join("models"))?;
                 return Ok(folders.into_iter().map(|folder| folder.join("manifest.json")).collect());
             }
-            Self::Golden | Self::Samples | Self::Scans | Self::Profile | Self::Learned | Self::Control => {
-                return Ok(vec![]);
-            }
+            Self::Golden
+            | Self::Samples
+            | Self::Intervals
+            | Self::Scans
+            | Self::Profile
+            | Self::Learned
+            | Self::Control => return Ok(vec![]),
         };
         entries(&tree.join(folder))
     }
