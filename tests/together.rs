@@ -253,6 +253,63 @@ fn recordings_of_several_files_follow_one_another() {
 }
 
 #[test]
+fn activity_and_wearer_stand_in_any_of_the_files() {
+    let here = TempDir::new().unwrap();
+    NAMED.write(here.path(), (0.0, 20.0));
+    let tagged = File {
+        header: "time_ms,gyro_x [rad/s],gyro_y [rad/s],gyro_z [rad/s],activity,person\n",
+        row: |time, [x, y, z]| {
+            let activity = ["walking", "", "sitting"][(time / 7.0) as usize];
+            format!("{},{x:.5},{y:.5},{z:.5},{activity},ann\n", time * 1e3)
+        },
+        ..NAMED_ROTATION
+    };
+    tagged.write(here.path(), (0.012, 20.0));
+    let (text, _) = import(here.path(), &["named.csv", "named-rotation.csv"], &[]);
+    // between the two nothing is said of the activity
+    assert!(text.contains("labels: (none) 7.0 s, sitting 6.0 s, walking 7.0 s\nsubjects: ann 20.0 s"), "{text}");
+    // and what is stated goes before it
+    let (text, _) = import(here.path(), &["named.csv", "named-rotation.csv"], &["--label", "up", "--subject", "bob"]);
+    assert!(text.contains("labels: up 20.0 s\nsubjects: bob 20.0 s"), "{text}");
+}
+
+#[test]
+fn other_forms_are_put_together_as_well() {
+    let here = TempDir::new().unwrap();
+    let json = File {
+        name: "acc.ndjson",
+        header: "",
+        row: |time, [x, y, z]| {
+            format!("{{\"t\": {time:.4}, \"acc\": {{\"x\": {x:.5}, \"y\": {y:.5}, \"z\": {z:.5}}}}}\n")
+        },
+        rate_hz: 100.0,
+        sensor: acceleration,
+    };
+    json.write(here.path(), (0.0, 20.0));
+    let bare = File {
+        name: "a.csv",
+        header: "t [s],x,y,z\n",
+        row: |time, [x, y, z]| format!("{time:.4},{x:.5},{y:.5},{z:.5}\n"),
+        ..json
+    };
+    bare.write(here.path(), (0.0, 20.0));
+    PHYPHOX_ROTATION.write(here.path(), (0.012, 20.0));
+    let six = gaitd_tests::shipped_model();
+    for file in ["acc.ndjson", "a.csv"] {
+        let (text, info) = import(here.path(), &["Gyro.csv", file], &["--channels", CHANNELS]);
+        assert_eq!(text.contains("x, y, z are taken for the accelerometer, since gravity is in them"), file == "a.csv");
+        check(here.path(), &info, &[acceleration, rotation]);
+        let units = ["--units", "acc=m/s2"];
+        let (_, info) =
+            import(here.path(), &[file, "Gyro.csv"], &[&["--model", six.to_str().unwrap()], &units[..]].concat());
+        assert_eq!((&info["channels"][2]["unit"], &info["rate_hz"]), (&"g".into(), &50.0.into()));
+        check(here.path(), &info, &[|time| acceleration(time).map(|value| value / 9.80665), rotation]);
+    }
+}
+
+const CHANNELS: &str = "acc_x:m/s2,acc_y:m/s2,acc_z:m/s2,gyro_x:rad/s,gyro_y:rad/s,gyro_z:rad/s";
+
+#[test]
 fn rates_of_files_that_are_put_together() {
     let here = TempDir::new().unwrap();
     NAMED.write(here.path(), (0.0, 20.0));

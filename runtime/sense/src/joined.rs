@@ -73,8 +73,8 @@ pub struct JoinedSource {
     pacer: Pacer,
     live: bool,
     tags: Tags,
-    /// The latest activity, and wearer, that are stated beside another sensor than the first.
-    beside: Tags,
+    /// The latest activity, and wearer, that are stated beside each sensor.
+    beside: Vec<Tags>,
     /// All parts have had a reading, or have ended.
     begun: bool,
     /// A sample was made.
@@ -192,12 +192,12 @@ impl JoinedSource {
             parts: parts.into_iter().map(|part| Slot::new(part, now)).collect(),
             merge: Merge::new(wanted.sensors()),
             owners: vec![None; wanted.sensors().len()],
+            beside: vec![Tags::default(); wanted.sensors().len()],
             wanted,
             spare: Vec::new(),
             pacer: Pacer::new(clock, pace, format.rate_hz),
             live: pace == Pace::Live,
             tags: Tags::default(),
-            beside: Tags::default(),
             begun: false,
             made: false,
             over: false,
@@ -304,9 +304,10 @@ impl JoinedSource {
             }
         }
         if sensors & 1 == 0 {
-            self.beside.update(&reading.tags);
+            let of = self.beside.iter_mut().enumerate().filter(|(number, _)| sensors >> number & 1 == 1);
+            of.for_each(|(_, beside)| beside.set(&reading.tags));
         } else {
-            reading.tags.complete(&self.beside);
+            self.beside.iter().for_each(|beside| reading.tags.complete(beside));
         }
         self.spare.extend(self.merge.push(reading));
         Ok(())

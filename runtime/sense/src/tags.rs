@@ -29,15 +29,6 @@ impl Tags {
         Some(self.subject.as_str()).filter(|subject| !subject.is_empty())
     }
 
-    /// Takes over what `newer` states.
-    pub(super) fn update(&mut self, newer: &Self) {
-        for (tag, newer) in [(&mut self.label, &newer.label), (&mut self.subject, &newer.subject)] {
-            if !newer.is_empty() {
-                tag.clone_from(newer);
-            }
-        }
-    }
-
     /// Takes from `other` what is not stated here.
     pub(super) fn complete(&mut self, other: &Self) {
         for (tag, other) in [(&mut self.label, &other.label), (&mut self.subject, &other.subject)] {

@@ -103,6 +103,12 @@ impl Channels {
         [Some(Self::plain(wanted.to_vec())), Self::put_together(wanted)].into_iter().flatten().collect()
     }
 
+    /// The acceleration among `channels`.
+    pub(super) fn acceleration(channels: &[Channel]) -> Self {
+        let of = channels.iter().filter(|channel| is_acceleration(channel));
+        Self::plain(of.cloned().collect())
+    }
+
     /// Puts a sample as it is read into one as it is recorded.
     pub(super) fn add_up(&self, read: &[f64], recorded: &mut [f64]) {
         for (value, parts) in recorded.iter_mut().zip(&self.parts) {
@@ -148,8 +154,6 @@ pub(super) fn bare_axes(
     known: &Known,
     wanted: bool,
 ) -> Result<Option<Found>, ImportError> {
-    let is_acceleration =
-        |channel: &Channel| matches!(Name::new(&channel.name).meaning, Meaning::Axis(Sensor::Acceleration, ..));
     if channels.read.len() != 3 || !channels.read.iter().all(is_acceleration) {
         return Ok(None);
     }
@@ -168,6 +172,10 @@ pub(super) fn bare_axes(
     let mut found = settle(path, channels.clone(), survey, known, wanted)?;
     found.notes.insert(0, (0, note));
     Ok(Some(found))
+}
+
+fn is_acceleration(channel: &Channel) -> bool {
+    matches!(Name::new(&channel.name).meaning, Meaning::Axis(Sensor::Acceleration, ..))
 }
 
 /// Settles the units: those that the text states, where nobody wants others.

@@ -6,7 +6,7 @@ use gaitd_core::stream::Channel;
 
 use super::channels::{self, Channels, Found};
 use super::{ImportError, ImportFile};
-use crate::survey::{Known, Seen, Survey, missing, names};
+use crate::survey::{Known, Seen, Survey, empty, missing, names};
 
 /// What is read as one stream: a file, or several that were recorded together.
 pub(super) struct Stretch<'a> {
@@ -39,16 +39,20 @@ struct Look {
 impl Look {
     fn at(path: &Path, offered: &[Channel], known: &Known, wanted: bool) -> Result<Self, ImportError> {
         let refused = match Seen::look(path, offered, known) {
-            Ok(mut seen) => {
-                seen.retain(|seen| seen.survey.absent.is_empty());
-                return Ok(Self { seen, known: known.clone(), note: None });
+            Ok(seen) => {
+                let (seen, partly): (Vec<_>, Vec<_>) = seen.into_iter().partition(|seen| seen.survey.absent.is_empty());
+                match partly.first().filter(|_| seen.is_empty()) {
+                    None => return Ok(Self { seen, known: known.clone(), note: None }),
+                    Some(Seen { channels, survey }) => {
+                        let own: Vec<_> = channels.iter().map(|&place| offered[place].clone()).collect();
+                        empty(path, &own, survey)
+                    }
+                }
             }
             Err(error) => error,
         };
         // what nothing says of which sensor it is
-        let acceleration = Channels::candidates(wanted.then_some(offered)).into_iter().find(|it| it.read.len() == 3);
-        let acceleration = acceleration.filter(|it| it.read.iter().all(|channel| offered.contains(channel)));
-        let found = acceleration.map(|it| channels::bare_axes(path, &it, known, wanted)).transpose()?.flatten();
+        let found = channels::bare_axes(path, &Channels::acceleration(offered), known, wanted)?;
         let Some(Found { channels, survey, known, mut notes }) = found else { return Err(refused.into()) };
         let place = |channel: &Channel| offered.iter().position(|offered| offered.name == channel.name);
         let channels = channels.read.iter().filter_map(place).collect();
@@ -90,8 +94,7 @@ pub(super) fn group<'a>(
     let offered = offered(&Channels::candidates(wanted));
     let mut groups: Vec<Vec<(&ImportFile, Look)>> = Vec::new();
     for file in files.iter().flatten() {
-        // a file that has nothing is refused later on, by what it lacks
-        let Ok(look) = Look::at(&file.path, &offered, known, wanted.is_some()) else { return Ok(as_stated()) };
+        let look = Look::at(&file.path, &offered, known, wanted.is_some())?;
         match groups.last_mut() {
             Some(group) if group.iter().all(|(_, other)| !look.shares(other)) => group.push((file, look)),
             _ => groups.push(vec![(file, look)]),
