@@ -257,23 +257,42 @@ fn a_hopeless_budget_gets_the_fastest_configuration_and_honest_misses() {
 }
 
 #[test]
-fn a_live_stream_is_never_held_back_and_its_newest_window_wins() {
+fn a_burst_on_a_live_stream_is_answered_where_there_is_time() {
     let state = TempDir::new().unwrap();
-    // far more than can be decided while it is read
+    // what a sensor has gathered in 20 s comes at once
     let output = gaitd(state.path())
-        .args(["run", "--source", "-", "--pace", "live", "--configuration", "1.00x-128"])
-        .write_stdin(csv(1000.0))
+        .args(["run", "--source", "-", "--budget-ms", "5000"])
+        .write_stdin(csv(20.0))
         .assert()
         .success();
     let stdout = &output.get_output().stdout;
-    let summary = summary(stdout);
-    let count = |name: &str| summary["windows"][name].as_u64().unwrap();
-    assert_eq!(count("produced"), windows_in(50_000));
-    assert_eq!(count("produced"), count("decided") + count("dropped") + count("failed"));
-    assert_eq!(count("decided"), count("published") + count("lost"));
     let decided: Vec<u64> = lines(stdout, "decision").iter().map(|d| d["window"].as_u64().unwrap()).collect();
-    assert!(decided.is_sorted_by(|a, b| a < b));
-    assert_eq!(decided.last(), Some(&(count("produced") - 1)));
+    assert_eq!(decided, (0..14).collect::<Vec<_>>());
+    let windows = &summary(stdout)["windows"];
+    assert_eq!((&windows["produced"], &windows["dropped"], &windows["lost"]), (&json!(14), &json!(0), &json!(0)));
+}
+
+#[test]
+fn a_live_stream_is_never_held_back_and_its_newest_window_wins() {
+    for budget in ["50", "1"] {
+        let state = TempDir::new().unwrap();
+        // far more than can be decided while it is read
+        let output = gaitd(state.path())
+            .args(["run", "--source", "-", "--pace", "live", "--configuration", "1.00x-128", "--budget-ms", budget])
+            .write_stdin(csv(1000.0))
+            .assert()
+            .success();
+        let stdout = &output.get_output().stdout;
+        let summary = summary(stdout);
+        let count = |name: &str| summary["windows"][name].as_u64().unwrap();
+        assert_eq!(count("produced"), windows_in(50_000));
+        assert!(count("dropped") > 0, "{summary}");
+        assert_eq!(count("produced"), count("decided") + count("dropped") + count("failed"));
+        assert_eq!(count("decided"), count("published") + count("lost"));
+        let decided: Vec<u64> = lines(stdout, "decision").iter().map(|d| d["window"].as_u64().unwrap()).collect();
+        assert!(decided.is_sorted_by(|a, b| a < b));
+        assert_eq!(decided.last(), Some(&(count("produced") - 1)));
+    }
 }
 
 /// A live gaitd on a pipe that the test holds.

@@ -87,8 +87,10 @@ impl Operations {
     fn windows(&self, published: u64) -> WindowCounts {
         let counters = &self.counters;
         let (lost, decided, failed) = (counters.lost.get(), counters.decided.get(), counters.failed.get());
+        let overtaken = counters.overtaken.get();
         let sensed = *counters.sensed();
-        WindowCounts { produced: sensed.produced, decided, dropped: sensed.dropped, failed, published, lost }
+        let dropped = sensed.dropped + overtaken;
+        WindowCounts { produced: sensed.produced, decided, dropped, failed, published, lost }
     }
 
     pub(super) fn aliveness(&self) -> Aliveness {

@@ -14,7 +14,7 @@ pub(crate) struct Sensed {
     pub(crate) stream: StreamCounts,
     /// Complete windows.
     pub(crate) produced: u64,
-    /// Windows overtaken by a newer one.
+    /// Windows overtaken by a newer one on the way to the engine.
     pub(crate) dropped: u64,
     /// Clock time of the latest sample.
     pub(crate) latest: Option<Duration>,
