@@ -247,9 +247,12 @@ struct LoadThread {
 
 impl LoadThread {
     fn spawn(cpus: &[usize], latest: &LatestLoad, clock: &Arc<dyn Clock>, cpu: Cpu) -> std::io::Result<Self> {
-        let sampling = Sampling::new(Box::new(SystemProbe::new(cpus)), latest.clone(), Arc::clone(clock));
+        let (cpus, latest, clock) = (cpus.to_vec(), latest.clone(), Arc::clone(clock));
         let (over, running) = std::io::pipe()?;
-        let thread = spawn("load", cpu, move || sampling.run(&over))?;
+        // made in there, so that the threads that it starts run where this one does
+        let thread = spawn("load", cpu, move || {
+            Sampling::new(Box::new(SystemProbe::new(&cpus)), latest, clock).run(&over);
+        })?;
         Ok(Self { thread, running })
     }
 
