@@ -31,6 +31,11 @@ pub struct Summary {
     pub seconds: f64,
     /// How many samples were good, missing or not usable.
     pub samples: StreamCounts,
+    /// Samples per second over the last four seconds of the stream by their timestamps, or, in a live stream without, over the
+    /// last ten by their arrival; null where neither tells.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub rate_hz: Option<f64>,
     /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
     /// Decisions later than their budget.
@@ -146,9 +151,10 @@ impl Summary {
         }
         let samples = &self.samples;
         line(format_args!(
-            "{} samples{}: {} bridged, {} malformed, {} not finite, {} out of order; {} gaps, {} resets",
+            "{} samples{}{}: {} bridged, {} malformed, {} not finite, {} out of order; {} gaps, {} resets",
             samples.samples,
             if self.simulated { " (simulated)" } else { "" },
+            self.rate_hz.map(|hz| format!(", {hz:.2} a second")).unwrap_or_default(),
             samples.bridged,
             samples.malformed,
             samples.non_finite,

@@ -80,6 +80,8 @@ impl Operations {
             failures: health.failures,
             last_sample_age_s: age.map(|age| age.as_secs_f64()),
             samples: sensed.stream,
+            rate_hz: sensed.rate_hz,
+            delay_s: sensed.delay_s,
         }
     }
 

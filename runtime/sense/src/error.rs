@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::unit;
+use gaitd_core::window::Shortfall;
 
 /// Why a source cannot be read (on). Every message says what was wrong, where, and what to do, with what
 /// the system said, which is not exposed as a source.
@@ -112,6 +113,14 @@ pub enum SenseError {
         expected_hz: f64,
         /// How the rate is known: `declaration` or `timestamps`.
         by: &'static str,
+    },
+    /// The stream has ended without a window.
+    #[error("{origin}: there is no answer, since no window came of it: {shortfall}")]
+    NoWindow {
+        /// The source.
+        origin: String,
+        /// Why none did.
+        shortfall: Shortfall,
     },
     /// A sensor of the kernel's.
     #[cfg(target_os = "linux")]

@@ -90,4 +90,10 @@ pub trait Source: Send {
     /// When the source itself fails (a read error, a stream in another rate or with other channels). A reading that
     /// cannot be understood is not an error but [`Reading::Malformed`].
     fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError>;
+
+    /// At what rate, in hertz, the sample that was read last is taken to have come, where it had no timestamp of its own and the
+    /// stream declares a rate; nothing where the rate is the expected one, or the timestamps tell.
+    fn declared_hz(&self) -> Option<f64> {
+        None
+    }
 }

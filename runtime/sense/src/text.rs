@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::warn;
 use serde::{Deserialize, Serialize};
 
 use super::assembly::Next;
@@ -71,6 +72,10 @@ pub struct TextSource<R> {
     rate: RateCheck,
     /// The rate that the stream declares, where that is another than the expected one; it gives rows without a time one.
     declared_hz: Option<f64>,
+    /// Timestamps that tell nothing were told of.
+    told_coarse: bool,
+    /// The newest row had a time.
+    stamped: bool,
     /// Rows so far, the malformed ones included.
     rows: u64,
     pacer: Pacer,
@@ -146,6 +151,8 @@ impl<R: BufRead> TextSource<R> {
             text: TextDecoder::new(expected, format),
             rate: RateCheck::new(expected.rate_hz),
             declared_hz: None,
+            told_coarse: false,
+            stamped: false,
             rows: 0,
             pacer: Pacer::new(clock, pace, expected.rate_hz),
             decoded: false,
@@ -228,14 +235,28 @@ impl<R: BufRead> TextSource<R> {
     }
 
     fn hand_on(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
+        self.stamped = sample.time_s.is_some();
         sample.time_s = sample.time_s.or(self.declared_hz.map(|rate_hz| self.rows as f64 / rate_hz));
         self.rows += 1;
         self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
+        if self.rate.is_coarse() && !std::mem::replace(&mut self.told_coarse, true) {
+            warn!(
+                "{}: samples of 5 s have the same timestamp, which tells nothing of them: they are placed evenly, at {} per \
+                 second; write the time with more digits, or as seconds since the start (a float32 holds seconds since 1970 to \
+                 128 of them only)",
+                self.place(),
+                self.expected().rate_hz
+            );
+        }
         Ok(self.pacer.pace(sample, deadline))
     }
 }
 
 impl<R: BufRead + Send> Source for TextSource<R> {
+    fn declared_hz(&self) -> Option<f64> {
+        self.declared_hz.filter(|_| !self.stamped)
+    }
+
     fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
         if let Some(reading) = self.pacer.resume(sample, deadline) {
             return Ok(reading);

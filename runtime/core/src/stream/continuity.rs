@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Place;
 use super::grid::Grid;
+use super::kernel;
 use super::sensor_clock::{SensorClock, Verdict};
 use crate::stream::{Reading, Sample, StreamFormat};
 
@@ -137,8 +138,9 @@ pub struct Continuity {
     clock: SensorClock,
     /// Periods from the sample before the last one to that.
     step: f64,
-    /// Samples in a row before which others were missing.
+    /// Samples in a row before which others were missing, and those of the missing ones that may turn out to be none.
     thinned: u32,
+    doubtful: u64,
     grid: Grid,
     /// Readings since `last` that count as missing.
     missing: u64,
@@ -183,6 +185,7 @@ impl Continuity {
             clock: SensorClock::new(),
             step: 1.0,
             thinned: 0,
+            doubtful: 0,
             grid: Grid::new(format),
             missing: 0,
             behind: 0,
@@ -190,6 +193,19 @@ impl Continuity {
             suspecting: false,
             counts: StreamCounts::default(),
         })
+    }
+
+    /// From one sample that is handed on to the next, in seconds.
+    #[must_use]
+    pub fn period_s(&self) -> f64 {
+        self.period_s
+    }
+
+    /// By how much what is handed on is behind the newest sample at present, in seconds: nothing while samples pass as they
+    /// are.
+    #[must_use]
+    pub fn delay_s(&self) -> f64 {
+        if self.grid.is_passing() { 0.0 } else { kernel::AHEAD * self.period_s }
     }
 
     /// What the stream consisted of so far.
@@ -209,7 +225,7 @@ impl Continuity {
             Reading::Pending => {}
             Reading::End => {
                 self.clear_suspect(each);
-                self.grid.finish(&mut self.counts, each);
+                self.finish(each);
             }
             Reading::Interrupted => {
                 self.clear_suspect(each);
@@ -243,7 +259,7 @@ impl Continuity {
         self.started = true;
         self.origin_s = sample.time_s.unwrap_or_default() + self.wrapped_s;
         self.clock.restart();
-        (self.step, self.thinned) = (1.0, 0);
+        (self.step, self.thinned, self.doubtful) = (1.0, 0, 0);
         self.grid.begin(self.origin_s, sample, each);
         self.accepted(sample);
     }
@@ -362,13 +378,20 @@ impl Continuity {
             Verdict::Taken(_) if self.thinned > SEVERAL && !self.grid.is_even() => {
                 // where samples are missing one after the other, there are fewer
                 self.thinned = 0;
+                self.counts.resampled += std::mem::take(&mut self.doubtful);
                 self.clock.restart_at(stamp, self.step);
                 stamp
             }
             Verdict::Taken(even) => even,
         };
         let place = Place { stamp, even, shared, period: self.clock.period() };
+        let bridged = self.counts.bridged;
         self.grid.push(&place, sample, missing, &mut self.counts, each);
+        if self.thinned > 1 {
+            self.doubtful += std::mem::replace(&mut self.counts.bridged, bridged) - bridged;
+        } else {
+            self.counts.bridged += std::mem::take(&mut self.doubtful);
+        }
         self.accepted(sample);
     }
 
@@ -391,8 +414,14 @@ impl Continuity {
         }
     }
 
-    fn reset(&mut self, each: &mut impl FnMut(Step<'_>)) {
+    /// Hands on what is left, and settles what was in doubt.
+    fn finish(&mut self, each: &mut impl FnMut(Step<'_>)) {
         self.grid.finish(&mut self.counts, each);
+        self.counts.bridged += std::mem::take(&mut self.doubtful);
+    }
+
+    fn reset(&mut self, each: &mut impl FnMut(Step<'_>)) {
+        self.finish(each);
         self.counts.resets += 1;
         each(Step::Reset { next: self.grid.next() });
     }

@@ -78,6 +78,11 @@ impl Grid {
         self.last
     }
 
+    /// Whether samples are the grid.
+    pub(super) fn is_passing(&self) -> bool {
+        self.passing
+    }
+
     /// Whether samples are placed evenly, rather than where their stamps say.
     pub(super) fn is_even(&self) -> bool {
         self.even

@@ -180,6 +180,7 @@ impl Account {
             budget_ms: header.budget.as_secs_f64() * 1e3,
             seconds: 0.0,
             samples: StreamCounts::default(),
+            rate_hz: None,
             windows: WindowCounts::default(),
             misses: Misses::default(),
             steady: None,

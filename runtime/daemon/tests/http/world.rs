@@ -129,6 +129,8 @@ impl Operator for Fake {
                 failures: 2,
                 last_sample_age_s: Some(0.02),
                 samples: StreamCounts { samples: 640, resets: 3, gaps: 2, ..StreamCounts::default() },
+                rate_hz: Some(49.5),
+                delay_s: 0.06,
             },
             windows: WindowCounts { produced: 10, decided: 8, dropped: 1, failed: 1, published: 7, lost: 1 },
             misses: Misses { count: 1, rate: 1.0 / 7.0 },
