@@ -244,9 +244,9 @@ fn timestamps_that_a_float32_has_rounded_are_told_of_once_and_samples_placed_by_
     let told = stderr(&output);
     assert_eq!(told.matches("have the same timestamp").count(), 1, "{told}");
     let summary = summary(&output.get_output().stdout);
-    // the first step comes after a part of the 128 s, from which on the others come as they should
+    // the first step comes after a part of the 128 s, which costs two fresh starts
     assert!(summary["windows"]["decided"].as_u64().unwrap() >= windows_in(30_000) - 10, "{summary}");
-    assert!(summary["samples"]["gaps"].as_u64().unwrap() <= 1, "{summary}");
+    assert!(summary["samples"]["gaps"].as_u64().unwrap() <= 2, "{summary}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ pub enum SenseError {
         /// The source.
         origin: String,
         /// Why none did.
-        shortfall: Shortfall,
+        shortfall: Box<Shortfall>,
     },
     /// A sensor of the kernel's.
     #[cfg(target_os = "linux")]

@@ -119,7 +119,9 @@ impl Sensing {
             *self.counters.sensed() = sensed;
             if reading == Reading::End {
                 let nothing = self.origin.take().zip(self.intake.shortfall());
-                return nothing.map_or(Ok(()), |(origin, shortfall)| Err(SenseError::NoWindow { origin, shortfall }));
+                return nothing.map_or(Ok(()), |(origin, shortfall)| {
+                    Err(SenseError::NoWindow { origin, shortfall: Box::new(shortfall) })
+                });
             }
         }
         Ok(())
