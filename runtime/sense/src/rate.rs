@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn lost_samples_are_no_lower_rate() {
         // one of three, four of ten, whole packets
-        for keep in [|i: u32| !i.is_multiple_of(3), |i| i % 10 < 6, |i| !(i / 10).is_multiple_of(3)] {
+        for keep in [|i: u32| !i.is_multiple_of(3), |i: u32| i % 10 < 6, |i: u32| !(i / 10).is_multiple_of(3)] {
             assert_eq!(later(50.0, |time| time, keep), None);
         }
         assert_eq!(later(50.0, |time| (time * 5.0).floor() / 5.0, |i| !(i / 10).is_multiple_of(3)), None);
