@@ -172,6 +172,10 @@ impl Source for Mounted {
     fn label(&self) -> Option<&str> {
         self.source.label()
     }
+
+    fn untimed_hz(&self) -> Option<f64> {
+        self.source.untimed_hz()
+    }
 }
 
 #[cfg(test)]
