@@ -104,3 +104,24 @@ fn a_stream_that_does_not_fit_is_shown_and_refused() {
     assert_eq!(check("nothing\nto see\n", &[]).2, 65);
     assert_eq!(check(&three, &["--units", "acc"]).2, 78);
 }
+
+#[test]
+fn a_sensor_that_is_mounted_otherwise_and_one_that_cannot_be_right_are_remarked() {
+    let (plain, _, _) = check(&gaitd_tests::csv(20.0), &[]);
+    assert!(!plain.contains("remark") && !plain.contains("implausible"), "{plain}");
+    let header = "t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z";
+    let upright = gaitd_tests::csv(20.0).replace(header, "t,acc_y,acc_x,acc_z,gyro_y,gyro_x,gyro_z");
+    let (text, _, code) = check(&upright, &[]);
+    assert_eq!(code, 0);
+    assert!(text.contains("gravity lies along y, and in training most often along x"), "{text}");
+    assert!(text.contains("--mount-matrix says how"), "{text}");
+    // every sample the first one's, but for the time
+    let lines: Vec<String> = gaitd_tests::csv(20.0).lines().map(str::to_owned).collect();
+    let (_, held) = lines[1].split_once(',').unwrap();
+    let frozen: Vec<String> =
+        lines[1..].iter().map(|line| format!("{},{held}", line.split_once(',').unwrap().0)).collect();
+    let (text, _, code) = check(&format!("{header}\n{}\n", frozen.join("\n")), &[]);
+    assert_eq!(code, 0);
+    assert!(text.contains("acc gives the same values to the last digit"), "{text}");
+    assert!(text.contains("`gaitd run` decides no window meanwhile"), "{text}");
+}

@@ -172,7 +172,8 @@ fn only_windows_at_a_sensors_pace_teach() {
     let fast = run_at("fast", &state, &[]);
     assert!(!stderr(&fast).contains("going on from"), "{}", stderr(&fast));
     run(&state, &["--policy", "alert"]);
-    gaitd(state.path()).args(["run", "--source", "-"]).write_stdin(csv(1.0)).assert().success();
+    // a window takes 2.56 s
+    gaitd(state.path()).args(["run", "--source", "-"]).write_stdin(csv(1.0)).assert().code(65);
     assert_eq!(std::fs::read(file(&state)).unwrap(), kept);
 }
 

@@ -183,6 +183,76 @@ fn what_is_no_stream_is_an_error_that_says_so() {
 }
 
 #[test]
+fn a_run_whose_samples_came_to_nothing_says_why() {
+    let header = "t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z\n";
+    let disturbed = |disturb: &dyn Fn(u32, &str) -> String| -> String {
+        let text = csv(20.0);
+        let lines = text.lines().skip(1).zip(0_u32..).map(|(line, place)| disturb(place, line) + "\n");
+        header.to_owned() + &lines.collect::<String>()
+    };
+    // a pause of two seconds after each 1.2 s, and a clock that is set back after each 2 s
+    let pauses = |place: u32, line: &str| {
+        let (_, values) = line.split_once(',').unwrap();
+        format!("{:.2},{values}", f64::from(place) / 50.0 + f64::from(2 * (place / 60)))
+    };
+    let set_back = |place: u32, line: &str| {
+        let (_, values) = line.split_once(',').unwrap();
+        format!("{:.2},{values}", f64::from(place % 100) / 50.0)
+    };
+    for (text, why) in [
+        (header.to_owned(), "there are no samples"),
+        (csv(0.32), "320 ms of samples, but a window takes 2.56 s, and conditioning 20 ms more"),
+        (
+            disturbed(&|place, _| format!("{:.2},nan,0,0,0,0,0", f64::from(place) / 50.0)),
+            "none of its samples could be used (1000 not finite)",
+        ),
+        (disturbed(&pauses), "no stretch without a gap is longer than 1.20 s, but a window takes 2.56 s"),
+        (disturbed(&pauses), "(16 gaps)"),
+        (disturbed(&set_back), "9 times the clock was set back"),
+    ] {
+        let output = run_on(text).code(65);
+        let told = stderr(&output);
+        assert!(told.contains("standard input: there is no answer") && told.contains(why), "{why}: {told}");
+        assert_eq!(summary(&output.get_output().stdout)["windows"]["produced"], 0);
+    }
+    // what was interrupted has not come to its end, and a wearer moves for as long as it is told
+    let state = TempDir::new().unwrap();
+    gaitd(state.path()).args(["run", "--seconds", "1", "--pace", "fast"]).assert().success();
+}
+
+#[test]
+fn a_rate_that_falls_is_refused_by_what_it_is_from_then_on() {
+    let slower = (0..1000).map(|number| format!("{:.2},1,0,0,0,0,0\n", 20.0 + f64::from(number) / 25.0));
+    let output = run_on(csv(20.0) + &slower.collect::<String>()).code(65);
+    let told = stderr(&output);
+    assert!(told.contains("the stream has 25.") && told.contains("the model expects 50.00"), "{told}");
+    let summary = summary(&output.get_output().stdout);
+    assert!(summary["windows"]["decided"].as_u64().unwrap() >= windows_in(1000), "{summary}");
+    assert!(summary["samples"]["bridged"].as_u64().unwrap() <= 2, "{summary}");
+    assert!((summary["rate_hz"].as_f64().unwrap() - 25.0).abs() < 5.0, "{summary}");
+}
+
+#[test]
+fn timestamps_that_a_float32_has_rounded_are_told_of_once_and_samples_placed_by_their_rate() {
+    let text = csv(600.0);
+    let rounded: String = text
+        .lines()
+        .map(|line| {
+            let (time, values) = line.split_once(',').unwrap();
+            time.parse()
+                .map_or_else(|_| format!("{line}\n"), |time: f64| format!("{},{values}\n", (1.7e9 + time) as f32))
+        })
+        .collect();
+    let output = run_on(rounded).success();
+    let told = stderr(&output);
+    assert_eq!(told.matches("have the same timestamp").count(), 1, "{told}");
+    let summary = summary(&output.get_output().stdout);
+    // the first step comes after a part of the 128 s, which costs two fresh starts
+    assert!(summary["windows"]["decided"].as_u64().unwrap() >= windows_in(30_000) - 10, "{summary}");
+    assert!(summary["samples"]["gaps"].as_u64().unwrap() <= 2, "{summary}");
+}
+
+#[test]
 fn wrong_flags_and_configurations_are_refused_with_the_range() {
     let state = TempDir::new().unwrap();
     let refused = |arguments: &[&str], code: i32, expected: &str| {
@@ -260,23 +330,42 @@ fn a_hopeless_budget_gets_the_fastest_configuration_and_honest_misses() {
 }
 
 #[test]
-fn a_live_stream_is_never_held_back_and_its_newest_window_wins() {
+fn a_burst_on_a_live_stream_is_answered_where_there_is_time() {
     let state = TempDir::new().unwrap();
-    // far more than can be decided while it is read
+    // what a sensor has gathered in 20 s comes at once
     let output = gaitd(state.path())
-        .args(["run", "--source", "-", "--pace", "live", "--configuration", "1.00x-128"])
-        .write_stdin(csv(1000.0))
+        .args(["run", "--source", "-", "--budget-ms", "5000"])
+        .write_stdin(csv(20.0))
         .assert()
         .success();
     let stdout = &output.get_output().stdout;
-    let summary = summary(stdout);
-    let count = |name: &str| summary["windows"][name].as_u64().unwrap();
-    assert_eq!(count("produced"), windows_in(50_000));
-    assert_eq!(count("produced"), count("decided") + count("dropped") + count("failed"));
-    assert_eq!(count("decided"), count("published") + count("lost"));
     let decided: Vec<u64> = lines(stdout, "decision").iter().map(|d| d["window"].as_u64().unwrap()).collect();
-    assert!(decided.is_sorted_by(|a, b| a < b));
-    assert_eq!(decided.last(), Some(&(count("produced") - 1)));
+    assert_eq!(decided, (0..14).collect::<Vec<_>>());
+    let windows = &summary(stdout)["windows"];
+    assert_eq!((&windows["produced"], &windows["dropped"], &windows["lost"]), (&json!(14), &json!(0), &json!(0)));
+}
+
+#[test]
+fn a_live_stream_is_never_held_back_and_its_newest_window_wins() {
+    for budget in ["50", "1"] {
+        let state = TempDir::new().unwrap();
+        // far more than can be decided while it is read
+        let output = gaitd(state.path())
+            .args(["run", "--source", "-", "--pace", "live", "--configuration", "1.00x-128", "--budget-ms", budget])
+            .write_stdin(csv(1000.0))
+            .assert()
+            .success();
+        let stdout = &output.get_output().stdout;
+        let summary = summary(stdout);
+        let count = |name: &str| summary["windows"][name].as_u64().unwrap();
+        assert_eq!(count("produced"), windows_in(50_000));
+        assert!(count("dropped") > 0, "{summary}");
+        assert_eq!(count("produced"), count("decided") + count("dropped") + count("failed"));
+        assert_eq!(count("decided"), count("published") + count("lost"));
+        let decided: Vec<u64> = lines(stdout, "decision").iter().map(|d| d["window"].as_u64().unwrap()).collect();
+        assert!(decided.is_sorted_by(|a, b| a < b));
+        assert_eq!(decided.last(), Some(&(count("produced") - 1)));
+    }
 }
 
 /// A live gaitd on a pipe that the test holds.

@@ -356,6 +356,11 @@ impl<W: Write> Feed<W> {
         self.to.write_all(text.as_bytes()).is_ok()
     }
 
+    /// Other text; false when nobody reads it any longer.
+    pub fn text(&mut self, text: &str) -> bool {
+        self.to.write_all(text.as_bytes()).is_ok()
+    }
+
     /// So many windows more; false when nobody reads them any longer.
     pub fn windows(&mut self, count: u64) -> bool {
         // conditioning holds one sample back

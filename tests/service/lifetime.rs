@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -201,4 +202,31 @@ fn a_daemon_that_may_open_few_files_survives_many_connections() {
     }
     daemon.ctl(&["status"]).done();
     daemon.stop();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_driver_that_does_not_answer_takes_neither_the_load_nor_the_end_of_the_run_along() {
+    let private = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &format!("mount -t tmpfs none /sys && {script}")]);
+        command
+    };
+    if !private("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: a /sys of its own takes unshare(1) and the privilege to mount");
+        return;
+    }
+    let state = tempfile::TempDir::new().unwrap();
+    let mut command = private(
+        "mkdir -p /sys/class/thermal/thermal_zone0 && mkfifo /sys/class/thermal/thermal_zone0/temp && exec \"$0\" run \
+         --seconds 5 --format ndjson",
+    );
+    let output =
+        command.arg(assert_cmd::cargo::cargo_bin!("gaitd")).env("XDG_STATE_HOME", state.path()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert_eq!(told.matches("\"temperature\" is missing").count(), 1, "{told}");
+    let last = gaitd_tests::lines(&output.stdout, "decision").pop().unwrap();
+    assert!(last["signals"]["cpu"].is_number() && last["signals"]["temperature_c"].is_null(), "{last}");
+    assert_eq!(gaitd_tests::lines(&output.stdout, "summary").len(), 1);
 }

@@ -126,3 +126,33 @@ fn the_single_output_of_older_configurations_is_read_with_a_note() {
     let told = Told::of(setup.command().output().unwrap()).refused(78);
     assert!(told.contains("output: both") && told.contains("put it into the list"), "{told}");
 }
+
+#[test]
+fn an_output_whose_reader_reads_nothing_holds_nothing_else_up() {
+    let setup = Setup::with(|config| {
+        config["source"]["pace"] = json!("live");
+        config["control"] = json!({"budget_ms": 5000});
+        config["outputs"] = json!([{"format": "ndjson"}, {"format": "ndjson", "path": "stalled"}]);
+    });
+    fifo(&setup.path("stalled"));
+    // a reader that never reads
+    let mut reader = std::fs::File::options().read(true).write(true).open(setup.path("stalled")).unwrap();
+    let mut daemon = setup.start();
+    // more than the pipe and the queue before it hold
+    let mut decided = 0;
+    let status = loop {
+        decided += daemon.decide(10).len();
+        let status = daemon.status();
+        if output(&status, "stalled")["lost"].as_u64().unwrap() > 0 {
+            break status;
+        }
+        assert!(decided < 10_000, "a pipe holds less than {decided} decisions");
+    };
+    assert_eq!((&status["windows"]["produced"], &status["alive"]["alive"]), (&json!(decided), &json!(true)));
+    let status = daemon.status_until("all of them", |status| status["windows"]["published"] == decided);
+    assert_eq!((&status["windows"]["dropped"], &status["windows"]["lost"]), (&json!(0), &json!(0)));
+    // once somebody reads, the run ends as always
+    let reading = std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+    daemon.stop();
+    drop(reading);
+}

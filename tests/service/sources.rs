@@ -219,3 +219,48 @@ fn a_pipe_for_each_sensor_is_waited_for_and_all_are_opened_again_when_one_ends()
     assert_eq!(status["source"]["samples"]["samples"], 2 * 193);
     daemon.stop();
 }
+
+#[test]
+fn the_rate_and_the_delay_of_the_grid_are_told() {
+    let mut daemon = Setup::new().start();
+    daemon.decide(4);
+    let status = daemon.status_until("the rate", |status| status["source"]["rate_hz"].is_number());
+    let source = &status["source"];
+    assert!((source["rate_hz"].as_f64().unwrap() - 50.0).abs() < 0.01, "{source}");
+    assert_eq!(source["delay_s"], 0.0);
+    // twice as fast from here on
+    let feed = daemon.feed.as_mut().unwrap();
+    let begin = feed.sent() as f64 / 50.0;
+    let faster = (0..1500).map(|number| format!("{:.2},1,0,0,0,0,0\n", begin + f64::from(number) / 100.0));
+    assert!(feed.text(&faster.collect::<String>()));
+    let status =
+        daemon.status_until("the other rate", |status| status["source"]["samples"]["resampled"].as_u64() > Some(700));
+    let source = &status["source"];
+    assert!((source["rate_hz"].as_f64().unwrap() - 100.0).abs() < 0.1, "{source}");
+    assert!((source["delay_s"].as_f64().unwrap() - 0.06).abs() < 1e-9, "{source}");
+    let metrics = daemon.unix().get("/metrics").text().to_owned();
+    assert!(metrics.contains("\ngaitd_source_delay_seconds 0.06\n"), "{metrics}");
+    let told = daemon.ctl(&["status"]).done();
+    assert!(told.contains("(100.00 a second)") && told.contains("on the grid 60 ms later"), "{told}");
+    daemon.stop();
+}
+
+#[test]
+fn a_sensor_that_becomes_too_slow_is_told_and_counted() {
+    let setup = on_fifo();
+    fifo(&setup.path("samples"));
+    let daemon = setup.start();
+    let mut sensor = writer(&setup.path("samples"));
+    sensor.windows(3);
+    let begin = sensor.sent() as f64 / 50.0;
+    // until nobody reads any more
+    for number in 0..100_000 {
+        if !sensor.text(&format!("{:.2},1,0,0,0,0,0\n", begin + f64::from(number) / 25.0)) {
+            break;
+        }
+    }
+    daemon.told.line("samples per second by its timestamps, but the model expects 50.00");
+    let status = daemon.status_until("the failure", |status| status["source"]["failures"].as_u64() >= Some(1));
+    assert_eq!(status["alive"]["alive"], true);
+    daemon.stop();
+}

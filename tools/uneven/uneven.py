@@ -94,6 +94,39 @@ def disturbances() -> dict[str, Disturbance]:
     }
 
 
+def line(stamp: float, row: np.ndarray, label: int) -> str:
+    """One sample, as gaitd's own form has it."""
+    return f"{stamp:.4f},{','.join(f'{value:.6f}' for value in row)},{activity(label)}\n"
+
+
+def in_other_units(stamp: float, row: np.ndarray, label: int) -> str:
+    """The same in m/s2 and deg/s."""
+    return line(stamp, np.concatenate([row[:3] * 9.80665, np.degrees(row[3:])]), label)
+
+
+def of_each_sensor(stamp: float, row: np.ndarray, label: int) -> str:
+    """A row for each sensor, which names it."""
+    sensors = (("Accelerometer", row[:3]), ("Gyroscope", row[3:]))
+    return "".join(
+        f"{sensor},{stamp:.4f},{','.join(f'{value:.6f}' for value in axes)},{activity(label)}\n"
+        for sensor, axes in sensors
+    )
+
+
+AXES = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
+BARE = f"t,{','.join(AXES)},label\n"
+UNITS = (
+    f"t,{','.join(f'{axis} [m/s2]' for axis in AXES[:3])},{','.join(f'{axis} [deg/s]' for axis in AXES[3:])},label\n"
+)
+# The undisturbed samples in other words: the header, and the text of a sample.
+SPELLINGS = {
+    "m-s2-and-deg-s": (UNITS, in_other_units),
+    "m-s2-and-deg-s-undeclared": (BARE, in_other_units),
+    "semicolons": (BARE.replace(",", ";"), lambda *sample: line(*sample).replace(",", ";").replace(".", ",")),
+    "row-per-sensor": ("sensor,time,x,y,z,label\n", of_each_sensor),
+}
+
+
 def write_apart(recordings: list[Recording], folder: Path) -> None:
     """A file for each sensor; the gyroscope is read 12 ms after the accelerometer."""
     folder.mkdir(exist_ok=True)
@@ -132,13 +165,16 @@ def main() -> None:
         for mine in (experiments == experiment for experiment in chosen)
     ]
     write_apart(recordings, arguments.out / "two-files")
-    for name, disturb in disturbances().items():
+    undisturbed = stamped(lambda times: times)
+    files = {name: (disturb, BARE, line) for name, disturb in disturbances().items()}
+    files |= {name: (undisturbed, *spelling) for name, spelling in SPELLINGS.items()}
+    for name, (disturb, header, text) in files.items():
         with (arguments.out / f"{name}.csv").open("w") as file:
-            file.write("t,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z,label\n")
+            file.write(header)
             start = 0.0
             for times, *rest in recordings:
                 for stamp, row, label in zip(*disturb(times, *rest), strict=True):
-                    file.write(f"{start + stamp:.4f},{','.join(f'{value:.6f}' for value in row)},{activity(label)}\n")
+                    file.write(text(start + stamp, row, label))
                 start += np.ceil(times[-1]) + GAP_S
 
 

@@ -114,6 +114,16 @@ pub struct SourceView {
     /// What is or was wrong with its sensors.
     #[serde(default)]
     pub implausible: Vec<FaultView>,
+    /// Samples per second over the last four seconds by their timestamps, or, in a live stream without, over the last ten by
+    /// their arrival; null before that is known.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub rate_hz: Option<f64>,
+    /// By how much answers are behind the samples because these are put onto the ladder's grid, seconds; 0 while they pass as
+    /// they are.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub delay_s: f64,
 }
 
 /// How a source is. A state of a newer gaitd is read as `Unknown`.

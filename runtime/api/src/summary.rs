@@ -35,6 +35,11 @@ pub struct Summary {
     /// What was wrong with the sensors.
     #[serde(default)]
     pub implausible: Vec<FaultView>,
+    /// Samples per second over the last four seconds of the stream by their timestamps, or, in a live stream without, over the
+    /// last ten by their arrival; null where neither tells.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub rate_hz: Option<f64>,
     /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
     /// Decisions later than their budget.
@@ -153,9 +158,10 @@ impl Summary {
         }
         let samples = &self.samples;
         line(format_args!(
-            "{} samples{}: {} bridged, {} malformed, {} not finite, {} out of order; {} gaps, {} resets",
+            "{} samples{}{}: {} bridged, {} malformed, {} not finite, {} out of order; {} gaps, {} resets",
             samples.samples,
             if self.simulated { " (simulated)" } else { "" },
+            self.rate_hz.map(|hz| format!(", {hz:.2} a second")).unwrap_or_default(),
             samples.bridged,
             samples.malformed,
             samples.non_finite,

@@ -43,8 +43,8 @@ fn error(found: &[(f64, f64)]) -> f64 {
 fn check(name: &str, seconds: f64, samples: impl IntoIterator<Item = (f64, f64)>, most: f64) -> StreamCounts {
     let (found, counts) = grid(samples);
     assert_eq!((counts.gaps, counts.resets, counts.out_of_order), (0, 0, 0), "{name}: {counts:?}");
-    // where a rate falls, the first samples seem to be missing
-    assert!(counts.bridged <= 6, "{name}: {counts:?}");
+    // where a rate falls, a first sample or two seem to be missing
+    assert!(counts.bridged <= 2, "{name}: {counts:?}");
     let expected = seconds * 50.0;
     assert!((found.len() as f64 - expected).abs() <= 0.02 * expected, "{name}: {} of {expected}", found.len());
     assert!(found.windows(2).all(|pair| (pair[1].0 - pair[0].0 - 0.02).abs() < 2e-3), "{name}: the grid is even");
@@ -194,4 +194,29 @@ proptest! {
         let wild = found.iter().position(|(time, value)| !time.is_finite() || !(-3.0..5.0).contains(value));
         prop_assert_eq!(wild.map(|index| found[index]), None);
     }
+}
+
+#[test]
+fn the_delay_is_that_of_the_low_pass_while_samples_are_resampled() {
+    let format = StreamFormat { channels: vec![Channel { name: "acc_x".into(), unit: "g".into() }], rate_hz: 50.0 };
+    let mut continuity = Continuity::new(&format, 0.1).unwrap();
+    let mut delay_after = |numbers: std::ops::Range<usize>, jitter: f64| {
+        for number in numbers {
+            let time = number as f64 * 0.02 + jitter * noise(number);
+            let sample = Sample { time_s: Some(time), values: vec![motion(time)] };
+            continuity.push(&Reading::Sample, &sample, |_| ());
+        }
+        continuity.delay_s()
+    };
+    assert_eq!(delay_after(0..400, 0.0), 0.0);
+    assert!((delay_after(400..600, 0.006) - 0.06).abs() < 1e-12);
+    assert_eq!(delay_after(600..1600, 0.0), 0.0);
+}
+
+#[test]
+fn a_sensor_at_rest_may_read_the_same_again_within_a_packet() {
+    // packets of ten with one stamp, from a sensor that is still after the first second
+    let value = |number: u32| if number < 50 { motion(f64::from(number) * 0.02) } else { 1.0 };
+    let (_, counts) = grid((0..1000).map(|number| (f64::from(number / 10) * 0.2, value(number))));
+    assert_eq!((counts.samples, counts.out_of_order, counts.bridged, counts.gaps), (1000, 0, 0, 0), "{counts:?}");
 }

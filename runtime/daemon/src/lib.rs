@@ -3,8 +3,8 @@
 //! One thread reads and conditions samples, one runs the engine, one reads the load, for which no window waits, and each
 //! publisher (an output, the events, the metrics) has one. All channels are bounded, and buffers travel back to where
 //! they are filled, so that the steady state allocates nothing. When the engine falls behind a live stream, the newest
-//! window wins and the older one is counted as dropped; a source that can wait (a recording read as fast as possible)
-//! waits instead. A publisher that falls behind loses its oldest decisions, and does not slow the engine.
+//! windows win and those that they overtake are counted as dropped; a source that can wait (a recording read as fast as
+//! possible) waits instead. A publisher that falls behind loses its oldest decisions, and does not slow the engine.
 //!
 //! Where there is an interface, one more thread serves HTTP; requests go through `operations`. Ladders are made and
 //! freed in a thread of their own, the first one and those of reloads. The main thread waits: for the source's end,

@@ -22,6 +22,7 @@ use crate::os::signals::Requests;
 use crate::os::stop::Stop;
 use crate::publish::RunHeader;
 use crate::publish_reserve::PublishReserve;
+use crate::stream::rate::AchievedRate;
 use crate::stream::reconnecting::{ReconnectingSource, is_pipe};
 use crate::threads::engine::{self, ActiveEngine, EngineContext, EngineHandle};
 use crate::threads::loader::LoaderThread;
@@ -162,7 +163,9 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let Plan { config, library, activated, reconfigure, loader, prepared, intake, source, truth, .. } = plan;
     let Plan { header, outputs, token, counters, reserve, clock, stop, .. } = plan;
     let Prepared { mut engine, wearer, handle, view, key, learned } = prepared;
-    let lossless = config.source.pace() == Pace::Fast;
+    let (lossless, live) = (config.source.pace() == Pace::Fast, config.source.pace() == Pace::Live);
+    // a simulated wearer moves for as long as it is told
+    let origin = (!config.source.is_simulated()).then(|| config.source.name());
     let (engine_cpu, other_cpu) = (config.cpus.first().copied(), config.cpus.last().copied());
     let manifest = Arc::clone(engine.ladder().manifest());
     let (snapshots, persister) = learned.map(|learned| learned_state::restore(learned, &mut engine)).unzip();
@@ -202,7 +205,8 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let channels = ReloadChannels { engine: handover, publishers, loader };
     let operations = Arc::new(Operations::new(run, shared, active, persister, channels, reconfigure));
     let open = interfaces.open(listen, &operations).map_err(DaemonError::Thread)?;
-    let sensing = Sensing { source, intake, windows, clock, stop: stop.clone(), counters, traces }
+    let rate = AchievedRate::new(intake.rate_hz(), live);
+    let sensing = Sensing { origin, rate, source, intake, windows, clock, stop: stop.clone(), counters, traces }
         .spawn(other_cpu)
         .map_err(DaemonError::Thread)?;
 
@@ -230,6 +234,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
 fn complete(mut summary: Summary, operations: &Operations) -> Summary {
     summary.seconds = operations.uptime().as_secs_f64();
     let status = operations.status();
+    summary.rate_hz = status.source.rate_hz;
     (summary.samples, summary.windows, summary.misses) = (status.source.samples, status.windows, status.misses);
     summary.implausible = status.source.implausible;
     summary
@@ -244,9 +249,12 @@ struct LoadThread {
 
 impl LoadThread {
     fn spawn(cpus: &[usize], latest: &LatestLoad, clock: &Arc<dyn Clock>, cpu: Cpu) -> std::io::Result<Self> {
-        let sampling = Sampling::new(Box::new(SystemProbe::new(cpus)), latest.clone(), Arc::clone(clock));
+        let (cpus, latest, clock) = (cpus.to_vec(), latest.clone(), Arc::clone(clock));
         let (over, running) = std::io::pipe()?;
-        let thread = spawn("load", cpu, move || sampling.run(&over))?;
+        // made in there, so that the threads that it starts run where this one does
+        let thread = spawn("load", cpu, move || {
+            Sampling::new(Box::new(SystemProbe::new(&cpus)), latest, clock).run(&over);
+        })?;
         Ok(Self { thread, running })
     }
 

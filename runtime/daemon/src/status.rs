@@ -82,6 +82,8 @@ impl Operations {
             last_sample_age_s: age.map(|age| age.as_secs_f64()),
             samples: sensed.stream,
             implausible: self.counters.findings.views(&active.manifest.sensors(), &active.config.plausibility),
+            rate_hz: sensed.rate_hz,
+            delay_s: sensed.delay_s,
         }
     }
 
@@ -89,16 +91,10 @@ impl Operations {
     fn windows(&self, published: u64) -> WindowCounts {
         let counters = &self.counters;
         let (lost, decided, failed) = (counters.lost.get(), counters.decided.get(), counters.failed.get());
+        let overtaken = counters.overtaken.get();
         let sensed = *counters.sensed();
-        WindowCounts {
-            produced: sensed.produced,
-            decided,
-            dropped: sensed.dropped,
-            held: sensed.held,
-            failed,
-            published,
-            lost,
-        }
+        let dropped = sensed.dropped + overtaken;
+        WindowCounts { produced: sensed.produced, decided, dropped, held: sensed.held, failed, published, lost }
     }
 
     pub(super) fn aliveness(&self) -> Aliveness {

@@ -59,6 +59,38 @@ fn the_service_manager_hears_what_the_daemon_tells() {
     assert_eq!(&heard[4..], ["WATCHDOG=1\n", "STOPPING=1\n"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_of_the_abstract_kind_is_found() {
+    use std::os::linux::net::SocketAddrExt as _;
+
+    if is_daemon() {
+        return Notifier::default().ready();
+    }
+    let name = format!("gaitd-test-{}", std::process::id());
+    let manager = UnixDatagram::bind_addr(&std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    daemon("a_socket_of_the_abstract_kind_is_found", &[("NOTIFY_SOCKET", &format!("@{name}"))]);
+    manager.set_nonblocking(true).unwrap();
+    let mut heard = [0; 64];
+    let length = manager.recv(&mut heard).unwrap();
+    assert_eq!(&heard[..length], b"READY=1\n");
+}
+
+#[test]
+fn a_service_manager_that_takes_nothing_does_not_hold_up_the_run() {
+    if is_daemon() {
+        let notifier = Notifier::default();
+        // more than any socket's buffer holds
+        (0..10_000).for_each(|_| notifier.status(&"x".repeat(1000)));
+        return;
+    }
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("notify");
+    let _manager = UnixDatagram::bind(&path).unwrap();
+    let name = "a_service_manager_that_takes_nothing_does_not_hold_up_the_run";
+    daemon(name, &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+}
+
 #[test]
 fn a_service_manager_that_is_gone_does_no_harm() {
     if is_daemon() {

@@ -11,7 +11,7 @@
 use log::{info, warn};
 
 use super::layout::{ChannelColumn, TextLayout, TimeColumn};
-use super::name::{Meaning, Name, Said, Sensor, TimeKind, is_total, sensor_of_file};
+use super::name::{self, Meaning, Name, Said, Sensor, TimeKind, is_total, sensor_of_file};
 use super::near;
 use super::place::Place;
 use super::time::TimeUnit;
@@ -66,6 +66,8 @@ pub(super) struct Plan {
     found: Vec<String>,
     near: String,
     notes: Vec<String>,
+    /// A column that looks like the time, where none is.
+    untimed: Option<String>,
     conversions: Vec<String>,
     pub(super) layout: TextLayout,
 }
@@ -90,6 +92,7 @@ impl Plan {
             found: columns.iter().map(|column| column.text.clone()).filter(|text| !text.is_empty()).collect(),
             near: String::new(),
             notes: Vec::new(),
+            untimed: None,
             conversions: Vec::new(),
             layout: TextLayout { channels: vec![None; wanted.expected.channels.len()], ..TextLayout::default() },
         };
@@ -137,6 +140,10 @@ impl Plan {
             .iter()
             .zip(&roles)
             .filter(|(column, role)| **role == ColumnRole::Ignored && !column.name.is_empty());
+        if !roles.iter().any(|role| matches!(role, ColumnRole::Time(_) | ColumnRole::Date | ColumnRole::Rest(_))) {
+            let time = unused.clone().find(|(column, _)| name::looks_like_time(&column.name));
+            plan.untimed = time.map(|(column, _)| format!("{:.40}", column.text));
+        }
         let unused: Vec<_> = unused.map(|(column, _)| format!("{:.40}", column.text)).collect();
         if !unused.is_empty() {
             plan.notes.push(format!("not used: {}", unused.join(", ")));
@@ -170,6 +177,12 @@ impl Plan {
     /// Tells what is converted, and what is not used.
     pub(super) fn tell(&self, origin: &str) {
         self.notes.iter().for_each(|note| info!("{origin}: {note}"));
+        if let Some(untimed) = &self.untimed {
+            warn!(
+                "{origin}: samples are placed by their rate alone, since no column is known to be the time; {untimed} looks like \
+                 one: name it `time_s`, `time_ms`, `time_us` or `time_ns`, in the stream or by --columns (`source.columns`)"
+            );
+        }
         if !self.conversions.is_empty() {
             warn!("{origin}: converting {}", self.conversions.join(", "));
         }

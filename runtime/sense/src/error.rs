@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::unit;
+use gaitd_core::window::Shortfall;
 
 /// Why a source cannot be read (on). Every message says what was wrong, where, and what to do, with what
 /// the system said, which is not exposed as a source.
@@ -129,6 +130,14 @@ pub enum SenseError {
     Mount {
         /// The model's channels.
         channels: String,
+    },
+    /// The stream has ended without a window.
+    #[error("{origin}: there is no answer, since no window came of it: {shortfall}")]
+    NoWindow {
+        /// The source.
+        origin: String,
+        /// Why none did.
+        shortfall: Box<Shortfall>,
     },
     /// A sensor of the kernel's.
     #[cfg(target_os = "linux")]

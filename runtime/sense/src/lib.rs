@@ -116,4 +116,10 @@ pub trait Source: Send {
     fn subject(&self) -> Option<&str> {
         None
     }
+
+    /// At what rate, in hertz, the sample that was read last is taken to have come, where it had no timestamp of its own and the
+    /// stream declares a rate; nothing where the rate is the expected one, or the timestamps tell.
+    fn untimed_hz(&self) -> Option<f64> {
+        None
+    }
 }

@@ -172,6 +172,14 @@ impl Source for Mounted {
     fn label(&self) -> Option<&str> {
         self.source.label()
     }
+
+    fn subject(&self) -> Option<&str> {
+        self.source.subject()
+    }
+
+    fn untimed_hz(&self) -> Option<f64> {
+        self.source.untimed_hz()
+    }
 }
 
 #[cfg(test)]

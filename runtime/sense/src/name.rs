@@ -326,6 +326,11 @@ fn without_fillers<'a>(words: &[&'a str]) -> Vec<&'a str> {
     words.iter().copied().filter(|word| !FILLERS.contains(word)).collect()
 }
 
+/// Whether a column whose meaning is not known may be meant for the time.
+pub(super) fn looks_like_time(name: &str) -> bool {
+    words(name).first().is_some_and(|word| word.len() > 1 && TIMES.contains(&word.as_str()))
+}
+
 fn time(words: &[&str]) -> Option<Meaning> {
     if words.is_empty() {
         return None;

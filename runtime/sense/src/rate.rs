@@ -16,8 +16,20 @@ pub(super) fn fits(found_hz: f64, expected_hz: f64) -> bool {
     (SLOWEST..=FASTEST).contains(&(found_hz / expected_hz))
 }
 
-/// Measures the sample rate over the first two seconds of timestamps: the number of intervals over the time that they take,
-/// gaps apart. How uneven they are, and how many samples share a stamp, makes no difference to that.
+/// What is measured later on: over so many seconds, and against a limit that a stream just above the first one does not fall
+/// below by chance.
+const LATER_S: f64 = 5.0;
+const LATER_SLOWEST: f64 = 0.98 * SLOWEST;
+/// A sensor that is as fast as ever, but whose samples are lost, gives at least this share of them at the expected rate.
+const LOSSY: f64 = 0.4;
+/// Steps shorter than this, in periods, are those within a packet or a burst.
+const WITHIN_PACKET: f64 = 0.3;
+/// One timestamp of samples that take longer than this, in seconds, tells nothing of any of them.
+const COARSE_S: f64 = 5.0;
+
+/// Measures the sample rate by the timestamps: the number of intervals over the time that they take, gaps apart. How uneven
+/// they are, and how many samples share a stamp, makes no difference to that. It is first judged over two seconds, and
+/// then again and again.
 pub(super) struct RateCheck {
     expected_hz: f64,
     intervals: u32,
@@ -25,48 +37,89 @@ pub(super) struct RateCheck {
     /// The same of the intervals that are gaps, which tell the rate of a stream that has no others.
     gaps: u32,
     gaps_s: f64,
+    /// Samples that came at the expected rate.
+    usual: u32,
+    /// Samples of the packet that is coming, and since its timestamp last changed.
+    packet: u32,
+    shared: u32,
     last_s: Option<f64>,
     judged: bool,
 }
 
 impl RateCheck {
     pub(super) fn new(expected_hz: f64) -> Self {
-        Self { expected_hz, intervals: 0, sum_s: 0.0, gaps: 0, gaps_s: 0.0, last_s: None, judged: false }
+        Self {
+            expected_hz,
+            intervals: 0,
+            sum_s: 0.0,
+            gaps: 0,
+            gaps_s: 0.0,
+            usual: 0,
+            packet: 1,
+            shared: 1,
+            last_s: None,
+            judged: false,
+        }
     }
 
-    /// Takes the next sample's timestamp. Once two seconds are measured: the rate in hertz, where it does not fit.
+    /// Takes the next sample's timestamp. Once enough is measured: the rate in hertz, where it does not fit.
     pub(super) fn observe(&mut self, time_s: Option<f64>) -> Result<(), f64> {
-        let Some(time_s) = time_s.filter(|_| !self.judged) else { return Ok(()) };
+        let Some(time_s) = time_s else { return Ok(()) };
         if let Some(interval) = self.last_s.map(|last| time_s - last).filter(|&interval| interval >= 0.0) {
-            if interval <= LONGEST_INTERVAL_S {
-                self.intervals += 1;
-                self.sum_s += interval;
-            } else {
+            self.shared = if interval == 0.0 { self.shared.saturating_add(1) } else { 1 };
+            if interval > LONGEST_INTERVAL_S {
                 self.gaps += 1;
                 self.gaps_s += interval;
+                self.packet = 1;
+            } else {
+                self.intervals += 1;
+                self.sum_s += interval;
+                if interval * self.expected_hz < WITHIN_PACKET {
+                    self.packet += 1;
+                } else {
+                    if interval * self.expected_hz * SLOWEST <= f64::from(self.packet) {
+                        self.usual += self.packet;
+                    }
+                    self.packet = 1;
+                }
             }
         }
         self.last_s = Some(time_s);
-        if self.sum_s >= MEASURED_S && self.intervals >= FEWEST_INTERVALS || self.gaps >= FEWEST_INTERVALS {
-            return self.finish();
+        let enough_s = if self.judged { LATER_S } else { MEASURED_S };
+        if self.sum_s >= enough_s && self.intervals >= FEWEST_INTERVALS || self.gaps >= FEWEST_INTERVALS {
+            return self.judge();
         }
         Ok(())
     }
 
-    /// Judges what was measured so far; for streams that end within two seconds.
+    /// Whether so many samples have had the newest timestamp that it tells nothing of them; true once of each such
+    /// timestamp.
+    pub(super) fn is_coarse(&self) -> bool {
+        f64::from(self.shared) == (COARSE_S * self.expected_hz).ceil()
+    }
+
+    /// Judges what was measured so far, for streams that end within two seconds.
     pub(super) fn finish(&mut self) -> Result<(), f64> {
-        if std::mem::replace(&mut self.judged, true) {
-            return Ok(());
-        }
-        let found_hz = if self.intervals >= FEWEST_INTERVALS {
-            f64::from(self.intervals) / self.sum_s
-        } else if self.intervals == 0 && self.gaps >= FEWEST_INTERVALS {
-            f64::from(self.gaps) / self.gaps_s
+        if self.judged { Ok(()) } else { self.judge() }
+    }
+
+    /// Judges what was measured since it was judged last.
+    fn judge(&mut self) -> Result<(), f64> {
+        let Self { intervals, sum_s, gaps, gaps_s, usual, .. } = *self;
+        (self.intervals, self.sum_s, self.gaps, self.gaps_s, self.usual) = (0, 0.0, 0, 0.0, 0);
+        let later = std::mem::replace(&mut self.judged, true);
+        let found_hz = if intervals >= FEWEST_INTERVALS && sum_s > 0.0 {
+            f64::from(intervals) / sum_s
+        } else if (intervals == 0 || sum_s == 0.0) && gaps >= FEWEST_INTERVALS {
+            // nothing but gaps, or stamps in steps of minutes
+            f64::from(intervals + gaps) / gaps_s
         } else {
             return Ok(());
         };
-        // a stream in which all stamps are the same says nothing of its rate
-        if self.sum_s == 0.0 && self.gaps == 0 || fits(found_hz, self.expected_hz) { Ok(()) } else { Err(found_hz) }
+        let lost = later && usual > 0 && f64::from(usual) >= LOSSY * f64::from(intervals);
+        let slowest = if later { LATER_SLOWEST } else { SLOWEST };
+        let share = found_hz / self.expected_hz;
+        if share > FASTEST || share < slowest && !lost { Err(found_hz) } else { Ok(()) }
     }
 }
 
@@ -117,5 +170,55 @@ mod tests {
         let mut check = RateCheck::new(50.0);
         let refused = (0..).map(|i| f64::from(i) * 0.1).find(|&time| check.observe(Some(time)).is_err());
         assert!(refused.unwrap() <= 2.1);
+    }
+
+    /// A minute at 50 Hz, and then the same at `rate` hertz with `stamp` as its stamps: the rate that is refused, and after
+    /// how long.
+    fn later(rate: f64, stamp: impl Fn(f64) -> f64, keep: impl Fn(u32) -> bool) -> Option<(f64, f64)> {
+        let mut check = RateCheck::new(50.0);
+        (0..3000).for_each(|i| check.observe(Some(f64::from(i) / 50.0)).unwrap());
+        let times = (0..).filter(|&i| keep(i)).map(|i| f64::from(i) / rate).take_while(|time| *time < 60.0);
+        times
+            .map(|time| (time, check.observe(Some(60.0 + stamp(time)))))
+            .find_map(|(time, found)| Some((found.err()?, time)))
+    }
+
+    #[test]
+    fn a_rate_that_falls_later_is_refused_as_well() {
+        let stamps: [fn(f64) -> f64; 4] =
+            [|time| time, f64::floor, |time| (time * 5.0).floor() / 5.0, |time| time + 0.004 * (time * 997.0).sin()];
+        for stamp in stamps {
+            for rate in [42.0, 50.0, 100.0, 200.0] {
+                assert_eq!(later(rate, stamp, |_| true), None, "{rate}");
+            }
+            for rate in [10.0, 25.0, 35.0] {
+                // the stretch under way has samples of before
+                let (found, after) = later(rate, stamp, |_| true).expect("refused");
+                assert!(found < 40.0 && found > 0.8 * rate, "{rate} was taken for {found}");
+                assert!(after <= 3.0 * LATER_S, "{rate}: {after} s");
+            }
+        }
+        let (found, _) = later(0.5, |time| time, |_| true).unwrap();
+        assert!((found - 0.5).abs() < 0.01, "{found}");
+    }
+
+    #[test]
+    fn lost_samples_are_no_lower_rate() {
+        // one of three, four of ten, whole packets
+        for keep in [|i: u32| !i.is_multiple_of(3), |i: u32| i % 10 < 6, |i: u32| !(i / 10).is_multiple_of(3)] {
+            assert_eq!(later(50.0, |time| time, keep), None);
+        }
+        assert_eq!(later(50.0, |time| (time * 5.0).floor() / 5.0, |i| !(i / 10).is_multiple_of(3)), None);
+    }
+
+    #[test]
+    fn stamps_in_steps_of_minutes_are_told_apart_and_refuse_nothing() {
+        // float32 holds the seconds since 1970 to 128 of them
+        let mut check = RateCheck::new(50.0);
+        let coarse = (0..200_000).filter(|&i| {
+            assert_eq!(check.observe(Some(1.7e9 + f64::from(i / 6400 * 128))), Ok(()));
+            check.is_coarse()
+        });
+        assert_eq!(coarse.count(), 32);
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::warn;
 use serde::{Deserialize, Serialize};
 
 use super::assembly::Next;
@@ -77,6 +78,8 @@ pub struct TextSource<R> {
     any_rate: bool,
     /// The rate that the stream declares; where that is another than the expected one, it gives rows without a time one.
     declared_hz: Option<f64>,
+    /// Timestamps that tell nothing were told of.
+    told_coarse: bool,
     /// Rows so far, the malformed ones included.
     rows: u64,
     /// A row has had a time.
@@ -155,6 +158,7 @@ impl<R: BufRead> TextSource<R> {
             rate: RateCheck::new(expected.rate_hz),
             any_rate: false,
             declared_hz: None,
+            told_coarse: false,
             rows: 0,
             timed: false,
             pacer: Pacer::new(clock, pace, expected.rate_hz),
@@ -294,12 +298,25 @@ impl<R: BufRead> TextSource<R> {
         self.rows += 1;
         if !self.any_rate {
             self.rate.observe(sample.time_s).map_err(|found| self.rate_error(found, "timestamps"))?;
+            if self.rate.is_coarse() && !std::mem::replace(&mut self.told_coarse, true) {
+                warn!(
+                    "{}: samples of 5 s have the same timestamp, which tells nothing of them: they are placed evenly, at {} per \
+                     second; write the time with more digits, or as seconds since the start (a float32 holds seconds since 1970 to \
+                     128 of them only)",
+                    self.place(),
+                    self.expected().rate_hz
+                );
+            }
         }
         Ok(self.pacer.pace(sample, deadline))
     }
 }
 
 impl<R: BufRead + Send> Source for TextSource<R> {
+    fn untimed_hz(&self) -> Option<f64> {
+        self.declared_hz.filter(|_| !self.timed)
+    }
+
     fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
         if let Some(reading) = self.pacer.resume(sample, deadline) {
             return Ok(reading);

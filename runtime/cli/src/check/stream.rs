@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gaitd_api::FaultView;
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::engine::largest;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{Ladder, Manifest};
+use gaitd_core::plausibility::{Fault, Response, Responses};
+use gaitd_core::stream::unit::Quantity;
 use gaitd_core::stream::{Channel, Reading, Sample, StreamCounts, StreamFormat};
 use gaitd_core::window::Window;
 use gaitd_sense::import::{ImportError, There};
@@ -22,6 +25,8 @@ use crate::together;
 
 /// So much of a stream is looked at, in seconds, unless all of it is asked for.
 const LONG_S: f64 = 120.0;
+/// The least cosine of the angle between gravity and that of training: 60 degrees.
+const MOUNTED_ALIKE: f64 = 0.5;
 /// So many windows are shown.
 const WINDOWS: usize = 6;
 /// The shipped ladders by what they need: the first channels of their sensors, and the rate in hertz.
@@ -86,6 +91,8 @@ struct Report {
     counts: Option<StreamCounts>,
     gravity: Option<GravityReport>,
     windows: Vec<WindowReport>,
+    /// What cannot be right about its sensors.
+    implausible: Vec<FaultView>,
     /// What may be wrong, or had to be decided.
     remarks: Vec<String>,
 }
@@ -205,9 +212,11 @@ impl Report {
             counts: None,
             gravity,
             windows: Vec::new(),
+            implausible: Vec::new(),
             remarks: Vec::new(),
         };
         report.remark(survey);
+        report.remark_mount(manifest);
         report
     }
 
@@ -244,6 +253,23 @@ impl Report {
             && (found / declared - 1.0).abs() > 0.05
         {
             self.remarks.push(format!("{declared} samples per second are declared, and the times say {found:.1}"));
+        }
+    }
+
+    /// Hints at a sensor that is mounted otherwise than in training.
+    fn remark_mount(&mut self, manifest: &Manifest) {
+        let Some(GravityReport { at_rest, .. }) = &self.gravity else { return };
+        let sensors = manifest.sensors();
+        let accelerometer = sensors.iter().find(|sensor| sensor.quantity == Quantity::Acceleration);
+        let Some(statistics) = accelerometer.and_then(|sensor| sensor.statistics.as_ref()) else { return };
+        let length = |vector: [f64; 3]| vector.iter().map(|it| it * it).sum::<f64>().sqrt();
+        let along = at_rest.mean.iter().zip(statistics.mean).map(|(one, other)| one * other).sum::<f64>();
+        if along < MOUNTED_ALIKE * length(at_rest.mean) * length(statistics.mean) {
+            let [axis, trained] = [at_rest.mean, statistics.mean].map(axis);
+            self.remarks.push(format!(
+                "gravity lies along {axis}, and in training most often along {trained}; if the sensor is mounted otherwise, \
+                 --mount-matrix says how, such as y,-x,z"
+            ));
         }
     }
 
@@ -303,6 +329,15 @@ impl Report {
         if let Some(error) = failed {
             return Err(error.into());
         }
+        let (plausibility, responses) = (intake.plausibility(), Responses::default());
+        let views = plausibility.findings().iter();
+        let views = views.filter_map(|finding| FaultView::new(finding, plausibility.sensors(), &responses));
+        // the magnitude at rest has said so already
+        let told = |view: &FaultView| {
+            let flag = format!("--units {}=", view.sensor);
+            view.fault == Fault::Unit && self.remarks.iter().any(|remark| remark.contains(&flag))
+        };
+        self.implausible = views.filter(|view| !told(view)).collect();
         if windows == 0 {
             let needed = task.window as f64 / task.sample_rate_hz;
             self.remarks.push(format!("no window: one takes {needed:.2} s without a gap"));
@@ -360,11 +395,21 @@ impl Report {
             let probability = 100.0 * window.probability;
             text += &format!("window {first} to {last}{time}: {} {probability:.0} %\n", window.activity);
         }
+        for FaultView { response, seconds, explanation, .. } in &self.implausible {
+            let held = if *response == Response::Hold { "; `gaitd run` decides no window meanwhile" } else { "" };
+            text += &format!("implausible for {seconds:.0} s: {explanation}{held}\n");
+        }
         for remark in &self.remarks {
             text += &format!("remark: {remark}\n");
         }
         text
     }
+}
+
+/// The axis along which a vector points most.
+fn axis(vector: [f64; 3]) -> String {
+    let longest = (0..3).max_by(|one, other| vector[*one].abs().total_cmp(&vector[*other].abs())).unwrap_or_default();
+    format!("{}{}", if vector[longest] < 0.0 { "-" } else { "" }, ["x", "y", "z"][longest])
 }
 
 /// That of the largest logit.

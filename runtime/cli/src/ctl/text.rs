@@ -8,7 +8,6 @@ use gaitd_api::{
 };
 use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
-use gaitd_core::stream::StreamCounts;
 
 use super::super::log::deceives;
 use super::super::table::{percent, table};
@@ -29,7 +28,7 @@ pub(super) fn status(status: &Status) -> String {
         ),
         ("state", state(status)),
         ("source", source(&status.source)),
-        ("samples", samples(&status.source.samples)),
+        ("samples", samples(&status.source)),
         (
             "windows",
             format!(
@@ -202,8 +201,12 @@ fn source(source: &SourceView) -> String {
 }
 
 /// The good samples, and each kind of trouble that there was.
-fn samples(samples: &StreamCounts) -> String {
+fn samples(source: &SourceView) -> String {
+    let samples = &source.samples;
     let mut text = samples.samples.to_string();
+    if let Some(hz) = source.rate_hz {
+        text += &format!(" ({hz:.2} a second)");
+    }
     for (count, what) in [
         (samples.bridged, "bridged"),
         (samples.malformed, "malformed"),
@@ -218,6 +221,9 @@ fn samples(samples: &StreamCounts) -> String {
         if count > 0 {
             text += &format!(", {count} {what}");
         }
+    }
+    if source.delay_s > 0.0 {
+        text += &format!("; on the grid {:.0} ms later", source.delay_s * 1e3);
     }
     text
 }

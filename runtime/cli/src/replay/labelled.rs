@@ -99,17 +99,25 @@ impl Labelled {
                 log::warn!("{name}: the model does not know the activity {label:?}; its windows are not compared");
             }
         }
-        let mut cut = Cut::new(manifest)?;
+        let (mut cut, mut plausibility) = (Cut::new(manifest)?, manifest.plausibility());
+        let mut sample = Sample { time_s: None, values: vec![0.0; manifest.task.input.channels.len()] };
         let mut resets = recording.resets.iter().peekable();
         for number in 0..recording.len() {
             if let Some(next) = resets.next_if(|next| **next == number as u64) {
                 cut.cutter.reset(*next);
+                plausibility.interrupt();
             }
+            sample.values.copy_from_slice(recording.sample(number));
+            plausibility.push(&sample);
             cut.push(recording.sample(number), |first, last| {
                 let mut inside = first as usize..=last as usize;
                 let label = recording.label(*inside.start());
                 label.filter(|_| inside.all(|sample| recording.label(sample) == label))
             });
+        }
+        for finding in plausibility.findings() {
+            let explanation = plausibility.sensors()[finding.sensor].explain(finding);
+            log::warn!("{name}: implausible samples for {:.0} s: {explanation}", finding.seconds);
         }
         Ok(Self { windows: cut.windows })
     }

@@ -28,6 +28,10 @@ impl Policy for Fixed {
         Choice { rung, reason, forecast: self.forecast(rung) }
     }
 
+    fn only(&self) -> Option<usize> {
+        Some(self.rung)
+    }
+
     fn observe(&mut self, _: usize, _: Duration) {}
 
     fn forecast(&self, rung: usize) -> Forecast {

@@ -131,6 +131,12 @@ pub trait Policy: Send {
     /// Picks a configuration.
     fn choose(&mut self, situation: &Situation) -> Choice;
 
+    /// The configuration that the next [`Policy::choose`] would pick however little time there is, where the policy does not
+    /// go by that.
+    fn only(&self) -> Option<usize> {
+        None
+    }
+
     /// Learns that the configuration `rung` took `inference`.
     fn observe(&mut self, rung: usize, inference: Duration);
 

@@ -82,6 +82,10 @@ impl Policy for Step {
         Choice { rung, reason, forecast: self.forecast(rung) }
     }
 
+    fn only(&self) -> Option<usize> {
+        Some(self.current())
+    }
+
     fn observe(&mut self, rung: usize, inference: Duration) {
         if rung != self.current() {
             return;

@@ -84,6 +84,15 @@ impl Device {
         self.policy.forecast(rung)
     }
 
+    /// The latency of the quickest configuration that the policy may pick.
+    pub(super) fn quickest(&self) -> Duration {
+        let latency = |rung| self.policy.forecast(rung).predicted;
+        match self.demand.pinned.or_else(|| self.policy.only()) {
+            Some(rung) => latency(rung),
+            None => (0..self.candidates.len()).map(latency).min().unwrap_or_default(),
+        }
+    }
+
     /// Expected CPU time of an inference of `rung`.
     pub(super) fn cost(&self, rung: usize) -> Duration {
         Duration::from_secs_f64(self.costs[rung])

@@ -68,6 +68,13 @@ impl Engine {
         &self.ladder
     }
 
+    /// How long the next inference is expected to take at the least: that of the configuration that the policy would pick
+    /// however little time there is.
+    #[must_use]
+    pub fn quickest(&self) -> Duration {
+        self.device.quickest()
+    }
+
     /// Writes what the policy has learned of this device into `into`; see [`Policy::learned`].
     ///
     /// [`Policy::learned`]: crate::control::Policy::learned

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Place;
 use super::grid::Grid;
+use super::kernel;
 use super::sensor_clock::{SensorClock, Verdict};
 use crate::stream::{Reading, Sample, StreamFormat};
 
@@ -133,9 +134,10 @@ pub enum Step<'a> {
 #[derive(Debug)]
 pub struct Continuity {
     period_s: f64,
+    rate_hz: f64,
     bridge: u64,
-    /// The sample accepted last, once there is one.
-    last: Sample,
+    /// The time of the sample accepted last, once there is one.
+    last_s: Option<f64>,
     started: bool,
     /// Timestamp of the first sample since the last fresh start.
     origin_s: f64,
@@ -144,9 +146,12 @@ pub struct Continuity {
     clock: SensorClock,
     /// Periods from the sample before the last one to that.
     step: f64,
-    /// Samples in a row before which others were missing.
+    /// Samples in a row before which others were missing, and those of the missing ones that may turn out to be none.
     thinned: u32,
+    doubtful: u64,
     grid: Grid,
+    /// The samples of late have passed as they are, which `clock` has not seen.
+    passed: bool,
     /// Readings since `last` that count as missing.
     missing: u64,
     /// Samples in a row that were late.
@@ -181,22 +186,38 @@ impl Continuity {
         let blank = Sample { time_s: None, values: vec![0.0; format.channels.len()] };
         Ok(Self {
             period_s: format.rate_hz.recip(),
+            rate_hz: format.rate_hz,
             // 0.1 s at 50 Hz are 5 samples, and not 4 because 0.1 is a little less than a tenth
             bridge: (bridge_s * format.rate_hz + 1e-6) as u64,
-            last: blank.clone(),
+            last_s: None,
             started: false,
             origin_s: 0.0,
             wrapped_s: 0.0,
             clock: SensorClock::new(),
             step: 1.0,
             thinned: 0,
+            doubtful: 0,
             grid: Grid::new(format),
+            passed: false,
             missing: 0,
             behind: 0,
             suspect: blank,
             suspecting: false,
             counts: StreamCounts::default(),
         })
+    }
+
+    /// From one sample that is handed on to the next, in seconds.
+    #[must_use]
+    pub fn period_s(&self) -> f64 {
+        self.period_s
+    }
+
+    /// By how much what is handed on is behind the newest sample at present, in seconds: nothing while samples pass as they
+    /// are.
+    #[must_use]
+    pub fn delay_s(&self) -> f64 {
+        if self.grid.is_passing() { 0.0 } else { kernel::AHEAD * self.period_s }
     }
 
     /// What the stream consisted of so far.
@@ -216,7 +237,7 @@ impl Continuity {
             Reading::Pending => {}
             Reading::End => {
                 self.clear_suspect(each);
-                self.grid.finish(&mut self.counts, each);
+                self.finish(each);
             }
             Reading::Interrupted => {
                 self.clear_suspect(each);
@@ -231,10 +252,10 @@ impl Continuity {
                 self.missing += 1;
             }
             Reading::Sample if is_measured(sample) => {
-                if self.started {
-                    self.follow(sample, each)
-                } else {
-                    self.begin(sample, each)
+                if !self.started {
+                    self.begin(sample, each);
+                } else if !self.pass(sample, each) {
+                    self.follow(sample, each);
                 }
             }
             Reading::Sample => {
@@ -249,13 +270,38 @@ impl Continuity {
         self.started = true;
         self.origin_s = sample.time_s.unwrap_or_default() + self.wrapped_s;
         self.clock.restart();
-        (self.step, self.thinned) = (1.0, 0);
+        self.passed = false;
+        (self.step, self.thinned, self.doubtful) = (1.0, 0, 0);
         self.grid.begin(self.origin_s, sample, each);
         self.accepted(sample);
     }
 
+    /// Hands on `sample` as it is, where the stream has long been honest and it is no exception: the most common case, and all
+    /// that it costs. False where that is not so.
+    #[inline]
+    fn pass(&mut self, sample: &Sample, each: &mut impl FnMut(Step<'_>)) -> bool {
+        let exceptional = self.suspecting || self.missing + self.behind + u64::from(self.thinned) > 0;
+        if exceptional || sample.time_s.is_some() != self.last_s.is_some() {
+            return false;
+        }
+        let stamp = sample.time_s.map(|time_s| self.stamp(time_s));
+        if !self.grid.pass(stamp, sample, each) {
+            return false;
+        }
+        self.last_s = sample.time_s;
+        self.counts.samples += 1;
+        self.passed = true;
+        true
+    }
+
     /// Goes on with `sample`.
+    #[inline(never)]
     fn follow(&mut self, sample: &Sample, each: &mut impl FnMut(Step<'_>)) {
+        if std::mem::take(&mut self.passed) {
+            // the clock has not seen them, and has the ladder's rate
+            self.clock.restart_at(self.grid.last(), 1.0);
+            self.step = 1.0;
+        }
         let following = self.following(sample);
         if self.suspecting {
             if matches!(following, Following::Missing(_)) {
@@ -291,7 +337,7 @@ impl Continuity {
 
     /// How `sample` goes on from the last one.
     fn following(&mut self, sample: &Sample) -> Following {
-        let Some((time_s, last_s)) = sample.time_s.zip(self.last.time_s) else {
+        let Some((time_s, last_s)) = sample.time_s.zip(self.last_s) else {
             return if self.missing <= self.bridge { Following::Missing(self.missing) } else { Following::Gap };
         };
         if !time_s.is_finite() {
@@ -303,7 +349,7 @@ impl Continuity {
             let soon = |seconds: f64| (0.0..=BEGUN_AGAIN).contains(&(seconds / self.period_s));
             if let Some(wrap_s) = WRAPS_S.iter().find(|wrap_s| soon(time_s) && soon(time_s + **wrap_s - last_s)) {
                 self.wrapped_s += wrap_s;
-                self.last.time_s = Some(last_s - wrap_s);
+                self.last_s = Some(last_s - wrap_s);
                 step = (time_s + wrap_s - last_s) / self.period_s;
             }
         }
@@ -323,7 +369,9 @@ impl Continuity {
         if step > 0.0 {
             Following::Missing(0)
         } else if step == 0.0 && self.behind == 0 {
-            if sample.values == self.last.values { Following::Twice } else { Following::Missing(0) }
+            // in packets, a sensor at rest may well read the same again
+            let twice = !self.grid.is_even() && sample.values == self.grid.newest();
+            if twice { Following::Twice } else { Following::Missing(0) }
         } else if self.grid.is_even() && late >= -(self.bridge as f64) {
             // a stamp that is noisy enough to be earlier
             Following::Missing(0)
@@ -334,22 +382,22 @@ impl Continuity {
 
     /// A timestamp in periods since the fresh start.
     fn stamp(&self, time_s: f64) -> f64 {
-        (time_s + self.wrapped_s - self.origin_s) / self.period_s
+        (time_s + self.wrapped_s - self.origin_s) * self.rate_hz
     }
 
     /// Puts `sample` onto the grid, after `missing` others that are bridged.
     fn go_on(&mut self, sample: &Sample, missing: u64, each: &mut impl FnMut(Step<'_>)) {
         let untimed = self.grid.last() + 1.0 + missing as f64;
-        if let (Some(time_s), None) = (sample.time_s, self.last.time_s) {
+        if let (Some(time_s), None) = (sample.time_s, self.last_s) {
             self.origin_s = time_s + self.wrapped_s - untimed * self.period_s;
             self.grid.set_origin(self.origin_s);
         }
         let stamp = sample.time_s.map_or(untimed, |time_s| self.stamp(time_s));
-        let shared = sample.time_s.is_some() && sample.time_s == self.last.time_s;
+        let shared = sample.time_s.is_some() && sample.time_s == self.last_s;
         if shared && !self.grid.is_even() {
             self.clock.begin_packets();
         }
-        self.step = stamp - self.last.time_s.map_or(self.grid.last(), |time_s| self.stamp(time_s));
+        self.step = stamp - self.last_s.map_or(self.grid.last(), |time_s| self.stamp(time_s));
         self.thinned = if missing > 0 { self.thinned + 1 } else { 0 };
         let even = match self.clock.push(stamp, missing as f64) {
             Verdict::Broken(period) if self.grid.is_even() => {
@@ -368,20 +416,27 @@ impl Continuity {
             Verdict::Taken(_) if self.thinned > SEVERAL && !self.grid.is_even() => {
                 // where samples are missing one after the other, there are fewer
                 self.thinned = 0;
+                self.counts.resampled += std::mem::take(&mut self.doubtful);
                 self.clock.restart_at(stamp, self.step);
                 stamp
             }
             Verdict::Taken(even) => even,
         };
         let place = Place { stamp, even, shared, period: self.clock.period() };
+        let bridged = self.counts.bridged;
         self.grid.push(&place, sample, missing, &mut self.counts, each);
+        if self.thinned > 1 {
+            self.doubtful += std::mem::replace(&mut self.counts.bridged, bridged) - bridged;
+        } else {
+            self.counts.bridged += std::mem::take(&mut self.doubtful);
+        }
         self.accepted(sample);
     }
 
     fn accepted(&mut self, sample: &Sample) {
         self.missing = 0;
         self.behind = 0;
-        copy(sample, &mut self.last);
+        self.last_s = sample.time_s;
         self.counts.samples += 1;
     }
 
@@ -397,8 +452,14 @@ impl Continuity {
         }
     }
 
-    fn reset(&mut self, each: &mut impl FnMut(Step<'_>)) {
+    /// Hands on what is left, and settles what was in doubt.
+    fn finish(&mut self, each: &mut impl FnMut(Step<'_>)) {
         self.grid.finish(&mut self.counts, each);
+        self.counts.bridged += std::mem::take(&mut self.doubtful);
+    }
+
+    fn reset(&mut self, each: &mut impl FnMut(Step<'_>)) {
+        self.finish(each);
         self.counts.resets += 1;
         each(Step::Reset { next: self.grid.next() });
     }

@@ -10,8 +10,8 @@ const TOLERANCE: f64 = 0.02;
 /// The most that a coarse resolution of the stamps may add to that, in periods.
 const COARSEST: f64 = 0.25;
 
-/// Resolutions of stamps that are looked for, in seconds, the coarsest first.
-const RESOLUTIONS_S: [f64; 2] = [0.01, 0.001];
+/// Resolutions of stamps that are looked for, in steps per second, the coarsest first.
+const RESOLUTIONS: [f64; 2] = [100.0, 1000.0];
 
 /// How far the rate may be from the ladder's, as a share, for samples to pass as they are, and for the grid to be moved
 /// back to them.
@@ -19,6 +19,9 @@ const SAME_RATE: f64 = 0.001;
 
 /// Honest samples in a row, in seconds, after which the grid goes back to the samples.
 const TRUST_S: f64 = 5.0;
+
+/// Samples in a row that have passed, after which nothing else is to be learned of them.
+const SETTLED: u32 = 100;
 
 /// Stamps no farther from the even time than this, as a share of the sensor's period, are scattered about it.
 const SCATTERED: f64 = 0.75;
@@ -38,8 +41,10 @@ pub(super) struct Grid {
     /// The straight line of honest stamps at the newest sample, and how many have lain on it.
     level: f64,
     honest: u32,
-    /// Place in [`RESOLUTIONS_S`]: the first that all stamps are multiples of.
+    /// Place in [`RESOLUTIONS`]: the first that all stamps are multiples of.
     resolution: usize,
+    /// How far stamps may be from the line, in periods.
+    tolerance: f64,
     /// Next place of the grid, where the samples are not the grid.
     place: f64,
     evidence: Evidence,
@@ -61,6 +66,7 @@ impl Grid {
             level: 0.0,
             honest: 0,
             resolution: 0,
+            tolerance: 0.0,
             place: 0.0,
             evidence: Evidence::new(format.rate_hz, channels),
             next: 0,
@@ -76,6 +82,11 @@ impl Grid {
     /// Place of the newest sample.
     pub(super) fn last(&self) -> f64 {
         self.last
+    }
+
+    /// Whether samples are the grid.
+    pub(super) fn is_passing(&self) -> bool {
+        self.passing
     }
 
     /// Whether samples are placed evenly, rather than where their stamps say.
@@ -99,12 +110,41 @@ impl Grid {
         self.samples.clear();
         (self.passing, self.even) = (true, false);
         (self.last, self.level, self.honest, self.resolution) = (0.0, 0.0, 0, 0);
+        self.tolerance = tolerance(0, self.rate_hz);
         self.evidence.clear();
         if let Some(time_s) = sample.time_s {
             self.learn_resolution(time_s);
         }
         self.samples.push(0.0, &sample.values);
         hand_on(&mut self.next, sample, false, each);
+    }
+
+    /// Hands on `sample`, with its stamp, as it is: samples have passed for long, and its stamp is on their line. False where
+    /// that is not so.
+    #[inline]
+    pub(super) fn pass(&mut self, stamp: Option<f64>, sample: &Sample, each: &mut impl FnMut(Step<'_>)) -> bool {
+        if !self.passing || self.honest < SETTLED {
+            return false;
+        }
+        let level = self.level + 1.0;
+        let off = stamp.map_or(0.0, |stamp| stamp - level);
+        // whatever the resolution, a stamp this near is on the line
+        let honest = off.abs() <= TOLERANCE
+            || off.abs() <= self.tolerance && sample.time_s.is_some_and(|time_s| self.has_resolution(time_s));
+        if !honest {
+            return false;
+        }
+        self.level = level + off.clamp(-SAME_RATE, SAME_RATE);
+        self.last = self.level;
+        self.honest = self.honest.saturating_add(1);
+        self.samples.push_even(self.level, &sample.values);
+        hand_on(&mut self.next, sample, false, each);
+        true
+    }
+
+    /// The values of the newest sample.
+    pub(super) fn newest(&self) -> &[f64] {
+        self.samples.sample(self.samples.times().len() - 1)
     }
 
     /// Takes `sample`, which was taken at `place`, after `missing` others.
@@ -121,7 +161,7 @@ impl Grid {
         }
         let level = self.level + 1.0 + missing as f64;
         let off = place.stamp - level;
-        let honest = off.abs() <= self.tolerance();
+        let honest = off.abs() <= self.tolerance;
         if honest {
             self.level = level + off.clamp(-SAME_RATE, SAME_RATE);
             self.honest = self.honest.saturating_add(1);
@@ -244,20 +284,34 @@ impl Grid {
 
     /// Notes whether a stamp is finer than those before.
     fn learn_resolution(&mut self, time_s: f64) {
-        while let Some(resolution_s) = RESOLUTIONS_S.get(self.resolution) {
-            let steps = time_s / resolution_s;
-            // a double holds seconds since 1970 to a fraction of a microsecond
-            if (steps - steps.round()).abs() < 2e-3 {
-                return;
-            }
+        while !self.has_resolution(time_s) {
             self.resolution += 1;
+            self.tolerance = tolerance(self.resolution, self.rate_hz);
         }
     }
 
-    fn tolerance(&self) -> f64 {
-        let coarse = RESOLUTIONS_S.get(self.resolution).map_or(0.0, |resolution_s| resolution_s * self.rate_hz);
-        TOLERANCE.max(coarse.min(COARSEST))
+    /// Whether a stamp is no finer than those before.
+    #[inline]
+    fn has_resolution(&self, time_s: f64) -> bool {
+        RESOLUTIONS.get(self.resolution).is_none_or(|resolution| {
+            let steps = time_s * resolution;
+            // a double holds seconds since 1970 to a fraction of a microsecond
+            (steps - whole(steps)).abs() < 2e-3
+        })
     }
+}
+
+/// How far stamps of the resolution with this place may be from the line, in periods.
+fn tolerance(resolution: usize, rate_hz: f64) -> f64 {
+    let coarse = RESOLUTIONS.get(resolution).map_or(0.0, |resolution| rate_hz / resolution);
+    TOLERANCE.max(coarse.min(COARSEST))
+}
+
+/// The nearest whole number, of numbers below 2^51: `round` is a call on many processors.
+fn whole(number: f64) -> f64 {
+    // doubles from here to twice as much are whole
+    const LARGE: f64 = 6_755_399_441_055_744.0;
+    number + LARGE - LARGE
 }
 
 /// Hands on the sample that has the number `next`.

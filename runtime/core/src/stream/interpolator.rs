@@ -5,6 +5,9 @@ use super::kernel;
 /// Samples that the kernel can see at once at twenty times the grid's rate, with some to spare.
 const SEEN: usize = 320;
 
+/// The same at the grid's own rate.
+const SEEN_EVEN: usize = 24;
+
 /// The samples of the last periods, and the values between them.
 ///
 /// Each value is the sum of the samples around it, weighed by the kernel and by the time that each stands for. The weights are
@@ -38,11 +41,26 @@ impl Interpolator {
     /// Takes a sample at `time`, later than the one before.
     pub(super) fn push(&mut self, time: f64, values: &[f64]) {
         if self.times.len() == 2 * SEEN {
-            self.times.drain(..SEEN);
-            self.values.drain(..SEEN * self.channels);
+            self.forget(SEEN);
         }
         self.times.push(time);
         self.values.extend_from_slice(values);
+    }
+
+    /// The same for samples about a period of the grid apart, of which the kernel sees few: they stay in the processor's cache.
+    #[inline]
+    pub(super) fn push_even(&mut self, time: f64, values: &[f64]) {
+        if self.times.len() >= 4 * SEEN_EVEN {
+            self.forget(self.times.len() - SEEN_EVEN);
+        }
+        self.times.push(time);
+        self.values.extend_from_slice(values);
+    }
+
+    #[inline(never)]
+    fn forget(&mut self, count: usize) {
+        self.times.drain(..count);
+        self.values.drain(..count * self.channels);
     }
 
     /// Times of the samples that are kept, rising.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Window, Windower};
+use super::{Shortfall, Window, Windower};
 use crate::condition::Conditioner;
 use crate::plausibility::{Faults, Plausibility};
 use crate::stream::continuity::is_measured;
@@ -22,6 +22,9 @@ pub struct Cutter {
     raw_channels: usize,
     conditioned: Vec<f32>,
     windows: u64,
+    /// Samples since the last fresh start, and the most between two.
+    stretch: u64,
+    longest: u64,
 }
 
 /// A complete window that waits to be copied out.
@@ -58,6 +61,30 @@ impl Intake {
         self.continuity.counts()
     }
 
+    /// Samples per second of the grid.
+    #[must_use]
+    pub fn rate_hz(&self) -> f64 {
+        self.continuity.period_s().recip()
+    }
+
+    /// By how much the grid is behind the newest sample at present, in seconds.
+    #[must_use]
+    pub fn delay_s(&self) -> f64 {
+        self.continuity.delay_s()
+    }
+
+    /// Why no window came of the stream so far; nothing where one did.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<Shortfall> {
+        let Cutter { conditioner, windower, windows, stretch, longest, .. } = &self.cutter;
+        (*windows == 0).then(|| Shortfall {
+            counts: self.counts(),
+            longest_s: *(longest.max(stretch)) as f64 * self.continuity.period_s(),
+            window_s: windower.length() as f64 * self.continuity.period_s(),
+            conditioning_s: conditioner.delay() as f64 * self.continuity.period_s(),
+        })
+    }
+
     /// Takes the next reading of the stream (its sample in `sample`), which arrived at clock time `arrived`; calls
     /// `ready` for every window that it completes.
     pub fn push(&mut self, reading: &Reading, sample: &Sample, arrived: Duration, mut ready: impl FnMut(Ready<'_>)) {
@@ -84,18 +111,21 @@ impl Cutter {
     /// windows from them.
     #[must_use]
     pub fn new(conditioner: Conditioner, windower: Windower, raw_channels: usize, channels: usize) -> Self {
-        Self { conditioner, windower, raw_channels, conditioned: vec![0.0; channels], windows: 0 }
+        let conditioned = vec![0.0; channels];
+        Self { conditioner, windower, raw_channels, conditioned, windows: 0, stretch: 0, longest: 0 }
     }
 
     /// Starts conditioning and windowing afresh; the next sample pushed has the number `next`.
     pub fn reset(&mut self, next: u64) {
         self.conditioner.reset();
+        self.longest = self.longest.max(std::mem::take(&mut self.stretch));
         // the conditioning holds back its delay of samples, so that what comes out first is still the next one
         self.windower.reset(next);
     }
 
     /// Takes the next raw sample; a window if it completes one.
     pub fn push(&mut self, raw: &[f64], time_s: Option<f64>, arrived: Duration) -> Option<Ready<'_>> {
+        self.stretch += 1;
         if !self.conditioner.push(raw, &mut self.conditioned) || !self.windower.push(&self.conditioned) {
             return None;
         }

@@ -2,10 +2,12 @@
 
 mod intake;
 mod resampler;
+mod shortfall;
 mod windower;
 
 pub use intake::{Cutter, Intake, Ready};
 pub use resampler::Resampler;
+pub use shortfall::Shortfall;
 pub use windower::{Window, Windower};
 
 /// Why windows cannot be cut or resampled.

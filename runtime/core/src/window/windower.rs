@@ -106,6 +106,12 @@ impl Windower {
         Ok(Self { channels, length, hop, ring, oldest: 0, remaining: length, next: 0 })
     }
 
+    /// Samples of a window.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// Takes the next sample, one value per channel. True if it completes a window.
     ///
     /// # Panics

@@ -21,6 +21,10 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -36,6 +40,8 @@ pub(crate) struct RunCounters {
     pub(crate) findings: Findings,
     pub(crate) decided: Counter,
     pub(crate) failed: Counter,
+    /// Windows overtaken while they waited for the engine.
+    pub(crate) overtaken: Counter,
     pub(crate) switches: Counter,
     pub(crate) published: Counter,
     pub(crate) lost: Counter,
@@ -53,6 +59,7 @@ impl RunCounters {
             findings: Findings::default(),
             decided: Counter::default(),
             failed: Counter::default(),
+            overtaken: Counter::default(),
             switches: Counter::default(),
             published: Counter::default(),
             lost: Counter::default(),

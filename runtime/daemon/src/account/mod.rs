@@ -5,7 +5,8 @@
 //! | number | counted by | where | shown in |
 //! | --- | --- | --- | --- |
 //! | samples, gaps, faults | the sensing thread | `Continuity`, copied to `RunCounters::sensed` | status, summary, metrics |
-//! | produced, dropped, held | the sensing thread, as it sends a window | `RunCounters::sensed` | status, summary, metrics |
+//! | produced, held | the sensing thread, as it sends a window | `RunCounters::sensed` | status, summary, metrics |
+//! | dropped | the sensing thread where its queue is full, the engine's what it has no time for | `RunCounters` | status, summary, metrics |
 //! | decided, failed, switches | the engine's thread | `RunCounters` | status, summary, metrics |
 //! | published, lost, misses of the run | the first publisher's thread; the engine's what it overtakes on the way there | `RunCounters` | status, summary, metrics |
 //! | published, lost of each output | its thread; the engine's what it overtakes on the way there | `PublisherCounters` | status, metrics |
@@ -13,7 +14,7 @@
 //! | the same latencies, by configuration | the metrics publisher's thread, and the first publisher's for `publish` and `total` | `Metrics` | metrics |
 //! | steady windows, and those recognised | the first publisher's thread | `RunAccount` | summary |
 //!
-//! A window that is produced is decided, dropped (overtaken by a newer one while the engine was busy), held (for a fault of a
+//! A window that is produced is decided, dropped (overtaken by newer ones, for there was no time for all), held (for a fault of a
 //! sensor) or failed; a decision is, for each publisher, published or lost:
 //!
 //! - produced = decided + dropped + held + failed, once the engine has stopped
@@ -180,6 +181,7 @@ impl Account {
             seconds: 0.0,
             samples: StreamCounts::default(),
             implausible: Vec::new(),
+            rate_hz: None,
             windows: WindowCounts::default(),
             misses: Misses::default(),
             steady: None,

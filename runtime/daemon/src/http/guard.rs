@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Version, header};
 use sha2::{Digest, Sha256};
 
 use super::reply::Fault;
@@ -46,14 +46,16 @@ pub(super) fn check_host(request: &Request, peer: Peer, hosts: impl FnOnce() -> 
     };
     let mut named = request.headers().get_all(header::HOST).iter();
     let (host, second) = (named.next(), named.next());
-    if host.is_none() || second.is_some() {
+    // health checks of proxies speak HTTP/1.0, which has no Host, and browsers do not
+    let old = host.is_none() && request.version() <= Version::HTTP_10;
+    if host.is_none() && !old || second.is_some() {
         let sentence = "the request needs exactly one Host header";
         return Err(Fault::new(StatusCode::BAD_REQUEST, Refused::Malformed, sentence));
     }
     let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let known = hosts();
     let ours = |authority: &Authority| is_ours(authority, local, &known);
-    if host.as_ref().is_some_and(ours) && request.uri().authority().is_none_or(ours) {
+    if (old || host.as_ref().is_some_and(ours)) && request.uri().authority().is_none_or(ours) {
         return Ok(());
     }
     let named = host.map_or_else(|| "another host".to_owned(), |host| shown(host.as_str()));

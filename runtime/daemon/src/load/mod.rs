@@ -1,12 +1,14 @@
 //! What the system reports of its load, read in a thread of its own, so that no inference ever waits for it.
 //!
 //! Every signal stands for itself: a file that is missing, unreadable or full of nonsense makes that one signal
-//! missing, and is logged once, at debug level. Where the kernel permits, a rise in pressure brings the next reading
-//! forward.
+//! missing, and is logged once, at debug level. So does one whose read does not return, for each signal is read in a
+//! thread of its own; that is logged once, too, and holds up neither the others nor the end of the run. Where the kernel
+//! permits, a rise in pressure brings the next reading forward.
 
 mod cpu;
 mod latest;
 mod pressure;
+mod reader;
 mod sampling;
 mod sysfs;
 mod trigger;
@@ -15,10 +17,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::cpu::CpuLoad;
 use self::pressure::Pressure;
+use self::reader::Reader;
 use self::sysfs::{Frequency, Temperature};
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::{Load, LoadProbe};
@@ -30,6 +33,9 @@ pub use self::sampling::Sampling;
 /// More than any of the files holds; what follows is not read.
 const LONGEST: u64 = 4096;
 
+/// A reading that has not come by then is missing; the files of the kernel's take a thousandth of it.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// Reads what the operating system reports of the load: the load of the processors that gaitd may use, its own share
 /// taken out (`sysinfo`); the kernel's pressure stall information (`/proc/pressure/cpu`); the clock of those processors
 /// (cpufreq) and the hottest thermal zone (sysfs).
@@ -38,10 +44,11 @@ const LONGEST: u64 = 4096;
 /// one before in less than `sysinfo` needs for a meaningful difference (200 ms) renews the pressure only.
 pub struct SystemProbe {
     clock: Arc<dyn Clock>,
-    pressure: (Pressure, LogOnce),
-    cpu: (CpuLoad, LogOnce),
-    frequency: (Frequency, LogOnce),
-    temperature: (Temperature, LogOnce),
+    patience: Duration,
+    pressure: Reader,
+    cpu: Reader,
+    frequency: Reader,
+    temperature: Reader,
     /// The latest of all but the pressure, and when they had been read.
     others: Option<(Duration, Load)>,
 }
@@ -50,41 +57,46 @@ impl SystemProbe {
     /// A probe of the processors `cpus`; if that is empty, of those that this process may run on.
     #[must_use]
     pub fn new(cpus: &[usize]) -> Self {
-        Self::below(Path::new("/"), cpus, Arc::new(MonotonicClock::start()))
+        Self::below(Path::new("/"), cpus, Arc::new(MonotonicClock::start()), PATIENCE)
     }
 
-    /// The same, with `proc` and `sys` below `root`; the load always comes from the running system.
-    fn below(root: &Path, cpus: &[usize], clock: Arc<dyn Clock>) -> Self {
+    /// The same, with `proc` and `sys` below `root`; the load always comes from the running system. Readings are missing
+    /// that take longer than `patience`.
+    fn below(root: &Path, cpus: &[usize], clock: Arc<dyn Clock>, patience: Duration) -> Self {
         let cpus = cpu::usable(cpus);
+        let frequency = Frequency::below(root, &cpus);
+        let temperature = Temperature::below(root);
+        let mut cpu = CpuLoad::below(root, cpus);
+        let (mut pressure, pressure_clock) = (Pressure::below(root), Arc::clone(&clock));
         Self {
             clock,
-            pressure: (Pressure::below(root), LogOnce::new("CPU pressure")),
-            frequency: (Frequency::below(root, &cpus), LogOnce::new("CPU frequency")),
-            temperature: (Temperature::below(root), LogOnce::new("temperature")),
-            cpu: (CpuLoad::below(root, cpus), LogOnce::new("CPU load")),
+            patience,
+            pressure: Reader::new("CPU pressure", "load-psi", move || pressure.share(pressure_clock.as_ref())),
+            cpu: Reader::new("CPU load", "load-cpu", move || cpu.share()),
+            frequency: Reader::new("CPU frequency", "load-freq", move || frequency.share()),
+            temperature: Reader::new("temperature", "load-temp", move || temperature.hottest()),
             others: None,
-        }
-    }
-
-    fn read_others(&mut self) -> Load {
-        Load {
-            cpu: self.cpu.1.once(self.cpu.0.share()),
-            pressure: None,
-            frequency: self.frequency.1.once(self.frequency.0.share()),
-            temperature_c: self.temperature.1.once(self.temperature.0.hottest()),
         }
     }
 }
 
 impl LoadProbe for SystemProbe {
     fn read(&mut self) -> Load {
-        let pressure = self.pressure.1.once(self.pressure.0.share(self.clock.as_ref()));
         let recent = self
             .others
             .filter(|(at, _)| self.clock.now().saturating_sub(*at) < sysinfo::MINIMUM_CPU_UPDATE_INTERVAL)
             .map(|(_, signals)| signals);
+        self.pressure.ask();
+        if recent.is_none() {
+            [&mut self.cpu, &mut self.frequency, &mut self.temperature].into_iter().for_each(Reader::ask);
+        }
+        // all at a time, so that they take no longer than one
+        let (patience, deadline) = (self.patience, Instant::now() + self.patience);
+        let pressure = self.pressure.answer(deadline, patience);
         let others = recent.unwrap_or_else(|| {
-            let signals = self.read_others();
+            let answer = |reader: &mut Reader| reader.answer(deadline, patience);
+            let (cpu, frequency) = (answer(&mut self.cpu), answer(&mut self.frequency));
+            let signals = Load { cpu, pressure: None, frequency, temperature_c: answer(&mut self.temperature) };
             // afterwards, for `sysinfo` counts from somewhere within the reading
             self.others = Some((self.clock.now(), signals));
             signals
@@ -104,6 +116,8 @@ enum Missing {
     Absent(PathBuf),
     #[error("the system does not report it")]
     Unreported,
+    #[error("a file of it is still not read after {} ms; the others go on without it", .0.as_millis())]
+    Unanswered(Duration),
     /// Nothing is wrong: the reading only starts an interval, which the next one closes.
     #[error("the first reading only starts an interval")]
     Starting,
@@ -127,7 +141,9 @@ impl LogOnce {
             && !matches!(missing, Missing::Starting)
         {
             self.already = true;
-            log::debug!("the signal \"{}\" is missing, now or for good: {missing}", self.signal);
+            // a file that is not there is as it should be, a driver that does not answer is not
+            let level = if matches!(missing, Missing::Unanswered(_)) { log::Level::Warn } else { log::Level::Debug };
+            log::log!(level, "the signal \"{}\" is missing, now or for good: {missing}", self.signal);
         }
         reading.ok()
     }
@@ -153,6 +169,9 @@ mod tests {
 
     use super::*;
     use gaitd_core::clock::ManualClock;
+
+    /// No test waits for so long.
+    const NEVER: Duration = Duration::from_secs(600);
 
     /// A made-up tree of the kernel's files.
     pub(super) struct Tree(tempfile::TempDir);
@@ -184,7 +203,7 @@ mod tests {
         }
 
         fn probe(&self, clock: &Arc<ManualClock>) -> SystemProbe {
-            SystemProbe::below(self.root(), &[0], Arc::clone(clock) as Arc<dyn Clock>)
+            SystemProbe::below(self.root(), &[0], Arc::clone(clock) as Arc<dyn Clock>, NEVER)
         }
     }
 
@@ -247,6 +266,36 @@ mod tests {
     }
 
     #[test]
+    fn a_file_whose_read_does_not_return_leaves_the_other_signals_alone() {
+        let tree = Tree::default();
+        tree.put("proc/pressure/cpu", "some total=0\n");
+        tree.cpufreq(0, "5", "10");
+        tree.put("sys/class/thermal/thermal_zone0/type", "a driver that does not answer");
+        let zone = tree.root().join("sys/class/thermal/thermal_zone0/temp");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &zone, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        let clock = Arc::new(ManualClock::default());
+        let mut probe = tree.probe(&clock);
+        probe.patience = Duration::from_millis(50);
+        let mut read = || {
+            later(&clock, 500);
+            let Load { cpu: _, pressure, frequency, temperature_c } = probe.read();
+            (pressure, frequency, temperature_c)
+        };
+        read();
+        // the others are there as soon as this machine finds the time
+        let until = |read: &mut dyn FnMut() -> (Option<f64>, Option<f64>, Option<f64>), expected| {
+            let end = Instant::now() + NEVER;
+            std::iter::from_fn(|| (Instant::now() < end).then(&mut *read)).any(|found| found == expected)
+        };
+        assert!(until(&mut read, (Some(0.0), Some(0.5), None)));
+        // the read returns, and then the driver answers at once
+        std::fs::write(&zone, "30000").unwrap();
+        std::fs::remove_file(&zone).unwrap();
+        tree.put("sys/class/thermal/thermal_zone0/temp", "40000");
+        assert!(until(&mut read, (Some(0.0), Some(0.5), Some(40.0))));
+    }
+
+    #[test]
     fn processors_that_come_or_go_start_the_load_afresh() {
         let tree = Tree::default();
         let clock = Arc::new(ManualClock::default());
@@ -264,7 +313,7 @@ mod tests {
     fn the_load_of_a_processor_that_is_not_there_is_missing() {
         let tree = Tree::default();
         let clock = Arc::new(ManualClock::default());
-        let mut probe = SystemProbe::below(tree.root(), &[100_000], Arc::clone(&clock) as Arc<dyn Clock>);
+        let mut probe = SystemProbe::below(tree.root(), &[100_000], Arc::clone(&clock) as Arc<dyn Clock>, NEVER);
         for _ in 0..3 {
             assert_eq!(probe.read(), Load::NONE);
             later(&clock, 500);
@@ -298,7 +347,7 @@ mod tests {
     #[test]
     fn this_machine_gives_values_in_range() {
         let clock = Arc::new(ManualClock::default());
-        let mut probe = SystemProbe::below(Path::new("/"), &[], Arc::clone(&clock) as Arc<dyn Clock>);
+        let mut probe = SystemProbe::below(Path::new("/"), &[], Arc::clone(&clock) as Arc<dyn Clock>, NEVER);
         for _ in 0..3 {
             assert_in_range(probe.read());
             later(&clock, 500);

@@ -1,5 +1,10 @@
 //! Notifications of the service manager (the protocol of `sd_notify(3)`), and the heartbeat behind the watchdog.
 
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,16 +60,43 @@ impl Notifier {
     }
 
     fn notify(&self, states: &[NotifyState]) {
-        if let Err(error) = sd_notify::notify(states) {
+        let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+        if let Err(error) = send(&socket, states) {
             self.complain(&error);
         }
     }
 
-    fn complain(&self, error: &std::io::Error) {
+    fn complain(&self, error: &io::Error) {
         if !self.failed.swap(true, Ordering::Relaxed) {
             log::warn!("the service manager cannot be notified of how gaitd is: {error}; it may take gaitd for dead");
         }
     }
+}
+
+/// Sends `states` in one message. `sd_notify::notify` knows sockets in the file system only.
+fn send(socket: &OsStr, states: &[NotifyState]) -> io::Result<()> {
+    let mut message = String::new();
+    for state in states {
+        // writing to a String cannot fail
+        let _ = writeln!(message, "{state}");
+    }
+    let datagram = UnixDatagram::unbound()?;
+    // a manager that takes nothing must not hold up the run
+    datagram.set_nonblocking(true)?;
+    datagram.send_to_addr(message.as_bytes(), &address(socket)?).map(drop)
+}
+
+/// Where `$NOTIFY_SOCKET` is: a path, or, after an `@`, a name in the abstract namespace.
+fn address(socket: &OsStr) -> io::Result<SocketAddr> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = socket.as_bytes().strip_prefix(b"@") {
+        #[cfg(target_os = "android")]
+        use std::os::android::net::SocketAddrExt as _;
+        #[cfg(target_os = "linux")]
+        use std::os::linux::net::SocketAddrExt as _;
+        return SocketAddr::from_abstract_name(name);
+    }
+    SocketAddr::from_pathname(socket)
 }
 
 /// A sign of life that one thread gives and others read. Clones share it.

@@ -292,6 +292,12 @@ impl Scrape {
             &[(&["done"], reloads.done), (&["refused"], reloads.refused)],
         );
 
+        self.gauge("gaitd_source_rate_hertz", "Samples per second of late", source.rate_hz);
+        self.gauge(
+            "gaitd_source_delay_seconds",
+            "By how much answers are behind the samples because these are put onto the ladder's grid",
+            Some(source.delay_s),
+        );
         let slowdown = status.slowdown;
         self.gauge(
             "gaitd_slowdown_mean",

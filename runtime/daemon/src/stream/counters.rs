@@ -14,10 +14,14 @@ pub(crate) struct Sensed {
     pub(crate) stream: StreamCounts,
     /// Complete windows.
     pub(crate) produced: u64,
-    /// Windows overtaken by a newer one.
+    /// Windows overtaken by a newer one on the way to the engine.
     pub(crate) dropped: u64,
     /// Windows not decided for a sensor's fault.
     pub(crate) held: u64,
+    /// Samples per second of late, once that is known.
+    pub(crate) rate_hz: Option<f64>,
+    /// By how much the grid is behind the newest sample, in seconds.
+    pub(crate) delay_s: f64,
     /// Clock time of the latest sample.
     pub(crate) latest: Option<Duration>,
 }

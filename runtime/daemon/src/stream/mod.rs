@@ -2,4 +2,5 @@
 
 pub(crate) mod counters;
 pub(crate) mod plausible;
+pub(crate) mod rate;
 pub(crate) mod reconnecting;

@@ -246,6 +246,13 @@ pub(crate) fn is_pipe(path: &Path) -> bool {
 }
 
 impl Source for ReconnectingSource {
+    fn untimed_hz(&self) -> Option<f64> {
+        match &self.state {
+            State::Open(source) => source.untimed_hz(),
+            State::Closed { .. } | State::WithoutWriter { .. } => None,
+        }
+    }
+
     fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
         let source = loop {
             match &mut self.state {

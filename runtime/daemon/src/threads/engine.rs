@@ -1,10 +1,10 @@
-//! The engine's thread: takes the newest window, decides it, hands the decision on.
+//! The engine's thread: takes the windows that can be answered in time, decides them, hands the decisions on.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, never, select};
 
 use crate::account::RunCounters;
 use crate::control_handle::SettingsWatch;
@@ -15,16 +15,14 @@ use crate::os::stop::Stop;
 use crate::publish_reserve::PublishReserve;
 use crate::threads::Cpu;
 use crate::threads::publishing::DecisionTx;
-use crate::threads::queue::{LatestRx, LatestTx, latest};
+use crate::threads::queue::{LatestTx, latest};
+use crate::threads::waiting::{self, Moment, Turn, Waiting};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::{Decision, Engine, Inputs, Wearer};
 use gaitd_core::window::Window;
 
 /// How often a thread that has nothing to do shows that it could.
 const PULSE: Duration = Duration::from_secs(1);
-
-/// Windows that may wait for the engine.
-const WINDOWS: usize = 1;
 
 /// What the thread works with, and a reload replaces.
 pub(crate) struct ActiveEngine {
@@ -94,38 +92,46 @@ pub(crate) fn spawn(
     let manifest = active.engine.ladder().manifest();
     let (channels, length) = (manifest.task.channels.len(), manifest.task.window);
     let decision = Decision::empty(manifest);
-    let (windows, incoming) = latest(WINDOWS, lossless, || Window::new(channels, length));
+    // a source that waits need not be ahead of the engine
+    let capacity = if lossless { 1 } else { waiting::CAPACITY };
+    let (windows, incoming) = latest(capacity, capacity + 1, lossless, || Window::new(channels, length));
+    let waiting = Waiting::new(incoming, capacity, lossless);
     let (next, next_engine) = bounded(0);
     let (previous, previous_engine) = bounded(1);
     let handover = HandoverRx { next: next_engine, previous };
     let faults = RateLimitedLog::default();
     let body = EngineThread { active, handover, context, decision, last: None, faults };
-    let thread = super::spawn("engine", cpu, move || body.run(&incoming))?;
+    let thread = super::spawn("engine", cpu, move || body.run(waiting))?;
     Ok(EngineHandle { thread, windows, handover: HandoverTx { next, previous: previous_engine } })
 }
 
 impl EngineThread {
     /// Decides windows until their sender is gone.
-    fn run(mut self, windows: &LatestRx<Window>) {
+    fn run(mut self, mut windows: Waiting) {
         // a slow device has taken its time to measure the ladder
         self.beat();
         loop {
-            let window = select! {
-                recv(windows.values()) -> window => window.ok(),
-                recv(self.handover.next) -> next => {
-                    match next {
-                        Ok(next) => self.take_over(next),
-                        Err(_) => self.handover.next = never(),
+            if windows.is_empty() {
+                select! {
+                    recv(windows.incoming()) -> window => match window {
+                        Ok(window) => windows.hold(window),
+                        Err(_) => break,
+                    },
+                    recv(self.handover.next) -> next => {
+                        self.hand_over(next.map_err(|_| TryRecvError::Disconnected));
+                        continue;
                     }
-                    continue;
+                    default(PULSE) => {
+                        self.beat();
+                        continue;
+                    }
                 }
-                default(PULSE) => {
-                    self.beat();
-                    continue;
-                }
-            };
-            let Some(window) = window else { break };
-            if !self.decide(&window) {
+            } else {
+                let next = self.handover.next.try_recv();
+                self.hand_over(next);
+            }
+            let Some((window, turn)) = self.take_turn(&mut windows) else { continue };
+            if !self.decide(&window, turn.reserve) {
                 break;
             }
             self.beat();
@@ -136,8 +142,33 @@ impl EngineThread {
         }
     }
 
+    /// The next window that is still to be answered, and whose turn it is.
+    fn take_turn(&mut self, windows: &mut Waiting) -> Option<(Box<Window>, Turn)> {
+        let EngineContext { reserve, clock, counters, .. } = &mut self.context;
+        let moment = Moment {
+            now: clock.now(),
+            budget: self.active.settings.latest().budget,
+            quickest: self.active.engine.quickest(),
+            publishing: reserve.get(),
+        };
+        let taken = windows.take(&moment);
+        if let Some((_, turn)) = &taken {
+            counters.overtaken.add(turn.overtaken as u64);
+        }
+        taken
+    }
+
     fn beat(&self) {
         self.context.counters.heartbeat.beat(self.context.clock.now());
+    }
+
+    /// Goes on with another engine, where a reload has one.
+    fn hand_over(&mut self, next: Result<ActiveEngine, TryRecvError>) {
+        match next {
+            Ok(next) => self.take_over(next),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => self.handover.next = never(),
+        }
     }
 
     /// Goes on with another engine, between two windows.
@@ -158,12 +189,12 @@ impl EngineThread {
         let _ = self.handover.previous.send(previous);
     }
 
-    /// Decides one window; false when a publisher is gone.
-    fn decide(&mut self, window: &Window) -> bool {
+    /// Decides one window, of whose time `others` is left to those behind it; false when a publisher is gone.
+    fn decide(&mut self, window: &Window, others: Duration) -> bool {
         let EngineContext { load, reserve, clock, counters, .. } = &mut self.context;
         let load = load.get(clock.now());
         let ActiveEngine { engine, wearer, settings, snapshots, publishers, .. } = &mut self.active;
-        let inputs = Inputs { load, reserve: reserve.get(), settings: settings.latest() };
+        let inputs = Inputs { load, reserve: reserve.get() + others, settings: settings.latest() };
         match engine.decide(wearer, window, &inputs, clock.as_ref(), &mut self.decision) {
             Ok(()) => {
                 counters.decided.count();

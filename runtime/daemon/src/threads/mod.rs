@@ -6,6 +6,7 @@ pub(crate) mod publishing;
 pub(crate) mod queue;
 pub(crate) mod sensing;
 pub(crate) mod traces;
+pub(crate) mod waiting;
 
 use std::io;
 use std::thread::{Builder, JoinHandle};

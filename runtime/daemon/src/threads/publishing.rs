@@ -138,7 +138,7 @@ impl Publishers {
         let mut queues = Vec::new();
         for (place, NewPublisher { publisher, name, role }) in publishers.into_iter().enumerate() {
             let lossless = self.lossless && role != Role::Watcher;
-            let (queue, values) = latest(QUEUE, lossless, || blank.clone());
+            let (queue, values) = latest(QUEUE, 1, lossless, || blank.clone());
             let (begin, begun) = bounded(1);
             let (draining, drained) = bounded(0);
             let (summary, summarised) = bounded(1);

@@ -38,12 +38,17 @@ pub(crate) enum Sent {
     Closed,
 }
 
-/// Makes a queue in which `capacity` values may wait, in buffers that are made by `buffer`. Where it is `lossless`, the
-/// sender waits for the receiver.
-pub(crate) fn latest<T>(capacity: usize, lossless: bool, buffer: impl Fn() -> T) -> (LatestTx<T>, LatestRx<T>) {
+/// Makes a queue in which `capacity` values may wait, and of which the receiver holds `held` at most, in buffers that are
+/// made by `buffer`. Where it is `lossless`, the sender waits for the receiver.
+pub(crate) fn latest<T>(
+    capacity: usize,
+    held: usize,
+    lossless: bool,
+    buffer: impl Fn() -> T,
+) -> (LatestTx<T>, LatestRx<T>) {
     let (queue, waiting) = bounded(capacity);
-    // beside the queue, one is in the sender's hands and one in the receiver's
-    let buffers = capacity + 2;
+    // beside the queue and the receiver's hands, one is in the sender's
+    let buffers = capacity + held + 1;
     let (give_back, returned) = bounded(buffers);
     for _ in 0..buffers {
         // there is room for all
@@ -62,7 +67,7 @@ impl<T> LatestTx<T> {
         if self.receiver.strong_count() == 0 {
             return Sent::Closed;
         }
-        // a receiver that holds one value at a time leaves a buffer here, unless the queue is lossless and full
+        // a receiver that holds no more than agreed leaves a buffer here, unless the queue is lossless and full
         let Some(mut value) = self.spare.take().or_else(|| self.returned.recv().ok()) else { return Sent::Closed };
         fill(&mut value);
         let Some(oldest) = &self.oldest else {
@@ -85,8 +90,8 @@ impl<T> LatestTx<T> {
 }
 
 impl<T> LatestRx<T> {
-    /// The waiting values, the oldest first; disconnected when the sender is gone and none waits. Each is to be given
-    /// back before the next is received.
+    /// The waiting values, the oldest first; disconnected when the sender is gone and none waits. No more are to be held at
+    /// a time than was agreed.
     pub(crate) fn values(&self) -> &Receiver<Box<T>> {
         &self.queue
     }
@@ -141,7 +146,7 @@ mod tests {
             steps in prop::collection::vec(prop_oneof![2 => Just(Step::Send), 1 => Just(Step::Receive)], 0..200),
         ) {
             let alive = Arc::default();
-            let (mut tx, rx) = latest(capacity, false, || Counted::new(&alive));
+            let (mut tx, rx) = latest(capacity, 1, false, || Counted::new(&alive));
             let (mut sent, mut overtaken, mut received) = (0_u64, 0_u64, Vec::new());
             let mut held: Option<Box<Counted>> = None;
             for step in steps {
@@ -175,7 +180,7 @@ mod tests {
 
         #[test]
         fn a_lossless_queue_waits_and_loses_nothing(capacity in 1_usize..6, count in 0_u64..200) {
-            let (mut tx, rx) = latest(capacity, true, || 0);
+            let (mut tx, rx) = latest(capacity, 1, true, || 0);
             let sender = std::thread::spawn(move || (0..count).all(|number| tx.send(|value| *value = number) == Sent::Waits));
             let mut received = Vec::new();
             while let Ok(value) = rx.values().recv() {
@@ -190,7 +195,7 @@ mod tests {
     #[test]
     fn a_queue_without_receiver_is_closed() {
         for lossless in [false, true] {
-            let (mut tx, rx) = latest(1, lossless, || 0);
+            let (mut tx, rx) = latest(1, 1, lossless, || 0);
             drop(rx);
             assert_eq!(tx.send(|value| *value = 1), Sent::Closed);
         }

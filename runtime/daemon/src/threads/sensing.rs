@@ -11,6 +11,7 @@ use crate::log_limits::RateLimitedLog;
 use crate::os::stop::Stop;
 use crate::stream::counters::Sensed;
 use crate::stream::plausible::Watch;
+use crate::stream::rate::{AchievedRate, Told};
 use crate::threads::Cpu;
 use crate::threads::queue::{LatestTx, Sent};
 use crate::threads::traces::Traces;
@@ -25,6 +26,9 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 
 /// What the thread works with.
 pub(crate) struct Sensing {
+    /// The name of a stream that is to give at least one window before it ends.
+    pub(crate) origin: Option<String>,
+    pub(crate) rate: AchievedRate,
     pub(crate) source: Box<dyn Source>,
     pub(crate) intake: Intake,
     pub(crate) windows: LatestTx<Window>,
@@ -62,6 +66,23 @@ impl Sensing {
         failure
     }
 
+    /// Measures the rate, and tells where samples without timestamps do not come at the one by which they are placed.
+    fn note_rate(&mut self, sample: &Sample, arrived: Duration) {
+        let expected_hz = self.intake.rate_hz();
+        let untimed_hz = self.source.untimed_hz().or(sample.time_s.is_none().then_some(expected_hz));
+        let (Some(told), Some(hz)) = (self.rate.push(sample, arrived, untimed_hz), untimed_hz) else { return };
+        match told {
+            Told::Off(found) => log::warn!(
+                "{found:.1} samples arrive per second, but without timestamps they are taken for {hz:.1} per second, so that \
+                 windows span another time than they should; let the stream have a time (`t`), or declare its true rate \
+                 (`# rate_hz={found:.1}`, or `\"rate_hz\": {found:.1}` in JSON)"
+            ),
+            Told::Right(found) => {
+                log::warn!("{found:.1} samples arrive per second, about the {hz:.1} that they are taken for")
+            }
+        }
+    }
+
     fn read_all(&mut self) -> Result<(), SenseError> {
         let mut sample = Sample { time_s: None, values: vec![0.0; self.intake.channels()] };
         let mut sensed = Sensed::default();
@@ -82,6 +103,8 @@ impl Sensing {
                 }
                 Reading::Sample => {
                     sensed.latest = Some(arrived);
+                    self.note_rate(&sample, arrived);
+                    sensed.rate_hz = self.rate.hz();
                     self.traces.push(&sample, arrived);
                 }
             }
@@ -101,10 +124,13 @@ impl Sensing {
                 engine_gone = sent == Sent::Closed;
             });
             watch.look(self.intake.plausibility());
-            sensed.stream = self.intake.counts();
+            (sensed.stream, sensed.delay_s) = (self.intake.counts(), self.intake.delay_s());
             *self.counters.sensed() = sensed;
             if reading == Reading::End {
-                break;
+                let nothing = self.origin.take().zip(self.intake.shortfall());
+                return nothing.map_or(Ok(()), |(origin, shortfall)| {
+                    Err(SenseError::NoWindow { origin, shortfall: Box::new(shortfall) })
+                });
             }
         }
         Ok(())

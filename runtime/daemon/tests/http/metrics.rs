@@ -126,6 +126,8 @@ fn metrics_say_what_the_status_says() {
         ("gaitd_sensor_faults_total{cause=\"gap\"}", 2.0),
         ("gaitd_sensor_faults_total{cause=\"clock_set_back\"}", 1.0),
         ("gaitd_source_failures_total", 2.0),
+        ("gaitd_source_rate_hertz", 49.5),
+        ("gaitd_source_delay_seconds", 0.06),
         ("gaitd_reloads_total{outcome=\"done\"}", 1.0),
         ("gaitd_events_lost_total", 0.0),
         ("gaitd_http_refused_total{cause=\"host\"}", 0.0),

@@ -59,6 +59,11 @@ fn a_request_for_another_host_is_refused() {
     }
     let answer = world.tcp.raw(b"GET /api/status HTTP/1.1\r\nConnection: close\r\n\r\n").unwrap();
     assert_eq!(answer.status, 400);
+    // proxies check the health of what is behind them without one
+    assert_eq!(world.tcp.raw(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap().status, 200);
+    assert_eq!(world.tcp.raw(b"GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n").unwrap().status, 403);
+    assert_eq!(world.tcp.raw(b"GET http://evil.example/healthz HTTP/1.0\r\n\r\n").unwrap().status, 403);
+    assert_eq!(world.tcp.raw(b"POST /api/reload HTTP/1.0\r\n\r\n").unwrap().status, 401);
     let two = b"GET /api/status HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
     assert_eq!(world.tcp.raw(two).unwrap().status, 400);
     let absolute = world.tcp.send("GET", "http://evil.example/api/status", &[], b"");

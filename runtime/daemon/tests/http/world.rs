@@ -139,6 +139,8 @@ impl Operator for Fake {
                     times: 2,
                     explanation: "it hangs".to_owned(),
                 }],
+                rate_hz: Some(49.5),
+                delay_s: 0.06,
             },
             windows: WindowCounts { produced: 13, decided: 8, dropped: 1, held: 3, failed: 1, published: 7, lost: 1 },
             misses: Misses { count: 1, rate: 1.0 / 7.0 },
