@@ -304,6 +304,12 @@ fn activities_by_file_and_by_time() {
     printed(here.path(), &["import", "sit.csv", "-o", "in-seconds", "--labels", "seconds.csv"]);
     assert_eq!(labelled(&samples(here.path(), "in-seconds").1), Some(10));
 
+    for (number, end) in ["\r\n", "\r"].into_iter().enumerate() {
+        write(here.path(), "ends.csv", &["start,end,label", "200,400,sitting", ""].join(end));
+        let name = format!("ends{number}");
+        printed(here.path(), &["import", "sit.csv", "-o", &name, "--labels", "ends.csv"]);
+        assert_eq!(labelled(&samples(here.path(), &name).1), Some(10));
+    }
     for (text, problem) in [
         ("start,end,label\n5000,6000,sitting\n", "no interval lies in sit.csv, whose times run from 0.000 to 0.980 s"),
         ("start,end\n5,6\n", "found start, end"),

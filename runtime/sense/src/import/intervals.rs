@@ -95,7 +95,10 @@ impl Intervals {
     pub fn parse(text: &str, path: &Path) -> Result<Self, IntervalsError> {
         let wrong = |line, problem: String| IntervalsError { path: path.to_path_buf(), line, problem };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        // lines end as those of samples do: with LF, CR LF or CR
+        let text = text.replace("\r\n", "\n");
+        let lines = (1..).zip(text.split(['\n', '\r']));
+        let mut lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
         let Some((first, header)) = lines.next() else { return Err(wrong(0, "is empty".to_owned())) };
         let separator = SEPARATORS.into_iter().max_by_key(|separator| Fields::new(*separator).split(header).len());
         let mut fields = Fields::new(separator.unwrap_or(b','));
