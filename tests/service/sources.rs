@@ -197,7 +197,7 @@ fn a_pipe_for_each_sensor_is_waited_for_and_all_are_opened_again_when_one_ends()
     let write = |sensor: &str, rows: u32| {
         let mut pipe = std::fs::File::options().write(true).open(setup.path(sensor)).unwrap();
         let mut text = format!("t,{sensor}_x,{sensor}_y,{sensor}_z\n");
-        (0..rows).for_each(|row| text += &format!("{:.2},1,0,0\n", f64::from(row) * 0.02));
+        (0..rows).for_each(|row| text += &format!("{:.2},1.{row:03},0,0\n", f64::from(row) * 0.02));
         pipe.write_all(text.as_bytes()).unwrap();
         pipe
     };
