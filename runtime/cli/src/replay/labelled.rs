@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+#[cfg(feature = "npz")]
+use anyhow::Context as _;
 use gaitd_core::clock::Clock;
 use gaitd_core::ladder::Manifest;
 use gaitd_core::stream::continuity::DEFAULT_BRIDGE_S;
