@@ -31,7 +31,7 @@ const FEATURES: [&str; 3] = ["figures", "http", "npz"];
 /// The most that the stripped program may take, in bytes.
 fn limit(target: Target) -> Option<u64> {
     match target {
-        Target::Aarch64Gnu | Target::Aarch64Musl => Some(15_000_000),
+        Target::Aarch64Gnu | Target::Aarch64Musl => Some(15_500_000),
         Target::Armv7Gnu | Target::Armv7Musl => Some(12_000_000),
         Target::Armv6Gnu | Target::Android => None,
     }
