@@ -579,7 +579,9 @@ fn buffers_of_two_devices_are_put_together_by_their_timestamps() {
     });
     let mut text = String::new();
     // by the first sample, after two lines of header, both are set
-    (0..3).for_each(|_| drop(output.read_line(&mut text).unwrap()));
+    for _ in 0..3 {
+        output.read_line(&mut text).unwrap();
+    }
     for number in [0, 1] {
         assert_eq!(board.get(number, "current_timestamp_clock"), "monotonic");
         assert_eq!(board.get(number, "buffer/enable"), "1");

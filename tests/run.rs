@@ -121,6 +121,41 @@ fn a_watch_with_an_accelerometer_only_is_read_at_its_own_rate_and_in_whatever_un
 }
 
 #[test]
+fn samples_without_times_come_at_the_rate_that_is_stated() {
+    // 100 a second, without a word about it: each sample of the 50 Hz stream twice
+    let all = csv(30.0);
+    let without_time = |line: &str| line.split_once(',').unwrap().1.to_owned();
+    let mut text: Vec<String> = all.lines().take(1).map(without_time).collect();
+    text.extend(all.lines().skip(1).flat_map(|line| [without_time(line), without_time(line)]));
+    let text = text.join("\n") + "\n";
+    let state = TempDir::new().unwrap();
+    let file = state.path().join("samples.csv");
+    std::fs::write(&file, &text).unwrap();
+    let config = state.path().join("config.json");
+    let source = json!({"kind": "file", "path": "samples.csv", "pace": "fast", "rate_hz": 100.0});
+    std::fs::write(&config, json!({"source": source}).to_string()).unwrap();
+    let windows = |arguments: &[&str]| {
+        let output = gaitd(state.path()).arg("run").args(arguments).assert().success();
+        let decisions = lines(&output.get_output().stdout, "decision");
+        (decisions.len(), decisions[0]["time_s"].as_f64())
+    };
+    let [file, config] = [&file, &config].map(|path| path.to_str().unwrap());
+    // taken for 50 a second there are twice as many seconds
+    assert_eq!(windows(&["--source", file, "--pace", "fast"]).0 as u64, windows_in(3000));
+    for arguments in [&["--source", file, "--pace", "fast", "--rate", "100"][..], &[config]] {
+        let (count, first_s) = windows(arguments);
+        assert!((21..=22).contains(&count), "{arguments:?}: {count} windows of 30 s");
+        assert!(first_s.is_some_and(|first_s| (first_s - 2.56).abs() < 0.05), "{arguments:?}: {first_s:?}");
+    }
+    let refused =
+        gaitd(state.path()).args(["run", "--source", file, "--pace", "fast", "--rate", "20"]).assert().code(65);
+    let message = stderr(&refused);
+    assert!(message.contains("20.00 samples per second by its stated rate (--rate, `source.rate_hz`)"), "{message}");
+    let wrong = gaitd(state.path()).args(["run", "--source", file, "--rate", "0"]).assert().code(64);
+    assert!(stderr(&wrong).contains("expected samples per second, from 0.1 to 100000"), "{}", stderr(&wrong));
+}
+
+#[test]
 fn a_stream_that_ends_in_the_middle_of_a_window_loses_nothing_before() {
     let output = run_on(csv(20.0 + 0.64)).success();
     assert_eq!(lines(&output.get_output().stdout, "decision").len() as u64, windows_in(1032));

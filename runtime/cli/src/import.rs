@@ -9,7 +9,7 @@ use gaitd_sense::import::{Import, ImportFile};
 use gaitd_sense::survey::Known;
 use gaitd_sense::{RecordingInfo, RecordingPaths, SourceInfo, TagColumns};
 
-use super::spelling::SpellingArguments;
+use super::spelling::{SpellingArguments, rate};
 use super::together;
 
 /// Make a recording in gaitd's own form, to train on and to replay, out of files of samples
@@ -40,9 +40,6 @@ pub(super) struct Arguments {
     /// Take the channels, their units and the rate that the model in this directory expects
     #[arg(short, long, value_name = "DIR", visible_alias = "model")]
     models: Option<PathBuf>,
-    /// Samples per second of the files: for those without times; of the others it is checked
-    #[arg(long, value_name = "HZ", value_parser = rate)]
-    rate: Option<f64>,
     /// Samples per second of the recording [default: those of the files, rounded to what sensors are set to]
     #[arg(long, value_name = "HZ", value_parser = rate)]
     resample: Option<f64>,
@@ -71,12 +68,6 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// A rate in hertz, out of a flag.
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| (0.1..=100_000.0).contains(rate));
-    rate.ok_or_else(|| "expected samples per second, from 0.1 to 100000".to_owned())
-}
-
 impl Arguments {
     fn import(&self) -> anyhow::Result<Import> {
         let wrong = |problem: String| ConfigError::OutOfRange(vec![problem]);
@@ -99,16 +90,19 @@ impl Arguments {
             let (label, subject) = own.next().unwrap_or_default();
             ImportFile { path: path.clone(), label, subject }
         };
+        let mut spelling = self.spelling.spelling()?;
+        // held against the times of those that have some
+        let rate_hz = spelling.rate_hz.take();
         Ok(Import {
             files: files.iter().map(|together| together.iter().map(&mut file).collect()).collect(),
             label,
             subject,
             known: Known::new(
-                self.spelling.spelling()?,
+                spelling,
                 TagColumns { label: self.label_column.clone(), subject: self.subject_column.clone() },
             ),
             channels,
-            rate_hz: self.rate,
+            rate_hz,
             resample_hz,
             intervals: self.labels.clone(),
             output,

@@ -159,7 +159,7 @@ impl Arguments {
         }
         if self.spelling.is_given() && !source.spell(self.spelling.spelling()?) {
             return Err(ConfigError::OutOfRange(vec![
-                "--columns and --units are for samples as text; the source is the simulated wearer".to_owned(),
+                "--columns, --units and --rate are for samples as text; the source is the simulated wearer".to_owned(),
             ]));
         }
         if self.mount_matrix.is_some_and(|mount| !source.set_mount(mount)) {

@@ -61,6 +61,7 @@ fn a_run_that_waits_for_samples_ends_at_once_and_leaves_no_thread() {
         pace,
         on_failure: Some(on_failure),
         columns: vec![],
+        rate_hz: None,
         units: BTreeMap::new(),
         mount_matrix: None,
     };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The names and units of a text that states none, or wrong ones: they go before what the text says.
+/// The names, units and rate of a text that states none, or wrong ones: they go before what the text says.
 ///
 /// ```
 /// use gaitd_sense::Spelling;
@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 /// let spelling = Spelling {
 ///     columns: Spelling::columns_from("t,-,acc_x,acc_y,acc_z"),
 ///     units: Spelling::units_from("t=ms,acc=mg")?,
+///     rate_hz: None,
 /// };
 /// assert_eq!((spelling.columns[1].as_str(), spelling.units["acc"].as_str()), ("-", "mg"));
 /// # Ok::<(), String>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Spelling {
     /// Names of the columns in the order in which they stand in the text, each spelled as in a header (a unit in
@@ -27,6 +28,9 @@ pub struct Spelling {
     pub columns: Vec<String>,
     /// Units by channel (`acc_x`), by sensor (`acc`: all its channels) or of the time (`t`): `{"acc": "mg", "t": "ms"}`.
     pub units: BTreeMap<String, String>,
+    /// At how many samples per second those without times come, in hertz.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_hz: Option<f64>,
 }
 
 impl Spelling {

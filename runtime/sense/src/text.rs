@@ -78,6 +78,8 @@ pub struct TextSource<R> {
     any_rate: bool,
     /// The rate that the stream declares; where that is another than the expected one, it gives rows without a time one.
     declared_hz: Option<f64>,
+    /// The rate that the caller states in its place.
+    stated_hz: Option<f64>,
     /// Timestamps that tell nothing were told of.
     told_coarse: bool,
     /// Rows so far, the malformed ones included.
@@ -158,6 +160,7 @@ impl<R: BufRead> TextSource<R> {
             rate: RateCheck::new(expected.rate_hz),
             any_rate: false,
             declared_hz: None,
+            stated_hz: None,
             told_coarse: false,
             rows: 0,
             timed: false,
@@ -172,6 +175,8 @@ impl<R: BufRead> TextSource<R> {
     /// The same stream with names and units that the caller knows.
     #[must_use]
     pub fn spelled(mut self, spelling: Spelling) -> Self {
+        self.stated_hz = spelling.rate_hz;
+        self.declared_hz = spelling.rate_hz.or(self.declared_hz);
         self.text.spelled(spelling);
         self
     }
@@ -226,7 +231,7 @@ impl<R: BufRead> TextSource<R> {
     pub(crate) fn in_part(mut self) -> Self {
         self.text.in_part();
         self.pacer.let_go();
-        self.declared_hz = Some(self.expected().rate_hz);
+        self.declared_hz = self.declared_hz.or(Some(self.expected().rate_hz));
         self
     }
 
@@ -321,6 +326,10 @@ impl<R: BufRead + Send> Source for TextSource<R> {
         if let Some(reading) = self.pacer.resume(sample, deadline) {
             return Ok(reading);
         }
+        if let Some(stated_hz) = self.stated_hz.filter(|it| !self.any_rate && !rate::fits(*it, self.expected().rate_hz))
+        {
+            return Err(self.rate_error(stated_hz, "stated rate (--rate, `source.rate_hz`)"));
+        }
         sample.values.resize(self.expected().channels.len(), f64::NAN);
         loop {
             match self.text.pop(sample) {
@@ -351,7 +360,9 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                     self.decoded = true;
                     return self.hand_on(sample, deadline);
                 }
-                Decoded::Rate(found) if !self.any_rate && !rate::fits(found, self.expected().rate_hz) => {
+                Decoded::Rate(found)
+                    if self.stated_hz.is_none() && !self.any_rate && !rate::fits(found, self.expected().rate_hz) =>
+                {
                     return Err(self.rate_error(found, "declaration"));
                 }
                 Decoded::Malformed(problem) => {
@@ -362,7 +373,7 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 }
                 Decoded::Other(problem) => self.note_rejected(problem)?,
                 Decoded::Taken => self.decoded = true,
-                Decoded::Rate(found) => self.declared_hz = Some(found),
+                Decoded::Rate(found) => self.declared_hz = self.stated_hz.or(Some(found)),
                 Decoded::Nothing => {}
             }
             // lines without end that are no samples must not keep the caller, either

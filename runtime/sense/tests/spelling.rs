@@ -65,7 +65,7 @@ fn read(text: impl AsRef<[u8]>) -> Result<Found, SenseError> {
 
 fn spelled(text: impl AsRef<[u8]>, columns: &str, units: &str) -> Result<Found, SenseError> {
     let columns = Spelling::columns_from(columns);
-    let spelling = Spelling { columns, units: Spelling::units_from(units).unwrap() };
+    let spelling = Spelling { columns, units: Spelling::units_from(units).unwrap(), rate_hz: None };
     read_as(text.as_ref(), "walk.csv", &six_axes(), |source| source.spelled(spelling))
 }
 

@@ -52,7 +52,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         return stream::check(&paths, &arguments.stream, arguments.json);
     }
     if arguments.stream.is_given() {
-        let problem = "--models, --columns and --units go with --stream".to_owned();
+        let problem = "--models, --columns, --units and --rate go with --stream".to_owned();
         return Err(ConfigError::OutOfRange(vec![problem]).into());
     }
     let mut first_error = None;

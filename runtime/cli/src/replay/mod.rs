@@ -91,7 +91,7 @@ pub(super) enum ArgumentError {
     #[error("--seconds and --seed are for the simulated wearer; the data is {data}")]
     NoWearer { data: String },
     /// A flag that is for samples as text only.
-    #[error("--columns, --units and --mount-matrix are for samples as text; the data is {data}")]
+    #[error("--columns, --units, --rate and --mount-matrix are for samples as text; the data is {data}")]
     NoText { data: String },
     /// Several data that are not files of text.
     #[error("{data} is not put together with other data: only files of samples as text are")]

@@ -6,6 +6,7 @@ pub(crate) mod source;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -136,6 +137,11 @@ pub enum SourceSpec {
         /// Units by channel, by sensor or of the time, such as `{"acc": "mg", "t": "ms"}`: they go before the text's own.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         units: BTreeMap<String, String>,
+        /// At how many samples per second those without times come, 0.1 to 100,000 hertz; what the text declares, or the
+        /// model expects, where none is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = *RATES.start(), max = *RATES.end()))]
+        rate_hz: Option<f64>,
         /// How the sensors are mounted, where their axes are not the model's: row by row (`0,1,0; -1,0,0; 0,0,1`), or the
         /// axes of which x, y and z are to be made (`y,-x,z`). Every sensor of three axes is turned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,6 +159,11 @@ pub enum SourceSpec {
         /// Units by channel, by sensor or of the time, such as `{"acc": "mg", "t": "ms"}`: they go before the text's own.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         units: BTreeMap<String, String>,
+        /// At how many samples per second those without times come, 0.1 to 100,000 hertz; what the text declares, or the
+        /// model expects, where none is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = *RATES.start(), max = *RATES.end()))]
+        rate_hz: Option<f64>,
         /// How the sensors are mounted, where their axes are not the model's: row by row (`0,1,0; -1,0,0; 0,0,1`), or the
         /// axes of which x, y and z are to be made (`y,-x,z`). Every sensor of three axes is turned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -185,34 +196,45 @@ impl SourceSpec {
     #[must_use]
     pub fn file(path: impl Into<Paths>) -> Self {
         let (columns, units) = Default::default();
-        Self::File { path: path.into(), pace: Pace::Realtime, on_failure: None, columns, units, mount_matrix: None }
+        Self::File {
+            path: path.into(),
+            pace: Pace::Realtime,
+            on_failure: None,
+            columns,
+            units,
+            rate_hz: None,
+            mount_matrix: None,
+        }
     }
 
     /// Standard input, taken as it comes.
     #[must_use]
     pub fn stdin() -> Self {
-        Self::Stdin { pace: Pace::Live, columns: Vec::new(), units: BTreeMap::new(), mount_matrix: None }
+        Self::Stdin { pace: Pace::Live, columns: Vec::new(), units: BTreeMap::new(), rate_hz: None, mount_matrix: None }
     }
 
     /// What is known of the text of samples beside itself; nothing where the source is none.
     #[must_use]
     pub fn spelling(&self) -> Option<Spelling> {
         match self {
-            Self::File { columns, units, .. } | Self::Stdin { columns, units, .. } => {
-                Some(Spelling { columns: columns.clone(), units: units.clone() })
+            Self::File { columns, units, rate_hz, .. } | Self::Stdin { columns, units, rate_hz, .. } => {
+                Some(Spelling { columns: columns.clone(), units: units.clone(), rate_hz: *rate_hz })
             }
             Self::Wearer { .. } => None,
         }
     }
 
-    /// Puts names of columns, and units, in the place of those that the source has, unless there are none; false where the
+    /// Puts names of columns, units and a rate in the place of those that the source has, unless there are none; false where the
     /// source is no text.
     pub fn spell(&mut self, spelling: Spelling) -> bool {
-        let (Self::File { columns, units, .. } | Self::Stdin { columns, units, .. }) = self else { return false };
+        let (Self::File { columns, units, rate_hz, .. } | Self::Stdin { columns, units, rate_hz, .. }) = self else {
+            return false;
+        };
         if !spelling.columns.is_empty() {
             *columns = spelling.columns;
         }
         units.extend(spelling.units);
+        *rate_hz = spelling.rate_hz.or(*rate_hz);
         true
     }
 
@@ -381,6 +403,10 @@ impl Config {
         if let SourceSpec::File { path, .. } = &self.source {
             problems.extend(path_problems(path.all()));
         }
+        if let Some(rate_hz) = self.source.spelling().and_then(|it| it.rate_hz).filter(|it| !RATES.contains(it)) {
+            let (slowest, fastest) = (RATES.start(), RATES.end());
+            problems.push(format!("source.rate_hz is {rate_hz}, and must be from {slowest} to {fastest} hertz"));
+        }
         problems.extend(self.output_problems());
         let processors = std::thread::available_parallelism().map_or(usize::MAX, usize::from);
         let known = core_affinity::get_core_ids().unwrap_or_default();
@@ -478,6 +504,9 @@ impl Http {
         Ok(Some(token.to_owned()))
     }
 }
+
+/// Rates that a stream may be stated to have, in hertz.
+pub const RATES: RangeInclusive<f64> = 0.1..=100_000.0;
 
 /// The longest name of a stream, characters.
 const LONGEST_NAME: usize = 64;

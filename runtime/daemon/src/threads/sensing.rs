@@ -74,8 +74,8 @@ impl Sensing {
         match told {
             Told::Off(found) => log::warn!(
                 "{found:.1} samples arrive per second, but without timestamps they are taken for {hz:.1} per second, so that \
-                 windows span another time than they should; let the stream have a time (`t`), or declare its true rate \
-                 (`# rate_hz={found:.1}`, or `\"rate_hz\": {found:.1}` in JSON)"
+                 windows span another time than they should; let the stream have a time (`t`), or state its true rate \
+                 (--rate {found:.1}, `source.rate_hz`, or `# rate_hz={found:.1}` in the stream)"
             ),
             Told::Right(found) => {
                 log::warn!("{found:.1} samples arrive per second, about the {hz:.1} that they are taken for")
