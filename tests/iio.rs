@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Barrier};
 
 use gaitd_tests::{lines, summary};
 use rustix::fs::{CWD, Mode, mkfifoat};
@@ -563,19 +564,25 @@ fn buffers_of_two_devices_are_put_together_by_their_timestamps() {
     board.add_buffered_part(1, "lsm6dsr_gyro");
     let before = [0, 1].map(|number| board.state(number));
     let (mut child, mut output) = board.start(&["--seconds", "8"]);
-    let writers = [(0_u32, 0.0), (1, 0.007)].map(|(number, shift)| {
-        let mut sensor = board.sensor(number);
-        std::thread::spawn(move || {
-            // an axis that rises by 100 counts a second, another that swings
-            for i in 0..(9.0 * 52.0) as u32 {
-                let time = f64::from(i) / 52.0 + shift;
+    // the run, which is over as soon as all is written, goes on only once it was looked at
+    let looked_at = Arc::new(Barrier::new(2));
+    let mut sensors = [(0_u32, 0.0), (1, 0.007)].map(|(number, shift)| (board.sensor(number), shift));
+    let goes_on = Arc::clone(&looked_at);
+    let writer = std::thread::spawn(move || {
+        // an axis that rises by 100 counts a second, another that swings; neither sensor is ahead, for it is not waited for
+        for i in 0..(9.0 * 52.0) as u32 {
+            if i == 104 {
+                goes_on.wait();
+            }
+            for (sensor, shift) in &mut sensors {
+                let time = f64::from(i) / 52.0 + *shift;
                 let swing = 8000.0 * (time * std::f64::consts::TAU).sin();
                 let raw = [(1000.0 * time) as i16, swing.round() as i16, 500];
                 if sensor.write_all(&part_scan(raw, 5_000_000_000 + (time * 1e9).round() as i64)).is_err() {
                     return;
                 }
             }
-        })
+        }
     });
     let mut text = String::new();
     // by the first sample, after two lines of header, both are set
@@ -586,9 +593,10 @@ fn buffers_of_two_devices_are_put_together_by_their_timestamps() {
         assert_eq!(board.get(number, "current_timestamp_clock"), "monotonic");
         assert_eq!(board.get(number, "buffer/enable"), "1");
     }
+    looked_at.wait();
     output.read_to_string(&mut text).unwrap();
     assert!(child.wait().unwrap().success());
-    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    writer.join().unwrap();
     let rows = rows(&text);
     assert_eq!(rows.len(), 400);
     assert!(rows.windows(2).all(|pair| close(pair[1][0] - pair[0][0], 0.02)), "50 Hz sharp");
