@@ -8,19 +8,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Runs gaitd in `directory`.
-fn gaitd(directory: &Path, arguments: &[&str]) -> Output {
+pub fn gaitd(directory: &Path, arguments: &[&str]) -> Output {
     assert_cmd::Command::cargo_bin("gaitd").unwrap().current_dir(directory).args(arguments).output().unwrap()
 }
 
 /// What gaitd printed; it must succeed.
-fn printed(directory: &Path, arguments: &[&str]) -> String {
+pub fn printed(directory: &Path, arguments: &[&str]) -> String {
     let output = gaitd(directory, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// What gaitd said; it must fail with the exit code `code`.
-fn refused(directory: &Path, arguments: &[&str], code: i32) -> String {
+pub fn refused(directory: &Path, arguments: &[&str], code: i32) -> String {
     let output = gaitd(directory, arguments);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");

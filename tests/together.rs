@@ -2,29 +2,11 @@
 
 use std::f64::consts::TAU;
 use std::path::Path;
-use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn gaitd(directory: &Path, arguments: &[&str]) -> Output {
-    assert_cmd::Command::cargo_bin("gaitd").unwrap().current_dir(directory).args(arguments).output().unwrap()
-}
-
-/// What gaitd printed; it must succeed.
-fn printed(directory: &Path, arguments: &[&str]) -> String {
-    let output = gaitd(directory, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// What gaitd said; it must fail with the exit code `code`.
-fn refused(directory: &Path, arguments: &[&str], code: i32) -> String {
-    let output = gaitd(directory, arguments);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    said
-}
+use crate::import::{gaitd, printed, refused};
 
 /// Imports `files` over what was imported before: what is printed, and what the JSON says.
 fn import(directory: &Path, files: &[&str], more: &[&str]) -> (String, Value) {

@@ -47,9 +47,8 @@ struct Checked {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    let paths = arguments.stream.paths();
-    if !paths.is_empty() {
-        return stream::check(&paths, &arguments.stream, arguments.json);
+    if let Some(files) = arguments.stream.paths() {
+        return stream::check(files, &arguments.stream, arguments.json);
     }
     if arguments.stream.is_given() {
         let problem = "--models, --columns, --units and --rate go with --stream".to_owned();

@@ -11,11 +11,12 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{Ladder, Manifest};
 use gaitd_core::plausibility::{Fault, Response, Responses};
 use gaitd_core::stream::unit::Quantity;
-use gaitd_core::stream::{Channel, Reading, Sample, StreamCounts, StreamFormat};
+use gaitd_core::stream::{Channel, Reading, Sample, StreamCounts};
 use gaitd_core::window::Window;
+use gaitd_daemon::{Paths, SourceSpec};
 use gaitd_sense::import::{ImportError, There};
 use gaitd_sense::survey::{AtRest, Known, Survey, fits};
-use gaitd_sense::{JoinedSource, NO_DEADLINE, Pace, SenseError, Source, Spelling, TagColumns, TextSource, TimeColumn};
+use gaitd_sense::{NO_DEADLINE, Pace, SenseError, Source, TagColumns, TimeColumn};
 use serde::Serialize;
 
 use crate::import::in_words;
@@ -49,8 +50,8 @@ pub(super) struct StreamArguments {
 }
 
 impl StreamArguments {
-    pub(super) fn paths(&self) -> Vec<PathBuf> {
-        self.stream.iter().flat_map(|argument| together::files(argument)).collect()
+    pub(super) fn paths(&self) -> Option<Paths> {
+        Paths::new(self.stream.iter().flat_map(|argument| together::files(argument)).collect())
     }
 
     /// Whether there is anything that is for a stream.
@@ -123,11 +124,12 @@ struct WindowReport {
     probability: f64,
 }
 
-/// Prints what becomes of the stream in the files at `paths`.
+/// Prints what becomes of the stream in `files`.
 ///
 /// # Errors
 /// When it cannot be read, or does not fit the model, which is told first.
-pub(super) fn check(paths: &[PathBuf], arguments: &StreamArguments, json: bool) -> anyhow::Result<()> {
+pub(super) fn check(files: Paths, arguments: &StreamArguments, json: bool) -> anyhow::Result<()> {
+    let paths = files.all();
     let is_none = |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
     if let Some(path) = paths.iter().find(is_none) {
         return Err(ImportError::NotAFile(path.clone()).into());
@@ -137,7 +139,7 @@ pub(super) fn check(paths: &[PathBuf], arguments: &StreamArguments, json: bool) 
     let known = Known::new(spelling.clone(), TagColumns::default());
     let manifest = ladder.manifest();
     let format = manifest.stream_format();
-    let stream = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let stream = files.to_string();
     let mut report = match Survey::of_several(paths, &format.channels, &known) {
         Ok(survey) => Report::new(stream, manifest, &format.channels, &survey),
         Err(error @ SenseError::MissingChannels { .. }) => {
@@ -151,8 +153,12 @@ pub(super) fn check(paths: &[PathBuf], arguments: &StreamArguments, json: bool) 
         Err(error) => return Err(error.into()),
     };
     if report.problem.is_none() {
-        let mut source = open(paths, &format, &spelling)?;
-        match report.read(source.as_mut(), &ladder, arguments.all) {
+        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
+        let mut spec = SourceSpec::file(files);
+        spec.set_pace(Pace::Fast);
+        spec.spell(spelling);
+        let mut opened = spec.open(&format, &clock)?;
+        match report.read(opened.source.as_mut(), &ladder, arguments.all) {
             Err(error) if error.downcast_ref::<SenseError>().is_some() => {
                 (report.problem, report.counts) = (Some(error.to_string()), None);
             }
@@ -168,20 +174,6 @@ pub(super) fn check(paths: &[PathBuf], arguments: &StreamArguments, json: bool) 
         crate::print(&report.text())?
     }
     report.problem.map_or(Ok(()), |problem| Err(NoFit(problem).into()))
-}
-
-/// The stream in the files at `paths`, as the daemon opens it.
-fn open(paths: &[PathBuf], format: &StreamFormat, spelling: &Spelling) -> Result<Box<dyn Source>, SenseError> {
-    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-    let text = |path: &PathBuf| {
-        let text = TextSource::open(path, format, None, Pace::Fast, Arc::clone(&clock))?;
-        Ok(text.spelled(spelling.clone()))
-    };
-    let mut texts: Vec<_> = paths.iter().map(text).collect::<Result<_, SenseError>>()?;
-    if texts.len() == 1 {
-        return Ok(Box::new(texts.remove(0)));
-    }
-    Ok(Box::new(JoinedSource::new(texts, format, Pace::Fast, clock)))
 }
 
 impl Report {

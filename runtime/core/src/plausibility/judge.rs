@@ -56,7 +56,6 @@ pub(super) struct Judge {
     mean: [f64; 3],
     heard: f64,
     cut_off: u32,
-    slow: bool,
     /// It is a gyroscope.
     turns: bool,
 }
@@ -79,14 +78,13 @@ pub(super) struct Verdict {
 }
 
 impl Judge {
-    pub(super) fn new(sensor: &Sensor, rate_hz: f64) -> Self {
+    pub(super) fn new(sensor: &Sensor) -> Self {
         Self {
             base: unit::factor(sensor.quantity.base(), &sensor.unit).unwrap_or(1.0),
             watches: [Watch::default(); 8],
             mean: [0.0; 3],
             heard: 0.0,
             cut_off: 0,
-            slow: rate_hz < LEAST_RATE_FOR_NOISE_HZ,
             turns: sensor.quantity == Quantity::AngularRate,
         }
     }
@@ -98,7 +96,6 @@ impl Judge {
 
     /// Takes the figures of the next second, which had samples at `rate_hz`.
     pub(super) fn hear(&mut self, sensor: &Sensor, figures: &Figures, rate_hz: f64) {
-        self.slow = rate_hz < LEAST_RATE_FOR_NOISE_HZ;
         let constant = figures.constant == [true; 3];
         let zero = constant && figures.last == [0.0; 3];
         let statistics = sensor.statistics.as_ref();
@@ -126,7 +123,8 @@ impl Judge {
         self.note(Fault::Gravity, no_gravity, None);
         let noise = figures.deviation.iter().sum::<f64>() / 3.0;
         let within = |factor: f64| figures.deviation.map(|deviation| deviation > statistics.at_rest.noise * factor);
-        let white = !self.slow && figures.whiteness.iter().all(|whiteness| WHITE.contains(whiteness));
+        let white =
+            rate_hz >= LEAST_RATE_FOR_NOISE_HZ && figures.whiteness.iter().all(|whiteness| WHITE.contains(whiteness));
         let noisy = white && within(NOISE_FACTOR) == [true; 3];
         let quiet = within(NOISE_FACTOR.recip()) == [false; 3];
         self.note(Fault::Noise, (scale_is_right && (noisy || quiet)).then_some(noise), quiet.then_some(QUIET_S));

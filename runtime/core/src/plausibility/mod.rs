@@ -70,7 +70,7 @@ impl Plausibility {
     pub fn new(format: &StreamFormat, statistics: &[SensorStatistics]) -> Self {
         let mut sensors = Sensor::of(&format.channels, statistics);
         sensors.truncate(MOST_SENSORS);
-        let judges = sensors.iter().map(|sensor| Judge::new(sensor, format.rate_hz)).collect();
+        let judges = sensors.iter().map(Judge::new).collect();
         Self {
             rate_hz: format.rate_hz,
             seconds: vec![Second::default(); sensors.len()],
