@@ -120,6 +120,13 @@ impl Soak {
         });
         let mut stream = stream.unwrap();
         daemon.until("the pipe is read", |_| stream.open());
+        // what reads the load starts its threads beside everything else: before the first decision some may be missing
+        stream.good(300);
+        stream.flush();
+        daemon.until("there is load", |daemon| {
+            let status = daemon.status();
+            !status["signals"]["cpu"].is_null() && status["windows"]["decided"] != 0
+        });
         let at_start = daemon.footprint();
         let counters = daemon.counters();
         Self {
