@@ -84,7 +84,10 @@ impl Stage {
             .iter()
             .map(|configuration| {
                 let seconds = OVERHEAD_S + configuration.macs as f64 / MACS_PER_SECOND;
-                Candidate { accuracy: configuration.accuracy.validation, latency: Duration::from_secs_f64(seconds) }
+                Candidate {
+                    accuracy: configuration.accuracy.validation.unwrap(),
+                    latency: Duration::from_secs_f64(seconds),
+                }
             })
             .collect();
         // the slowest configuration is in time at the first level only

@@ -47,7 +47,7 @@ pub struct DecisionLine<'a> {
     pub miss_probability: Option<f64>,
     /// Expected accuracy if on time.
     #[schemars(range(min = 0, max = 1))]
-    pub expected_accuracy: f64,
+    pub expected_accuracy: Option<f64>,
     /// Mean of the slowdown that the policy believed in; null where it estimates none.
     pub slowdown: Option<f64>,
     /// The load that the policy saw.
@@ -215,7 +215,7 @@ mod tests {
             reason: Reason::MostAccurateInTime,
             predicted_ms: 1.5,
             miss_probability: Some(0.25),
-            expected_accuracy: 0.9,
+            expected_accuracy: Some(0.9),
             slowdown: None,
             signals: Load::cpu(0.5),
             timings_ms: Timings { condition: 0.1, wait: 0.2, prepare: 0.3, infer: 1.0, cpu: None },

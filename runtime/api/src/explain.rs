@@ -39,11 +39,11 @@ pub struct Explanation {
 pub struct Candidate {
     /// Its name.
     pub id: String,
-    /// Share of each layer's channels in use.
+    /// Share of each layer's channels in use, where that is what makes it.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
-    pub width: f64,
-    /// Time steps of a window.
-    pub resolution: usize,
+    pub width: Option<f64>,
+    /// Time steps to which a window is resampled, if it is.
+    pub resolution: Option<usize>,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
     /// How long the inference was expected to take, milliseconds.
@@ -52,9 +52,9 @@ pub struct Candidate {
     /// Probability that it takes longer than what is available, where the policy estimates one.
     #[schemars(range(min = 0, max = 1))]
     pub miss_probability: Option<f64>,
-    /// Accuracy for what the wearer was probably doing, if on time; 0 to 1.
+    /// Accuracy for what the wearer was probably doing, if on time; 0 to 1. Null where the ladder knows none.
     #[schemars(range(min = 0, max = 1))]
-    pub expected_accuracy: f64,
+    pub expected_accuracy: Option<f64>,
     /// Expected CPU time, milliseconds.
     #[schemars(range(min = 0))]
     pub cost_ms: f64,
@@ -64,6 +64,7 @@ pub struct Candidate {
 
 impl From<&Decision> for Explanation {
     fn from(decision: &Decision) -> Self {
+        let knows_accuracy = decision.manifest.knows_accuracy();
         let configurations = decision.manifest.configurations.iter().zip(&decision.considered).enumerate();
         Self {
             window: decision.window,
@@ -82,7 +83,7 @@ impl From<&Decision> for Explanation {
                     macs: configuration.macs,
                     predicted_ms: milliseconds(considered.forecast.predicted),
                     miss_probability: considered.forecast.miss_probability,
-                    expected_accuracy: considered.outlook.accuracy,
+                    expected_accuracy: knows_accuracy.then_some(considered.outlook.accuracy),
                     cost_ms: milliseconds(considered.outlook.cost),
                     picked: rung == decision.choice.rung,
                 })

@@ -54,11 +54,11 @@ pub struct LadderProfile {
 pub struct LadderConfiguration {
     /// Its name.
     pub id: String,
-    /// Share of each layer's channels in use.
+    /// Share of each layer's channels in use, where that is what makes it.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
-    pub width: f64,
-    /// Time steps of a window.
-    pub resolution: usize,
+    pub width: Option<f64>,
+    /// Time steps to which a window is resampled, if it is.
+    pub resolution: Option<usize>,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
     /// Weights in use.

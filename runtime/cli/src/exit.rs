@@ -9,7 +9,7 @@ use gaitd_core::ladder::{LoadError, ProfileError};
 use gaitd_daemon::{ConfigError, OpenError, StartError};
 use gaitd_lab::figure::FigureError;
 use gaitd_lab::rehearse::RehearsalError;
-use gaitd_lab::simulate::{ScenarioError, UnprofiledError};
+use gaitd_lab::simulate::{ModelError, ScenarioError};
 use gaitd_sense::SenseError;
 use gaitd_sense::import::ImportError;
 
@@ -46,7 +46,7 @@ fn code(error: &anyhow::Error) -> u8 {
         of::<ScenarioError>,
         of::<SenseError>,
         of::<StartError>,
-        of::<UnprofiledError>,
+        of::<ModelError>,
         of::<std::io::Error>,
     ];
     error.chain().find_map(|cause| known.iter().find_map(|of| of(cause))).unwrap_or(SOFTWARE)

@@ -51,8 +51,8 @@ struct Report {
 #[derive(Serialize)]
 struct Row {
     id: String,
-    width: f64,
-    resolution: usize,
+    width: Option<f64>,
+    resolution: Option<usize>,
     macs: u64,
     parameters: u64,
     accuracy: gaitd_core::ladder::Accuracy,
@@ -143,11 +143,11 @@ impl Report {
         let rows = self.configurations.iter().map(|row| {
             vec![
                 row.id.clone(),
-                format!("{:.2}", row.width),
-                row.resolution.to_string(),
+                or_dash(row.width.map(|width| format!("{width:.2}"))),
+                or_dash(row.resolution.map(|resolution| resolution.to_string())),
                 format!("{:.2}", row.macs as f64 / 1e6),
                 row.parameters.to_string(),
-                percent(row.accuracy.validation),
+                or_dash(row.accuracy.validation.map(percent)),
                 or_dash(row.accuracy.test.map(percent)),
                 or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.hot.p50))),
                 or_dash(row.latency_us.map(|latency| format!("{:.0}", latency.paced.p50))),

@@ -87,7 +87,7 @@ pub fn main() -> ExitCode {
     };
     let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
     // the inference library logs its own details at these levels
-    let filter = format!("{level},tract_core=error,tract_linalg=error");
+    let filter = format!("{level},tract_core=error,tract_hir=error,tract_linalg=error,tract_onnx=error");
     let format = match &arguments.command {
         Some(Command::Run(arguments)) => arguments.log_format,
         _ => log::LogFormat::default(),

@@ -172,6 +172,14 @@ impl Network for FakeNetwork {
         (0..self.latencies.len()).map(|rung| self.rung_memory(rung)).sum()
     }
 
+    fn macs(&self, _: usize) -> Option<u64> {
+        None
+    }
+
+    fn parameters(&self, _: usize) -> Option<u64> {
+        None
+    }
+
     fn rung_memory(&self, _: usize) -> Memory {
         Memory { shared: 1000, own: 100 }
     }

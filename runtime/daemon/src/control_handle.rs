@@ -8,6 +8,7 @@ use gaitd_core::engine::Settings;
 
 struct Shared {
     ids: Vec<String>,
+    knows_accuracy: bool,
     settings: Mutex<Settings>,
     /// Raised with every change, so that the engine need not lock to see that there was none.
     version: AtomicU64,
@@ -18,13 +19,14 @@ struct Shared {
 pub struct ControlHandle(Arc<Shared>);
 
 impl ControlHandle {
-    /// A handle to `settings` for a ladder whose configurations are named `ids`.
+    /// A handle to `settings` for a ladder whose configurations are named `ids`, and of which each one's accuracy is known
+    /// or not.
     ///
     /// # Errors
     /// See [`Settings::check`].
-    pub fn new(ids: Vec<String>, settings: Settings) -> Result<Self, PolicyError> {
-        settings.check(&ids)?;
-        Ok(Self(Arc::new(Shared { ids, settings: Mutex::new(settings), version: AtomicU64::new(0) })))
+    pub fn new(ids: Vec<String>, knows_accuracy: bool, settings: Settings) -> Result<Self, PolicyError> {
+        settings.check(&ids, knows_accuracy)?;
+        Ok(Self(Arc::new(Shared { ids, knows_accuracy, settings: Mutex::new(settings), version: AtomicU64::new(0) })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Settings> {
@@ -46,7 +48,7 @@ impl ControlHandle {
         let mut settings = self.lock();
         let mut changed = settings.clone();
         change(&mut changed);
-        changed.check(&self.0.ids)?;
+        changed.check(&self.0.ids, self.0.knows_accuracy)?;
         *settings = changed;
         self.0.version.fetch_add(1, Ordering::Release);
         Ok(())
@@ -98,7 +100,7 @@ mod tests {
 
     fn handle(budget_ms: u64) -> ControlHandle {
         let settings = Settings::new(Duration::from_millis(budget_ms), 0.02, PolicySpec::default());
-        ControlHandle::new(vec!["0.10x-96".to_owned(), "0.15x-96".to_owned()], settings).unwrap()
+        ControlHandle::new(vec!["0.10x-96".to_owned(), "0.15x-96".to_owned()], true, settings).unwrap()
     }
 
     #[test]

@@ -158,7 +158,14 @@ impl Operator for Operations {
     fn change(&self, change: &Change) -> Result<SettingsView, Refusal> {
         // a reload would end the change as soon as it was made
         let _changing = self.try_reconfigure()?;
-        let handle = lock(&self.active).handle.clone();
+        let (handle, manifest) = {
+            let active = lock(&self.active);
+            (active.handle.clone(), Arc::clone(&active.manifest))
+        };
+        if change.activity_aware == Some(true) && !manifest.knows_recall() {
+            let reason = "activity_aware needs the recall of each activity, and this ladder does not know it";
+            return Err(Refusal::Invalid(reason.to_owned()));
+        }
         let invalid = |problem: ChangeError| Refusal::Invalid(problem.to_string());
         let changed = change.applied(&handle.settings()).map_err(invalid)?;
         handle.change(|settings| *settings = changed).map_err(|error| Refusal::Invalid(error.to_string()))?;

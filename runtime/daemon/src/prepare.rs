@@ -109,10 +109,13 @@ fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Pr
     let profile = kept_or_measured(&ladder, &key, &state, clock).map_err(StartError::Measure)?;
     let view = LadderView::new(&ladder, &profile);
     let wearer = Wearer::new(&ladder).map_err(LoadError::Runner)?;
-    let settings = config.control.settings();
+    let mut settings = config.control.settings();
+    // aware by default, where the ladder gives something to be aware of
+    settings.activity_aware &= ladder.manifest().knows_recall();
+    let knows_accuracy = ladder.manifest().knows_accuracy();
     let ids = ladder.configurations().iter().map(|configuration| configuration.id.clone()).collect();
     let engine = Engine::new(ladder, &profile, &settings)?;
-    let handle = ControlHandle::new(ids, settings)?;
+    let handle = ControlHandle::new(ids, knows_accuracy, settings)?;
     let paced = config.source.pace() != Pace::Fast;
     let learned = paced.then(|| LearnedState::new(&key, &state));
     Ok(Prepared { engine, wearer, handle, view, key, learned })

@@ -1,11 +1,14 @@
 //! A ladder as tract executes it: one optimised plan for each configuration.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use gaitd_core::ladder::{Backend, InferenceError, LoadError, Memory, Network, NetworkFiles, Runner, finite};
-use gaitd_core::window::Resampler;
+use gaitd_core::ladder::{
+    Answers, Backend, Configuration, InferenceError, LoadError, Memory, Network, NetworkFiles, Runner, Task, finite,
+};
 
 use crate::executor::{Plan, State};
+use crate::wanted::Wanted;
 
 /// The backend; it takes every ladder.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,45 +21,40 @@ impl Backend for Tract {
 
     fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError> {
         let manifest = files.manifest();
-        let task = &manifest.task;
-        let rung = |(rung, resolution): (usize, usize)| {
+        let rung = |(rung, configuration): (usize, &Configuration)| {
             // one file after the other, so that no more than one is in memory
-            let onnx = files.read(rung)?;
-            Rung::new(&onnx, task.channels.len(), task.window, resolution, task.labels.len())
-                .map_err(|reason| LoadError::Network { path: files.path(rung), reason })
+            let (onnx, weights) = (files.read(rung)?, files.weights(rung)?);
+            let wanted = Wanted::new(&manifest.task, configuration, &weights);
+            let plan = plan(&onnx, &wanted, &manifest.task)
+                .map_err(|reason| LoadError::Network { path: files.path(rung), reason })?;
+            Ok(Rung { plan, answers: configuration.output.holds })
         };
-        let resolutions = manifest.configurations.iter().map(|configuration| configuration.resolution);
-        let rungs = resolutions.enumerate().map(rung).collect::<Result<Vec<_>, _>>()?;
+        let rungs = manifest.configurations.iter().enumerate().map(rung).collect::<Result<Vec<_>, LoadError>>()?;
         Ok(Some(Arc::new(TractNetwork(rungs))))
     }
+}
+
+/// A plan for the network in `onnx`. Whatever its file makes tract do, it is this network alone that is refused.
+fn plan(onnx: &[u8], wanted: &Wanted<'_>, task: &Task) -> Result<Plan, InferenceError> {
+    let read = || Plan::new(onnx, wanted, task);
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        let text = text.unwrap_or("for no reason that it gives");
+        Err(InferenceError::Unusable(format!("tract gave up on it: {text}")))
+    })
 }
 
 /// What never changes of one configuration.
 struct Rung {
     plan: Plan,
-    resampler: Resampler,
-}
-
-impl Rung {
-    fn new(
-        onnx: &[u8],
-        channels: usize,
-        window: usize,
-        resolution: usize,
-        labels: usize,
-    ) -> Result<Self, InferenceError> {
-        let plan = Plan::new(onnx, channels, resolution, labels)?;
-        let resampler =
-            Resampler::new(window, resolution).map_err(|error| InferenceError::Unusable(error.to_string()))?;
-        Ok(Self { plan, resampler })
-    }
+    answers: Answers,
 }
 
 struct TractNetwork(Vec<Rung>);
 
 impl Network for TractNetwork {
     fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
-        let state = |rung: &Rung| Ok((rung.resampler.clone(), rung.plan.state()?));
+        let state = |rung: &Rung| Ok((rung.plan.state()?, rung.answers));
         Ok(Box::new(TractRunner(self.0.iter().map(state).collect::<Result<_, InferenceError>>()?)))
     }
 
@@ -68,17 +66,26 @@ impl Network for TractNetwork {
         self.0[rung].plan.memory()
     }
 
+    fn macs(&self, rung: usize) -> Option<u64> {
+        self.0[rung].plan.macs()
+    }
+
+    fn parameters(&self, rung: usize) -> Option<u64> {
+        Some(self.0[rung].plan.parameters())
+    }
+
     fn kernels(&self, rung: usize) -> &[String] {
         self.0[rung].plan.kernels()
     }
 }
 
-struct TractRunner(Vec<(Resampler, State)>);
+struct TractRunner(Vec<(State, Answers)>);
 
 impl Runner for TractRunner {
     fn infer(&mut self, rung: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
-        let (resampler, state) = &mut self.0[rung];
-        state.infer(|input| resampler.apply(window, input), logits)?;
+        let (state, answers) = &mut self.0[rung];
+        state.infer(window, logits)?;
+        answers.to_logits(logits);
         finite(logits)
     }
 }

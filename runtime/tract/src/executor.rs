@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use gaitd_core::ladder::{InferenceError, Memory};
+use gaitd_core::ladder::{InferenceError, Memory, Task};
 use tract_core::internal::*;
 use tract_core::ops::konst::Const;
 use tract_core::ops::matmul::optimized::OptMatMul;
 
-use crate::onnx;
+use crate::feed::Feed;
+use crate::reader;
+use crate::wanted::{Input, Wanted};
 
 fn unusable(error: TractError) -> InferenceError {
     InferenceError::Unusable(format!("{error:#}"))
@@ -16,47 +18,66 @@ fn unusable(error: TractError) -> InferenceError {
 /// A network, shaped and optimised.
 pub(crate) struct Plan {
     plan: Arc<TypedSimplePlan>,
-    shape: [usize; 3],
+    feeds: Vec<Feed>,
+    window: usize,
     classes: usize,
     memory: Memory,
+    macs: Option<u64>,
+    parameters: u64,
     kernels: Vec<String>,
 }
 
 impl Plan {
-    /// Reads, shapes and optimises the ONNX file `network`, whose input must be `[1, channels, resolution]` and whose
-    /// output `[1, classes]`.
-    pub(crate) fn new(
-        network: &[u8],
-        channels: usize,
-        resolution: usize,
-        classes: usize,
-    ) -> Result<Self, InferenceError> {
-        let shape = [1, channels, resolution];
-        let model = onnx::read(network, &shape).map_err(unusable)?;
-        let shared = weights(&model);
-        let model = model.into_optimized().map_err(unusable)?;
+    /// Reads, shapes and optimises the ONNX file `network`, of which `wanted` is wanted, and whose output must hold a
+    /// number for each of the labels of `task`.
+    pub(crate) fn new(network: &[u8], wanted: &Wanted<'_>, task: &Task) -> Result<Self, InferenceError> {
+        let model = reader::read(network, wanted).map_err(unusable)?;
+        let (shared, parameters) = weights(&model);
+        let model = model.into_decluttered().map_err(unusable)?;
+        let macs = macs(&model).map_err(unusable)?;
+        let classes = task.labels.len();
         let output = model.output_fact(0).map_err(unusable)?;
-        if output.shape.as_concrete() != Some([1, classes].as_slice()) || output.datum_type != f32::datum_type() {
+        let length = output.shape.as_concrete().map(|shape| shape.iter().product::<usize>());
+        let number = output.datum_type.is_float();
+        if length != Some(classes) || !number {
             return Err(InferenceError::Unusable(format!(
-                "its output is {output:?}, and the manifest's labels need 1,{classes},F32"
+                "its output is {output:?}, and the manifest's {classes} labels need a floating-point number each"
             )));
         }
+        let (channels, window) = (task.channels.len(), task.window);
+        let feed = |(place, input): (usize, &Input<'_>)| {
+            let datum_type = model.input_fact(place).map_err(unusable)?.datum_type;
+            let resolution = input.shape.iter().product::<usize>() / input.channels.len();
+            Feed::new(input, datum_type, channels, window, resolution)
+        };
+        let feeds = wanted.inputs.iter().enumerate().map(feed).collect::<Result<_, _>>()?;
+        let model = model.into_optimized().map_err(unusable)?;
         let (memory, kernels) = (Memory { shared, own: intermediate_values(&model) }, kernels(&model));
-        Ok(Self { plan: model.into_runnable().map_err(unusable)?, shape, classes, memory, kernels })
+        let plan = model.into_runnable().map_err(unusable)?;
+        Ok(Self { plan, feeds, window: channels * window, classes, memory, macs, parameters, kernels })
     }
 
     /// A state in which it runs, warmed up: the first inference allocates what later ones use again.
     pub(crate) fn state(&self) -> Result<State, InferenceError> {
         let state = self.plan.spawn().map_err(unusable)?;
-        let input = Tensor::zero::<f32>(&self.shape).map_err(unusable)?;
-        let mut state = State { state, input: Arc::new(input) };
-        state.infer(|_| (), &mut vec![0.0; self.classes])?;
+        let mut state = State { state, feeds: self.feeds.clone() };
+        state.infer(&vec![0.0; self.window], &mut vec![0.0; self.classes])?;
         Ok(state)
     }
 
     /// Bytes of its weights and of all intermediate values of one inference.
     pub(crate) fn memory(&self) -> Memory {
         self.memory
+    }
+
+    /// Multiply-accumulates of one inference, where its graph has any.
+    pub(crate) fn macs(&self) -> Option<u64> {
+        self.macs
+    }
+
+    /// How many weights it has.
+    pub(crate) fn parameters(&self) -> u64 {
+        self.parameters
     }
 
     /// tract's names of the routines that multiply matrices here, in the order in which they first run.
@@ -68,27 +89,49 @@ impl Plan {
 /// What changes while a plan runs, kept from one inference to the next.
 pub(crate) struct State {
     state: TypedSimpleState,
-    input: Arc<Tensor>,
+    feeds: Vec<Feed>,
 }
 
 impl State {
-    /// One inference on the input that `fill` writes, `[channels, resolution]`.
-    pub(crate) fn infer(&mut self, fill: impl FnOnce(&mut [f32]), logits: &mut [f32]) -> Result<(), InferenceError> {
-        self.run(fill, logits).map_err(|error| InferenceError::Failed(format!("{error:#}")))
+    /// One inference on `window`, `[channels, time]`; fills `answers`.
+    pub(crate) fn infer(&mut self, window: &[f32], answers: &mut [f32]) -> Result<(), InferenceError> {
+        self.run(window, answers).map_err(|error| InferenceError::Failed(format!("{error:#}")))
     }
 
-    fn run(&mut self, fill: impl FnOnce(&mut [f32]), logits: &mut [f32]) -> TractResult<()> {
-        // the state has dropped its share of the input after the last run, so the tensor is not copied
-        fill(Arc::make_mut(&mut self.input).try_as_plain_ram_mut()?.as_slice_mut::<f32>()?);
-        let outputs = self.state.run(tvec!(TValue::from_const(Arc::clone(&self.input))))?;
-        logits.copy_from_slice(outputs[0].try_as_plain_ram()?.as_slice::<f32>()?);
+    fn run(&mut self, window: &[f32], answers: &mut [f32]) -> TractResult<()> {
+        let inputs = self.feeds.iter_mut().map(|feed| feed.fill(window)).collect::<TractResult<_>>()?;
+        let outputs = self.state.run(inputs)?;
+        let output = &outputs[0];
+        if output.datum_type() == f32::datum_type() {
+            answers.copy_from_slice(output.try_as_plain_ram()?.as_slice::<f32>()?);
+        } else {
+            let output = output.cast_to::<f32>()?;
+            answers.copy_from_slice(output.try_as_plain_ram()?.as_slice::<f32>()?);
+        }
         Ok(())
     }
 }
 
-/// Bytes of the constants of `model`, before tract folds some of them into its operators.
-fn weights(model: &TypedModel) -> u64 {
-    bytes(model, |node| node.op_is::<Const>())
+/// Bytes of the constants of `model`, before tract folds some of them into its operators, and how many numbers they are
+/// that can be weights.
+fn weights(model: &TypedModel) -> (u64, u64) {
+    let constants = model.nodes.iter().filter(|node| node.op_is::<Const>()).flat_map(|node| &node.outputs);
+    let weights = constants.filter(|value| value.fact.datum_type.is_float() || value.fact.datum_type.size_of() == 1);
+    let count = weights.filter_map(|value| value.fact.shape.volume().to_i64().ok()).map(i64::unsigned_abs).sum();
+    (bytes(model, |node| node.op_is::<Const>()), count)
+}
+
+/// Multiply-accumulates of one run of `model`; none where it has none that tract counts.
+fn macs(model: &TypedModel) -> TractResult<Option<u64>> {
+    let mut all = 0;
+    for node in &model.nodes {
+        for (cost, count) in node.op.cost(&model.node_input_facts(node.id)?)? {
+            if matches!(cost, Cost::FMA(_)) {
+                all += count.to_i64().unwrap_or_default().unsigned_abs();
+            }
+        }
+    }
+    Ok((all > 0).then_some(all))
 }
 
 /// Bytes of all values of `model`, optimised, but its constants.

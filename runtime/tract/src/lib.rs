@@ -1,8 +1,9 @@
 //! The backend that runs ONNX networks by [tract](https://docs.rs/tract-core); no other crate names tract.
 //!
-//! [`Tract`] reads the eight operators that the trainer writes, shapes each network for one window, lets tract optimise
-//! it for this processor, and gives each stream a runner with the states of all plans. Resampling to a configuration's
-//! resolution happens here, straight into the plan's input.
+//! [`Tract`] reads each network, by the feature `onnx` (on by default) with all operators that tract knows and without it
+//! with the eight that the trainer writes; it shapes it for one window, lets tract optimise it for this processor, and
+//! gives each stream a runner with the states of all plans. Resampling to a configuration's resolution and the order in
+//! which the network reads channels happen here, straight into the plan's inputs.
 //!
 //! ```
 //! use gaitd_core::ladder::Ladder;
@@ -25,6 +26,18 @@
 
 mod backend;
 mod executor;
+mod feed;
+mod wanted;
+
+#[cfg(feature = "onnx")]
 mod onnx;
+#[cfg(feature = "onnx")]
+use onnx as reader;
+
+// its tests hold it against the complete one
+#[cfg(any(not(feature = "onnx"), test))]
+mod few_operators;
+#[cfg(not(feature = "onnx"))]
+use few_operators as reader;
 
 pub use backend::Tract;

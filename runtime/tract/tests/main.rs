@@ -1,5 +1,7 @@
-//! The shipped ladders on tract: their golden vectors.
+//! The shipped ladders on tract, and networks of others.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "onnx")]
+mod foreign;
 mod golden;

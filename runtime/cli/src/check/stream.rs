@@ -285,7 +285,8 @@ impl Report {
         let mut sample = Sample { time_s: None, values: vec![0.0; intake.channels()] };
         let mut window = Window::new(task.channels.len(), task.window);
         let (mut runner, mut logits) = (ladder.runner()?, vec![0.0; task.labels.len()]);
-        let accuracy = |rung: &usize| ladder.configurations()[*rung].accuracy.validation;
+        // the last one where no accuracy is known
+        let accuracy = |rung: &usize| ladder.configurations()[*rung].accuracy.validation.unwrap_or_default();
         let rungs = 0..ladder.configurations().len();
         let rung = rungs.max_by(|one, other| accuracy(one).total_cmp(&accuracy(other))).unwrap_or_default();
         let temperature = ladder.configurations()[rung].temperature;

@@ -133,7 +133,7 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
             format!("{:.2}", candidate.macs as f64 / 1e6),
             format!("{:.3}", candidate.predicted_ms),
             candidate.miss_probability.map_or_else(|| "-".to_owned(), percent),
-            percent(candidate.expected_accuracy),
+            candidate.expected_accuracy.map_or_else(|| "-".to_owned(), percent),
             format!("{:.3}", candidate.cost_ms),
         ]
     });

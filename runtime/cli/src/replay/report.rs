@@ -25,8 +25,8 @@ pub(super) struct Report {
 #[derive(Serialize)]
 pub(super) struct Row {
     id: String,
-    width: f64,
-    resolution: usize,
+    width: Option<f64>,
+    resolution: Option<usize>,
     macs: u64,
     windows: u64,
     accuracy: Option<f64>,

@@ -5,9 +5,10 @@ use crate::ladder::Manifest;
 
 /// Accuracies on held-out training subjects, pooled over neighbours so that a costlier configuration is never worse.
 pub(super) struct Accuracies {
-    /// Recall of each activity, per configuration.
+    /// Recall of each activity, per configuration; none where the ladder does not know it.
     recall: Vec<Vec<f64>>,
-    /// Accuracy over all activities, per configuration.
+    /// Accuracy over all activities, per configuration. Where the ladder does not know it, these are ranks: the later in
+    /// the manifest, the better, in even steps from a guess to 1.
     overall: Vec<f64>,
 }
 
@@ -24,14 +25,18 @@ impl Accuracies {
             order.iter().zip(values).for_each(|(rung, value)| by_rung[*rung] = value);
             by_rung
         };
+        let recall = |rung: usize, label: usize| configurations[rung].recall.as_ref().map_or(0.0, |it| it[label]);
         let by_label: Vec<Vec<f64>> =
-            (0..manifest.task.labels.len()).map(|label| pooled(&|rung| configurations[rung].recall[label])).collect();
-        Self {
-            recall: (0..configurations.len())
-                .map(|rung| by_label.iter().map(|recalls| recalls[rung]).collect())
-                .collect(),
-            overall: pooled(&|rung| configurations[rung].accuracy.validation),
-        }
+            (0..manifest.task.labels.len()).map(|label| pooled(&|rung| recall(rung, label))).collect();
+        let by_rung = |rung| by_label.iter().map(|recalls| recalls[rung]).collect();
+        let knows_recall = manifest.knows_recall();
+        let overall = if manifest.knows_accuracy() {
+            pooled(&|rung| configurations[rung].accuracy.validation.unwrap_or_default())
+        } else {
+            let (guess, rungs) = (manifest.guess_accuracy(), configurations.len() as f64);
+            (1..=configurations.len()).map(|place| guess + (1.0 - guess) * place as f64 / rungs).collect()
+        };
+        Self { recall: (0..configurations.len()).filter(|_| knows_recall).map(by_rung).collect(), overall }
     }
 
     /// Accuracy over all activities, per configuration.
@@ -39,9 +44,10 @@ impl Accuracies {
         &self.overall
     }
 
-    /// Accuracy of the configuration `rung` for a wearer who does what `belief` says, or over all activities.
+    /// Accuracy of the configuration `rung` for a wearer who does what `belief` says, or over all activities where that or
+    /// the recall of each is not known.
     pub(super) fn expected(&self, rung: usize, belief: Option<&ActivityBelief>) -> f64 {
-        belief.map_or(self.overall[rung], |belief| belief.expect(&self.recall[rung]))
+        belief.zip(self.recall.get(rung)).map_or(self.overall[rung], |(belief, recall)| belief.expect(recall))
     }
 }
 
@@ -54,17 +60,34 @@ mod tests {
     use crate::testing::FakeModel;
 
     /// Three configurations, of which the first is the costliest.
-    fn accuracies() -> Accuracies {
+    fn manifest() -> Manifest {
         let file = FakeModel::new(3).read("manifest.json").unwrap();
         let mut manifest = Manifest::parse(&file, Path::new("fake")).unwrap();
         let figures =
             [(3000, 0.875, [1.0, 0.75, 0.25]), (1000, 0.75, [0.5, 0.5, 0.75]), (2000, 0.5, [0.25, 0.625, 0.5])];
         for (configuration, (macs, validation, recall)) in manifest.configurations.iter_mut().zip(figures) {
             configuration.macs = macs;
-            configuration.accuracy.validation = validation;
-            configuration.recall = recall.to_vec();
+            configuration.accuracy.validation = Some(validation);
+            configuration.recall = Some(recall.to_vec());
         }
-        Accuracies::new(&manifest)
+        manifest
+    }
+
+    fn accuracies() -> Accuracies {
+        Accuracies::new(&manifest())
+    }
+
+    #[test]
+    fn a_ladder_that_knows_no_accuracy_ranks_by_its_order() {
+        let mut manifest = manifest();
+        manifest.configurations.iter_mut().for_each(|it| it.recall = None);
+        let accuracies = Accuracies::new(&manifest);
+        assert_eq!(accuracies.expected(0, Some(&ActivityBelief::new(3))), 0.875);
+        manifest.configurations.iter_mut().for_each(|it| it.accuracy.validation = None);
+        let accuracies = Accuracies::new(&manifest);
+        let ranks = accuracies.overall();
+        assert!(1.0 / 3.0 < ranks[0] && ranks[0] < ranks[1] && ranks[1] < ranks[2] && ranks[2] <= 1.0, "{ranks:?}");
+        assert_eq!(accuracies.expected(1, Some(&ActivityBelief::new(3))), ranks[1]);
     }
 
     #[test]

@@ -115,10 +115,12 @@ impl Decision {
         &self.manifest.task.labels[self.activity]
     }
 
-    /// Accuracy that was expected of the configuration for what the wearer was probably doing, if on time; 0 to 1.
+    /// Accuracy that was expected of the configuration for what the wearer was probably doing, if on time; 0 to 1. None
+    /// where the ladder knows none.
     #[must_use]
-    pub fn expected_accuracy(&self) -> f64 {
-        self.considered.get(self.choice.rung).map_or(0.0, |considered| considered.outlook.accuracy)
+    pub fn expected_accuracy(&self) -> Option<f64> {
+        let considered = self.considered.get(self.choice.rung).filter(|_| self.manifest.knows_accuracy());
+        considered.map(|considered| considered.outlook.accuracy)
     }
 }
 
@@ -180,16 +182,16 @@ mod tests {
         let mut decision = filled();
         assert_eq!(decision.configuration().id, "0.67x-128");
         assert_eq!(decision.label(), "running");
-        assert_eq!(decision.expected_accuracy(), 0.75);
+        assert_eq!(decision.expected_accuracy(), Some(0.75));
         (decision.choice.rung, decision.activity) = (2, 1);
         assert_eq!(decision.configuration().id, "1.00x-128");
-        assert_eq!((decision.label(), decision.expected_accuracy()), ("walking", 0.875));
+        assert_eq!((decision.label(), decision.expected_accuracy()), ("walking", Some(0.875)));
     }
 
     #[test]
     fn nothing_was_expected_of_an_empty_decision() {
         let decision = Decision::empty(&manifest(3));
-        assert_eq!((decision.expected_accuracy(), decision.probabilities.len()), (0.0, 3));
+        assert_eq!((decision.expected_accuracy(), decision.probabilities.len()), (None, 3));
         assert_eq!((decision.choice.reason, decision.configuration().id.as_str()), (Reason::Start, "0.33x-128"));
     }
 

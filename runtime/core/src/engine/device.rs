@@ -17,6 +17,8 @@ pub(super) struct Device {
     ids: Vec<String>,
     candidates: Vec<Candidate>,
     guess_accuracy: f64,
+    /// Whether the candidates' accuracies are more than their order.
+    knows_accuracy: bool,
     settings: Settings,
     demand: Demand,
     policy: Box<dyn Policy>,
@@ -40,15 +42,16 @@ pub(super) struct Taken {
 }
 
 impl Device {
-    /// A device of which nothing is known but `candidates`, whose names are `ids`; a stream's windows come every `hop`.
+    /// A device of which nothing is known but `candidates`, whose names are `ids`; a stream's windows come every `hop`. A
+    /// guess is right so often, and the candidates' accuracies are known or only their order.
     pub(super) fn new(
         ids: Vec<String>,
         candidates: Vec<Candidate>,
-        guess_accuracy: f64,
+        (guess_accuracy, knows_accuracy): (f64, bool),
         hop: Duration,
         settings: &Settings,
     ) -> Result<Self, PolicyError> {
-        settings.check(&ids)?;
+        settings.check(&ids, knows_accuracy)?;
         let terms = Terms { budget: settings.budget, guess_accuracy };
         let mut device = Self {
             policy: settings.policy.make(&candidates, &ids, &terms)?,
@@ -56,6 +59,7 @@ impl Device {
             costs: candidates.iter().map(|candidate| candidate.latency.as_secs_f64()).collect(),
             candidates,
             guess_accuracy,
+            knows_accuracy,
             settings: settings.clone(),
             demand: Demand::new(settings.budget, settings.miss_target),
             learned: None,
@@ -121,7 +125,7 @@ impl Device {
         if *settings == self.settings {
             return Ok(());
         }
-        settings.check(&self.ids)?;
+        settings.check(&self.ids, self.knows_accuracy)?;
         let other = if settings.policy == self.settings.policy {
             None
         } else {

@@ -58,7 +58,8 @@ impl Engine {
             .collect();
         let hop = Duration::from_secs_f64(manifest.task.hop as f64 / manifest.task.sample_rate_hz);
         let outlook = vec![Outlook { accuracy: 0.0, cost: Duration::ZERO }; ids.len()];
-        let device = Device::new(ids, candidates, manifest.guess_accuracy(), hop, settings)?;
+        let accuracy = (manifest.guess_accuracy(), manifest.knows_accuracy());
+        let device = Device::new(ids, candidates, accuracy, hop, settings)?;
         Ok(Self { ladder, accuracies, device, outlook })
     }
 

@@ -54,12 +54,19 @@ impl Settings {
         ControlConfig::from(self).problems()
     }
 
-    /// Checks the settings for a ladder whose configurations are named `ids`.
+    /// Checks the settings for a ladder whose configurations are named `ids`, and of which each one's accuracy is known or
+    /// not.
     ///
     /// # Errors
     /// Names what is out of range, or what the ladder does not have.
-    pub fn check(&self, ids: &[String]) -> Result<(), PolicyError> {
-        let problems = self.problems();
+    pub fn check(&self, ids: &[String], knows_accuracy: bool) -> Result<(), PolicyError> {
+        let mut problems = self.problems();
+        if !knows_accuracy && matches!(self.objective, Objective::Energy { .. }) {
+            problems.push(
+                "objective is energy, which needs the accuracy of each configuration, and this ladder does not know it"
+                    .to_owned(),
+            );
+        }
         if !problems.is_empty() {
             return Err(PolicyError::OutOfRange(problems.join("; ")));
         }
@@ -271,7 +278,7 @@ mod tests {
             "cpu_budget_percent is 200, and must be above 0 and at most 100",
         ];
         assert_eq!(wrong.problems(), problems);
-        let error = wrong.check(&[]).unwrap_err().to_string();
+        let error = wrong.check(&[], true).unwrap_err().to_string();
         assert!(error.ends_with(&problems.join("; ")), "{error}");
     }
 
@@ -280,14 +287,15 @@ mod tests {
         let ids = ["a", "b"].map(str::to_owned);
         let pinned = |id: Option<&str>| Settings { pinned: id.map(str::to_owned), ..config().settings() };
         for known in [None, Some("a"), Some("b")] {
-            assert!(pinned(known).check(&ids).is_ok(), "{known:?}");
+            assert!(pinned(known).check(&ids, true).is_ok(), "{known:?}");
         }
-        let error = pinned(Some("c")).check(&ids).unwrap_err();
+        assert!(pinned(None).check(&ids, false).unwrap_err().to_string().contains("does not know"));
+        let error = pinned(Some("c")).check(&ids, true).unwrap_err();
         assert!(matches!(error, PolicyError::UnknownConfiguration { ref id, ref known } if id == "c" && *known == ids));
         // the band is held against the budget
         let band = |band_ms| Settings { policy: PolicySpec::Step { band_ms, average: 3 }, ..config().settings() };
-        assert!(band(Some(1e-10)).check(&ids).is_err());
-        assert!(band(Some(70.0)).check(&ids).is_ok());
-        assert!(matches!(band(Some(70.1)).check(&ids), Err(PolicyError::OutOfRange(_))));
+        assert!(band(Some(1e-10)).check(&ids, true).is_err());
+        assert!(band(Some(70.0)).check(&ids, true).is_ok());
+        assert!(matches!(band(Some(70.1)).check(&ids, true), Err(PolicyError::OutOfRange(_))));
     }
 }

@@ -4,6 +4,7 @@
 //! [`Network`]: weights and plans, which any number of streams share. Each stream infers through a [`Runner`] of its
 //! own, which holds the buffers.
 
+use std::collections::HashMap;
 use std::iter::Sum;
 use std::ops::Add;
 use std::path::PathBuf;
@@ -55,6 +56,12 @@ pub trait Network: Send + Sync {
 
     /// Bytes of the configuration `rung` alone; what configurations share counts for each of them.
     fn rung_memory(&self, rung: usize) -> Memory;
+
+    /// Multiply-accumulates of one inference of the configuration `rung`, as counted in its graph.
+    fn macs(&self, rung: usize) -> Option<u64>;
+
+    /// Weights of the configuration `rung`, as counted in its graph.
+    fn parameters(&self, rung: usize) -> Option<u64>;
 
     /// Names of the matrix kernels that the configuration `rung` uses on this processor, in the order in which they
     /// first run.
@@ -141,10 +148,23 @@ impl<'a> NetworkFiles<'a> {
     /// When the file is missing, unreadable or altered.
     pub fn read(&self, rung: usize) -> Result<Vec<u8>, LoadError> {
         let configuration = &self.manifest.configurations[rung];
-        let bytes = self.files.read(&configuration.file)?;
+        self.vouched(&configuration.file, &configuration.sha256)
+    }
+
+    /// The bytes of the files that hold weights of the configuration `rung`, by name; their SHA-256 are the manifest's.
+    ///
+    /// # Errors
+    /// When a file is missing, unreadable or altered.
+    pub fn weights(&self, rung: usize) -> Result<HashMap<String, Vec<u8>>, LoadError> {
+        let weights = self.manifest.configurations[rung].weights.iter();
+        weights.map(|it| Ok((it.file.clone(), self.vouched(&it.file, &it.sha256)?))).collect()
+    }
+
+    fn vouched(&self, name: &str, expected: &str) -> Result<Vec<u8>, LoadError> {
+        let bytes = self.files.read(name)?;
         let found = hex(&Sha256::digest(&bytes));
-        if found != configuration.sha256 {
-            return Err(LoadError::Hash { path: self.path(rung), found, expected: configuration.sha256.clone() });
+        if found != expected {
+            return Err(LoadError::Hash { path: self.files.path(name), found, expected: expected.to_owned() });
         }
         Ok(bytes)
     }

@@ -1,15 +1,19 @@
-//! Golden vectors: a few windows with the logits that the trainer computed. The runtime must agree before it serves.
+//! Golden vectors: a few windows with the logits that the trainer, or another reference, computed. The runtime must agree before it serves.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::backend::{InferenceError, Runner};
 use super::manifest::Manifest;
 
-/// How far a logit may be from the trainer's.
+/// How far a logit may be from the expected one, as a share of the largest expected logit of that window or of 1, whichever
+/// is more; a configuration of fewer bits than float32 may name a larger share.
 pub const GOLDEN_TOLERANCE: f32 = 1e-4;
+
+/// The largest share that a configuration may name: that of 8 bits.
+const LARGEST_TOLERANCE: f32 = 0.1;
 
 /// Golden vectors that are unusable or that this machine does not reproduce.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +26,10 @@ pub enum GoldenError {
         /// What is wrong with it.
         message: String,
     },
-    /// This machine's answer differs from the trainer's.
+    /// This machine's answer differs from the expected one.
     #[error(
-        "{}: configuration {id}, golden window {window}: logits differ from the trainer's by {difference:.1e}, and \
-         {GOLDEN_TOLERANCE:.0e} is allowed",
+        "{}: configuration {id}, golden window {window}: logits differ from the expected ones by {difference:.1e}, and \
+         {allowed:.0e} is allowed",
         path.display()
     )]
     Differs {
@@ -37,6 +41,8 @@ pub enum GoldenError {
         window: usize,
         /// The largest difference.
         difference: f32,
+        /// How much it may be.
+        allowed: f32,
     },
     /// A configuration failed on a golden window.
     #[error("configuration {id}, golden window {window}: {reason}")]
@@ -50,14 +56,22 @@ pub enum GoldenError {
     },
 }
 
-#[derive(Deserialize)]
+/// `golden.json`. Schema 2 adds who computed the logits, and tolerances.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct GoldenFile {
-    schema: u32,
-    /// `[window, channel, time]` at full resolution.
-    windows: Vec<Vec<Vec<f32>>>,
+pub struct GoldenFile {
+    /// Version of this format: 1 or 2.
+    pub schema: u32,
+    /// What computed the logits, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// `[window, channel, time]` at full resolution, before [`Task::normalisation`](super::Task::normalisation).
+    pub windows: Vec<Vec<Vec<f32>>>,
     /// By configuration: `[window, label]`.
-    logits: BTreeMap<String, Vec<Vec<f32>>>,
+    pub logits: BTreeMap<String, Vec<Vec<f32>>>,
+    /// By configuration: a share other than [`GOLDEN_TOLERANCE`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tolerances: BTreeMap<String, f32>,
 }
 
 /// The golden vectors of one model.
@@ -66,6 +80,7 @@ pub struct Golden {
     path: PathBuf,
     windows: Vec<Vec<f32>>,
     logits: BTreeMap<String, Vec<Vec<f32>>>,
+    tolerances: BTreeMap<String, f32>,
 }
 
 impl Golden {
@@ -77,8 +92,14 @@ impl Golden {
         let unusable = |message: String| GoldenError::Unusable { path: path.to_path_buf(), message };
         let file: GoldenFile = serde_json::from_slice(bytes).map_err(|error| unusable(error.to_string()))?;
         let task = &manifest.task;
-        if file.schema != 1 {
-            return Err(unusable(format!("schema is {}, and this gaitd reads schema 1", file.schema)));
+        if !(1..=2).contains(&file.schema) {
+            return Err(unusable(format!("schema is {}, and this gaitd reads schemas 1 and 2", file.schema)));
+        }
+        if let Some((id, share)) = file.tolerances.iter().find(|(_, share)| !(0.0..=LARGEST_TOLERANCE).contains(*share))
+        {
+            return Err(unusable(format!(
+                "the tolerance of {id} is {share}, and must be from 0 to {LARGEST_TOLERANCE}"
+            )));
         }
         if file.windows.is_empty() {
             return Err(unusable("holds no windows".to_owned()));
@@ -100,17 +121,18 @@ impl Golden {
             }
         }
         let windows = file.windows.iter().map(|window| window.concat()).collect();
-        Ok(Self { path: path.to_path_buf(), windows, logits: file.logits })
+        Ok(Self { path: path.to_path_buf(), windows, logits: file.logits, tolerances: file.tolerances })
     }
 
     /// Runs every golden window through every configuration of `manifest` and compares; returns the largest difference.
     ///
     /// # Errors
-    /// When an inference fails or differs by more than [`GOLDEN_TOLERANCE`].
+    /// When an inference fails or differs by more than [`GOLDEN_TOLERANCE`], or what the configuration names.
     pub fn check(&self, manifest: &Manifest, runner: &mut dyn Runner) -> Result<f32, GoldenError> {
         let mut largest = 0.0f32;
         for (rung, configuration) in manifest.configurations.iter().enumerate() {
             let id = &configuration.id;
+            let share = self.tolerances.get(id).copied().unwrap_or(GOLDEN_TOLERANCE);
             for (window, (signal, expected)) in self.windows.iter().zip(&self.logits[id]).enumerate() {
                 let mut logits = vec![0.0; expected.len()];
                 runner.infer(rung, signal, &mut logits).map_err(|reason| GoldenError::Inference {
@@ -121,8 +143,10 @@ impl Golden {
                 let difference = logits.iter().zip(expected).map(|(a, b)| (a - b).abs());
                 // what is not a number stays
                 let difference = difference.fold(0.0, |most: f32, next| if next <= most { most } else { next });
-                if difference.is_nan() || difference > GOLDEN_TOLERANCE {
-                    return Err(GoldenError::Differs { path: self.path.clone(), id: id.clone(), window, difference });
+                let allowed = share * expected.iter().fold(1.0, |most: f32, logit| most.max(logit.abs()));
+                if difference.is_nan() || difference > allowed {
+                    let (path, id) = (self.path.clone(), id.clone());
+                    return Err(GoldenError::Differs { path, id, window, difference, allowed });
                 }
                 largest = largest.max(difference);
             }

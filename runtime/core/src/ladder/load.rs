@@ -6,9 +6,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::backend::{Backend, InferenceError, Network, NetworkFiles, Runner, hex};
+use super::configuration::Configuration;
 use super::files::{FilesError, ModelFiles};
 use super::golden::{Golden, GoldenError};
-use super::manifest::{Configuration, Manifest, ManifestError};
+use super::manifest::{Manifest, ManifestError};
 use crate::exit::{self, ExitCode};
 
 /// A ladder that cannot be used.
@@ -91,7 +92,7 @@ impl Ladder {
     /// run or answers differently from the trainer.
     pub fn load(files: &dyn ModelFiles, backends: &[&dyn Backend]) -> Result<Self, LoadError> {
         let _held = files.hold()?;
-        let manifest = Self::manifest_of(files)?;
+        let mut manifest = Self::manifest_of(files)?;
         let listed = |name: &String| manifest.configurations.iter().any(|configuration| configuration.file == *name);
         if let Some(name) = files.networks()?.iter().find(|name| !listed(name)) {
             return Err(LoadError::Unlisted { path: files.path(name) });
@@ -101,7 +102,16 @@ impl Ladder {
         // running the golden windows warms up as well
         golden.check(&manifest, network.runner().map_err(LoadError::Runner)?.as_mut())?;
         let mut hash = Sha256::new();
-        manifest.configurations.iter().for_each(|configuration| hash.update(&configuration.sha256));
+        manifest.configurations.iter().for_each(|configuration| hash.update(configuration.identity()));
+        for (rung, configuration) in manifest.configurations.iter_mut().enumerate() {
+            let counted = |given: &mut u64, counted: Option<u64>| {
+                if *given == 0 {
+                    *given = counted.unwrap_or_default();
+                }
+            };
+            counted(&mut configuration.macs, network.macs(rung));
+            counted(&mut configuration.parameters, network.parameters(rung));
+        }
         Ok(Self { manifest: Arc::new(manifest), model_hash: hex(&hash.finalize()), backend, network })
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::configuration::Configuration;
 use crate::condition::{Conditioner, OpSpec};
 use crate::json::{Misplaced, parse_json};
 use crate::plausibility::{Plausibility, Sensor, SensorStatistics};
@@ -14,24 +15,21 @@ use crate::stream::continuity::DEFAULT_BRIDGE_S;
 use crate::stream::{Channel, Continuity, StreamFormat};
 use crate::window::{Cutter, Intake, Windower};
 
-/// The newest schema that this version reads. Schema 2 may hold [`InputSpec::statistics`].
-const SCHEMA: u32 = 2;
+/// The newest schema that this version reads. Schema 2 may hold [`InputSpec::statistics`]; schema 3 describes any network,
+/// of which less may be known.
+const SCHEMA: u32 = 3;
 
 /// The longest window, samples: ten minutes at 100 Hz. What is longer is a mistake, and may not even fit into memory.
-const LONGEST_WINDOW: usize = 60_000;
+pub(super) const LONGEST_WINDOW: usize = 60_000;
 
 /// Sample rates in hertz. No sensor of motion is slower or faster; what is bridged and waited for stays within bounds.
 const RATES: RangeInclusive<f64> = 0.1..=10_000.0;
-
-/// Temperatures of a configuration's probabilities. Fitted ones lie near 1; what is far from it is no calibration, but
-/// makes every answer look certain, or none.
-const TEMPERATURES: RangeInclusive<f64> = 0.05..=20.0;
 
 /// The manifest of a model directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Version of this format: 1 or 2.
+    /// Version of this format: 1 to 3.
     #[schemars(range(min = 1, max = SCHEMA))]
     pub schema: u32,
     /// Name of the model.
@@ -40,7 +38,8 @@ pub struct Manifest {
     pub task: Task,
     /// How it was trained; free-form facts, carried along for people.
     pub training: serde_json::Map<String, serde_json::Value>,
-    /// The ladder's configurations, from the fewest multiply-accumulates to the most.
+    /// The ladder's configurations, from the fewest multiply-accumulates to the most, or from the least accurate to the
+    /// most where their accuracies are not known.
     #[schemars(length(min = 1))]
     pub configurations: Vec<Configuration>,
 }
@@ -97,89 +96,6 @@ pub struct InputSpec {
     /// What the training samples of each sensor with three axes were like, against which a stream is held; from schema 2 on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statistics: Vec<SensorStatistics>,
-}
-
-/// One width-resolution configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Configuration {
-    /// Written as width and resolution: `1.00x-128`.
-    pub id: String,
-    /// Share of each layer's channels in use, 0 < width <= 1.
-    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
-    pub width: f64,
-    /// Time steps to which a window is resampled.
-    #[schemars(range(min = 1, max = LONGEST_WINDOW))]
-    pub resolution: usize,
-    /// File name of the network, in the same directory.
-    #[schemars(regex(pattern = r"^[^/\\]*\.onnx$"))]
-    pub file: String,
-    /// SHA-256 of that file, lower-case hexadecimal.
-    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
-    pub sha256: String,
-    /// Multiply-accumulates of one inference.
-    #[schemars(range(min = 1))]
-    pub macs: u64,
-    /// Weights in use.
-    pub parameters: u64,
-    /// Shares of windows recognised.
-    pub accuracy: Accuracy,
-    /// Recall of each activity on the validation subjects, in the order of the labels.
-    #[schemars(length(min = 2), inner(range(min = 0, max = 1)))]
-    pub recall: Vec<f64>,
-    /// The same on the test subjects; for the report only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recall_test: Option<Vec<f64>>,
-    /// What the logits are divided by before they become probabilities, 0.05 to 20; 1 where the manifest names none.
-    /// Fitted on held-out training subjects, so that the probabilities are as high as the answers are often right
-    /// (temperature scaling: Guo et al., ICML 2017). It changes no answer.
-    #[serde(default = "uncalibrated")]
-    #[schemars(range(min = *TEMPERATURES.start(), max = *TEMPERATURES.end()))]
-    pub temperature: f64,
-    /// How well the temperature calibrates; for the report only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calibration: Option<Calibration>,
-}
-
-/// The temperature that changes nothing.
-fn uncalibrated() -> f64 {
-    1.0
-}
-
-/// Accuracy of one configuration, as shares from 0 to 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Accuracy {
-    /// On held-out training subjects. This ranks and selects.
-    #[schemars(range(min = 0, max = 1))]
-    pub validation: f64,
-    /// On the test subjects. Reported, and never used to select.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1))]
-    pub test: Option<f64>,
-}
-
-/// How far one configuration's probabilities are from the shares of answers that are right.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Calibration {
-    /// On held-out training subjects.
-    pub validation: CalibrationError,
-    /// On the test subjects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<CalibrationError>,
-}
-
-/// Expected calibration errors, as shares from 0 to 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CalibrationError {
-    /// At a temperature of 1.
-    #[schemars(range(min = 0, max = 1))]
-    pub before: f64,
-    /// At the configuration's temperature.
-    #[schemars(range(min = 0, max = 1))]
-    pub after: f64,
 }
 
 /// A manifest that cannot be used.
@@ -269,6 +185,18 @@ impl Manifest {
         Sensor::of(&self.task.input.channels, &self.task.input.statistics).into()
     }
 
+    /// Whether the accuracy of each configuration is known.
+    #[must_use]
+    pub fn knows_accuracy(&self) -> bool {
+        self.configurations.iter().all(|configuration| configuration.accuracy.validation.is_some())
+    }
+
+    /// Whether the recall of each activity is known for each configuration.
+    #[must_use]
+    pub fn knows_recall(&self) -> bool {
+        self.configurations.iter().all(|configuration| configuration.recall.is_some())
+    }
+
     /// Accuracy of an answer that knows nothing: a guess among the labels.
     #[must_use]
     pub fn guess_accuracy(&self) -> f64 {
@@ -292,7 +220,16 @@ impl Manifest {
         duplicates(self.configurations.iter().map(|c| &c.id), "configurations: id", &mut problems);
         duplicates(self.configurations.iter().map(|c| &c.file), "configurations: file", &mut problems);
         for configuration in &self.configurations {
-            configuration.problems(&self.task, &mut problems);
+            configuration.problems(self.schema, &self.task, &mut problems);
+        }
+        type Known = fn(&Configuration) -> bool;
+        let figures: [(&str, Known); 2] =
+            [("accuracy.validation", |it| it.accuracy.validation.is_some()), ("recall", |it| it.recall.is_some())];
+        for (name, known) in figures {
+            let with = self.configurations.iter().filter(|it| known(it)).count();
+            if with > 0 && with < self.configurations.len() {
+                problems.push(format!("{name} is given for some configurations only; give it for all or for none"));
+            }
         }
         problems
     }
@@ -327,55 +264,6 @@ impl Task {
             problems.push(format!("task.input.conditioning: {error}"));
         }
         problems
-    }
-}
-
-impl Configuration {
-    fn problems(&self, task: &Task, problems: &mut Vec<String>) {
-        let id = &self.id;
-        let mut problem = |text: String| problems.push(format!("configuration {id}: {text}"));
-        if !(self.width > 0.0 && self.width <= 1.0) {
-            problem(format!("width is {}, and must be above 0 and at most 1", self.width));
-        }
-        if self.resolution == 0 || self.resolution > task.window {
-            problem(format!("resolution is {}, and must be from 1 to the window's {}", self.resolution, task.window));
-        }
-        let expected = format!("{:.2}x-{}", self.width, self.resolution);
-        if *id != expected {
-            problem(format!("its id should be {expected}, after its width and resolution"));
-        }
-        // a name with a separator could reach outside the model directory
-        if self.file.is_empty() || self.file.contains(['/', '\\']) || !self.file.ends_with(".onnx") {
-            problem(format!(
-                "file is {:?}, and must be the plain name of an .onnx file beside the manifest",
-                self.file
-            ));
-        }
-        if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            problem("sha256 must be 64 lower-case hexadecimal digits".to_owned());
-        }
-        if self.macs == 0 {
-            problem("macs is 0".to_owned());
-        }
-        let is_share = |x: f64| (0.0..=1.0).contains(&x);
-        if !is_share(self.accuracy.validation) || !self.accuracy.test.is_none_or(is_share) {
-            problem("accuracy must be shares from 0 to 1".to_owned());
-        }
-        for (recall, name) in [(Some(&self.recall), "recall"), (self.recall_test.as_ref(), "recall_test")] {
-            if let Some(recall) = recall
-                && (recall.len() != task.labels.len() || !recall.iter().copied().all(is_share))
-            {
-                problem(format!("{name} must hold one share from 0 to 1 for each of the {} labels", task.labels.len()));
-            }
-        }
-        if !TEMPERATURES.contains(&self.temperature) {
-            let (temperature, lowest, highest) = (self.temperature, TEMPERATURES.start(), TEMPERATURES.end());
-            problem(format!("temperature is {temperature}, and must be from {lowest} to {highest}; 1 changes nothing"));
-        }
-        let mut errors = self.calibration.iter().flat_map(|c| std::iter::once(&c.validation).chain(&c.test));
-        if !errors.all(|error| is_share(error.before) && is_share(error.after)) {
-            problem("calibration must hold shares from 0 to 1".to_owned());
-        }
     }
 }
 

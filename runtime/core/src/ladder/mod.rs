@@ -4,17 +4,23 @@
 //! ladder stands behind [`Backend`].
 
 mod backend;
+mod configuration;
 mod files;
 mod golden;
+mod layout;
 mod load;
 mod manifest;
 mod measure;
 mod profile;
 
 pub use backend::{Backend, InferenceError, Memory, Network, NetworkFiles, Runner, finite};
+pub use configuration::{
+    Accuracy, Answers, Calibration, CalibrationError, Configuration, NetworkInput, NetworkOutput, WeightFile,
+};
 pub use files::{FilesError, ModelDirectory, ModelFiles};
-pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError};
+pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError, GoldenFile};
+pub use layout::{Layout, LayoutError};
 pub use load::{Ladder, Library, LoadError};
-pub use manifest::{Accuracy, Calibration, CalibrationError, Configuration, InputSpec, Manifest, ManifestError, Task};
+pub use manifest::{InputSpec, Manifest, ManifestError, Task};
 pub use measure::{Effort, measure};
 pub use profile::{Percentiles, Profile, ProfileError, ProfileKey, Profiled, Regime, nearest_rank};

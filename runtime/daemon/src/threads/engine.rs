@@ -75,7 +75,7 @@ struct EngineThread {
     context: EngineContext,
     decision: Decision,
     /// The configuration of the decision before.
-    last: Option<(usize, u64)>,
+    last: String,
     faults: RateLimitedLog,
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn spawn(
     let (previous, previous_engine) = bounded(1);
     let handover = HandoverRx { next: next_engine, previous };
     let faults = RateLimitedLog::default();
-    let body = EngineThread { active, handover, context, decision, last: None, faults };
+    let body = EngineThread { active, handover, context, decision, last: String::with_capacity(64), faults };
     let thread = super::spawn("engine", cpu, move || body.run(waiting))?;
     Ok(EngineHandle { thread, windows, handover: HandoverTx { next, previous: previous_engine } })
 }
@@ -206,10 +206,12 @@ impl EngineThread {
                 if let Some(snapshots) = snapshots {
                     snapshots.decided(engine);
                 }
-                let configuration = self.decision.configuration();
-                let now = (configuration.resolution, configuration.width.to_bits());
-                if self.last.replace(now).is_some_and(|last| last != now) {
-                    counters.switches.count();
+                let now = &self.decision.configuration().id;
+                if self.last != *now {
+                    if !self.last.is_empty() {
+                        counters.switches.count();
+                    }
+                    self.last.clone_from(now);
                 }
                 published
             }

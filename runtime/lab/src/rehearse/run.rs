@@ -38,6 +38,11 @@ pub enum RehearsalError {
     /// The settings make no sense.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Nothing can be said of how often an answer is right.
+    #[error(
+        "a rehearsal adds up accuracies, and the manifest of this ladder does not know those of its configurations"
+    )]
+    NoAccuracy,
     /// A policy cannot be made.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -59,6 +64,7 @@ impl ExitCode for RehearsalError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Policy(_) => exit::CONFIG,
+            Self::NoAccuracy => exit::NO_INPUT,
             Self::CoRunner(_) => exit::OS,
             Self::Thread(_) => exit::IO,
             Self::Inference(_) | Self::Panicked => exit::SOFTWARE,
@@ -82,6 +88,9 @@ impl Rehearsal {
     /// When the settings are out of range, would make one inference take longer than 2 s, or an inference fails.
     pub fn prepare(ladder: Ladder, settings: Settings) -> Result<Self, RehearsalError> {
         settings.check()?;
+        if !ladder.manifest().knows_accuracy() {
+            return Err(RehearsalError::NoAccuracy);
+        }
         let mut bench = Bench::new(ladder)?;
         let pilot = bench.pilot()?;
         let slowest = (0..pilot.len()).max_by_key(|&rung| pilot[rung]).unwrap_or(0);
@@ -90,7 +99,8 @@ impl Rehearsal {
             Repeats::Times(times) => times,
             Repeats::Auto => {
                 // the one that `fixed` always runs, so that the budgets press as they do in the paper
-                let accuracy = |rung: &usize| bench.ladder.configurations()[*rung].accuracy.validation;
+                let accuracy =
+                    |rung: &usize| bench.ladder.configurations()[*rung].accuracy.validation.unwrap_or_default();
                 let best = (0..pilot.len()).max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))).unwrap_or(0);
                 let latency = pilot.get(best).copied().unwrap_or_default().max(Duration::from_nanos(1));
                 (PAPERS_LARGEST.as_secs_f64() / latency.as_secs_f64()).round().clamp(1.0, 1e6) as u32
@@ -216,7 +226,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
         let configurations = self.bench.ladder.configurations().iter();
         let measured = configurations.zip(&mut latencies).map(|(configuration, latencies)| Measured {
             id: configuration.id.clone(),
-            accuracy: configuration.accuracy.validation,
+            accuracy: configuration.accuracy.validation.unwrap_or_default(),
             macs: configuration.macs,
             latency: quantile(latencies, 0.5),
             p90: quantile(latencies, 0.9),

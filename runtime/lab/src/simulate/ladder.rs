@@ -20,15 +20,23 @@ pub struct SimulatedLadder {
     pub guess_accuracy: f64,
 }
 
-/// A profile that does not fit a model.
+/// A model that cannot be simulated.
 #[derive(Debug, thiserror::Error)]
-#[error("the profile has no latency of {id}; measure anew with `gaitd profile`")]
-pub struct UnprofiledError {
-    /// The configuration without a latency.
-    pub id: String,
+pub enum ModelError {
+    /// The profile does not fit it.
+    #[error("the profile has no latency of {id}; measure anew with `gaitd profile`")]
+    Unprofiled {
+        /// The configuration without a latency.
+        id: String,
+    },
+    /// Nothing can be said of how often an answer is right.
+    #[error(
+        "a simulation adds up accuracies, and the manifest of this ladder does not know those of its configurations"
+    )]
+    NoAccuracy,
 }
 
-impl ExitCode for UnprofiledError {
+impl ExitCode for ModelError {
     fn exit_code(&self) -> u8 {
         exit::NO_INPUT
     }
@@ -51,12 +59,12 @@ impl SimulatedLadder {
     /// `scale`.
     ///
     /// # Errors
-    /// When a configuration has not been profiled.
-    pub fn of_model(manifest: &Manifest, profile: &Profile, scale: f64) -> Result<Self, UnprofiledError> {
+    /// When a configuration has not been profiled, or the accuracies are not known.
+    pub fn of_model(manifest: &Manifest, profile: &Profile, scale: f64) -> Result<Self, ModelError> {
         let candidates = manifest.configurations.iter().map(|c| {
-            let expected = profile.expected(&c.id).ok_or_else(|| UnprofiledError { id: c.id.clone() })?;
+            let expected = profile.expected(&c.id).ok_or_else(|| ModelError::Unprofiled { id: c.id.clone() })?;
             let latency = duration(expected.as_secs_f64() * 1e3 * scale);
-            Ok(Candidate { accuracy: c.accuracy.validation, latency })
+            Ok(Candidate { accuracy: c.accuracy.validation.ok_or(ModelError::NoAccuracy)?, latency })
         });
         Ok(Self {
             ids: manifest.configurations.iter().map(|c| c.id.clone()).collect(),

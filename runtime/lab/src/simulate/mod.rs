@@ -20,7 +20,7 @@ mod score;
 pub use contender::Contender;
 pub use draws::{Draw, Draws};
 pub use goals::missed_goals;
-pub use ladder::{SimulatedLadder, UnprofiledError};
+pub use ladder::{ModelError, SimulatedLadder};
 pub use run::{ScenarioReport, simulate};
 pub use scenario::{
     BudgetSpan, Dwell, GivenConfiguration, LadderSpec, Level, LoadKind, LoadSpec, Order, Process, SCHEMA, Scenario,

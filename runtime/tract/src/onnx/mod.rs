@@ -1,93 +1,159 @@
-//! From a network's file to tract's graph.
+//! From a network's file to tract's graph, by tract's own reader of ONNX.
 //!
-//! A ladder's networks are made of a few [operators]. tract's own reader knows two hundred, which no linker can tell
-//! from those that are used: without it, the program is smaller by a quarter.
+//! What a file claims is held against bounds before tract sees it; see [`bounds`].
 
-mod attributes;
-mod message;
-mod operators;
-
-use std::collections::HashMap;
+mod bounds;
 
 use prost::Message;
-use tract_core::internal::*;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Length};
+use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto, tensor_proto, type_proto};
+use tract_onnx::prelude::{Framework, InferenceModelExt};
+use tract_onnx::tract_core::internal::*;
 
-use message::{Constant, FLOAT, INT64, Model, Node};
+use crate::wanted::{Input, Wanted};
 
-/// Reads the network in `onnx`, whose one input has the shape `input`.
+/// `TensorProto.DataType` of the floating-point numbers that an input may hold: 16, 32 and 64 bits.
+const FLOATS: [i32; 3] = [10, 1, 11];
+
+/// Domains of the operators that tract knows.
+const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
+
+/// Reads the network in `onnx`, of which `wanted` is wanted.
 ///
 /// # Errors
-/// When it is not ONNX, or has anything that gaitd does not know.
-pub(super) fn read(onnx: &[u8], input: &[usize]) -> TractResult<TypedModel> {
-    let file = Model::decode(onnx).context("not an ONNX file")?;
-    let graph = file.graph.context("there is no graph in it")?;
-    let mut reader = Reader { model: TypedModel::default(), values: HashMap::new() };
-    for constant in &graph.constants {
-        let value = tensor(constant).with_context(|| format!("constant {}", constant.name))?;
-        let outlet = reader.model.add_const(&*constant.name, value)?;
-        reader.values.insert(&constant.name, outlet);
+/// When it is not ONNX, exceeds a bound, has an operator that tract lacks, or does not have what is wanted.
+pub(super) fn read(onnx: &[u8], wanted: &Wanted<'_>) -> TractResult<TypedModel> {
+    let mut file = ModelProto::decode(onnx).context("not an ONNX file")?;
+    let graph = file.graph.as_mut().context("there is no graph in it")?;
+    bounds::check(graph, wanted.weights)?;
+    let framework = tract_onnx::onnx().with_ignore_value_info(true);
+    known_operators(graph, &|name| framework.op_register.0.contains_key(name))?;
+    tensors(graph, &mut |tensor| fetch(tensor, wanted))?;
+    choose_output(graph, wanted.output)?;
+    choose_inputs(graph, &wanted.inputs)?;
+    let model = framework.model_for_proto_model(&file)?.into_typed()?;
+    bounds::check_values(&model)?;
+    Ok(model)
+}
+
+/// Refuses operators that tract lacks.
+fn known_operators(graph: &GraphProto, known: &dyn Fn(&str) -> bool) -> TractResult<()> {
+    for node in &graph.node {
+        if !DOMAINS.contains(&&*node.domain) || !known(&node.op_type) {
+            let operator = if node.domain.is_empty() {
+                node.op_type.clone()
+            } else {
+                format!("{} of {}", node.op_type, node.domain)
+            };
+            let name = [Some(&node.name), node.output.first()].into_iter().flatten().find(|name| !name.is_empty());
+            bail!(
+                "gaitd cannot run the operator {operator} (node {}); export the network without it, for example with \
+                 another opset, or simplify it",
+                name.map_or("without a name", String::as_str)
+            );
+        }
+        let inner = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+        inner.into_iter().try_for_each(|graph| known_operators(graph, known))?;
     }
-    let is_constant = |name| graph.constants.iter().any(|constant| constant.name == name);
-    let mut inputs = graph.inputs.iter().filter(|value| !is_constant(&*value.name));
-    let (Some(window), None, [logits]) = (inputs.next(), inputs.next(), graph.outputs.as_slice()) else {
-        bail!("it must have one input and one output");
+    Ok(())
+}
+
+/// Hands each constant of `graph` and of the graphs within it to `each`.
+fn tensors(graph: &mut GraphProto, each: &mut dyn FnMut(&mut TensorProto) -> TractResult<()>) -> TractResult<()> {
+    graph.initializer.iter_mut().try_for_each(&mut *each)?;
+    for attribute in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
+        attribute.t.iter_mut().chain(&mut attribute.tensors).try_for_each(&mut *each)?;
+        attribute.g.iter_mut().chain(&mut attribute.graphs).try_for_each(|graph| tensors(graph, each))?;
+    }
+    Ok(())
+}
+
+/// Brings the values of `tensor` from the file that holds them into it.
+fn fetch(tensor: &mut TensorProto, wanted: &Wanted<'_>) -> TractResult<()> {
+    if tensor.data_location == Some(tensor_proto::DataLocation::External as i32) {
+        tensor.raw_data = bounds::external(tensor, wanted.weights)?.to_vec().into();
+        tensor.data_location = None;
+        tensor.external_data.clear();
+    }
+    Ok(())
+}
+
+/// Leaves the output that is wanted.
+fn choose_output(graph: &mut GraphProto, wanted: Option<&str>) -> TractResult<()> {
+    let names: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
+    match wanted {
+        Some(wanted) if !names.iter().any(|name| name == wanted) => {
+            bail!("it has no output {wanted:?}; it has {}", names.join(", "))
+        }
+        None if names.len() != 1 => bail!("name one of its outputs: {}", names.join(", ")),
+        Some(wanted) => graph.output.retain(|output| output.name == wanted),
+        None => {}
+    }
+    Ok(())
+}
+
+/// The inputs of `graph` that no constant fills.
+fn open_inputs(graph: &GraphProto) -> impl Iterator<Item = &ValueInfoProto> {
+    let filled = |name: &str| graph.initializer.iter().any(|constant| constant.name == name);
+    graph.input.iter().filter(move |input| !filled(&input.name))
+}
+
+/// Puts the inputs that are wanted into their order and their shapes.
+fn choose_inputs(graph: &mut GraphProto, wanted: &[Input<'_>]) -> TractResult<()> {
+    let open: Vec<ValueInfoProto> = open_inputs(graph).cloned().collect();
+    let names = || open.iter().map(|input| input.name.as_str()).collect::<Vec<_>>().join(", ");
+    if open.len() != wanted.len() {
+        bail!(
+            "it has {} inputs ({}), and {} are filled: name each with its channels; gaitd keeps no state from one window \
+             to the next, so an input that is to hold one cannot be filled",
+            open.len(),
+            names(),
+            wanted.len()
+        );
+    }
+    let mut inputs = Vec::with_capacity(wanted.len());
+    for (place, wanted) in wanted.iter().enumerate() {
+        let found = wanted.name.map_or(open.get(place), |name| open.iter().find(|input| input.name == name));
+        let name = wanted.name.unwrap_or_default();
+        let mut input = found.with_context(|| format!("it has no input {name:?}; it has {}", names()))?.clone();
+        shape(&mut input, &wanted.shape)?;
+        inputs.push(input);
+    }
+    graph.input = inputs;
+    Ok(())
+}
+
+/// Gives `input` the lengths `wanted`, which its own must allow.
+fn shape(input: &mut ValueInfoProto, wanted: &[usize]) -> TractResult<()> {
+    let name = &input.name;
+    let value = input.r#type.as_mut().and_then(|it| it.value.as_mut());
+    let Some(type_proto::Value::TensorType(tensor)) = value else { bail!("its input {name} is no tensor") };
+    if !FLOATS.contains(&tensor.elem_type) {
+        bail!(
+            "its input {name} is of the data type {}, and gaitd fills floating-point numbers: export it with a float input",
+            tensor.elem_type
+        );
+    }
+    let own = tensor.shape.get_or_insert_default();
+    let fits = |(own, wanted): (&Dimension, &usize)| match own.value {
+        Some(Length::DimValue(length)) => length <= 0 || usize::try_from(length) == Ok(*wanted),
+        _ => true,
     };
-    let source = reader.model.add_source(&*window.name, f32::fact(input))?;
-    reader.values.insert(&window.name, source);
-    for node in &graph.nodes {
-        let name = node.outputs.first().map_or("", String::as_str);
-        reader.node(name, node).with_context(|| format!("{} {name}", node.operator))?;
+    if !own.dim.is_empty() && (own.dim.len() != wanted.len() || !own.dim.iter().zip(wanted).all(fits)) {
+        let lengths = own.dim.iter().map(|axis| match &axis.value {
+            Some(Length::DimValue(length)) => length.to_string(),
+            Some(Length::DimParam(name)) => name.clone(),
+            None => "?".to_owned(),
+        });
+        bail!(
+            "its input {name} has the shape [{}], and the manifest's layout, channels and window need {wanted:?}",
+            lengths.collect::<Vec<_>>().join(", ")
+        );
     }
-    let output = reader.value(&logits.name)?;
-    reader.model.select_output_outlets(&[output])?;
-    Ok(reader.model)
+    let axis = |length: &usize| Dimension {
+        value: Some(Length::DimValue(i64::try_from(*length).unwrap_or(i64::MAX))),
+        ..Dimension::default()
+    };
+    *own = TensorShapeProto { dim: wanted.iter().map(axis).collect() };
+    Ok(())
 }
-
-/// A graph in the making.
-struct Reader<'a> {
-    model: TypedModel,
-    values: HashMap<&'a str, OutletId>,
-}
-
-impl<'a> Reader<'a> {
-    fn value(&self, name: &str) -> TractResult<OutletId> {
-        self.values.get(name).copied().with_context(|| format!("nothing before it is named {name}"))
-    }
-
-    /// Adds `node`, whose result is `name`.
-    fn node(&mut self, name: &'a str, node: &'a Node) -> TractResult<()> {
-        if !matches!(&*node.domain, "" | "ai.onnx") || node.outputs.len() != 1 {
-            bail!("gaitd knows only operators of the domain ai.onnx, with one result");
-        }
-        let inputs = node.inputs.iter().map(|input| self.value(input)).collect::<TractResult<TVec<_>>>()?;
-        let outlet = operators::wire(&mut self.model, name, node, &inputs)?;
-        self.values.insert(name, outlet);
-        Ok(())
-    }
-}
-
-fn tensor(constant: &Constant) -> TractResult<Tensor> {
-    let shape = constant.shape.iter().map(|&length| Ok(usize::try_from(length)?)).collect::<TractResult<TVec<_>>>()?;
-    match constant.kind {
-        FLOAT => {
-            let raw = constant.raw.as_chunks().0.iter().copied().map(f32::from_le_bytes);
-            filled(&shape, constant.floats.iter().copied().chain(raw).collect())
-        }
-        INT64 => {
-            let raw = constant.raw.as_chunks().0.iter().copied().map(i64::from_le_bytes);
-            filled(&shape, constant.integers.iter().copied().chain(raw).collect())
-        }
-        kind => bail!("it is of data type {kind}; gaitd knows 1 (float) and 7 (int64)"),
-    }
-}
-
-fn filled<T: Datum + Copy>(shape: &[usize], values: Vec<T>) -> TractResult<Tensor> {
-    let expected = shape.iter().try_fold(1_usize, |length, &axis| length.checked_mul(axis));
-    if expected != Some(values.len()) {
-        bail!("its shape is {shape:?}, and it has {} values; gaitd reads no values from other files", values.len());
-    }
-    Tensor::from_shape(shape, &values)
-}
-
-#[cfg(test)]
-mod tests;

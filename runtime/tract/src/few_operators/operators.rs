@@ -60,7 +60,8 @@ pub(super) fn wire(model: &mut TypedModel, name: &str, node: &Node, inputs: &[Ou
             chain(model, name, *data, slices)?
         }
         (operator, inputs) => bail!(
-            "gaitd has no {operator} of {} inputs; it has Add, Concat, Conv, Gemm, MaxPool, Relu, Reshape and Slice",
+            "gaitd built without the feature `onnx` has no {operator} of {} inputs; it has Add, Concat, Conv, Gemm, MaxPool, \
+             Relu, Reshape and Slice",
             inputs.len()
         ),
     };

@@ -1,0 +1,155 @@
+//! What a file may claim: so many nodes, so many values, values where they are said to be. A file of a few bytes can ask for
+//! more memory than there is, and tract would try.
+
+use std::collections::HashMap;
+
+use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, tensor_proto};
+use tract_onnx::tract_core::internal::*;
+
+/// The most nodes of a network, those of graphs within it included.
+const MOST_NODES: usize = 50_000;
+
+/// The most values of one tensor: 256 MiB of float32.
+const MOST_VALUES: u64 = 1 << 26;
+
+/// The most bytes of all intermediate values.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Graphs within graphs, at most.
+const DEEPEST: usize = 16;
+
+/// Operators whose result is as large as a constant says.
+const GROWING: [&str; 8] = ["ConstantOfShape", "Expand", "Tile", "Range", "Pad", "Resize", "EyeLike", "OneHot"];
+
+/// Refuses what is too large, weights that are not numbers, and values that are not where they are said to be.
+pub(super) fn check(graph: &GraphProto, weights: &HashMap<String, Vec<u8>>) -> TractResult<()> {
+    let mut nodes = 0;
+    check_graph(graph, weights, &mut nodes, 0)
+}
+
+fn check_graph(
+    graph: &GraphProto,
+    weights: &HashMap<String, Vec<u8>>,
+    nodes: &mut usize,
+    depth: usize,
+) -> TractResult<()> {
+    *nodes += graph.node.len();
+    if *nodes > MOST_NODES || depth > DEEPEST {
+        bail!("it has more than {MOST_NODES} nodes, or graphs within graphs within {DEEPEST} graphs");
+    }
+    let constant =
+        |tensor: &TensorProto| check_tensor(tensor, weights).with_context(|| format!("weights {}", tensor.name));
+    graph.initializer.iter().try_for_each(constant)?;
+    for node in &graph.node {
+        for attribute in &node.attribute {
+            attribute.t.iter().chain(&attribute.tensors).try_for_each(constant)?;
+            let mut inner = attribute.g.iter().chain(&attribute.graphs);
+            inner.try_for_each(|graph| check_graph(graph, weights, nodes, depth + 1))?;
+        }
+        if GROWING.contains(&&*node.op_type) {
+            check_growth(graph, node).with_context(|| format!("{} {}", node.op_type, node.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of one value of a data type, where it has a size.
+fn size(data_type: i32) -> Option<usize> {
+    Some(match data_type {
+        2 | 3 | 9 => 1,
+        4 | 5 | 10 | 16 => 2,
+        1 | 6 | 12 => 4,
+        7 | 11 | 13 => 8,
+        _ => return None,
+    })
+}
+
+fn check_tensor(tensor: &TensorProto, weights: &HashMap<String, Vec<u8>>) -> TractResult<()> {
+    let volume = tensor.dims.iter().try_fold(1_u64, |all, &length| all.checked_mul(u64::try_from(length).ok()?));
+    let Some(volume) = volume.filter(|it| *it <= MOST_VALUES) else {
+        bail!("the shape {:?} has more than {MOST_VALUES} values, or a negative length", tensor.dims);
+    };
+    let elsewhere = tensor.data_location == Some(tensor_proto::DataLocation::External as i32);
+    let raw = if elsewhere { external(tensor, weights)? } else { &tensor.raw_data };
+    if let Some(size) = size(tensor.data_type)
+        && (elsewhere || !raw.is_empty())
+        && raw.len() as u64 != volume * size as u64
+    {
+        bail!("the shape {:?} needs {} bytes, and there are {}", tensor.dims, volume * size as u64, raw.len());
+    }
+    let single = raw.as_chunks().0.iter().copied().map(f32::from_le_bytes);
+    let none = match tensor.data_type {
+        1 => tensor.float_data.iter().copied().chain(single).any(f32::is_nan),
+        10 => raw.as_chunks().0.iter().any(|bytes| f16::from_le_bytes(*bytes).is_nan()),
+        11 => raw
+            .as_chunks()
+            .0
+            .iter()
+            .copied()
+            .map(f64::from_le_bytes)
+            .chain(tensor.double_data.iter().copied())
+            .any(f64::is_nan),
+        _ => false,
+    };
+    if none {
+        bail!("some are not numbers (NaN): train or export the network again");
+    }
+    Ok(())
+}
+
+/// The values of `tensor`, which stand in one of the files `weights`.
+///
+/// # Errors
+/// When the manifest lists no such file, or it is too short.
+pub(super) fn external<'a>(tensor: &TensorProto, weights: &'a HashMap<String, Vec<u8>>) -> TractResult<&'a [u8]> {
+    let entry =
+        |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str());
+    let location = entry("location").context("they stand in a file without a name")?;
+    // `./` in front says nothing
+    let name = location.trim_start_matches("./");
+    let file = weights.get(name).with_context(|| {
+        format!("they stand in the file {location:?}, which the manifest does not list among the network's weights")
+    })?;
+    let number = |key: &str| entry(key).map(|text| text.parse::<usize>()).transpose();
+    let start = number("offset").context("offset")?.unwrap_or(0);
+    let length = number("length").context("length")?;
+    let end = length.map_or(Some(file.len()), |length| start.checked_add(length));
+    end.and_then(|end| file.get(start..end)).with_context(|| {
+        format!("they stand in bytes {start} to {end:?} of {location:?}, which has {}: it is cut short", file.len())
+    })
+}
+
+/// Refuses a constant that makes `node` larger than any value may be.
+fn check_growth(graph: &GraphProto, node: &NodeProto) -> TractResult<()> {
+    let constants = node.input.iter().skip(usize::from(node.op_type != "ConstantOfShape" && node.op_type != "Range"));
+    for name in constants {
+        let made = |node: &&NodeProto| node.op_type == "Constant" && node.output.first() == Some(name);
+        let value = graph
+            .initializer
+            .iter()
+            .find(|it| it.name == *name)
+            .or_else(|| graph.node.iter().find(made)?.attribute.iter().find_map(|attribute| attribute.t.as_ref()));
+        let Some(value) = value.filter(|value| value.data_type == 7) else { continue };
+        let raw = value.raw_data.as_chunks().0.iter().copied().map(i64::from_le_bytes);
+        let product = value.int64_data.iter().copied().chain(raw).try_fold(1_u64, |all, length| {
+            all.checked_mul(length.unsigned_abs().max(1)).filter(|it| *it <= MOST_VALUES)
+        });
+        if product.is_none() {
+            bail!("it makes a value of more than {MOST_VALUES} numbers");
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a network whose values would take too much memory.
+pub(super) fn check_values(model: &TypedModel) -> TractResult<()> {
+    let mut all = 0_u64;
+    for value in model.nodes.iter().flat_map(|node| &node.outputs) {
+        let bytes = value.fact.mem_size().to_i64().map(i64::unsigned_abs);
+        all = all.saturating_add(bytes.unwrap_or(0));
+    }
+    if all > MOST_BYTES {
+        bail!("its values take {} MiB, and {} are allowed", all >> 20, MOST_BYTES >> 20);
+    }
+    Ok(())
+}

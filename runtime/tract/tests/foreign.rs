@@ -1,0 +1,338 @@
+//! Networks as other people's exporters write them: operators, layouts, inputs, outputs and weights in other files, and
+//! what is wrong with some of them.
+
+use std::path::Path;
+
+use gaitd_core::ladder::{Ladder, LoadError, ModelDirectory};
+use gaitd_tract::Tract;
+use prost::Message;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tract_onnx::pb::attribute_proto::AttributeType;
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+    TensorShapeProto, TypeProto, ValueInfoProto, tensor_proto, tensor_shape_proto as axes, type_proto,
+};
+
+const FLOAT: i32 = 1;
+const DOUBLE: i32 = 11;
+const INT64: i32 = 7;
+const CHANNELS: usize = 3;
+const WINDOW: usize = 4;
+
+/// An axis of a length, or one that has only a name.
+#[derive(Clone, Copy)]
+enum Axis {
+    Length(i64),
+    Named(&'static str),
+}
+
+use Axis::{Length, Named};
+
+fn value(name: &str, kind: i32, shape: &[Axis]) -> ValueInfoProto {
+    let axis = |axis: &Axis| axes::Dimension {
+        value: Some(match axis {
+            Length(length) => axes::dimension::Value::DimValue(*length),
+            Named(name) => axes::dimension::Value::DimParam((*name).to_owned()),
+        }),
+        ..axes::Dimension::default()
+    };
+    let shape = TensorShapeProto { dim: shape.iter().map(axis).collect() };
+    let tensor = type_proto::Tensor { elem_type: kind, shape: Some(shape) };
+    let r#type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
+    ValueInfoProto { name: name.to_owned(), r#type: Some(r#type), ..ValueInfoProto::default() }
+}
+
+fn floats(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
+    let (dims, float_data) = (dims.to_vec(), values.to_vec());
+    TensorProto { name: name.to_owned(), dims, data_type: FLOAT, float_data, ..TensorProto::default() }
+}
+
+fn integers(name: &str, values: &[i64]) -> TensorProto {
+    let (dims, int64_data) = (vec![values.len() as i64], values.to_vec());
+    TensorProto { name: name.to_owned(), dims, data_type: INT64, int64_data, ..TensorProto::default() }
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str, attributes: &[(&str, i64)]) -> NodeProto {
+    let attribute = |(name, value): &(&str, i64)| AttributeProto {
+        name: (*name).to_owned(),
+        r#type: AttributeType::Int as i32,
+        i: *value,
+        ..AttributeProto::default()
+    };
+    NodeProto {
+        op_type: operator.to_owned(),
+        input: inputs.iter().map(|&input| input.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        attribute: attributes.iter().map(attribute).collect(),
+        ..NodeProto::default()
+    }
+}
+
+/// The sum of each channel, minus that of the next one: what the weights below do, whatever the layout.
+fn expected(window: &[f32]) -> [f32; 2] {
+    let sum = |channel: usize| window[channel * WINDOW..(channel + 1) * WINDOW].iter().sum::<f32>();
+    [sum(0) - sum(1), sum(1) - sum(2)]
+}
+
+/// The weights of a flattened window, `[2, 12]`, channels or time steps first.
+fn weights(time_first: bool) -> Vec<f32> {
+    let weight = |label: usize, place: usize| {
+        let channel = if time_first { place % CHANNELS } else { place / WINDOW };
+        if channel == label {
+            1.0
+        } else if channel == label + 1 {
+            -1.0
+        } else {
+            0.0
+        }
+    };
+    (0..2).flat_map(|label| (0..CHANNELS * WINDOW).map(move |place| weight(label, place))).collect()
+}
+
+/// A network that flattens its input `x` and multiplies it with the weights `w`.
+fn network(shape: &[Axis], time_first: bool) -> GraphProto {
+    GraphProto {
+        node: vec![node("Flatten", &["x"], "f", &[("axis", 1)]), node("Gemm", &["f", "w"], "y", &[("transB", 1)])],
+        initializer: vec![floats("w", &[2, 12], &weights(time_first))],
+        input: vec![value("x", FLOAT, shape)],
+        output: vec![value("y", FLOAT, &[Named("N"), Length(2)])],
+        ..GraphProto::default()
+    }
+}
+
+fn plain() -> GraphProto {
+    network(&[Length(1), Length(3), Length(4)], false)
+}
+
+fn file(graph: GraphProto) -> Vec<u8> {
+    let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 17 }];
+    ModelProto { ir_version: 8, opset_import, graph: Some(graph), ..ModelProto::default() }.encode_to_vec()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const WINDOWS: [[f32; 12]; 2] = [[0.5, -1.0, 2.0, 0.25, 1.0, 1.5, -0.5, 3.0, -2.0, 0.0, 1.0, 4.0], [1.0; 12]];
+
+/// A model directory of the network `onnx`, of which `more` is said.
+fn model(onnx: &[u8], more: &Value) -> TempDir {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("net.onnx"), onnx).unwrap();
+    let channels: Vec<Value> = ["x", "y", "z"].map(|axis| json!({"name": format!("acc_{axis}"), "unit": "g"})).into();
+    let mut configuration = json!({"id": "net", "file": "net.onnx", "sha256": digest(onnx)});
+    configuration.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let manifest = json!({
+        "schema": 3,
+        "name": "foreign",
+        "task": {
+            "labels": ["walking", "sitting"], "channels": channels, "sample_rate_hz": 50.0, "window": WINDOW, "hop": 2,
+            "input": {"channels": channels, "conditioning": []},
+        },
+        "training": {},
+        "configurations": [configuration],
+    });
+    std::fs::write(directory.path().join("manifest.json"), manifest.to_string()).unwrap();
+    let windows: Vec<Vec<&[f32]>> = WINDOWS.iter().map(|window| window.chunks(WINDOW).collect()).collect();
+    let logits: Vec<_> = WINDOWS.iter().map(|window| expected(window)).collect();
+    let golden = json!({"schema": 2, "reference": "by hand", "windows": windows, "logits": {"net": logits}});
+    std::fs::write(directory.path().join("golden.json"), golden.to_string()).unwrap();
+    directory
+}
+
+fn load(directory: &Path) -> Result<Ladder, LoadError> {
+    Ladder::load(&ModelDirectory::new(directory), &[&Tract])
+}
+
+/// The golden vectors hold, so the network was fed and read as it should be.
+fn runs(onnx: &[u8], more: &Value) -> Ladder {
+    load(model(onnx, more).path()).unwrap_or_else(|error| panic!("{more}: {error}"))
+}
+
+fn refused(onnx: &[u8], more: &Value, why: &str) {
+    let error = load(model(onnx, more).path()).err().unwrap_or_else(|| panic!("{why}: it was loaded")).to_string();
+    assert!(error.contains(why), "{why}: {error}");
+}
+
+#[test]
+fn every_layout_is_fed_as_the_network_reads_it() {
+    let n = Named("batch");
+    let [c, t, both] = [3, 4, 12].map(Length);
+    let layouts: [(&str, &[Axis], bool); 10] = [
+        ("1,C,T", &[Length(1), c, t], false),
+        ("1,C,T", &[n, c, t], false),
+        ("1,C,T", &[n, Named("channels"), Named("time")], false),
+        ("1,T,C", &[n, t, c], true),
+        ("1,1,C,T", &[n, Length(1), c, t], false),
+        ("1,1,T,C", &[Length(1), Length(1), t, c], true),
+        ("1,C,T,1", &[n, c, t, Length(1)], false),
+        ("1,T,1,C", &[n, t, Length(1), c], true),
+        ("1,C*T", &[n, both], false),
+        ("1,T*C", &[n, both], true),
+    ];
+    for (layout, shape, time_first) in layouts {
+        let ladder = runs(&file(network(shape, time_first)), &json!({"inputs": [{"layout": layout}]}));
+        let configuration = &ladder.configurations()[0];
+        assert_eq!((configuration.macs, configuration.parameters), (24, 24), "{layout}");
+    }
+    let more = json!({"inputs": [{"layout": "1,T,C"}]});
+    refused(&file(plain()), &more, "its input x has the shape [1, 3, 4], and the manifest's layout");
+    let batch = file(network(&[Length(32), c, t], false));
+    refused(&batch, &json!({}), "its input x has the shape [32, 3, 4]");
+}
+
+#[test]
+fn channels_are_picked_and_ordered_for_each_input() {
+    // one input for z and y, one for x: both flattened and put together as x, y, z
+    let mut graph = plain();
+    graph.input = vec![
+        value("zy", FLOAT, &[Length(1), Length(2), Length(4)]),
+        value("x", FLOAT, &[Named("N"), Length(4), Length(1)]),
+    ];
+    graph.node = vec![
+        node("Flatten", &["zy"], "g", &[("axis", 1)]),
+        node("Flatten", &["x"], "e", &[("axis", 1)]),
+        node("Concat", &["e", "g"], "f", &[("axis", 1)]),
+        node("Gemm", &["f", "w"], "y", &[("transB", 1)]),
+    ];
+    // of z and y in this order
+    let mut weights = weights(false);
+    for row in weights.chunks_mut(12) {
+        let (y, z) = row[4..].split_at_mut(4);
+        y.swap_with_slice(z);
+    }
+    graph.initializer = vec![floats("w", &[2, 12], &weights)];
+    let inputs = json!({"inputs": [
+        {"name": "x", "channels": ["acc_x"], "layout": "1,T,C"},
+        {"name": "zy", "channels": ["acc_z", "acc_y"]},
+    ]});
+    runs(&file(graph.clone()), &inputs);
+    refused(&file(graph.clone()), &json!({}), "it has 2 inputs (zy, x), and 1 are filled");
+    let other = json!({"inputs": [{"name": "x", "channels": ["acc_x"], "layout": "1,T,C"}, {"name": "gyro", "channels": ["acc_y"]}]});
+    refused(&file(graph.clone()), &other, "it has no input \"gyro\"; it has zy, x");
+    // a state would have to be carried from window to window
+    let mut stateful = plain();
+    stateful.input.push(value("hidden", FLOAT, &[Length(1), Length(8)]));
+    refused(&file(stateful), &json!({}), "keeps no state from one window to the next");
+}
+
+#[test]
+fn an_output_is_named_where_there_are_several_and_probabilities_become_logits() {
+    let mut graph = plain();
+    graph.output.push(value("f", FLOAT, &[Length(1), Length(12)]));
+    runs(&file(graph.clone()), &json!({"output": {"name": "y"}}));
+    refused(&file(graph.clone()), &json!({}), "name one of its outputs: y, f");
+    refused(&file(graph.clone()), &json!({"output": {"name": "z"}}), "it has no output \"z\"; it has y, f");
+    refused(
+        &file(graph),
+        &json!({"output": {"name": "f"}}),
+        "the manifest's 2 labels need a floating-point number each",
+    );
+    // e to the power of the logits stands for probabilities, their logarithm for logits again
+    let mut graph = plain();
+    graph.node[1].output[0] = "l".to_owned();
+    graph.node.push(node("Exp", &["l"], "y", &[]));
+    runs(&file(graph.clone()), &json!({"output": {"holds": "probabilities"}}));
+    refused(&file(graph), &json!({}), "golden window 0: logits differ");
+}
+
+#[test]
+fn numbers_of_other_kinds_go_in_and_come_out() {
+    let mut graph = plain();
+    graph.input = vec![value("x", DOUBLE, &[Length(1), Length(3), Length(4)])];
+    graph.node.insert(0, node("Cast", &["x"], "s", &[("to", i64::from(FLOAT))]));
+    graph.node[1].input[0] = "s".to_owned();
+    graph.node[2].output[0] = "l".to_owned();
+    graph.node.push(node("Cast", &["l"], "y", &[("to", i64::from(DOUBLE))]));
+    graph.output = vec![value("y", DOUBLE, &[Length(1), Length(2)])];
+    runs(&file(graph), &json!({}));
+    let mut graph = plain();
+    graph.input = vec![value("x", INT64, &[Length(1), Length(3), Length(4)])];
+    refused(&file(graph), &json!({}), "its input x is of the data type 7");
+}
+
+#[test]
+fn weights_in_another_file_are_read_where_the_manifest_vouches_for_it() {
+    let beside: Vec<u8> = [0_f32; 5].iter().chain(&weights(false)).flat_map(|weight| weight.to_le_bytes()).collect();
+    let stored = |location: &str, offset: &str, length: &str| {
+        let mut graph = plain();
+        let entry =
+            |(key, value): (&str, &str)| StringStringEntryProto { key: key.to_owned(), value: value.to_owned() };
+        graph.initializer[0].float_data.clear();
+        graph.initializer[0].data_location = Some(tensor_proto::DataLocation::External as i32);
+        graph.initializer[0].external_data =
+            [("location", location), ("offset", offset), ("length", length)].map(entry).into();
+        file(graph)
+    };
+    let vouched = json!({"weights": [{"file": "net.data", "sha256": digest(&beside)}]});
+    let with = |onnx: &[u8], more: &Value, beside: &[u8]| {
+        let directory = model(onnx, more);
+        std::fs::write(directory.path().join("net.data"), beside).unwrap();
+        load(directory.path()).map(drop).map_err(|error| error.to_string())
+    };
+    let sound = stored("net.data", "20", "96");
+    assert_eq!(with(&sound, &vouched, &beside), Ok(()));
+    assert_eq!(with(&stored("./net.data", "20", "96"), &vouched, &beside), Ok(()));
+    let why = |onnx: &[u8], more: &Value, beside: &[u8]| with(onnx, more, beside).unwrap_err();
+    assert!(why(&sound, &json!({}), &beside).contains("which the manifest does not list among the network's weights"));
+    assert!(why(&sound, &vouched, &beside[4..]).contains("SHA-256 is"));
+    let short = json!({"weights": [{"file": "net.data", "sha256": digest(&beside[4..])}]});
+    assert!(why(&sound, &short, &beside[4..]).contains("it is cut short"));
+    assert!(why(&stored("net.data", "20", "92"), &vouched, &beside).contains("needs 96 bytes, and there are 92"));
+    assert!(why(&stored("net.data", "18446744073709551615", "96"), &vouched, &beside).contains("cut short"));
+    for outside in ["../net.data", "/etc/passwd", "sub/net.data"] {
+        assert!(why(&stored(outside, "0", "96"), &vouched, &beside).contains("does not list"), "{outside}");
+    }
+    let outside = json!({"weights": [{"file": "../net.data", "sha256": digest(&beside)}]});
+    assert!(why(&stored("../net.data", "20", "96"), &outside, &beside).contains("must be the plain name of a file"));
+    refused(&sound, &vouched, "cannot read");
+}
+
+#[test]
+fn what_cannot_be_run_is_refused_by_its_cause() {
+    let last = |operator: &str, domain: &str| {
+        let mut graph = plain();
+        graph.node[1].output[0] = "l".to_owned();
+        graph.node.push(NodeProto { domain: domain.to_owned(), ..node(operator, &["l"], "y", &[]) });
+        file(graph)
+    };
+    refused(
+        &last("Nonsense", ""),
+        &json!({}),
+        "cannot run the operator Nonsense (node y); export the network without it",
+    );
+    refused(&last("Relu", "com.example"), &json!({}), "cannot run the operator Relu of com.example (node y)");
+    let mut graph = plain();
+    graph.initializer[0].float_data[3] = f32::NAN;
+    refused(&file(graph), &json!({}), "weights w: some are not numbers (NaN)");
+    let mut graph = plain();
+    graph.initializer[0].dims = vec![1 << 40, 12];
+    refused(&file(graph), &json!({}), "weights w: the shape [1099511627776, 12] has more than");
+    let mut graph = plain();
+    graph.initializer[0].dims = vec![-2, 12];
+    refused(&file(graph), &json!({}), "or a negative length");
+    // a hundred bytes that ask for more memory than there is
+    let mut graph = plain();
+    graph.node.insert(0, node("ConstantOfShape", &["s"], "b", &[]));
+    graph.node.insert(1, node("ReduceSum", &["b"], "r", &[("keepdims", 0)]));
+    graph.node.push(node("Add", &["l", "r"], "y", &[]));
+    graph.node[3].output[0] = "l".to_owned();
+    graph.initializer.push(integers("s", &[1 << 20, 1 << 20]));
+    refused(&file(graph), &json!({}), "ConstantOfShape : it makes a value of more than");
+    refused(b"PK\x03\x04", &json!({}), "not an ONNX file");
+    refused(b"", &json!({}), "there is no graph in it");
+}
+
+#[test]
+fn a_damaged_file_is_refused_or_read_and_never_ends_the_program() {
+    let sound = file(plain());
+    for at in 0..sound.len() {
+        // what comes last, the version of the operators, can be missing
+        let _ = load(model(&sound[..at], &json!({})).path());
+        let mut damaged = sound.clone();
+        damaged[at] ^= 1 << (at % 8);
+        let _ = load(model(&damaged, &json!({})).path());
+    }
+}
