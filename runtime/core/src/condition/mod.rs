@@ -4,6 +4,7 @@
 //! and then runs it for each sample without looking anything up or allocating.
 
 mod bank;
+mod compiler;
 mod conditioner;
 mod spec;
 
