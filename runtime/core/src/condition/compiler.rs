@@ -1,7 +1,8 @@
 //! How a manifest's list of operations becomes the program that runs for each sample.
 
-use super::bank::{DelayLine, MedianBank, Section, SosBank};
+use super::bank::{DelayLine, DifferenceBank, MedianBank, Section, SosBank};
 use super::conditioner::{Instruction, Program, Work};
+use super::pointwise::Pointwise;
 use super::spec::{Fault, MEDIAN_LONGEST, OpSpec, Start};
 use crate::stream::continuity::LARGEST_VALUE;
 use crate::stream::{Channel, unit};
@@ -20,6 +21,13 @@ struct Register {
     delay: u64,
     /// The largest magnitude that its values can reach, whatever the stream.
     peak: f64,
+}
+
+impl Register {
+    /// Unit and peak of an output that has those of its input.
+    fn same(&self, _to: &str, _place: usize) -> Result<(String, f64), Fault> {
+        Ok((self.unit.clone(), self.peak))
+    }
 }
 
 /// Turns a list of operations into a [`Program`], one operation after the other.
@@ -47,46 +55,117 @@ impl Compiler {
                     return Err(Fault::MedianLength(*length));
                 }
                 let behind = *length as u64 / 2;
-                self.bank(from, to.as_ref().unwrap_or(from), behind, &[], |channels| {
+                self.bank(from, to.as_deref(), behind, Register::same, |channels| {
                     Work::Median(MedianBank::new(channels, *length))
                 })
             }
             OpSpec::Sos { from, to, sections, start } => {
                 let sections = normalise(sections)?;
                 let gains: Vec<_> = sections.iter().map(Section::largest_gain).collect();
-                self.bank(from, to.as_ref().unwrap_or(from), 0, &gains, |channels| {
+                let amplified = |input: &Register, to: &str, _| {
+                    let peak = gains.iter().try_fold(input.peak, |peak, gain| computable(to, peak * gain))?;
+                    Ok((input.unit.clone(), peak))
+                };
+                self.bank(from, to.as_deref(), 0, amplified, |channels| {
                     Work::Sos(SosBank::new(&channels, sections, *start == Start::Steady))
                 })
             }
-            OpSpec::Copy { from, to } => self.bank(from, to, 0, &[], Work::Copy),
-            OpSpec::Subtract { from, minus, to } => self.subtract(from, minus, to.as_ref().unwrap_or(from)),
+            OpSpec::Copy { from, to } => self.bank(from, Some(to), 0, Register::same, Work::Copy),
+            OpSpec::Subtract { from, minus, to } => self.subtract(from, minus, to.as_deref()),
+            OpSpec::Standardise { from, to, mean, std } => {
+                numbers("mean", mean, from, f64::is_finite, "a finite number")?;
+                numbers("std", std, from, |std| std.is_finite() && std > 0.0, "a finite number above 0")?;
+                let formula = |_: &Register, place| Ok(Pointwise::Standardise { mean: mean[place], std: std[place] });
+                self.pointwise(from, to.as_deref(), Some(unit::NONE), formula)
+            }
+            OpSpec::Scale { from, to, factor, offset, unit } => {
+                let (factor, offset) = (finite("factor", *factor)?, finite("offset", *offset)?);
+                let formula = |_: &Register, _| Ok(Pointwise::Scale { factor, offset });
+                self.pointwise(from, to.as_deref(), unit.as_deref(), formula)
+            }
+            OpSpec::Convert { from, to, unit } => {
+                let formula = |Register { name, unit: found, .. }: &Register, _| match unit::factor(found, unit) {
+                    Some(factor) => Ok(Pointwise::Scale { factor, offset: 0.0 }),
+                    None => {
+                        Err(Fault::Conversion { channel: name.clone(), found: found.clone(), expected: unit.clone() })
+                    }
+                };
+                self.pointwise(from, to.as_deref(), Some(unit), formula)
+            }
+            OpSpec::Clip { from, to, low, high } => {
+                let clip = clip(*low, *high)?;
+                self.pointwise(from, to.as_deref(), None, |_, _| Ok(clip))
+            }
+            OpSpec::Magnitude { from, to } => self.magnitude(from, to),
+            OpSpec::Difference { from, to } => {
+                let doubled =
+                    |input: &Register, to: &str, _| Ok((input.unit.clone(), computable(to, input.peak * 2.0)?));
+                self.bank(from, to.as_deref(), 0, doubled, |channels| Work::Difference(DifferenceBank::new(channels)))
+            }
         }
     }
 
-    /// Adds an operation that computes each channel by itself, delays it by `behind` samples and amplifies it by
-    /// `gains` at most, one after the other.
+    /// Adds an operation that computes each channel by itself and delays it by `behind` samples. `becomes` tells unit
+    /// and peak of an output from its input, its name and its place in the list. Without `to` it works in place.
     fn bank(
         &mut self,
         from: &[String],
-        to: &[String],
+        to: Option<&[String]>,
         behind: u64,
-        gains: &[f64],
+        becomes: impl Fn(&Register, &str, usize) -> Result<(String, f64), Fault>,
         work: impl FnOnce(Vec<(usize, usize)>) -> Work,
     ) -> Result<(), Fault> {
         let inputs = self.find_all(from)?;
+        let to = to.unwrap_or(from);
         check_outputs(to, &[from])?;
-        let amplified = |(&from, to): (&usize, &String)| {
-            gains.iter().try_fold(self.registers[from].peak, |peak, gain| computable(to, peak * gain))
-        };
-        let peaks = inputs.iter().zip(to).map(amplified).collect::<Result<Vec<_>, _>>()?;
+        let named = inputs.iter().zip(to).enumerate();
+        let outputs = named.map(|(place, (&from, to))| becomes(&self.registers[from], to, place));
+        let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
         let skip = self.align(&inputs);
-        let outputs = inputs.iter().zip(to).zip(peaks);
-        let channels = outputs.map(|((&from, to), peak)| (from, self.output(to, from, skip + behind, peak))).collect();
+        let outputs = to.iter().zip(outputs).map(|(to, (unit, peak))| self.output(to, unit, skip + behind, peak));
+        let channels = inputs.into_iter().zip(outputs).collect();
         self.instructions.push(Instruction { skip, work: work(channels) });
         Ok(())
     }
 
-    fn subtract(&mut self, from: &[String], minus: &[String], to: &[String]) -> Result<(), Fault> {
+    /// Adds an operation that makes each output of one input by the formula for its place, in `unit` or that of the
+    /// input.
+    fn pointwise(
+        &mut self,
+        from: &[String],
+        to: Option<&[String]>,
+        unit: Option<&str>,
+        formula: impl Fn(&Register, usize) -> Result<Pointwise, Fault>,
+    ) -> Result<(), Fault> {
+        let inputs = self.find_all(from)?.into_iter().enumerate();
+        let formulas = inputs.map(|(place, input)| formula(&self.registers[input], place));
+        let formulas = formulas.collect::<Result<Vec<_>, _>>()?;
+        let becomes = |input: &Register, to: &str, place: usize| {
+            let peak = computable(to, formulas[place].peak(input.peak))?;
+            Ok((unit.unwrap_or(&input.unit).to_owned(), peak))
+        };
+        self.bank(from, to, 0, becomes, |channels| {
+            Work::Pointwise(channels.into_iter().zip(formulas.iter().copied()).collect())
+        })
+    }
+
+    fn magnitude(&mut self, from: &[String], to: &str) -> Result<(), Fault> {
+        let inputs = self.find_all(from)?;
+        if inputs.len() < 2 {
+            return Err(Fault::Alone);
+        }
+        distinct(from.iter().map(String::as_str))?;
+        let unit = self.registers[inputs[0]].unit.clone();
+        inputs.iter().try_for_each(|&input| self.check_unit(input, &unit))?;
+        let peaks = inputs.iter().map(|&input| self.registers[input].peak);
+        let peak = computable(to, peaks.map(|peak| peak * peak).sum::<f64>().sqrt())?;
+        let skip = self.align(&inputs);
+        let output = self.output(to, unit, skip, peak);
+        self.instructions.push(Instruction { skip, work: Work::Magnitude(inputs, output) });
+        Ok(())
+    }
+
+    fn subtract(&mut self, from: &[String], minus: &[String], to: Option<&[String]>) -> Result<(), Fault> {
         let inputs = self.find_all(from)?;
         if minus.len() != from.len() {
             return Err(Fault::Count { list: "minus", found: minus.len(), expected: from.len() });
@@ -95,6 +174,7 @@ impl Compiler {
         for (&from, &minus) in inputs.iter().zip(&subtracted) {
             self.check_unit(minus, &self.registers[from].unit)?;
         }
+        let to = to.unwrap_or(from);
         check_outputs(to, &[from, minus])?;
         let peak = |register: usize| self.registers[register].peak;
         let peaks = inputs.iter().zip(&subtracted).zip(to);
@@ -102,7 +182,11 @@ impl Compiler {
         let peaks = peaks.collect::<Result<Vec<_>, _>>()?;
         let skip = self.align(&[inputs.as_slice(), subtracted.as_slice()].concat());
         let pairs = inputs.into_iter().zip(subtracted).zip(to).zip(peaks);
-        let pairs = pairs.map(|((pair, to), peak)| (pair, self.output(to, pair.0, skip, peak))).collect();
+        let pairs = pairs.map(|((pair, to), peak)| {
+            let unit = self.registers[pair.0].unit.clone();
+            (pair, self.output(to, unit, skip, peak))
+        });
+        let pairs = pairs.collect();
         self.instructions.push(Instruction { skip, work: Work::Subtract(pairs) });
         Ok(())
     }
@@ -152,16 +236,15 @@ impl Compiler {
         longest
     }
 
-    /// The register of an output that is computed from `from`: an existing one, or a new one.
-    fn output(&mut self, name: &str, from: usize, delay: u64, peak: f64) -> usize {
-        let register = self.registers.iter().position(|register| register.name == name).unwrap_or_else(|| {
-            self.registers.push(Register { name: name.to_owned(), unit: String::new(), delay, peak });
-            self.registers.len() - 1
-        });
-        self.registers[register].unit = self.registers[from].unit.clone();
-        self.registers[register].delay = delay;
-        self.registers[register].peak = peak;
-        register
+    /// The register of an output: an existing one, or a new one.
+    fn output(&mut self, name: &str, unit: String, delay: u64, peak: f64) -> usize {
+        let register = Register { name: name.to_owned(), unit, delay, peak };
+        if let Some(place) = self.registers.iter().position(|register| register.name == name) {
+            self.registers[place] = register;
+            return place;
+        }
+        self.registers.push(register);
+        self.registers.len() - 1
     }
 }
 
@@ -169,6 +252,40 @@ impl Compiler {
 fn computable(name: &str, peak: f64) -> Result<f64, Fault> {
     // the comparison is false for NaN as well
     if peak <= LARGEST_PEAK { Ok(peak) } else { Err(Fault::Peak { channel: name.to_owned(), peak }) }
+}
+
+/// There must be one number for each channel of `from`, and each one that can be used.
+fn numbers(
+    list: &'static str,
+    numbers: &[f64],
+    from: &[String],
+    usable: impl Fn(f64) -> bool,
+    needed: &'static str,
+) -> Result<(), Fault> {
+    if numbers.len() != from.len() {
+        return Err(Fault::Numbers { list, found: numbers.len(), expected: from.len() });
+    }
+    match numbers.iter().position(|&value| !usable(value)) {
+        Some(place) => Err(Fault::Number { key: format!("{list}[{place}]"), value: numbers[place], needed }),
+        None => Ok(()),
+    }
+}
+
+fn finite(key: &str, value: f64) -> Result<f64, Fault> {
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Fault::Number { key: key.to_owned(), value, needed: "a finite number" })
+    }
+}
+
+fn clip(low: Option<f64>, high: Option<f64>) -> Result<Pointwise, Fault> {
+    let limit = |key: &str, value: Option<f64>, none: f64| value.map_or(Ok(none), |value| finite(key, value));
+    if low.is_none() && high.is_none() {
+        return Err(Fault::NoLimit);
+    }
+    let (low, high) = (limit("low", low, f64::NEG_INFINITY)?, limit("high", high, f64::INFINITY)?);
+    if low < high { Ok(Pointwise::Clip { low, high }) } else { Err(Fault::Limits { low, high }) }
 }
 
 /// There must be one output per input, each with a name of its own, and none may replace what another one is still

@@ -1,7 +1,8 @@
 //! The program that runs for each sample.
 
-use super::bank::{DelayLine, MedianBank, SosBank};
+use super::bank::{DelayLine, DifferenceBank, MedianBank, SosBank};
 use super::compiler::Compiler;
+use super::pointwise::Pointwise;
 use super::spec::{ConditionError, OpSpec};
 use crate::stream::Channel;
 
@@ -62,6 +63,11 @@ pub(super) enum Work {
     Copy(Vec<(usize, usize)>),
     /// Pairs of registers (from, minus), and where the difference goes.
     Subtract(Vec<((usize, usize), usize)>),
+    /// Registers (from, to), and what becomes of the value on the way.
+    Pointwise(Vec<((usize, usize), Pointwise)>),
+    /// Several registers, and where the root of the sum of their squares goes.
+    Magnitude(Vec<usize>, usize),
+    Difference(DifferenceBank),
     Delay(DelayLine),
 }
 
@@ -114,8 +120,9 @@ impl Conditioner {
             match &mut instruction.work {
                 Work::Median(bank) => bank.reset(),
                 Work::Sos(bank) => bank.reset(),
+                Work::Difference(bank) => bank.reset(),
                 // what a delay line still holds is never used: who reads from it skips so many samples
-                Work::Copy(_) | Work::Subtract(_) | Work::Delay(_) => {}
+                Work::Copy(_) | Work::Subtract(_) | Work::Pointwise(_) | Work::Magnitude(..) | Work::Delay(_) => {}
             }
         }
     }
@@ -142,6 +149,9 @@ impl Work {
             Self::Sos(bank) => bank.run(row),
             Self::Copy(pairs) => pairs.iter().for_each(|&(from, to)| row[to] = row[from]),
             Self::Subtract(pairs) => pairs.iter().for_each(|&((from, minus), to)| row[to] = row[from] - row[minus]),
+            Self::Pointwise(values) => values.iter().for_each(|&((from, to), formula)| row[to] = formula.of(row[from])),
+            Self::Magnitude(from, to) => row[*to] = from.iter().map(|&from| row[from] * row[from]).sum::<f64>().sqrt(),
+            Self::Difference(bank) => bank.run(row),
             Self::Delay(line) => line.run(row),
         }
     }

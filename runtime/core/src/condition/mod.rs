@@ -6,6 +6,7 @@
 mod bank;
 mod compiler;
 mod conditioner;
+mod pointwise;
 mod spec;
 
 pub use conditioner::Conditioner;
