@@ -1,4 +1,6 @@
-//! Conditioning against SciPy, on made-up signals and on real recordings, and what is refused.
+//! Conditioning against NumPy and SciPy, on made-up signals and on real recordings, and what is refused.
+
+use std::collections::HashMap;
 
 use gaitd_core::condition::{ConditionError, Conditioner, Fault, OpSpec};
 use gaitd_core::stream::Channel;
@@ -11,12 +13,27 @@ struct Case {
     input: Vec<String>,
     ops: Vec<OpSpec>,
     output: Vec<String>,
+    /// Units of the input and the output by channel; `g` where there are none.
+    #[serde(default)]
+    units: [HashMap<String, String>; 2],
     raw: Vec<Vec<f64>>,
     expected: Vec<Vec<f64>>,
 }
 
 fn cases() -> Vec<Case> {
     serde_json::from_str(include_str!("fixtures/conditioning.json")).unwrap()
+}
+
+fn parsed(ops: &str) -> Vec<OpSpec> {
+    serde_json::from_str(ops).unwrap()
+}
+
+/// What the operations make of the channels `a`, `b` (in g) ..., one of which comes out, in `unit`.
+fn conditioned(raw: &[Vec<f64>], ops: &str, output: &str, unit: &str) -> Vec<f32> {
+    let names: Vec<_> = ('a'..).take(raw[0].len()).map(String::from).collect();
+    let output = Channel { name: output.to_owned(), unit: unit.to_owned() };
+    let mut conditioner = Conditioner::new(&channels(&names), &parsed(ops), &[output]).unwrap();
+    run(&mut conditioner, raw, 1).concat()
 }
 
 fn channels(names: &[impl AsRef<str>]) -> Vec<Channel> {
@@ -37,12 +54,18 @@ fn run(conditioner: &mut Conditioner, raw: &[Vec<f64>], outputs: usize) -> Vec<V
 
 impl Case {
     fn conditioner(&self) -> Conditioner {
-        Conditioner::new(&channels(&self.input), &self.ops, &channels(&self.output)).unwrap()
+        let [mut input, mut output] = [channels(&self.input), channels(&self.output)];
+        for (channels, units) in [(&mut input, &self.units[0]), (&mut output, &self.units[1])] {
+            for channel in channels {
+                channel.unit = units.get(&channel.name).unwrap_or(&channel.unit).clone();
+            }
+        }
+        Conditioner::new(&input, &self.ops, &output).unwrap()
     }
 }
 
 #[test]
-fn equals_scipy() {
+fn equals_numpy_and_scipy() {
     for case in cases() {
         let mut conditioner = case.conditioner();
         // the second time over, after a reset, nothing of the first may be left
@@ -52,7 +75,11 @@ fn equals_scipy() {
             for (time, (found, expected)) in conditioned.iter().zip(&case.expected).enumerate() {
                 for ((found, expected), channel) in found.iter().zip(expected).zip(&case.output) {
                     let error = (f64::from(*found) - expected).abs();
-                    assert!(error < 1e-6, "{}: {channel} at {time} is {found}, not {expected}", case.name);
+                    assert!(
+                        error < 1e-6 * expected.abs().max(1.0),
+                        "{}: {channel} at {time} is {found}, not {expected}",
+                        case.name
+                    );
                 }
             }
             conditioner.reset();
@@ -63,7 +90,7 @@ fn equals_scipy() {
 #[test]
 fn delays() {
     let delays: Vec<_> = cases().iter().map(|case| case.conditioner().delay()).collect();
-    assert_eq!(delays, [1, 0, 3]);
+    assert_eq!(delays, [1, 0, 3, 2]);
 }
 
 #[test]
@@ -137,8 +164,8 @@ fn a_difference_can_be_as_large_as_both_channels_together() {
     };
     let parsed: Vec<OpSpec> = serde_json::from_str(&ops(6)).unwrap();
     assert!(Conditioner::new(&channels(&["a", "b"]), &parsed, &channels(&["a"])).is_ok());
-    let says = "conditioning[3] (sos): channel `a` could reach 2e102, which cannot be computed with; its filters \
-                amplify too much";
+    let says = "conditioning[3] (sos): channel `a` could reach 2e102, which cannot be computed with; its \
+                operations amplify too much";
     assert_eq!(refusal(&ops(7)), says);
 }
 
@@ -295,6 +322,211 @@ fn what_could_leave_the_range_of_numbers_is_refused() {
 }
 
 #[test]
+fn wrong_numbers_and_units_are_refused_by_key_and_channel() {
+    let refusals = [
+        r#"[{"op": "standardise", "from": ["a", "b"], "mean": [0], "std": [1, 1]}]"#,
+        r#"[{"op": "standardise", "from": ["a", "b"], "mean": [0, 0], "std": [1, 1, 1]}]"#,
+        r#"[{"op": "standardise", "from": ["a", "b"], "mean": [0, 0], "std": [1, 0]}]"#,
+        r#"[{"op": "standardise", "from": ["a", "b"], "mean": [0, 0], "std": [-2, 1]}]"#,
+        r#"[{"op": "standardise", "from": [], "mean": [], "std": []}]"#,
+        r#"[{"op": "standardise", "from": ["a", "b"], "to": ["b", "c"], "mean": [0, 0], "std": [1, 1]}]"#,
+        r#"[{"op": "standardise", "from": ["a"], "mean": [0], "std": [1]}]"#,
+        r#"[{"op": "standardise", "from": ["a"], "to": ["c"], "mean": [0], "std": [1e-95]}]"#,
+        r#"[{"op": "scale", "from": ["a"], "factor": 1e95}]"#,
+        r#"[{"op": "scale", "from": ["a"], "factor": 0, "offset": -1e101}]"#,
+        r#"[{"op": "scale", "from": ["a"], "factor": 2, "unit": "m/s2"}]"#,
+        r#"[{"op": "scale", "from": ["a", "b"], "to": ["c"], "factor": 2}]"#,
+        r#"[{"op": "convert", "from": ["a", "w"], "unit": "m/s2"}]"#,
+        r#"[{"op": "convert", "from": ["a"], "unit": "furlong"}]"#,
+        r#"[{"op": "standardise", "from": ["a"], "mean": [0], "std": [1]}, {"op": "convert", "from": ["a"], "unit": "g"}]"#,
+        r#"[{"op": "convert", "from": ["a"], "unit": "mg"}]"#,
+        r#"[{"op": "clip", "from": ["a"]}]"#,
+        r#"[{"op": "clip", "from": ["a"], "low": 1, "high": 1}]"#,
+        r#"[{"op": "clip", "from": ["a"], "low": 2, "high": 1}]"#,
+        r#"[{"op": "clip", "from": ["a"], "low": 1e101}]"#,
+        r#"[{"op": "magnitude", "from": ["a"], "to": "m"}]"#,
+        r#"[{"op": "magnitude", "from": [], "to": "m"}]"#,
+        r#"[{"op": "magnitude", "from": ["a", "b", "a"], "to": "m"}]"#,
+        r#"[{"op": "magnitude", "from": ["a", "b", "w"], "to": "m"}]"#,
+        r#"[{"op": "magnitude", "from": ["w", "z"], "to": "m"}]"#,
+        r#"[{"op": "difference", "from": ["a", "b"], "to": ["b", "a"]}]"#,
+    ];
+    insta::assert_snapshot!(refusals.map(refusal).join("\n"), @r"
+    conditioning[0] (standardise): `mean` holds 1 numbers, but `from` names 2 channels; one is needed for each
+    conditioning[0] (standardise): `std` holds 3 numbers, but `from` names 2 channels; one is needed for each
+    conditioning[0] (standardise): `std[1]` is 0, but must be a finite number above 0
+    conditioning[0] (standardise): `std[0]` is -2, but must be a finite number above 0
+    conditioning[0] (standardise): `from` is empty; name at least one channel
+    conditioning[0] (standardise): `b` is both an output and the input of another output; use a new name
+    conditioning, output: channel `a` is in 1 (no unit), but g is needed
+    conditioning[0] (standardise): channel `c` could reach 1e101, which cannot be computed with; its operations amplify too much
+    conditioning[0] (scale): channel `a` could reach 1e101, which cannot be computed with; its operations amplify too much
+    conditioning[0] (scale): channel `a` could reach 1e101, which cannot be computed with; its operations amplify too much
+    conditioning, output: channel `a` is in m/s2, but g is needed
+    conditioning[0] (scale): `to` names 1 channels, but `from` names 2; one is needed for each
+    conditioning[0] (convert): channel `w` is in rad/s, which cannot be converted to m/s2; units that can are g, mg, m/s2, rad/s, mrad/s, deg/s (dps) and mdps
+    conditioning[0] (convert): channel `a` is in g, which cannot be converted to furlong; units that can are g, mg, m/s2, rad/s, mrad/s, deg/s (dps) and mdps
+    conditioning[1] (convert): channel `a` is in 1 (no unit), which cannot be converted to g; units that can are g, mg, m/s2, rad/s, mrad/s, deg/s (dps) and mdps
+    conditioning, output: channel `a` is in mg, but g is needed
+    conditioning[0] (clip): neither `low` nor `high` is there; name at least one
+    conditioning[0] (clip): `low` is 1, but must be below `high`, which is 1
+    conditioning[0] (clip): `low` is 2, but must be below `high`, which is 1
+    conditioning[0] (clip): channel `a` could reach 1e101, which cannot be computed with; its operations amplify too much
+    conditioning[0] (magnitude): `from` names one channel only; a magnitude needs at least two
+    conditioning[0] (magnitude): `from` is empty; name at least one channel
+    conditioning[0] (magnitude): channel `a` is named twice
+    conditioning[0] (magnitude): channel `w` is in rad/s, but g is needed
+    conditioning[0] (magnitude): there is no channel `z` at this point, only a, b, w
+    conditioning[0] (difference): `b` is both an output and the input of another output; use a new name
+    ");
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused() {
+    let from = || vec!["a".to_owned()];
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let ops = [
+            ("mean[0]", OpSpec::Standardise { from: from(), to: None, mean: vec![value], std: vec![1.0] }),
+            ("std[0]", OpSpec::Standardise { from: from(), to: None, mean: vec![0.0], std: vec![value] }),
+            ("factor", OpSpec::Scale { from: from(), to: None, factor: value, offset: 0.0, unit: None }),
+            ("offset", OpSpec::Scale { from: from(), to: None, factor: 1.0, offset: value, unit: None }),
+            ("low", OpSpec::Clip { from: from(), to: None, low: Some(value), high: Some(1.0) }),
+            ("high", OpSpec::Clip { from: from(), to: None, low: None, high: Some(value) }),
+        ];
+        for (expected, op) in ops {
+            let error = Conditioner::new(&channels(&["a"]), &[op], &channels(&["a"])).unwrap_err();
+            let ConditionError::Op { fault: Fault::Number { key, .. }, .. } = &error else { panic!("{error}") };
+            assert_eq!(key, expected);
+        }
+    }
+}
+
+/// What can be 1e106 is refused, but not where it is cut off before.
+#[test]
+fn a_clip_bounds_what_the_values_can_reach() {
+    let ops = |clip: &str| {
+        let loud = r#"{"op": "scale", "from": ["a"], "factor": 1e50}"#;
+        format!("[{loud}, {clip}, {loud}]")
+    };
+    let clip = |limits: &str| ops(&format!(r#"{{"op": "clip", "from": ["a"], {limits}}}"#));
+    for limits in [r#""low": -1e49, "high": 1"#, r#""low": -1, "high": 1e49"#, r#""low": -1e45, "high": -1e40"#] {
+        Conditioner::new(&channels(&["a"]), &parsed(&clip(limits)), &channels(&["a"])).unwrap();
+    }
+    // with one limit the other side is open
+    for (limits, reach) in [
+        (r#""low": -1"#, "1e106"),
+        (r#""high": 1"#, "1e106"),
+        (r#""low": -1e52, "high": 1"#, "1e102"),
+        (r#""low": 1, "high": 1e52"#, "1e102"),
+    ] {
+        let says = format!("conditioning[2] (scale): channel `a` could reach {reach}, which cannot");
+        assert!(refusal(&clip(limits)).starts_with(&says), "{}", refusal(&clip(limits)));
+    }
+}
+
+/// Whatever each operation makes of the largest values, the next one must allow for.
+#[test]
+fn every_operation_allows_for_its_largest_output() {
+    for (op, reach) in [
+        // 1e6 + 1e6, by 0.5
+        (r#"{"op": "standardise", "from": ["a"], "to": ["c"], "mean": [-1e6], "std": [0.5]}"#, "4e106"),
+        (r#"{"op": "standardise", "from": ["a"], "to": ["c"], "mean": [1e6], "std": [0.5]}"#, "4e106"),
+        (r#"{"op": "scale", "from": ["a"], "to": ["c"], "factor": -2, "offset": -3e6}"#, "5e106"),
+        (r#"{"op": "scale", "from": ["a"], "to": ["c"], "factor": 2, "offset": -3e6}"#, "5e106"),
+        (r#"{"op": "convert", "from": ["a"], "to": ["c"], "unit": "mg"}"#, "1e109"),
+        // 3-4-5
+        (
+            r#"{"op": "scale", "from": ["a"], "factor": 3}, {"op": "scale", "from": ["b"], "factor": 4},
+               {"op": "magnitude", "from": ["a", "b"], "to": "c"}"#,
+            "5e106",
+        ),
+        (r#"{"op": "difference", "from": ["a"], "to": ["c"]}"#, "2e106"),
+    ] {
+        let refusal = refusal(&format!(r#"[{op}, {{"op": "scale", "from": ["c"], "factor": 1e100}}]"#));
+        assert!(refusal.contains(&format!("channel `c` could reach {reach},")), "{op}: {refusal}");
+    }
+}
+
+#[test]
+fn after_an_operation_values_have_the_units_that_it_says() {
+    let raw = [vec![1.5, -0.5]];
+    for (ops, output, unit, expected) in [
+        (r#"{"op": "standardise", "from": ["a"], "mean": [1], "std": [2]}"#, "a", "1", 0.25),
+        (r#"{"op": "standardise", "from": ["a"], "to": ["c"], "mean": [1], "std": [2]}"#, "a", "g", 1.5),
+        (r#"{"op": "scale", "from": ["a"], "factor": 2}"#, "a", "g", 3.0),
+        (r#"{"op": "scale", "from": ["a"], "factor": 2, "offset": 1, "unit": "1"}"#, "a", "1", 4.0),
+        (r#"{"op": "scale", "from": ["a"], "factor": 2, "unit": "apples"}"#, "a", "apples", 3.0),
+        (r#"{"op": "convert", "from": ["a"], "unit": "mg"}"#, "a", "mg", 1500.0),
+        // spellings of one unit
+        (r#"{"op": "convert", "from": ["a"], "unit": "metres per second squared"}"#, "a", "m/s2", 1.5 * 9.80665),
+        (r#"{"op": "convert", "from": ["a"], "unit": "G"}"#, "a", "g", 1.5),
+        (r#"{"op": "clip", "from": ["a"], "high": 1}"#, "a", "g", 1.0),
+        (r#"{"op": "clip", "from": ["b"], "low": 0, "high": 1}"#, "b", "g", 0.0),
+        (r#"{"op": "magnitude", "from": ["a", "b"], "to": "b"}"#, "b", "g", 2.5f32.sqrt()),
+        (r#"{"op": "difference", "from": ["a"]}"#, "a", "g", 0.0),
+        // a channel that is made anew has the new one's unit
+        (
+            r#"{"op": "scale", "from": ["a"], "to": ["c"], "factor": 1, "unit": "1"},
+               {"op": "copy", "from": ["b"], "to": ["c"]}"#,
+            "c",
+            "g",
+            -0.5,
+        ),
+        // what has no unit is of one unit
+        (
+            r#"{"op": "standardise", "from": ["a", "b"], "mean": [1.5, 0], "std": [1, 0.25]},
+               {"op": "subtract", "from": ["a"], "minus": ["b"]}"#,
+            "a",
+            "1",
+            2.0,
+        ),
+    ] {
+        assert_eq!(conditioned(&raw, &format!("[{ops}]"), output, unit), [expected], "{ops}");
+    }
+}
+
+#[test]
+fn a_difference_begins_with_0_after_a_reset_and_behind_a_median() {
+    let ops = parsed(
+        r#"[{"op": "median", "from": ["a"], "length": 3}, {"op": "difference", "from": ["a"], "to": ["d"]},
+            {"op": "difference", "from": ["d"], "to": ["dd"]}]"#,
+    );
+    let mut conditioner = Conditioner::new(&channels(&["a"]), &ops, &channels(&["a", "d", "dd"])).unwrap();
+    for start in [5.0, -100.0] {
+        let raw: Vec<_> = [0.0, 1.0, 3.0, 6.0, 10.0].iter().map(|value| vec![start + value]).collect();
+        let values = [0.0, 1.0, 3.0, 6.0].map(|value| (start + value) as f32);
+        let found = run(&mut conditioner, &raw, 3);
+        // before the first sample there are zeros, of which the median of the negative values is not made
+        let first = if start > 0.0 { values[0] } else { values[1] };
+        assert_eq!(found.iter().map(|sample| sample[0]).collect::<Vec<_>>()[1..], values[1..]);
+        assert_eq!(found[0], [first, 0.0, 0.0]);
+        assert_eq!(found[1][1], values[1] - first);
+        assert_eq!([found[2][1], found[3][1], found[3][2]], [2.0, 3.0, 1.0]);
+        conditioner.reset();
+    }
+}
+
+#[test]
+fn the_newer_operations_belong_to_schema_3() {
+    let mut schemas: Vec<_> = cases().iter().flat_map(|case| &case.ops).map(|op| (op.name(), op.schema())).collect();
+    schemas.sort_unstable();
+    schemas.dedup();
+    let [old, new] = [1, 3]
+        .map(|schema| schemas.iter().filter(|(_, found)| *found == schema).map(|(name, _)| *name).collect::<Vec<_>>());
+    assert_eq!(old, ["copy", "median", "sos", "subtract"]);
+    assert_eq!(new, ["clip", "convert", "difference", "magnitude", "scale", "standardise"]);
+}
+
+#[test]
+fn operations_are_written_as_they_are_read() {
+    for op in cases().iter().flat_map(|case| &case.ops) {
+        let written = serde_json::to_string(op).unwrap();
+        assert_eq!(serde_json::from_str::<OpSpec>(&written).unwrap(), *op);
+        assert!(!written.contains("null"), "{written}");
+    }
+}
+
+#[test]
 fn the_output_must_exist_and_names_must_be_distinct() {
     let [none, input, output] = [(vec!["a"], vec!["z"]), (vec!["a", "a"], vec!["a"]), (vec!["a"], vec!["a", "a"])]
         .map(|(input, output)| Conditioner::new(&channels(&input), &[], &channels(&output)).unwrap_err().to_string());
@@ -325,6 +557,15 @@ fn unknown_keys_and_operations_are_refused() {
         (r#"{"op": "median", "from": ["a"]}"#, "missing field `length`"),
         (r#"{"op": "sos", "from": ["a"], "sections": [[1, 2, 3, 4, 5]]}"#, "invalid length 5"),
         (r#"{"op": "sos", "from": ["a"], "sections": [], "start": "warm"}"#, "unknown variant `warm`"),
+        (r#"{"op": "standardise", "from": ["a"], "mean": [0]}"#, "missing field `std`"),
+        (r#"{"op": "standardise", "from": ["a"], "mean": 0, "std": [1]}"#, "expected a sequence"),
+        (r#"{"op": "standardize", "from": ["a"], "mean": [0], "std": [1]}"#, "unknown variant `standardize`"),
+        (r#"{"op": "scale", "from": ["a"]}"#, "missing field `factor`"),
+        (r#"{"op": "scale", "from": ["a"], "factor": [1]}"#, "expected f64"),
+        (r#"{"op": "convert", "from": ["a"]}"#, "missing field `unit`"),
+        (r#"{"op": "clip", "from": ["a"], "min": 0}"#, "unknown field `min`"),
+        (r#"{"op": "magnitude", "from": ["a", "b"]}"#, "missing field `to`"),
+        (r#"{"op": "magnitude", "from": ["a", "b"], "to": ["c"]}"#, "expected a string"),
     ] {
         let error = serde_json::from_str::<OpSpec>(ops).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
@@ -371,5 +612,66 @@ proptest! {
             let error = (f64::from(sample[0]) - gain * level).abs();
             prop_assert!(error <= 1e-6 * (1.0 + (gain * level).abs()), "{} is not {}", sample[0], gain * level);
         }
+    }
+
+    /// Each value by itself, by the formula, whatever came before it.
+    #[test]
+    fn single_values_follow_their_formulas(
+        x in prop::collection::vec(-1e6..1e6f64, 1..20),
+        (mean, std) in (-100_000..100_000, 1..1_000_000),
+        (factor, offset) in (-10_000..10_000, -10_000..10_000),
+        (low, width) in (-100_000_000..100_000_000, 1..100_000_000),
+    ) {
+        // serde_json reads longer numbers only to their last digit but one
+        let [mean, std, factor, offset, low, width] =
+            [mean, std, factor, offset, low, width].map(|value| f64::from(value) / 1024.0);
+        let raw: Vec<_> = x.iter().map(|&value| vec![value]).collect();
+        let high = low + width;
+        let single = |op: &str, unit: &str| conditioned(&raw, &format!("[{{{op}}}]"), "a", unit);
+        let expected = |formula: &dyn Fn(f64) -> f64| x.iter().map(|&x| formula(x) as f32).collect::<Vec<_>>();
+        prop_assert_eq!(
+            single(&format!(r#""op": "standardise", "from": ["a"], "mean": [{mean}], "std": [{std}]"#), "1"),
+            expected(&|x| (x - mean) / std)
+        );
+        prop_assert_eq!(
+            single(&format!(r#""op": "scale", "from": ["a"], "factor": {factor}, "offset": {offset}"#), "g"),
+            expected(&|x| x * factor + offset)
+        );
+        prop_assert_eq!(
+            single(&format!(r#""op": "clip", "from": ["a"], "low": {low}, "high": {high}"#), "g"),
+            expected(&|x| if x < low { low } else if x > high { high } else { x })
+        );
+    }
+
+    /// A magnitude is the length, whichever way the axes point.
+    #[test]
+    fn a_turn_leaves_the_magnitude_alone(x in prop::array::uniform3(-20.0..20f64), angle in 0.0..6.3f64) {
+        let (sin, cos) = angle.sin_cos();
+        let turned = vec![-x[2], cos * x[0] - sin * x[1], sin * x[0] + cos * x[1]];
+        let ops = r#"[{"op": "magnitude", "from": ["a", "b", "c"], "to": "m"}]"#;
+        let found = conditioned(&[x.to_vec(), turned], ops, "m", "g");
+        prop_assert!((found[0] - found[1]).abs() <= 1e-5 * (1.0 + found[0]), "{:?}", found);
+        // independently: the C library's hypot, twice
+        prop_assert!((f64::from(found[0]) - x[0].hypot(x[1]).hypot(x[2])).abs() < 1e-5);
+    }
+
+    /// All differences together lead back to the values.
+    #[test]
+    fn differences_add_up(x in prop::collection::vec(-1000..1000i32, 1..60)) {
+        let raw: Vec<_> = x.iter().map(|&value| vec![f64::from(value)]).collect();
+        let mut sum = x[0] as f32;
+        for (difference, &value) in conditioned(&raw, r#"[{"op": "difference", "from": ["a"]}]"#, "a", "g").iter().zip(&x) {
+            sum += difference;
+            prop_assert_eq!(sum, value as f32);
+        }
+    }
+
+    /// There and back is where it was.
+    #[test]
+    fn conversions_can_be_undone(x in -1e3..1e3f64, unit in prop::sample::select(vec!["m/s2", "mg", "g"])) {
+        let there = format!(r#"{{"op": "convert", "from": ["a"], "unit": "{unit}"}}"#);
+        let ops = format!(r#"[{there}, {{"op": "convert", "from": ["a"], "unit": "g"}}]"#);
+        let found = f64::from(conditioned(&[vec![x]], &ops, "a", "g")[0]);
+        prop_assert!((found - x).abs() <= 1e-6 * (1.0 + x.abs()), "{} is not {}", found, x);
     }
 }

@@ -165,6 +165,34 @@ fn median_of_three(a: f64, b: f64, c: f64) -> f64 {
     if low < high { low } else { high }
 }
 
+/// The change of several channels since the sample before.
+#[derive(Debug)]
+pub(super) struct DifferenceBank {
+    channels: Vec<(usize, usize)>,
+    /// The latest input of each channel.
+    latest: Vec<f64>,
+    fresh: bool,
+}
+
+impl DifferenceBank {
+    pub(super) fn new(channels: Vec<(usize, usize)>) -> Self {
+        Self { latest: vec![0.0; channels.len()], channels, fresh: true }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.fresh = true;
+    }
+
+    pub(super) fn run(&mut self, row: &mut [f64]) {
+        for (&(from, to), latest) in self.channels.iter().zip(&mut self.latest) {
+            let x = row[from];
+            row[to] = if self.fresh { 0.0 } else { x - *latest };
+            *latest = x;
+        }
+        self.fresh = false;
+    }
+}
+
 /// Holds one channel back by a number of samples.
 #[derive(Debug)]
 pub(super) struct DelayLine {

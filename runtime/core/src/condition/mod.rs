@@ -4,7 +4,9 @@
 //! and then runs it for each sample without looking anything up or allocating.
 
 mod bank;
+mod compiler;
 mod conditioner;
+mod pointwise;
 mod spec;
 
 pub use conditioner::Conditioner;

@@ -23,7 +23,7 @@ pub use continuity::{BridgeError, Continuity, Step, StreamCounts};
 pub struct Channel {
     /// Name, unique within a stream, such as `acc_x`.
     pub name: String,
-    /// Unit as written in manifests and stream headers: `g`, `m/s2`, `rad/s`, `deg/s`.
+    /// Unit as written in manifests and stream headers: `g`, `m/s2`, `rad/s`, `deg/s`; `1` for values without one.
     pub unit: String,
 }
 

@@ -6,6 +6,9 @@ const STANDARD_GRAVITY: f64 = 9.806_65;
 /// The units that are known, for messages.
 pub const KNOWN: &str = "g, mg, m/s2, rad/s, mrad/s, deg/s (dps) and mdps";
 
+/// What stands for the unit where the values have none, as after their standardisation.
+pub const NONE: &str = "1";
+
 /// What a unit measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {

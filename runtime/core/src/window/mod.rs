@@ -1,11 +1,14 @@
-//! Windows: conditioned samples to `[channels, time]`, a new one every hop, and their resampling to a resolution.
+//! Windows: conditioned samples to `[channels, time]`, a new one every hop, their normalisation, and their resampling
+//! to a resolution.
 
 mod intake;
+mod normalise;
 mod resampler;
 mod shortfall;
 mod windower;
 
 pub use intake::{Cutter, Intake, Ready};
+pub use normalise::{Normalisation, Over};
 pub use resampler::Resampler;
 pub use shortfall::Shortfall;
 pub use windower::{Window, Windower};
