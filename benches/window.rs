@@ -44,7 +44,7 @@ impl Bare {
     fn new(manifest: &Manifest, index: usize) -> Self {
         let configuration = &manifest.configurations[index];
         let bytes = Embedded.read(&configuration.file).expect("a network of the shipped ladder");
-        let shape = [1, manifest.task.channels.len(), configuration.resolution];
+        let shape = [1, manifest.task.channels.len(), configuration.time_steps(manifest.task.window)];
         let model = tract_onnx::onnx()
             .model_for_read(&mut &*bytes)
             .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
@@ -142,7 +142,7 @@ fn windows(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("infer");
     for (index, configuration) in manifest.configurations.iter().enumerate() {
         let mut bare = Bare::new(&manifest, index);
-        let input = vec![0.1; manifest.task.channels.len() * configuration.resolution];
+        let input = vec![0.1; manifest.task.channels.len() * configuration.time_steps(manifest.task.window)];
         group.bench_function(BenchmarkId::new("bare tract", &configuration.id), |b| {
             b.iter(|| bare.infer(black_box(&input)));
         });
@@ -208,7 +208,7 @@ fn ratios() {
     for (index, configuration) in manifest.configurations.iter().enumerate() {
         let mut bare = Bare::new(&manifest, index);
         let window = vec![0.1; manifest.task.channels.len() * manifest.task.window];
-        let input = vec![0.1; manifest.task.channels.len() * configuration.resolution];
+        let input = vec![0.1; manifest.task.channels.len() * configuration.time_steps(manifest.task.window)];
         let (mut bares, mut gaitds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             bares.push(burst(|| {

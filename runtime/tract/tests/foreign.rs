@@ -239,6 +239,30 @@ fn an_output_is_named_where_there_are_several_and_probabilities_become_logits() 
 }
 
 #[test]
+fn a_window_is_normalised_before_the_network_reads_it() {
+    let directory = model(&file(plain()), &json!({}));
+    let edit = |name: &str, change: &dyn Fn(&mut Value)| {
+        let path = directory.path().join(name);
+        let mut value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut value);
+        std::fs::write(&path, value.to_string()).unwrap();
+    };
+    let hash = load(directory.path()).unwrap().model_hash().to_owned();
+    edit("manifest.json", &|manifest| {
+        manifest["task"]["normalisation"] = json!({"method": "centre", "over": "window"});
+    });
+    // each channel's sum less four times the mean of all: the differences stay
+    let ladder = load(directory.path()).unwrap();
+    assert_ne!(ladder.model_hash(), hash);
+    edit("manifest.json", &|manifest| manifest["task"]["normalisation"]["over"] = json!("channel"));
+    assert!(load(directory.path()).err().unwrap().to_string().contains("golden window 0"));
+    edit("golden.json", &|golden| golden["logits"]["net"] = json!([[0.0, 0.0], [0.0, 0.0]]));
+    load(directory.path()).unwrap();
+    edit("manifest.json", &|manifest| manifest["schema"] = json!(2));
+    assert!(load(directory.path()).err().unwrap().to_string().contains("task.normalisation belongs to schema 3"));
+}
+
+#[test]
 fn numbers_of_other_kinds_go_in_and_come_out() {
     let mut graph = plain();
     graph.input = vec![value("x", DOUBLE, &[Length(1), Length(3), Length(4)])];

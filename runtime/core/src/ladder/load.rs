@@ -11,6 +11,7 @@ use super::files::{FilesError, ModelFiles};
 use super::golden::{Golden, GoldenError};
 use super::manifest::{Manifest, ManifestError};
 use crate::exit::{self, ExitCode};
+use crate::window::Normalisation;
 
 /// A ladder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -100,9 +101,10 @@ impl Ladder {
         let golden = Golden::parse(&files.read("golden.json")?, &files.path("golden.json"), &manifest)?;
         let (backend, network) = Self::network_of(&NetworkFiles::new(&manifest, files), files, backends)?;
         // running the golden windows warms up as well
-        golden.check(&manifest, network.runner().map_err(LoadError::Runner)?.as_mut())?;
+        golden.check(&manifest, runner_of(network.as_ref(), &manifest).map_err(LoadError::Runner)?.as_mut())?;
         let mut hash = Sha256::new();
         manifest.configurations.iter().for_each(|configuration| hash.update(configuration.identity()));
+        manifest.task.normalisation.iter().for_each(|it| hash.update(format!("{it:?}")));
         for (rung, configuration) in manifest.configurations.iter_mut().enumerate() {
             let counted = |given: &mut u64, counted: Option<u64>| {
                 if *given == 0 {
@@ -173,7 +175,30 @@ impl Ladder {
     /// # Errors
     /// When the inference library gives none.
     pub fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
-        self.network.runner()
+        runner_of(self.network.as_ref(), &self.manifest)
+    }
+}
+
+/// A runner of `network` that normalises each window first, where `manifest` says so.
+fn runner_of(network: &dyn Network, manifest: &Manifest) -> Result<Box<dyn Runner>, InferenceError> {
+    let runner = network.runner()?;
+    let Some(normalisation) = manifest.task.normalisation else { return Ok(runner) };
+    let channels = manifest.task.channels.len();
+    Ok(Box::new(Normalised { runner, normalisation, channels, window: vec![0.0; channels * manifest.task.window] }))
+}
+
+/// Normalises each window before it is inferred.
+struct Normalised {
+    runner: Box<dyn Runner>,
+    normalisation: Normalisation,
+    channels: usize,
+    window: Vec<f32>,
+}
+
+impl Runner for Normalised {
+    fn infer(&mut self, rung: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
+        self.normalisation.apply(window, self.channels, &mut self.window);
+        self.runner.infer(rung, &self.window, logits)
     }
 }
 

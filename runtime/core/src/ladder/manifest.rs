@@ -13,7 +13,7 @@ use crate::json::{Misplaced, parse_json};
 use crate::plausibility::{Plausibility, Sensor, SensorStatistics};
 use crate::stream::continuity::DEFAULT_BRIDGE_S;
 use crate::stream::{Channel, Continuity, StreamFormat};
-use crate::window::{Cutter, Intake, Windower};
+use crate::window::{Cutter, Intake, Normalisation, Windower};
 
 /// The newest schema that this version reads. Schema 2 may hold [`InputSpec::statistics`]; schema 3 describes any network,
 /// of which less may be known.
@@ -65,19 +65,23 @@ pub struct Task {
     pub hop: usize,
     /// The raw stream and how it is conditioned.
     pub input: InputSpec,
+    /// What each window goes through before the network reads it, if anything; from schema 3 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
 }
 
 impl Task {
     /// What distinguishes `other` from this task, by name; nothing where a stream can go on from one to the other.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let Self { labels, channels, sample_rate_hz, window, hop, input } = self;
+        let Self { labels, channels, sample_rate_hz, window, hop, input, normalisation } = self;
         let parts = [
             ("labels", *labels == other.labels),
             ("channels", *channels == other.channels),
             ("sample_rate_hz", *sample_rate_hz == other.sample_rate_hz),
             ("window", *window == other.window),
             ("hop", *hop == other.hop),
+            ("normalisation", *normalisation == other.normalisation),
             ("input", input.channels == other.input.channels && input.conditioning == other.input.conditioning),
         ];
         parts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
@@ -214,6 +218,15 @@ impl Manifest {
         if self.schema < 2 && !self.task.input.statistics.is_empty() {
             problems.push("task.input.statistics belong to schema 2, and schema is 1".to_owned());
         }
+        if self.schema < 3 {
+            let newer = self.task.input.conditioning.iter().find(|operation| operation.schema() > self.schema);
+            let newer = newer.map(|operation| format!("the operation {}", operation.name()));
+            for part in
+                newer.into_iter().chain(self.task.normalisation.as_ref().map(|_| "task.normalisation".to_owned()))
+            {
+                problems.push(format!("{part} belongs to schema 3, and schema is {}", self.schema));
+            }
+        }
         if self.configurations.is_empty() {
             problems.push("configurations is empty; a ladder needs at least one".to_owned());
         }
@@ -258,6 +271,9 @@ impl Task {
         if self.hop == 0 || self.hop > self.window {
             problems
                 .push(format!("task.hop is {}, and must be from 1 to the window's {} samples", self.hop, self.window));
+        }
+        for problem in self.normalisation.iter().flat_map(Normalisation::problems) {
+            problems.push(format!("task.normalisation: {problem}"));
         }
         self.input.statistics.iter().for_each(|it| it.problems(&self.input.channels, &mut problems));
         if let Err(error) = Conditioner::new(&self.input.channels, &self.input.conditioning, &self.channels) {
