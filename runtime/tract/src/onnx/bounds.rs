@@ -110,9 +110,13 @@ pub(super) fn external<'a>(tensor: &TensorProto, weights: &'a HashMap<String, Ve
     let file = weights.get(name).with_context(|| {
         format!("they stand in the file {location:?}, which the manifest does not list among the network's weights")
     })?;
-    let number = |key: &str| entry(key).map(|text| text.parse::<usize>()).transpose();
-    let start = number("offset").context("offset")?.unwrap_or(0);
-    let length = number("length").context("length")?;
+    // what is too large for this processor is beyond the end of every file
+    let number = |key: &str| -> TractResult<Option<usize>> {
+        let number =
+            entry(key).map(str::parse::<u64>).transpose().with_context(|| format!("their {key} is no number"))?;
+        Ok(number.map(|number| usize::try_from(number).unwrap_or(usize::MAX)))
+    };
+    let (start, length) = (number("offset")?.unwrap_or(0), number("length")?);
     let end = length.map_or(Some(file.len()), |length| start.checked_add(length));
     end.and_then(|end| file.get(start..end)).with_context(|| {
         format!("they stand in bytes {start} to {end:?} of {location:?}, which has {}: it is cut short", file.len())
