@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use gaitd_core::condition::{ConditionError, Conditioner, Fault, OpSpec};
+use gaitd_core::ladder::InputSpec;
 use gaitd_core::stream::Channel;
+use gaitd_core::window::Normalisation;
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -504,6 +506,23 @@ fn a_difference_begins_with_0_after_a_reset_and_behind_a_median() {
         assert_eq!([found[2][1], found[3][1], found[3][2]], [2.0, 3.0, 1.0]);
         conditioner.reset();
     }
+}
+
+/// The examples of the documentation, in its order: what a manifest has as its `input`, and a normalisation.
+#[test]
+fn the_documented_examples_are_accepted() {
+    let text = include_str!("../../../docs/conditioning.md");
+    let examples: Vec<_> = text.split("```json").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [input, normalisation] = examples[..] else { panic!("{examples:?}") };
+    let input: InputSpec = serde_json::from_str(input).unwrap();
+    let output = ["acc", "jerk"].map(|name| Channel { name: name.to_owned(), unit: "1".to_owned() });
+    let mut conditioner = Conditioner::new(&input.channels, &input.conditioning, &output).unwrap();
+    let found = run(&mut conditioner, &[vec![0.6, 0.0, 0.8], vec![9.0, 12.0, 0.0]], 2);
+    let standard = |jerk: f64| (jerk / 0.87) as f32;
+    assert_eq!(found.iter().map(|sample| sample[1]).collect::<Vec<_>>(), [0.0, standard(20.0)]);
+    assert!((found[0][0] - (9.80665 - 9.84) / 2.31).abs() < 1e-6);
+    let normalisation: Normalisation = serde_json::from_str(normalisation).unwrap();
+    assert_eq!(normalisation, serde_json::from_str(r#"{"method": "standardise"}"#).unwrap(), "it shows the defaults");
 }
 
 #[test]

@@ -30,7 +30,9 @@ def conditioning_errors(recordings: Path, prepared: Path, task: Task) -> dict[st
     compared = 0
     for number in np.unique(recording):
         conditioned = condition(
-            dict(zip(names, samples[recording == number].T, strict=True)), task.conditioning
+            dict(zip(names, samples[recording == number].T, strict=True)),
+            task.conditioning,
+            task.input_units(),
         )
         channels = np.stack([conditioned[channel.name] for channel in task.channels])
         for x, source in splits:

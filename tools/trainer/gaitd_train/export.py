@@ -14,6 +14,7 @@ from gaitd_train import recipe as recipes
 from gaitd_train.answers import pooled
 from gaitd_train.calibrate import calibrate
 from gaitd_train.checkpoint import Checkpoint
+from gaitd_train.conditioning import needed_schema
 from gaitd_train.confidence import calibration_error, fit_temperature
 from gaitd_train.costs import costs
 from gaitd_train.data import Dataset
@@ -123,7 +124,7 @@ def export_ladder(
             }
         )
     manifest = {
-        "schema": SCHEMA,
+        "schema": max(SCHEMA, needed_schema(task.conditioning)),
         "name": name,
         "task": _task_entry(task, dataset),
         "training": _training_entry(trained, dataset, validation, test, form),

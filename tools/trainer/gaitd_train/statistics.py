@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gaitd_train.conditioning import unit_factor
 from gaitd_train.data import Dataset
 from gaitd_train.errors import UserError
 from gaitd_train.task import AXES, Task
@@ -21,32 +22,41 @@ def sensor_statistics(x: np.ndarray, task: Task) -> list[dict]:
 
     Of a sensor whose raw channels the network does not read, the channels are taken that its conditioning
     makes of them by filters: `total_acc` for `acc`, `body_gyro` for `gyro`; their noise is that of the
-    network's band.
+    network's band. What came out in another unit is converted back; what has none any more, as after a
+    standardisation, says nothing of the sensor.
     """
     names = [channel.name for channel in task.channels]
-    raw = [channel.name for channel in task.input_channels]
+    units = {channel.name: channel.unit for channel in task.channels}
+    raw = task.input_units()
     found = []
     for stem in (name[:-2] for name in raw if name.endswith("_x")):
         axes = [f"{stem}_{axis}" for axis in AXES]
-        forms = ([f"{form}{axis}" for axis in axes] for form in FORMS)
-        chosen = next((form for form in forms if all(name in names for name in form)), None)
-        if chosen is None or not all(axis in raw for axis in axes):
+        if not all(axis in raw for axis in axes):
             continue
-        found.append({"channels": axes, **_of_sensor(x[:, [names.index(name) for name in chosen]], task)})
+        for form in FORMS:
+            chosen = [f"{form}{axis}" for axis in axes]
+            if not all(name in units for name in chosen):
+                continue
+            factors = [unit_factor(units[name], raw[axis]) for name, axis in zip(chosen, axes, strict=True)]
+            if None not in factors:
+                samples = x[:, [names.index(name) for name in chosen]]
+                found.append({"channels": axes, **_of_sensor(samples, np.array(factors), task)})
+                break
     return found
 
 
-def _of_sensor(x: np.ndarray, task: Task) -> dict:
+def _of_sensor(x: np.ndarray, factors: np.ndarray, task: Task) -> dict:
+    x = x.astype(np.float64) * factors[:, None]
     length = min(round(task.sample_rate_hz), task.window) or 1
     count = task.window // length
-    seconds = x[:, :, : count * length].astype(np.float64).reshape(len(x), 3, count, length)
+    seconds = x[:, :, : count * length].reshape(len(x), 3, count, length)
     seconds = seconds.transpose(0, 2, 1, 3).reshape(-1, 3, length)
     magnitude = np.sqrt((seconds**2).sum(1).mean(1))
     noise = seconds.std(2).mean(1)
     quiet = noise <= np.quantile(noise, QUIETEST)
     return {
-        "mean": _rounded(x.mean((0, 2), dtype=np.float64)),
-        "spread": _rounded(x.std((0, 2), dtype=np.float64)),
+        "mean": _rounded(x.mean((0, 2))),
+        "spread": _rounded(x.std((0, 2))),
         "at_rest": {
             "magnitude": _rounded(np.median(magnitude[quiet])),
             "noise": _rounded(np.median(noise[quiet])),

@@ -49,6 +49,10 @@ class Task:
             if all(f"{stem}_{axis}" in names for axis in AXES)
         ]
 
+    def input_units(self) -> dict[str, str]:
+        """The unit of each of the sensor's channels, by name."""
+        return {channel.name: channel.unit for channel in self.input_channels}
+
     def to_dict(self) -> dict:
         """The task as plain JSON values; `from_dict` gives it back unchanged."""
         return {

@@ -1,6 +1,7 @@
 """What the training samples were like, as the runtime is told."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,17 @@ def test_filtered_channels_stand_for_the_sensor_s_own() -> None:
     # of total_acc, and not of body_acc
     assert acc["mean"] == pytest.approx([5, 5, 5], abs=0.2)
     assert gyro["mean"] == pytest.approx([0, 0, 0], abs=0.2)
+
+
+def test_channels_in_another_unit_are_converted_back_and_those_without_one_left_out() -> None:
+    x = windows(200, 0.05, 3.0)
+    (expected,) = sensor_statistics(x, WALK)
+    converted = replace(WALK, channels=triad("acc", "g"))
+    (found,) = sensor_statistics(x / 9.80665, converted)
+    assert found["mean"] == pytest.approx(expected["mean"], rel=1e-3)
+    assert found["at_rest"]["noise"] == pytest.approx(expected["at_rest"]["noise"], rel=1e-3)
+    standardised = replace(WALK, channels=triad("acc", "1"))
+    assert sensor_statistics(x, standardised) == []
 
 
 def test_what_is_no_sensor_with_three_axes_has_none() -> None:

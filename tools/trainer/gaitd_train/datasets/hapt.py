@@ -60,7 +60,8 @@ def _windows(source: Path, number: int, segments: np.ndarray, samples: np.ndarra
             "fetch it again"
         )
     names = [channel.name for channel in HAPT.input_channels]
-    conditioned = condition(dict(zip(names, samples.T, strict=True)), HAPT.conditioning)
+    raw = dict(zip(names, samples.T, strict=True))
+    conditioned = condition(raw, HAPT.conditioning, HAPT.input_units())
     channels = np.stack([conditioned[channel.name] for channel in HAPT.channels], axis=1)
     # Samples count from 1, and the last one belongs to the segment.
     stretches = [
