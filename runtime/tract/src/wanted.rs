@@ -17,6 +17,10 @@ pub(crate) struct Wanted<'a> {
 /// One input.
 pub(crate) struct Input<'a> {
     /// Its name; the only input needs none.
+    #[cfg_attr(
+        not(feature = "onnx"),
+        expect(dead_code, reason = "the small reader knows one input, whatever its name")
+    )]
     pub(crate) name: Option<&'a str>,
     /// The places of its channels in a window.
     pub(crate) channels: Vec<usize>,

@@ -239,6 +239,35 @@ fn an_output_is_named_where_there_are_several_and_probabilities_become_logits() 
 }
 
 #[test]
+fn a_network_of_half_precision_is_computed_in_single_precision() {
+    const HALF: i32 = 10;
+    // 1, 0 and -1 as 16 bits
+    let bits = |weight: &f32| {
+        if *weight == 0.0 {
+            0
+        } else if *weight > 0.0 {
+            0x3c00
+        } else {
+            0xbc00_u16
+        }
+    };
+    let mut graph = plain();
+    graph.input = vec![value("x", HALF, &[Length(1), Length(3), Length(4)])];
+    graph.output = vec![value("y", HALF, &[Length(1), Length(2)])];
+    let mut integers = graph.clone();
+    integers.initializer[0].data_type = HALF;
+    let weights = std::mem::take(&mut integers.initializer[0].float_data);
+    integers.initializer[0].int32_data = weights.iter().map(|weight| i32::from(bits(weight))).collect();
+    runs(&file(integers.clone()), &json!({}));
+    let mut raw = integers;
+    raw.initializer[0].int32_data.clear();
+    raw.initializer[0].raw_data = weights.iter().flat_map(|weight| bits(weight).to_le_bytes()).collect();
+    raw.node.insert(0, node("Cast", &["x"], "h", &[("to", i64::from(HALF))]));
+    raw.node[1].input[0] = "h".to_owned();
+    runs(&file(raw), &json!({}));
+}
+
+#[test]
 fn a_window_is_normalised_before_the_network_reads_it() {
     let directory = model(&file(plain()), &json!({}));
     let edit = |name: &str, change: &dyn Fn(&mut Value)| {

@@ -3,6 +3,7 @@
 //! What a file claims is held against bounds before tract sees it; see [`bounds`].
 
 mod bounds;
+mod half;
 
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Length};
@@ -12,8 +13,8 @@ use tract_onnx::tract_core::internal::*;
 
 use crate::wanted::{Input, Wanted};
 
-/// `TensorProto.DataType` of the floating-point numbers that an input may hold: 16, 32 and 64 bits.
-const FLOATS: [i32; 3] = [10, 1, 11];
+/// `TensorProto.DataType` of the floating-point numbers that an input may hold: 32 and 64 bits.
+const FLOATS: [i32; 2] = [1, 11];
 
 /// Domains of the operators that tract knows.
 const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
@@ -29,6 +30,7 @@ pub(super) fn read(onnx: &[u8], wanted: &Wanted<'_>) -> TractResult<TypedModel> 
     let framework = tract_onnx::onnx().with_ignore_value_info(true);
     known_operators(graph, &|name| framework.op_register.0.contains_key(name))?;
     tensors(graph, &mut |tensor| fetch(tensor, wanted))?;
+    half::widen(graph)?;
     choose_output(graph, wanted.output)?;
     choose_inputs(graph, &wanted.inputs)?;
     let model = framework.model_for_proto_model(&file)?.into_typed()?;
@@ -71,7 +73,7 @@ fn tensors(graph: &mut GraphProto, each: &mut dyn FnMut(&mut TensorProto) -> Tra
 /// Brings the values of `tensor` from the file that holds them into it.
 fn fetch(tensor: &mut TensorProto, wanted: &Wanted<'_>) -> TractResult<()> {
     if tensor.data_location == Some(tensor_proto::DataLocation::External as i32) {
-        tensor.raw_data = bounds::external(tensor, wanted.weights)?.to_vec().into();
+        tensor.raw_data = bounds::external(tensor, wanted.weights)?.to_vec();
         tensor.data_location = None;
         tensor.external_data.clear();
     }
