@@ -97,11 +97,11 @@ fn calibration(before: f64, after: f64) -> Value {
 #[test]
 fn what_is_wrong_with_a_manifest_is_named() {
     type Edit = fn(&mut Value);
-    let cases: [(Edit, &[&str]); 29] = [
+    let cases: [(Edit, &[&str]); 37] = [
         (|m| drop(m["task"].as_object_mut().unwrap().remove("labels")), &["task", "labels"]),
         (|m| m["task"]["colour"] = "red".into(), &["task", "colour"]),
         (|m| m["configurations"][0]["bogus"] = 1.into(), &["configurations[0]", "bogus"]),
-        (|m| m["schema"] = 3.into(), &["schema is 3", "schemas 1 to 2"]),
+        (|m| m["schema"] = 4.into(), &["schema is 4", "schemas 1 to 3"]),
         (|m| m["schema"] = 1.into(), &["statistics belong to schema 2"]),
         (
             |m| m["task"]["input"]["statistics"][0]["channels"][0] = "acc_w".into(),
@@ -141,6 +141,52 @@ fn what_is_wrong_with_a_manifest_is_named() {
             &["0.10x-96", "calibration", "from 0 to 1"],
         ),
         (|m| m["configurations"][0]["calibration"] = json!({"colour": 1}), &["calibration", "colour"]),
+        // what only schema 3 can say, or leave out
+        (
+            |m| m["configurations"][0]["inputs"] = json!([{"layout": "1,T,C"}]),
+            &["0.10x-96: inputs belongs to schema 3"],
+        ),
+        (|m| drop(m["configurations"][0].as_object_mut().unwrap().remove("recall")), &["0.10x-96: recall is missing"]),
+        (
+            |m| drop(m["configurations"][0].as_object_mut().unwrap().remove("width")),
+            &["width and resolution are needed"],
+        ),
+        (
+            |m| {
+                m["schema"] = 3.into();
+                m["configurations"][0]["accuracy"] = json!({});
+            },
+            &["accuracy.validation is given for some configurations only"],
+        ),
+        (
+            |m| {
+                m["schema"] = 3.into();
+                m["configurations"][0]["inputs"] = json!([{"layout": "1,C"}]);
+            },
+            &["configurations[0].inputs[0].layout", "is no layout"],
+        ),
+        (
+            |m| {
+                m["schema"] = 3.into();
+                m["configurations"][0]["inputs"] = json!([{"channels": ["acc"]}, {}]);
+            },
+            &["there is no channel \"acc\"", "each of several needs its name"],
+        ),
+        (
+            |m| {
+                m["schema"] = 3.into();
+                m["configurations"][0].as_object_mut().unwrap().remove("width");
+                m["configurations"][0]["id"] = "the smallest".into();
+            },
+            &["its id must be 1 to 64 letters, digits"],
+        ),
+        (
+            |m| {
+                m["schema"] = 3.into();
+                m["configurations"][0]["weights"] = json!([{"file": "../w", "sha256": "0"}]);
+            },
+            &["\"../w\" must be the plain name", "sha256 must be 64"],
+        ),
     ];
     for (edit, expected) in cases {
         let model = ModelCopy::new();
@@ -150,6 +196,50 @@ fn what_is_wrong_with_a_manifest_is_named() {
             assert!(message.contains(part), "{part:?} should be named in: {message}");
         }
     }
+}
+
+#[test]
+fn a_ladder_that_knows_no_accuracy_makes_none_up() {
+    let (state, model) = (TempDir::new().unwrap(), ModelCopy::new());
+    let shipped: Value =
+        serde_json::from_slice(&std::fs::read(shipped_model().join("manifest.json")).unwrap()).unwrap();
+    model.edit(|manifest| {
+        manifest["schema"] = 3.into();
+        for configuration in manifest["configurations"].as_array_mut().unwrap() {
+            for figure in ["accuracy", "recall", "macs", "parameters"] {
+                configuration.as_object_mut().unwrap().remove(figure);
+            }
+        }
+    });
+    let models = ["--models", model.path().to_str().unwrap()];
+    let output = |arguments: &[&str]| {
+        let output = gaitd(state.path()).args(arguments).args(models).assert().success();
+        String::from_utf8(output.get_output().stdout.clone()).unwrap()
+    };
+    let decided = output(&["run", "--pace", "fast", "--seconds", "20", "--budget-ms", "500"]);
+    let decisions: Vec<Value> = decided.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let decisions: Vec<&Value> = decisions.iter().filter(|line| line["class"] == "decision").collect();
+    assert!(decisions.len() > 10);
+    for decision in decisions {
+        // the last one is taken for the best, and there is time for it
+        assert_eq!((&decision["expected_accuracy"], &decision["configuration"]), (&Value::Null, &json!("1.00x-128")));
+    }
+    // counted in the graph, where the trainer counts what is multiplied with padding as well
+    let ladder: Value = serde_json::from_str(&output(&["ladder", "--json"])).unwrap();
+    for (shown, trained) in
+        ladder["configurations"].as_array().unwrap().iter().zip(shipped["configurations"].as_array().unwrap())
+    {
+        assert_eq!(shown["accuracy"], json!({}), "{}", shown["id"]);
+        let share = shown["macs"].as_f64().unwrap() / trained["macs"].as_f64().unwrap();
+        assert!((0.9..=1.0).contains(&share), "{}: {share}", shown["id"]);
+    }
+    let refused = |arguments: &[&str], code: i32, why: &str| {
+        let output = gaitd(state.path()).args(arguments).args(models).assert().code(code);
+        let message = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+        assert!(message.contains(why), "{why}: {message}");
+    };
+    refused(&["run", "--objective", "energy", "--seconds", "1"], 78, "this ladder does not know it");
+    refused(&["rehearse"], 66, "does not know those of its configurations");
 }
 
 #[test]

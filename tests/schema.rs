@@ -117,7 +117,7 @@ fn shipped_manifests_are_valid_and_wrong_ones_are_not() {
         &manifest.unwrap(),
         &[
             ("/more", json!(1)),
-            ("/schema", json!(3)),
+            ("/schema", json!(4)),
             ("/configurations", json!([])),
             ("/task/labels", json!(["sitting", "sitting"])),
             ("/task/sample_rate_hz", json!(0.05)),
@@ -128,6 +128,9 @@ fn shipped_manifests_are_valid_and_wrong_ones_are_not() {
             ("/configurations/0/file", json!("../elsewhere.onnx")),
             ("/configurations/0/temperature", json!(0)),
             ("/configurations/0/accuracy/validation", json!(93.0)),
+            ("/configurations/0/inputs", json!([{"layout": "sideways"}])),
+            ("/configurations/0/output", json!({"holds": "guesses"})),
+            ("/task/normalisation", json!({"method": "guess"})),
         ],
     );
 }

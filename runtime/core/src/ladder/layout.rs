@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct Layout(#[schemars(with = "String", regex(pattern = r"^[1CT*]+(,[1CT*]+)*$"))] Vec<Axis>);
+#[schemars(extend("pattern" = r"^(1|N|C|T|C\*T|T\*C)(,(1|N|C|T|C\*T|T\*C))*$"))]
+pub struct Layout(#[schemars(with = "String")] Vec<Axis>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Axis {
