@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
     let (ids, candidates) = shared::candidates();
-    if let Err(error) = settings.check(&ids) {
+    if let Err(error) = settings.check(&ids, true) {
         return assert!(!error.to_string().is_empty());
     }
     assert!(!settings.budget.is_zero() && settings.budget <= LONGEST_BUDGET);
@@ -46,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
     let shown = SettingsView::from(&settings);
     let back = Change::parse(&shared::written(&shown)).expect("the settings as they are shown");
     let back = back.applied(&settings).expect("they are in force");
-    assert!(back.check(&ids).is_ok(), "{back:?}");
+    assert!(back.check(&ids, true).is_ok(), "{back:?}");
     shared::assert_same(&shown, &SettingsView::from(&back));
 
     let mut policy = settings.policy.make(&candidates, &ids, &shared::terms(settings.budget)).expect("it was checked");
