@@ -10,6 +10,8 @@ use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Length};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto, tensor_proto, type_proto};
 use tract_onnx::prelude::{Framework, InferenceModelExt};
 use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::ops::gru_seq::GruSeq;
+use tract_onnx::tract_core::ops::scan::Scan;
 
 use crate::wanted::{Input, Wanted};
 
@@ -33,9 +35,22 @@ pub(super) fn read(onnx: &[u8], wanted: &Wanted<'_>) -> TractResult<TypedModel> 
     half::widen(graph)?;
     choose_output(graph, wanted.output)?;
     choose_inputs(graph, &wanted.inputs)?;
-    let model = framework.model_for_proto_model(&file)?.into_typed()?;
+    let mut model = framework.model_for_proto_model(&file)?.into_typed()?;
+    begin_anew(&mut model);
     bounds::check_values(&model)?;
     Ok(model)
+}
+
+/// Lets recurrent operators begin anew with each window: unless told otherwise, they go on where the last run ended.
+fn begin_anew(model: &mut TypedModel) {
+    for node in &mut model.nodes {
+        if let Some(scan) = node.op_as_mut::<Scan>() {
+            scan.reset_every_turn = true;
+        }
+        if let Some(gru) = node.op_as_mut::<GruSeq>() {
+            gru.reset_every_turn = true;
+        }
+    }
 }
 
 /// Refuses operators that tract lacks.
