@@ -45,7 +45,7 @@ pub struct DecisionLine<'a> {
     /// Expected probability of a miss; null where the policy estimates none.
     #[schemars(range(min = 0, max = 1))]
     pub miss_probability: Option<f64>,
-    /// Expected accuracy if on time.
+    /// Expected accuracy if on time; null where the ladder knows none.
     #[schemars(range(min = 0, max = 1))]
     pub expected_accuracy: Option<f64>,
     /// Mean of the slowdown that the policy believed in; null where it estimates none.

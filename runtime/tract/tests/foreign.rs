@@ -267,6 +267,85 @@ fn a_network_of_half_precision_is_computed_in_single_precision() {
     runs(&file(raw), &json!({}));
 }
 
+/// A network of the recurrent `operator`, whose hidden state of one number after a window is `y[0]`, and half of it `y[1]`.
+/// Each gate sees the first channel times 0.5 and the hidden state times 0.75.
+fn recurrent(operator: &str, gates: i64) -> GraphProto {
+    let mut graph = plain();
+    let mut perm = node("Transpose", &["x"], "t", &[]);
+    perm.attribute.push(AttributeProto {
+        name: "perm".to_owned(),
+        r#type: AttributeType::Ints as i32,
+        ints: vec![2, 0, 1],
+        ..AttributeProto::default()
+    });
+    let mut cell = node(operator, &["t", "i", "r"], "", &[("hidden_size", 1)]);
+    cell.output.push("h".to_owned());
+    graph.node = vec![
+        perm,
+        cell,
+        node("Flatten", &["h"], "f", &[("axis", 1)]),
+        node("Gemm", &["f", "w"], "y", &[("transB", 1)]),
+    ];
+    graph.initializer = vec![
+        floats("i", &[1, gates, 3], &[0.5, 0.0, 0.0].repeat(gates as usize)),
+        floats("r", &[1, gates, 1], &vec![0.75; gates as usize]),
+        floats("w", &[2, 1], &[1.0, 0.5]),
+    ];
+    graph
+}
+
+#[test]
+fn a_recurrent_network_begins_anew_with_each_window() {
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    // (hidden state, cell state) after one more step, in which every gate sees the same
+    type Step = fn(&dyn Fn(f64) -> f64, f64, (f64, f64)) -> (f64, f64);
+    let rnn: Step = |_, x, (h, _)| ((0.5 * x + 0.75 * h).tanh(), 0.0);
+    let lstm: Step = |sigmoid, x, (h, c)| {
+        let gate = 0.5 * x + 0.75 * h;
+        let c = sigmoid(gate) * c + sigmoid(gate) * gate.tanh();
+        (sigmoid(gate) * c.tanh(), c)
+    };
+    let gru: Step = |sigmoid, x, (h, _)| {
+        let gate = sigmoid(0.5 * x + 0.75 * h);
+        ((1.0 - gate) * (0.5 * x + 0.75 * gate * h).tanh() + gate * h, 0.0)
+    };
+    for (operator, gates, step) in [("RNN", 1, rnn), ("LSTM", 4, lstm), ("GRU", 3, gru)] {
+        let directory = model(&file(recurrent(operator, gates)), &json!({}));
+        let hidden = |window: &[f32; 12]| {
+            window[..WINDOW].iter().fold((0.0, 0.0), |state, x| step(&sigmoid, f64::from(*x), state)).0
+        };
+        let logits: Vec<_> = WINDOWS.iter().map(|window| [hidden(window), 0.5 * hidden(window)]).collect();
+        let path = directory.path().join("golden.json");
+        let mut golden: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        golden["logits"]["net"] = json!(logits);
+        std::fs::write(&path, golden.to_string()).unwrap();
+        let ladder = load(directory.path()).unwrap_or_else(|error| panic!("{operator}: {error}"));
+        let (mut runner, mut first, mut again) = (ladder.runner().unwrap(), [0.0; 2], [0.0; 2]);
+        runner.infer(0, &WINDOWS[0], &mut first).unwrap();
+        runner.infer(0, &WINDOWS[1], &mut again).unwrap();
+        runner.infer(0, &WINDOWS[0], &mut again).unwrap();
+        assert_eq!(first, again, "{operator}");
+    }
+}
+
+#[test]
+fn what_tract_reads_over_in_a_recurrent_network_is_refused() {
+    let with = |name: &str, change: &dyn Fn(&mut AttributeProto)| {
+        let mut graph = recurrent("LSTM", 4);
+        let mut attribute = AttributeProto { name: name.to_owned(), ..AttributeProto::default() };
+        change(&mut attribute);
+        graph.node[1].attribute.push(attribute);
+        refused(&file(graph), &json!({}), &format!("no LSTM with another {name} than the usual"));
+    };
+    with("direction", &|it| (it.r#type, it.s) = (AttributeType::String as i32, b"reverse".to_vec()));
+    with("clip", &|it| (it.r#type, it.f) = (AttributeType::Float as i32, 3.0));
+    with("input_forget", &|it| (it.r#type, it.i) = (AttributeType::Int as i32, 1));
+    with("activations", &|it| {
+        let relu = ["Sigmoid", "Relu", "Tanh"].map(|name| name.as_bytes().to_vec());
+        (it.r#type, it.strings) = (AttributeType::Strings as i32, relu.into());
+    });
+}
+
 #[test]
 fn a_window_is_normalised_before_the_network_reads_it() {
     let directory = model(&file(plain()), &json!({}));

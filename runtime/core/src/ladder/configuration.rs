@@ -208,12 +208,6 @@ impl Configuration {
         self.resolution.unwrap_or(window)
     }
 
-    /// What goes into the network, whether or not the manifest says so.
-    #[must_use]
-    pub fn network_inputs(&self) -> Vec<NetworkInput> {
-        if self.inputs.is_empty() { vec![NetworkInput::default()] } else { self.inputs.clone() }
-    }
-
     /// The digests of all its files, and what else decides what is executed.
     pub(super) fn identity(&self) -> String {
         let mut identity = self.sha256.clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::backend::{InferenceError, Runner};
 use super::manifest::Manifest;
@@ -57,21 +57,20 @@ pub enum GoldenError {
 }
 
 /// `golden.json`. Schema 2 adds who computed the logits, and tolerances.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct GoldenFile {
-    /// Version of this format: 1 or 2.
-    pub schema: u32,
+struct GoldenFile {
+    schema: u32,
     /// What computed the logits, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// `[window, channel, time]` at full resolution, before [`Task::normalisation`](super::Task::normalisation).
-    pub windows: Vec<Vec<Vec<f32>>>,
+    #[serde(default, rename = "reference")]
+    _reference: Option<String>,
+    /// `[window, channel, time]` at full resolution, before the task's normalisation.
+    windows: Vec<Vec<Vec<f32>>>,
     /// By configuration: `[window, label]`.
-    pub logits: BTreeMap<String, Vec<Vec<f32>>>,
+    logits: BTreeMap<String, Vec<Vec<f32>>>,
     /// By configuration: a share other than [`GOLDEN_TOLERANCE`].
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tolerances: BTreeMap<String, f32>,
+    #[serde(default)]
+    tolerances: BTreeMap<String, f32>,
 }
 
 /// The golden vectors of one model.

@@ -34,12 +34,6 @@ enum Axis {
 /// The most axes that an input may have.
 const MOST_AXES: usize = 6;
 
-/// Layouts that exporters write, the likelier ones first.
-const USUAL: [&str; 13] = [
-    "1,C,T", "1,T,C", "1,1,C,T", "1,1,T,C", "1,C,1,T", "1,T,1,C", "1,C,T,1", "1,T,C,1", "1,C*T", "1,T*C", "C,T", "T,C",
-    "C*T",
-];
-
 /// A text that is no layout.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -48,21 +42,6 @@ const USUAL: [&str; 13] = [
 pub struct LayoutError(String);
 
 impl Layout {
-    /// The usual layouts that give `shape`, where an axis without a number fits every length.
-    #[must_use]
-    pub fn of_shape(shape: &[Option<usize>], channels: usize, time: usize) -> Vec<Self> {
-        let usual = USUAL.iter().filter_map(|text| text.parse::<Self>().ok());
-        usual.filter(|layout| layout.fits(shape, channels, time)).collect()
-    }
-
-    /// Whether an input of `shape` can hold so many channels and time steps in this layout; an axis without a number fits
-    /// every length.
-    #[must_use]
-    pub fn fits(&self, shape: &[Option<usize>], channels: usize, time: usize) -> bool {
-        let own = self.shape(channels, time);
-        own.len() == shape.len() && own.iter().zip(shape).all(|(own, length)| length.is_none_or(|it| it == *own))
-    }
-
     /// The lengths of the axes for so many channels and time steps.
     #[must_use]
     pub fn shape(&self, channels: usize, time: usize) -> Vec<usize> {
@@ -148,6 +127,12 @@ impl From<Layout> for String {
 mod tests {
     use super::*;
 
+    /// Layouts that exporters write.
+    const USUAL: [&str; 13] = [
+        "1,C,T", "1,T,C", "1,1,C,T", "1,1,T,C", "1,C,1,T", "1,T,1,C", "1,C,T,1", "1,T,C,1", "1,C*T", "1,T*C", "C,T",
+        "T,C", "C*T",
+    ];
+
     #[test]
     fn usual_layouts_are_read_as_they_are_written() {
         for text in USUAL {
@@ -160,22 +145,5 @@ mod tests {
         for wrong in ["", "1", "C", "1,C,C", "1,C,T,T", "1,C*T,C", "1,t,c", "1,1,1,1,1,C,T", "2,C,T", "1;C;T"] {
             assert!(wrong.parse::<Layout>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_shape_says_which_layouts_it_can_be() {
-        let of = |shape: &[usize], channels, time| -> Vec<String> {
-            // an axis of length 0 stands for one of any length
-            let shape: Vec<_> = shape.iter().map(|&length| (length > 0).then_some(length)).collect();
-            Layout::of_shape(&shape, channels, time).iter().map(Layout::to_string).collect()
-        };
-        assert_eq!(of(&[1, 6, 128], 6, 128), ["1,C,T"]);
-        assert_eq!(of(&[0, 128, 6], 6, 128), ["1,T,C"]);
-        assert_eq!(of(&[0, 0, 0], 6, 128), ["1,C,T", "1,T,C"]);
-        assert_eq!(of(&[1, 768], 6, 128), ["1,C*T", "1,T*C"]);
-        assert_eq!(of(&[6, 128], 6, 128), ["C,T"]);
-        assert_eq!(of(&[32, 6, 128], 6, 128), [""; 0]);
-        assert_eq!(of(&[1, 1, 128], 1, 128), ["1,C,T"]);
-        assert_eq!(of(&[1, 1, 6, 128], 6, 128), ["1,1,C,T"]);
     }
 }

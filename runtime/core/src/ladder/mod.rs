@@ -18,7 +18,7 @@ pub use configuration::{
     Accuracy, Answers, Calibration, CalibrationError, Configuration, NetworkInput, NetworkOutput, WeightFile,
 };
 pub use files::{FilesError, ModelDirectory, ModelFiles};
-pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError, GoldenFile};
+pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError};
 pub use layout::{Layout, LayoutError};
 pub use load::{Ladder, Library, LoadError};
 pub use manifest::{InputSpec, Manifest, ManifestError, Task};

@@ -4,14 +4,13 @@
 
 mod bounds;
 mod half;
+mod recurrent;
 
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Length};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto, tensor_proto, type_proto};
 use tract_onnx::prelude::{Framework, InferenceModelExt};
 use tract_onnx::tract_core::internal::*;
-use tract_onnx::tract_core::ops::gru_seq::GruSeq;
-use tract_onnx::tract_core::ops::scan::Scan;
 
 use crate::wanted::{Input, Wanted};
 
@@ -31,26 +30,15 @@ pub(super) fn read(onnx: &[u8], wanted: &Wanted<'_>) -> TractResult<TypedModel> 
     bounds::check(graph, wanted.weights)?;
     let framework = tract_onnx::onnx().with_ignore_value_info(true);
     known_operators(graph, &|name| framework.op_register.0.contains_key(name))?;
+    recurrent::check(graph)?;
     tensors(graph, &mut |tensor| fetch(tensor, wanted))?;
     half::widen(graph)?;
     choose_output(graph, wanted.output)?;
     choose_inputs(graph, &wanted.inputs)?;
     let mut model = framework.model_for_proto_model(&file)?.into_typed()?;
-    begin_anew(&mut model);
+    recurrent::begin_anew(&mut model);
     bounds::check_values(&model)?;
     Ok(model)
-}
-
-/// Lets recurrent operators begin anew with each window: unless told otherwise, they go on where the last run ended.
-fn begin_anew(model: &mut TypedModel) {
-    for node in &mut model.nodes {
-        if let Some(scan) = node.op_as_mut::<Scan>() {
-            scan.reset_every_turn = true;
-        }
-        if let Some(gru) = node.op_as_mut::<GruSeq>() {
-            gru.reset_every_turn = true;
-        }
-    }
 }
 
 /// Refuses operators that tract lacks.
