@@ -235,7 +235,7 @@ fn an_interrupted_rehearsal_reports_what_it_has_and_leaves_no_co_runner() {
     let sent = std::process::Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]).status().unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     assert!(co_runner_of(directory.path()).is_none());
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["experiments"][0]["complete"], false);

@@ -154,7 +154,8 @@ impl Rehearsal {
         std::thread::scope(|scope| {
             let body = || {
                 let pinned = cpu.filter(|&id| core_affinity::set_for_current(core_affinity::CoreId { id }));
-                let stage = Stage { settings, bench, cpu: pinned, signals, stop, progress, passed: Duration::ZERO };
+                let passed = Duration::ZERO;
+                let stage = Stage { settings, bench, cpu: pinned, signals, stop, interrupted: false, progress, passed };
                 stage.play(quiet_time)
             };
             let engine = Builder::new().name("gaitd-engine".to_owned()).spawn_scoped(scope, body);
@@ -170,17 +171,25 @@ struct Stage<'a, Progress> {
     cpu: Option<usize>,
     signals: LoadWatch,
     stop: &'a Stop,
+    /// A co-runner was interrupted, as this process is at the same time. `stop` must hear it from the signal itself: one
+    /// that comes when it has been asked already is a second one, and ends the process at once.
+    interrupted: bool,
     progress: Progress,
     /// How much of the time has passed in the parts that are over.
     passed: Duration,
 }
 
 impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
+    /// Whether to end early.
+    fn over(&self) -> bool {
+        self.interrupted || self.stop.asked()
+    }
+
     fn play(mut self, quiet_time: Duration) -> Result<Option<Outcome>, RehearsalError> {
         let Some(configurations) = self.measure_quiet(quiet_time)? else { return Ok(None) };
         let mut courses = Vec::new();
         for experiment in self.settings.experiments.clone() {
-            if self.stop.asked() {
+            if self.over() {
                 break;
             }
             courses.push(self.experiment(experiment, &configurations)?);
@@ -214,7 +223,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
                 break;
             }
             for (rung, latencies) in latencies.iter_mut().enumerate() {
-                if self.stop.asked() {
+                if self.over() {
                     return Ok(None);
                 }
                 latencies.push(self.bench.infer(rung)?);
@@ -255,12 +264,12 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
         let start = self.bench.clock.now();
         let mut course = Course { experiment, phases: Vec::new(), inferences: Vec::new(), complete: true };
         for plan in self.settings.phases(experiment) {
-            if self.stop.asked() {
+            if self.over() {
                 break;
             }
             self.phase(&plan, start, &mut players, &mut course)?;
         }
-        course.complete = !self.stop.asked();
+        course.complete = !self.over();
         Ok(course)
     }
 
@@ -275,12 +284,11 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
         let clock = self.bench.clock;
         let index = course.phases.len();
         let mut co_runner = match self.co_runner(plan, index as u64) {
-            // we are being interrupted as well, even if we have not heard of it yet
             Err(CoRunnerError::Interrupted) => {
-                self.stop.ask();
+                self.interrupted = true;
                 return Ok(());
             }
-            Err(_) if self.stop.asked() => return Ok(()),
+            Err(_) if self.over() => return Ok(()),
             co_runner => co_runner?,
         };
         let begin = clock.now();
@@ -289,7 +297,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
         'ticks: loop {
             let tick = clock.now();
             for _ in 0..players.policies.len() {
-                if self.stop.asked() || clock.now() >= end {
+                if self.over() || clock.now() >= end {
                     break 'ticks;
                 }
                 let signals = self.signals.get();
@@ -312,7 +320,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
             }
             if let Some(co_runner) = &mut co_runner {
                 match co_runner.check() {
-                    Err(_) if self.stop.asked() => break,
+                    Err(_) if self.over() => break,
                     at_work => at_work?,
                 }
             }
