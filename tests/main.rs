@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails by panicking; its parts see each other")]
 
 mod check_stream;
+mod conditioning;
 #[cfg(target_os = "linux")]
 mod iio;
 mod implausible;
