@@ -60,3 +60,16 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
         method="bounded",
     )
     return float(np.exp(found.x))
+
+
+def calibrated(measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict:
+    """One configuration's `temperature` and `calibration`, as a manifest has them.
+
+    `measured` has logits `[windows, classes]` and truth by split; the temperature is fitted on `validation`.
+    """
+    temperature = fit_temperature(*measured["validation"])
+    errors = {
+        split: {"before": calibration_error(*both), "after": calibration_error(*both, temperature)}
+        for split, both in measured.items()
+    }
+    return {"temperature": temperature, "calibration": errors}

@@ -1,12 +1,8 @@
-"""Picks the rungs of a ladder and writes them as a model directory, which gaitd verifies and runs."""
+"""From a checkpoint to a ladder: picks the rungs and writes them as a model directory."""
 
-import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
-import onnx
-import onnxruntime
 import torch
 
 from gaitd_train import __version__
@@ -15,25 +11,20 @@ from gaitd_train.answers import pooled
 from gaitd_train.calibrate import calibrate
 from gaitd_train.checkpoint import Checkpoint
 from gaitd_train.conditioning import needed_schema
-from gaitd_train.confidence import calibration_error, fit_temperature
+from gaitd_train.confidence import calibrated
 from gaitd_train.costs import costs
 from gaitd_train.data import Dataset
 from gaitd_train.errors import UserError
-from gaitd_train.files import replaced
-from gaitd_train.golden import golden, golden_windows
+from gaitd_train.golden import golden, golden_windows, require_agreement
 from gaitd_train.grid import Configuration, Grid
-from gaitd_train.networks.slimmable import Network
+from gaitd_train.model_directory import MANIFEST_FILE, network_entry, task_entry, write_json, write_model
 from gaitd_train.onnx_form import to_onnx
 from gaitd_train.resample import resample
 from gaitd_train.results import Run
 from gaitd_train.statistics import describe, sensor_statistics
 from gaitd_train.summary import Row, summarise
-from gaitd_train.task import Task
 
-# The largest difference of logits, a few units in size, whose sums are added up in another order.
-AGREEMENT = 1e-4
 SCHEMA = 2
-MANIFEST_FILE = "manifest.json"
 
 
 def pick_rungs(
@@ -99,50 +90,37 @@ def export_ladder(
     rows = {row.id: row for row in _validated(validation)}
     rungs = _chosen(network.grid, rows, most, only)
     calibrate(network, dataset.without(trained.held_out), rungs)
-    models = {rung: to_onnx(network, rung, form) for rung in rungs}
-    for rung, model in models.items():
-        _require_agreement(network, task, rung, model)
-    out.mkdir(parents=True, exist_ok=True)
-    for old in out.glob("*.onnx"):
-        old.unlink()
-    entries = []
-    for rung, model in models.items():
-        content = model.SerializeToString(deterministic=True)
-        file = f"{rung.id}.onnx"
-        with replaced(out / file) as target:
-            target.write(content)
-        entries.append(
+    networks = {rung.id: to_onnx(network, rung, form).SerializeToString(deterministic=True) for rung in rungs}
+    windows = golden_windows(task)
+    with torch.no_grad():
+        logits = {rung.id: network(windows, rung).numpy() for rung in rungs}
+    for rung in rungs:
+        feeds = [{"window": resample(window[None], rung.resolution).numpy()} for window in windows]
+        require_agreement(rung.id, networks[rung.id], feeds, logits[rung.id])
+    manifest = {
+        "schema": max(SCHEMA, needed_schema(task.conditioning)),
+        "name": name,
+        "task": task_entry(task, sensor_statistics(dataset.train.x.numpy(), task)),
+        "training": _training_entry(trained, dataset, validation, test, form),
+        "configurations": [
             {
-                "id": rung.id,
+                **network_entry(rung.id, networks[rung.id]),
                 "width": rung.width,
                 "resolution": rung.resolution,
-                "file": file,
-                "sha256": hashlib.sha256(content).hexdigest(),
                 **costs(network, rung)._asdict(),
                 **_accuracy(rows[rung.id], test),
                 **_confidence(rung.id, validation, test),
             }
-        )
-    manifest = {
-        "schema": max(SCHEMA, needed_schema(task.conditioning)),
-        "name": name,
-        "task": _task_entry(task, dataset),
-        "training": _training_entry(trained, dataset, validation, test, form),
-        "configurations": entries,
+            for rung in rungs
+        ],
     }
-    _write_json(golden(network, task, rungs), out / "golden.json", None)
-    _write_json(manifest, out / MANIFEST_FILE, 1)
+    write_model(out, networks, golden(windows, logits), manifest)
 
 
 def describe_ladder(folder: Path, dataset: Dataset) -> None:
     """Puts what the training samples of `dataset` were like into the manifest of an exported ladder."""
     path = folder / MANIFEST_FILE
-    _write_json(describe(json.loads(path.read_bytes()), dataset, path), path, 1)
-
-
-def _write_json(values: dict, path: Path, indent: int | None) -> None:
-    with replaced(path) as target:
-        target.write((json.dumps(values, indent=indent) + "\n").encode())
+    write_json(describe(json.loads(path.read_bytes()), dataset, path), path, 1)
 
 
 def _chosen(grid: Grid, rows: dict[str, Row], most: int, only: list[str] | None) -> list[Configuration]:
@@ -171,16 +149,10 @@ def _accuracy(row: Row, test: Run | None) -> dict:
 
 def _confidence(name: str, validation: list[Run], test: Run | None) -> dict:
     """One rung's temperature, fitted on all held-out subjects together, and its calibration errors."""
-    held_out = pooled([run.answers for run in validation], name)
-    temperature = fit_temperature(*held_out)
-    measured = {"validation": held_out}
+    measured = {"validation": pooled([run.answers for run in validation], name)}
     if test is not None:
         measured["test"] = (test.answers.logits[name], test.answers.y)
-    errors = {
-        split: {"before": calibration_error(*both), "after": calibration_error(*both, temperature)}
-        for split, both in measured.items()
-    }
-    return {"temperature": temperature, "calibration": errors}
+    return calibrated(measured)
 
 
 def _validated(validation: list[Run]) -> list[Row]:
@@ -189,21 +161,6 @@ def _validated(validation: list[Run]) -> list[Row]:
             "--validation: this evaluation is on the test subjects, which must not choose anything"
         )
     return summarise([run.figures for run in validation])
-
-
-def _task_entry(task: Task, dataset: Dataset) -> dict:
-    return {
-        "labels": list(task.labels),
-        "channels": [vars(channel) for channel in task.channels],
-        "sample_rate_hz": task.sample_rate_hz,
-        "window": task.window,
-        "hop": task.hop,
-        "input": {
-            "channels": [vars(channel) for channel in task.input_channels],
-            "conditioning": list(task.conditioning),
-            "statistics": sensor_statistics(dataset.train.x.numpy(), task),
-        },
-    }
 
 
 def _training_entry(
@@ -237,16 +194,3 @@ def _training_entry(
         "gaitd_train": __version__,
         "settings": settings,
     }
-
-
-@torch.no_grad()
-def _require_agreement(network: Network, task: Task, rung: Configuration, model: onnx.ModelProto) -> None:
-    windows = golden_windows(task)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    found = [session.run(None, {"window": resample(w[None], rung.resolution).numpy()})[0][0] for w in windows]
-    difference = np.abs(np.array(found) - network(windows, rung).numpy()).max()
-    if not difference <= AGREEMENT:
-        raise UserError(
-            f"{rung.id}: the exported graph differs from the network by {difference:g} (limit "
-            f"{AGREEMENT:g}); this is a defect of the exporter, nothing was written"
-        )
