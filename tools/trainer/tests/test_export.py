@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -335,6 +336,17 @@ def test_what_cannot_be_traced_goes_to_the_other_exporter(tmp_path, check, monke
     else:
         write_ladder(tmp_path / "m", sensors, **arguments)
         check(tmp_path / "m")
+
+
+def test_the_documented_example_makes_a_ladder(tmp_path, check, windows):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "uci_har.npz").symlink_to(windows)
+    text = (REPOSITORY / "docs" / "own-network.md").read_text()
+    (example,) = (part.split("```")[0] for part in text.split("```python")[1:])
+    run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert [line.split()[0] for line in run.stdout.splitlines()] == ["gru", "cnn"]
+    check(tmp_path / "mine")
 
 
 def test_nothing_of_this_machine_stands_in_the_files(tmp_path):
