@@ -32,6 +32,7 @@ agree. MACs and parameters are left to gaitd, which counts them in the graph.
 """
 
 import contextlib
+import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +111,9 @@ def write_ladder(
         network_channels,
     )
     task, standardise = _standardised(sensed, mean, std)
+    training = {"torch": torch.__version__, "gaitd_train": __version__, **_plain(training or {}, "training")}
     if normalisation is not None:
+        normalisation = _plain(normalisation, "normalisation")
         normalise(np.zeros((1, 1)), normalisation)
 
     def read(windows: np.ndarray) -> torch.Tensor:
@@ -145,7 +148,7 @@ def write_ladder(
         "schema": SCHEMA,
         "name": task.name,
         "task": task_entry(task, statistics, normalisation),
-        "training": {"torch": torch.__version__, "gaitd_train": __version__, **(training or {})},
+        "training": training,
         "configurations": entries,
     }
     reference = f"PyTorch {torch.__version__}"
@@ -200,11 +203,14 @@ def _task(
             f"window is {window} and hop {hop}; in samples, window must be from 1 to 60000, and "
             "hop from 1 to window"
         )
+    operations = _plain(list(conditioning), "conditioning")
     sensor, read = (
         _channels(channels, "channels"),
         _channels(network_channels or channels, "network_channels"),
     )
-    task = Task(name, name, tuple(labels), read, rate_hz, window, hop, sensor, tuple(conditioning))
+    task = Task(
+        name, name, tuple(labels), read, float(rate_hz), int(window), int(hop), sensor, tuple(operations)
+    )
     try:
         noise = np.random.default_rng(0).normal(size=(len(sensor), window))
         made = condition(
@@ -293,6 +299,14 @@ def _windows(values: ArrayLike, argument: str, task: Task) -> np.ndarray:
     if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
         raise UserError(f"{argument}: the windows hold values that are not finite numbers")
     return x
+
+
+def _plain(value, argument: str):
+    """`value` as JSON has it; numbers and arrays of NumPy and PyTorch become plain ones."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False, default=lambda part: part.tolist()))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{argument}: {value!r} cannot stand in a manifest: {error}") from error
 
 
 def _array(values: ArrayLike) -> np.ndarray:

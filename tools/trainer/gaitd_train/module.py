@@ -204,7 +204,7 @@ class ConfiguredModule(nn.Module):
         """What the manifest says of the configuration beside its file."""
         configuration, entry = self.configuration, {}
         if configuration.resolution is not None:
-            entry["resolution"] = configuration.resolution
+            entry["resolution"] = int(configuration.resolution)
         if self.inputs != [Input(layout=DEFAULT)]:
             several = len(self.inputs) > 1
             entry["inputs"] = [
@@ -216,7 +216,7 @@ class ConfiguredModule(nn.Module):
         if configuration.holds != "logits":
             entry["output"] = {"holds": configuration.holds}
         if configuration.accuracy is not None:
-            entry["accuracy"] = {"validation": configuration.accuracy}
+            entry["accuracy"] = {"validation": float(configuration.accuracy)}
         return entry
 
 

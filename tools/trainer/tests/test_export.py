@@ -28,19 +28,25 @@ WINDOW = 64
 TASK = {"labels": LABELS, "channels": ACC, "rate_hz": 50, "window": WINDOW, "hop": 32}
 
 
-@pytest.fixture
-def check():
-    """Runs `gaitd check` on a model directory."""
+@pytest.fixture(scope="session")
+def gaitd():
+    """Runs gaitd with these arguments; returns what it prints."""
     binary = Path(os.environ.get("GAITD_BINARY") or REPOSITORY / "target" / "debug" / "gaitd").resolve()
     if not binary.is_file():
         pytest.skip(f"SKIPPED: no gaitd at {binary}; build it or set GAITD_BINARY")
 
-    def run(folder: Path) -> str:
-        found = subprocess.run([binary, "check", folder], capture_output=True, text=True)
+    def run(*arguments: str | Path) -> str:
+        found = subprocess.run([binary, *arguments], capture_output=True, text=True)
         assert found.returncode == 0, found.stdout + found.stderr
         return found.stdout
 
     return run
+
+
+@pytest.fixture
+def check(gaitd):
+    """Runs `gaitd check` on a model directory."""
+    return lambda folder: gaitd("check", folder)
 
 
 class Cnn(nn.Module):
@@ -126,8 +132,8 @@ def test_a_ladder_of_several_architectures(tmp_path, check):
             Configuration("attention", Attention(), torch.zeros(1, WINDOW, 3)),
             Configuration("half-the-time", Cnn(), torch.zeros(1, 3, 32), resolution=32),
         ],
-        **TASK,
-        training={"data": "made up"},
+        **TASK | {"rate_hz": np.float32(50), "window": np.int64(WINDOW)},
+        training={"data": "made up", "mean": torch.zeros(3)},
     )
     assert "5 configurations" in check(tmp_path / "mine")
     assert cnn.training and cnn.body[3].training, "modules stay in their mode"
@@ -226,6 +232,35 @@ def test_held_out_windows_are_measured_through_all_that_the_manifest_says(tmp_pa
     np.testing.assert_allclose(logits(np.array(golden["windows"])), golden["logits"]["cnn"], atol=1e-4)
 
 
+def test_a_live_stream_is_answered_as_pytorch_answers_its_windows(tmp_path, gaitd):
+    torch.manual_seed(5)
+    random = np.random.default_rng(5)
+    raw = random.normal([0.5, 9.8, -1.0], [1.0, 3.0, 2.0], (WINDOW + 3 * 32, 3)).round(4)
+    mean, std = [0.4, 9.0, -1.1], [1.1, 2.9, 2.2]
+    normalisation = {"method": "standardise", "over": "window"}
+    module = nn.Sequential(nn.Flatten(), mlp())
+    # the last channel first, and all of a sample together
+    order = [2, 0, 1]
+    flat = Input([list(ACC)[place] for place in order], "1,T,C")
+    arguments = TASK | {"mean": mean, "std": std, "normalisation": normalisation}
+    write_ladder(tmp_path / "m", Configuration("a", module, inputs=[flat]), **arguments)
+
+    rows = (",".join(map(str, (place / 50, *values))) for place, values in enumerate(raw))
+    header = ",".join(("t", *(f"{name} [{unit}]" for name, unit in ACC.items())))
+    (tmp_path / "samples.csv").write_text("\n".join([header, *rows]) + "\n")
+    run = ["run", "--pace", "fast", "--format", "ndjson", "--state", tmp_path / "state"]
+    printed = gaitd(*run, "--models", tmp_path / "m", "--source", tmp_path / "samples.csv")
+    lines = [json.loads(line) for line in printed.splitlines()]
+    found = [list(line["probabilities"].values()) for line in lines if line["class"] == "decision"]
+    assert len(found) == 4
+    for start, probabilities in zip(range(0, len(raw), 32), found, strict=False):
+        window = (raw[start : start + WINDOW] - mean) / std
+        window = (window - window.mean()) / window.std()
+        with torch.no_grad():
+            expected = module(torch.tensor(window[None][..., order], dtype=torch.float32))[0].softmax(0)
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
 def test_an_activity_without_held_out_windows_leaves_no_recall(tmp_path, check):
     x = np.random.default_rng(0).normal(size=(8, 3, WINDOW))
     with pytest.warns(UserWarning, match="no window of lying: the manifest gets no recalls"):
@@ -281,6 +316,8 @@ class Remembers(nn.Module):
         ({"mean": [0, 0, 0]}, "mean and std belong together"),
         ({"mean": [0, 0], "std": [1, 1, 1]}, "mean has 2 numbers, and there are 3 channels"),
         ({"mean": [0, 0, 0], "std": [1, 0, 1]}, "std above 0"),
+        ({"training": {"at": Path("x")}}, "training: .* cannot stand in a manifest"),
+        ({"conditioning": [{"op": "copy", "from": {"acc_x"}}]}, "conditioning: .* cannot stand"),
         ({"normalisation": {"method": "guess"}}, "normalisation: method is 'guess'; known: standardise"),
         ({"normalisation": {"method": "centre", "low": 1}}, "normalisation: centre has no key 'low'"),
         ({"held_out": (np.zeros((2, WINDOW, 3)), [0, 1])}, r"held_out: windows of shape \(2, 64, 3\)"),
