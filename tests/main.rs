@@ -10,6 +10,8 @@ mod import;
 mod logging;
 mod manual;
 mod memory;
+#[cfg(all(feature = "npz", feature = "onnx"))]
+mod model_new;
 mod models;
 #[cfg(target_os = "linux")]
 mod package;

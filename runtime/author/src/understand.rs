@@ -285,11 +285,11 @@ fn layout(
     }
     let mut found: Vec<(Layout, Fit)> =
         Layout::usual().filter_map(|layout| fit(&layout).map(|fit| (layout, fit))).collect();
+    let expected = network.stated.resolution.or(window);
     // an axis that says how many channels it holds is theirs rather than one that leaves it open
-    if found.iter().any(|(_, fit)| fit.channels) {
+    if expected != Some(channels) && found.iter().any(|(_, fit)| fit.channels) {
         found.retain(|(_, fit)| fit.channels);
     }
-    let expected = network.stated.resolution.or(window);
     let is_expected = |fit: &Fit| fit.time.is_none() || fit.time == expected;
     if expected.is_some() && found.iter().any(|(_, fit)| is_expected(fit)) {
         found.retain(|(_, fit)| is_expected(fit));
@@ -358,22 +358,21 @@ fn output(network: &NetworkFile, gaps: &mut Gaps) -> Option<NetworkOutput> {
 fn resolution(network: &NetworkFile, inputs: &[Use], window: usize, gaps: &mut Gaps) -> Option<usize> {
     let (file, stated) = (&network.file, network.stated.resolution);
     let wanted = stated.unwrap_or(window);
-    for time in inputs.iter().filter_map(|it| it.time).filter(|time| *time != wanted) {
-        match stated {
-            Some(stated) => {
-                gaps.wrong.push(format!("{file}: it reads {time} time steps, and --resolution says {stated}"));
-            }
-            None => gaps.ask(
-                "--resolution",
-                format!(
-                    "{file} reads {time} time steps, and a window has {window}: {file}={time} if it was trained on whole \
-                     windows resampled to so many; else --window"
-                ),
-            ),
+    let other = inputs.iter().filter_map(|it| it.time).find(|time| *time != wanted);
+    match (other, stated) {
+        (None, _) => return stated.filter(|stated| *stated != window),
+        (Some(time), Some(stated)) => {
+            gaps.wrong.push(format!("{file}: it reads {time} time steps, and --resolution says {stated}"));
         }
-        return None;
+        (Some(time), None) => gaps.ask(
+            "--resolution",
+            format!(
+                "{file} reads {time} time steps, and a window has {window}: {file}={time} if it was trained on whole windows \
+                 resampled to so many; else --window"
+            ),
+        ),
     }
-    stated.filter(|stated| *stated != window)
+    None
 }
 
 fn configuration(

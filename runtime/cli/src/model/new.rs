@@ -116,10 +116,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    let name = arguments.name.clone().unwrap_or_else(|| {
-        let name = arguments.directory.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
-    });
+    let name = arguments.name.clone().unwrap_or_else(|| file_name(&arguments.directory));
     let networks = arguments.networks()?;
     if !arguments.json {
         networks.iter().try_for_each(|network| crate::print(&super::report::facts(network)))?;
@@ -148,8 +145,9 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let mut kept: Vec<usize> = (0..networks.len()).collect();
     draft.change(|manifest| {
         if let (Some(figures), Some(windows)) = (&figures, of_data) {
-            let names: Vec<String> = arguments.data.iter().map(|path| path.display().to_string()).collect();
-            manifest.training.insert("validation".to_owned(), json!({"data": names, "windows": windows}));
+            manifest
+                .training
+                .insert("validation".to_owned(), json!({"data": arguments.data_name(), "windows": windows}));
             let all_recalled = figures.iter().all(|figures| figures.recall.is_some());
             for (configuration, figures) in manifest.configurations.iter_mut().zip(figures) {
                 configuration.accuracy.validation = Some(figures.accuracy);
@@ -291,8 +289,12 @@ impl Arguments {
         let task = &manifest.task;
         let Some(data) = data else { return Ok(GoldenWindows::made_up(task.channels.len(), task.window)) };
         let windows = of_each_label(&data.windows, task.labels.len());
-        let names: Vec<String> = self.data.iter().map(|path| path.display().to_string()).collect();
-        Ok(GoldenWindows { origin: format!("windows of {}", names.join(", ")), windows, answers: None })
+        Ok(GoldenWindows { origin: format!("windows of {}", self.data_name()), windows, answers: None })
+    }
+
+    /// The names of the files of labelled data; where they lay is nobody's business who gets the model.
+    fn data_name(&self) -> String {
+        self.data.iter().map(|path| file_name(path)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -331,6 +333,10 @@ fn network(path: &Path, stated: StatedOfNetwork) -> anyhow::Result<NetworkFile> 
     let id: String = stem.chars().map(allowed).collect();
     // in the model directory all networks end in .onnx
     Ok(NetworkFile { file: format!("{id}.onnx"), id, onnx, facts, weights, stated })
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -378,7 +384,7 @@ fn reference(path: &Path, manifest: &Manifest) -> anyhow::Result<GoldenWindows> 
         }
     }
     let windows = windows.outer_iter().map(|window| window.iter().copied().collect()).collect();
-    Ok(GoldenWindows { origin: path.display().to_string(), windows, answers: Some(answers) })
+    Ok(GoldenWindows { origin: file_name(path), windows, answers: Some(answers) })
 }
 
 #[cfg(not(feature = "npz"))]

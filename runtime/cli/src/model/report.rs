@@ -129,7 +129,7 @@ impl NewReport {
         for row in &self.left_out {
             text += &format!("left out: {}, than which another is as accurate and as fast here\n", row.id);
         }
-        text += &format!("golden vectors: {}; {}\n", self.golden_windows, self.golden);
+        text += &format!("{} golden vectors: {}\n", self.golden_windows, self.golden);
         text += &match self.accuracies {
             Accuracies::Measured { windows } => format!("accuracy: measured on {windows} windows\n"),
             Accuracies::Stated => "accuracy: as stated\n".to_owned(),
@@ -143,7 +143,7 @@ impl NewReport {
             text += "recall: not known, so the wearer's present activity cannot weigh in (activity_aware)\n";
         }
         let directory = directory.display();
-        text + &format!("made {directory}; `gaitd run --models {directory}` runs it\n")
+        text + &format!("made {directory}; `gaitd run --models {directory} --source SAMPLES` runs it\n")
     }
 }
 
