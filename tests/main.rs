@@ -11,7 +11,11 @@ mod import;
 mod logging;
 mod manual;
 mod memory;
+#[cfg(all(feature = "npz", feature = "onnx"))]
+mod model_new;
 mod models;
+#[cfg(all(feature = "npz", feature = "onnx"))]
+mod own_network;
 #[cfg(target_os = "linux")]
 mod package;
 #[cfg(feature = "npz")]

@@ -11,11 +11,21 @@ use crate::feed::Feed;
 use crate::reader;
 use crate::wanted::{Input, Wanted};
 
-fn unusable(error: TractError) -> InferenceError {
+pub(crate) fn unusable(error: TractError) -> InferenceError {
     InferenceError::Unusable(format!("{error:#}"))
 }
 
-/// A network, shaped and optimised.
+/// What is executed of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// What tract makes of it for this processor.
+    Optimised,
+    /// The operators of its file.
+    #[cfg(feature = "onnx")]
+    AsRead,
+}
+
+/// A network, shaped and, in that form, optimised.
 pub(crate) struct Plan {
     plan: Arc<TypedSimplePlan>,
     feeds: Vec<Feed>,
@@ -28,12 +38,14 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Reads, shapes and optimises the ONNX file `network`, of which `wanted` is wanted, and whose output must hold a
-    /// number for each of the labels of `task`.
-    pub(crate) fn new(network: &[u8], wanted: &Wanted<'_>, task: &Task) -> Result<Self, InferenceError> {
-        let model = reader::read(network, wanted).map_err(unusable)?;
+    /// Reads and shapes the ONNX file `network`, of which `wanted` is wanted, and whose output must hold a number for each
+    /// of the labels of `task`, and makes its `form` of it.
+    pub(crate) fn new(network: &[u8], wanted: &Wanted<'_>, task: &Task, form: Form) -> Result<Self, InferenceError> {
+        let mut model = reader::read(network, wanted).map_err(unusable)?;
         let (shared, parameters) = weights(&model);
-        let model = model.into_decluttered().map_err(unusable)?;
+        if form == Form::Optimised {
+            model = model.into_decluttered().map_err(unusable)?;
+        }
         let macs = macs(&model).map_err(unusable)?;
         let classes = task.labels.len();
         let output = model.output_fact(0).map_err(unusable)?;
@@ -51,7 +63,9 @@ impl Plan {
             Feed::new(input, datum_type, channels, window, resolution)
         };
         let feeds = wanted.inputs.iter().enumerate().map(feed).collect::<Result<_, _>>()?;
-        let model = model.into_optimized().map_err(unusable)?;
+        if form == Form::Optimised {
+            model = model.into_optimized().map_err(unusable)?;
+        }
         let (memory, kernels) = (Memory { shared, own: intermediate_values(&model) }, kernels(&model));
         let plan = model.into_runnable().map_err(unusable)?;
         Ok(Self { plan, feeds, window: channels * window, classes, memory, macs, parameters, kernels })

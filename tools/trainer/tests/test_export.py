@@ -375,14 +375,14 @@ def test_what_cannot_be_traced_goes_to_the_other_exporter(tmp_path, check, monke
         check(tmp_path / "m")
 
 
-def test_the_documented_example_makes_a_ladder(tmp_path, check, windows):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "uci_har.npz").symlink_to(windows)
+def test_the_documented_example_makes_a_ladder(tmp_path, check):
     text = (REPOSITORY / "docs" / "own-network.md").read_text()
-    (example,) = (part.split("```")[0] for part in text.split("```python")[1:])
-    run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
+    (training, writing) = (part.split("```")[0] for part in text.split("```python")[1:])
+    script = training.split("# what gaitd needs")[0] + writing
+    run = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert [line.split()[0] for line in run.stdout.splitlines()] == ["gru", "cnn"]
+    found = {name: float(accuracy) for name, accuracy, _ in map(str.split, run.stdout.splitlines())}
+    assert list(found) == ["small", "large"] and min(found.values()) > 0.8
     check(tmp_path / "mine")
 
 
