@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use gaitd_core::ladder::{InferenceError, Memory, Task};
 use tract_core::internal::*;
+use tract_core::ops::cnn::{Conv, Deconv};
+use tract_core::ops::einsum::EinSum;
 use tract_core::ops::konst::Const;
 use tract_core::ops::matmul::optimized::OptMatMul;
+use tract_core::ops::scan::{Scan, iteration_count};
 
 use crate::feed::Feed;
 use crate::reader;
@@ -137,15 +140,29 @@ fn weights(model: &TypedModel) -> (u64, u64) {
 
 /// Multiply-accumulates of one run of `model`; none where it has none that tract counts.
 fn macs(model: &TypedModel) -> TractResult<Option<u64>> {
+    let all = all_macs(model)?;
+    Ok((all > 0).then_some(all))
+}
+
+fn all_macs(model: &TypedModel) -> TractResult<u64> {
     let mut all = 0;
     for node in &model.nodes {
-        for (cost, count) in node.op.cost(&model.node_input_facts(node.id)?)? {
-            if matches!(cost, Cost::FMA(_)) {
+        let inputs = model.node_input_facts(node.id)?;
+        // tract counts nothing of what a recurrent operator does at each step
+        if let Some(scan) = node.op_as::<Scan>() {
+            let steps =
+                iteration_count(&scan.input_mapping, &inputs).and_then(|count| count.to_i64().ok()).unwrap_or(1);
+            all += steps.unsigned_abs() * all_macs(&scan.body)?;
+        }
+        // tract reckons a hyperbolic tangent, too, as so many of them
+        let multiplies = node.op_is::<Conv>() || node.op_is::<Deconv>() || node.op_is::<EinSum>();
+        for (cost, count) in node.op.cost(&inputs)? {
+            if multiplies && matches!(cost, Cost::FMA(_)) {
                 all += count.to_i64().unwrap_or_default().unsigned_abs();
             }
         }
     }
-    Ok((all > 0).then_some(all))
+    Ok(all)
 }
 
 /// Bytes of all values of `model`, optimised, but its constants.
