@@ -2,9 +2,13 @@
 //!
 //! What a file claims is held against bounds before tract sees it; see [`bounds`].
 
+mod bounded;
 mod bounds;
 mod half;
+mod names;
+mod operators;
 mod recurrent;
+mod weight;
 
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Length};
@@ -17,50 +21,26 @@ use crate::wanted::{Input, Wanted};
 /// `TensorProto.DataType` of the floating-point numbers that an input may hold: 32 and 64 bits.
 const FLOATS: [i32; 2] = [1, 11];
 
-/// Domains of the operators that tract knows.
-const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
-
 /// Reads the network in `onnx`, of which `wanted` is wanted.
 ///
 /// # Errors
 /// When it is not ONNX, exceeds a bound, has an operator that tract lacks, or does not have what is wanted.
 pub(super) fn read(onnx: &[u8], wanted: &Wanted<'_>) -> TractResult<TypedModel> {
+    bounds::check_weight(onnx)?;
     let mut file = ModelProto::decode(onnx).context("not an ONNX file")?;
+    bounds::check(file.graph.as_ref().context("there is no graph in it")?, wanted.weights)?;
+    operators::check(&file)?;
     let graph = file.graph.as_mut().context("there is no graph in it")?;
-    bounds::check(graph, wanted.weights)?;
-    let framework = tract_onnx::onnx().with_ignore_value_info(true);
-    known_operators(graph, &|name| framework.op_register.0.contains_key(name))?;
-    recurrent::check(graph)?;
+    names::check(graph)?;
     tensors(graph, &mut |tensor| fetch(tensor, wanted))?;
     half::widen(graph)?;
     choose_output(graph, wanted.output)?;
     choose_inputs(graph, &wanted.inputs)?;
-    let mut model = framework.model_for_proto_model(&file)?.into_typed()?;
+    let mut model = bounded::reader().model_for_proto_model(&file)?.into_typed()?;
     recurrent::begin_anew(&mut model);
     bounds::check_values(&model)?;
+    bounds::check_work(&model)?;
     Ok(model)
-}
-
-/// Refuses operators that tract lacks.
-fn known_operators(graph: &GraphProto, known: &dyn Fn(&str) -> bool) -> TractResult<()> {
-    for node in &graph.node {
-        if !DOMAINS.contains(&&*node.domain) || !known(&node.op_type) {
-            let operator = if node.domain.is_empty() {
-                node.op_type.clone()
-            } else {
-                format!("{} of {}", node.op_type, node.domain)
-            };
-            let name = [Some(&node.name), node.output.first()].into_iter().flatten().find(|name| !name.is_empty());
-            bail!(
-                "gaitd cannot run the operator {operator} (node {}); export the network without it, for example with \
-                 another opset, or simplify it",
-                name.map_or("without a name", String::as_str)
-            );
-        }
-        let inner = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
-        inner.into_iter().try_for_each(|graph| known_operators(graph, known))?;
-    }
-    Ok(())
 }
 
 /// Hands each constant of `graph` and of the graphs within it to `each`.
