@@ -11,6 +11,8 @@ mod logging;
 mod manual;
 mod memory;
 mod models;
+#[cfg(feature = "onnx")]
+mod networks;
 #[cfg(target_os = "linux")]
 mod package;
 #[cfg(feature = "npz")]

@@ -10,22 +10,27 @@ use tract_onnx::tract_core::ops::scan::{Scan, iteration_count};
 use super::weight;
 use crate::executor::macs;
 
-/// The most nodes of a network, those of graphs within it included. The time that tract takes grows with their
-/// third power.
-const MOST_NODES: usize = 3_000;
+/// What is allowed; a fuzzer, which looks for wrong ways and not for long ones, is allowed less.
+#[expect(unexpected_cfgs, reason = "cargo-fuzz sets it")]
+const fn usual(usual: u64, fuzzed: u64) -> u64 {
+    if cfg!(fuzzing) { fuzzed } else { usual }
+}
+
+/// The most nodes of a network, those of graphs within it included. The time that tract takes grows with their third power.
+const MOST_NODES: u64 = usual(3_000, 100);
 
 /// The most values of one tensor: 256 MiB of float32.
-pub(super) const MOST_VALUES: u64 = 1 << 26;
+pub(super) const MOST_VALUES: u64 = usual(1 << 26, 1 << 14);
 
 /// The most bytes of all values, and of the file decoded.
-const MOST_BYTES: u64 = 1 << 30;
+const MOST_BYTES: u64 = usual(1 << 30, 1 << 24);
+
+/// The most multiply-accumulates of one window, and the most nodes that one window runs, those of loops each time.
+const MOST_MACS: u64 = usual(1 << 32, 1 << 20);
+const MOST_STEPS: u64 = usual(1 << 23, 1 << 12);
 
 /// Graphs within graphs, at most.
 const DEEPEST: usize = 16;
-
-/// The most multiply-accumulates of one window, and the most nodes that one window runs, those of loops each time.
-const MOST_MACS: u64 = 1 << 32;
-const MOST_STEPS: u64 = 1 << 23;
 
 /// Refuses a file that takes too much memory to decode.
 pub(super) fn check_weight(onnx: &[u8]) -> TractResult<()> {
@@ -45,10 +50,10 @@ pub(super) fn check(graph: &GraphProto, weights: &HashMap<String, Vec<u8>>) -> T
 fn check_graph(
     graph: &GraphProto,
     weights: &HashMap<String, Vec<u8>>,
-    nodes: &mut usize,
+    nodes: &mut u64,
     depth: usize,
 ) -> TractResult<()> {
-    *nodes += graph.node.len();
+    *nodes += graph.node.len() as u64;
     if *nodes > MOST_NODES || depth > DEEPEST {
         bail!("it has more than {MOST_NODES} nodes, or graphs within graphs within {DEEPEST} graphs");
     }
