@@ -307,16 +307,20 @@ fn among(operators: &str, operator: &str) -> bool {
 /// Those name the operator, its node, and what to do.
 pub(super) fn check(file: &ModelProto) -> TractResult<()> {
     let default = |import: &&OperatorSetIdProto| matches!(&*import.domain, "" | "ai.onnx");
-    let opset = file.opset_import.iter().find(default).map(|import| import.version);
-    let opset = opset.context("it does not say of which opset its operators are: export it again")?;
-    if !OPSETS.contains(&opset) {
-        bail!(
-            "its operators are of opset {opset}, and gaitd knows {} to {}: export it with one of those",
-            OPSETS.start(),
-            OPSETS.end()
-        );
-    }
+    let opset = file.opset_import.iter().find(default).map_or(0, |import| import.version);
     file.graph.as_ref().map_or(Ok(()), |graph| check_graph(graph, opset, false))
+}
+
+/// Refuses a version of ONNX's own operators that the tables were not held against; 0 stands for none.
+fn check_opset(opset: i64) -> TractResult<()> {
+    if opset == 0 {
+        bail!("it does not say of which opset its operators are: export it again");
+    }
+    if !OPSETS.contains(&opset) {
+        let (first, last) = (OPSETS.start(), OPSETS.end());
+        bail!("its operators are of opset {opset}, and gaitd knows {first} to {last}: export it with one of those");
+    }
+    Ok(())
 }
 
 fn check_graph(graph: &GraphProto, opset: i64, looped: bool) -> TractResult<()> {
@@ -333,7 +337,10 @@ fn check_node(it: &Node<'_>) -> TractResult<()> {
     let Node { node, opset, .. } = it;
     let (operator, name) = (&node.op_type, names::of(node));
     let known = match &*node.domain {
-        "" | "ai.onnx" => ONNX,
+        "" | "ai.onnx" => {
+            check_opset(*opset)?;
+            ONNX
+        }
         "ai.onnx.ml" => CLASSICAL,
         "com.microsoft" => RUNTIME,
         _ => &[],
