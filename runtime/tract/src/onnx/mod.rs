@@ -3,8 +3,12 @@
 //! What a file claims is held against bounds before tract sees it; see [`bounds`].
 
 mod bounds;
+#[cfg(test)]
+mod cases;
 mod half;
 mod recurrent;
+
+use std::collections::HashMap;
 
 use prost::Message;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Length};
@@ -25,16 +29,28 @@ const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 /// # Errors
 /// When it is not ONNX, exceeds a bound, has an operator that tract lacks, or does not have what is wanted.
 pub(super) fn read(onnx: &[u8], wanted: &Wanted<'_>) -> TractResult<TypedModel> {
+    read_with(onnx, wanted.weights, |graph| {
+        choose_output(graph, wanted.output)?;
+        choose_inputs(graph, &wanted.inputs)
+    })
+}
+
+/// Reads the network in `onnx`, whose weights in other files are `weights`, as it is when `choose` has chosen its inputs,
+/// their shapes and its outputs.
+fn read_with(
+    onnx: &[u8],
+    weights: &HashMap<String, Vec<u8>>,
+    choose: impl FnOnce(&mut GraphProto) -> TractResult<()>,
+) -> TractResult<TypedModel> {
     let mut file = ModelProto::decode(onnx).context("not an ONNX file")?;
     let graph = file.graph.as_mut().context("there is no graph in it")?;
-    bounds::check(graph, wanted.weights)?;
+    bounds::check(graph, weights)?;
     let framework = tract_onnx::onnx().with_ignore_value_info(true);
     known_operators(graph, &|name| framework.op_register.0.contains_key(name))?;
     recurrent::check(graph)?;
-    tensors(graph, &mut |tensor| fetch(tensor, wanted))?;
+    tensors(graph, &mut |tensor| fetch(tensor, weights))?;
     half::widen(graph)?;
-    choose_output(graph, wanted.output)?;
-    choose_inputs(graph, &wanted.inputs)?;
+    choose(graph)?;
     let mut model = framework.model_for_proto_model(&file)?.into_typed()?;
     recurrent::begin_anew(&mut model);
     bounds::check_values(&model)?;
@@ -74,9 +90,9 @@ fn tensors(graph: &mut GraphProto, each: &mut dyn FnMut(&mut TensorProto) -> Tra
 }
 
 /// Brings the values of `tensor` from the file that holds them into it.
-fn fetch(tensor: &mut TensorProto, wanted: &Wanted<'_>) -> TractResult<()> {
+fn fetch(tensor: &mut TensorProto, weights: &HashMap<String, Vec<u8>>) -> TractResult<()> {
     if tensor.data_location == Some(tensor_proto::DataLocation::External as i32) {
-        tensor.raw_data = bounds::external(tensor, wanted.weights)?.to_vec();
+        tensor.raw_data = bounds::external(tensor, weights)?.to_vec();
         tensor.data_location = None;
         tensor.external_data.clear();
     }
