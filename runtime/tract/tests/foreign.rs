@@ -70,6 +70,18 @@ fn node(operator: &str, inputs: &[&str], output: &str, attributes: &[(&str, i64)
     }
 }
 
+/// A node of one input, which an `attribute` tells the `axes`.
+fn along(operator: &str, input: &str, output: &str, attribute: &str, axes: &[i64]) -> NodeProto {
+    let mut node = node(operator, &[input], output, &[]);
+    node.attribute.push(AttributeProto {
+        name: attribute.to_owned(),
+        r#type: AttributeType::Ints as i32,
+        ints: axes.to_vec(),
+        ..AttributeProto::default()
+    });
+    node
+}
+
 /// The sum of each channel, minus that of the next one: what the weights below do, whatever the layout.
 fn expected(window: &[f32]) -> [f32; 2] {
     let sum = |channel: usize| window[channel * WINDOW..(channel + 1) * WINDOW].iter().sum::<f32>();
@@ -140,6 +152,14 @@ fn model(onnx: &[u8], more: &Value) -> TempDir {
     let golden = json!({"schema": 2, "reference": "by hand", "windows": windows, "logits": {"net": logits}});
     std::fs::write(directory.path().join("golden.json"), golden.to_string()).unwrap();
     directory
+}
+
+/// Lets the windows of the model in `directory` have the logits `logits`.
+fn expect(directory: &TempDir, logits: &Value) {
+    let path = directory.path().join("golden.json");
+    let mut golden: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    golden["logits"]["net"] = logits.clone();
+    std::fs::write(&path, golden.to_string()).unwrap();
 }
 
 fn load(directory: &Path) -> Result<Ladder, LoadError> {
@@ -271,17 +291,10 @@ fn a_network_of_half_precision_is_computed_in_single_precision() {
 /// Each gate sees the first channel times 0.5 and the hidden state times 0.75.
 fn recurrent(operator: &str, gates: i64) -> GraphProto {
     let mut graph = plain();
-    let mut perm = node("Transpose", &["x"], "t", &[]);
-    perm.attribute.push(AttributeProto {
-        name: "perm".to_owned(),
-        r#type: AttributeType::Ints as i32,
-        ints: vec![2, 0, 1],
-        ..AttributeProto::default()
-    });
     let mut cell = node(operator, &["t", "i", "r"], "", &[("hidden_size", 1)]);
     cell.output.push("h".to_owned());
     graph.node = vec![
-        perm,
+        along("Transpose", "x", "t", "perm", &[2, 0, 1]),
         cell,
         node("Flatten", &["h"], "f", &[("axis", 1)]),
         node("Gemm", &["f", "w"], "y", &[("transB", 1)]),
@@ -315,10 +328,7 @@ fn a_recurrent_network_begins_anew_with_each_window() {
             window[..WINDOW].iter().fold((0.0, 0.0), |state, x| step(&sigmoid, f64::from(*x), state)).0
         };
         let logits: Vec<_> = WINDOWS.iter().map(|window| [hidden(window), 0.5 * hidden(window)]).collect();
-        let path = directory.path().join("golden.json");
-        let mut golden: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        golden["logits"]["net"] = json!(logits);
-        std::fs::write(&path, golden.to_string()).unwrap();
+        expect(&directory, &json!(logits));
         let ladder = load(directory.path()).unwrap_or_else(|error| panic!("{operator}: {error}"));
         let (mut runner, mut first, mut again) = (ladder.runner().unwrap(), [0.0; 2], [0.0; 2]);
         runner.infer(0, &WINDOWS[0], &mut first).unwrap();
@@ -326,6 +336,55 @@ fn a_recurrent_network_begins_anew_with_each_window() {
         runner.infer(0, &WINDOWS[0], &mut again).unwrap();
         assert_eq!(first, again, "{operator}");
     }
+}
+
+#[test]
+fn each_time_step_attends_to_all() {
+    let [query, key, value_of]: [[f32; 6]; 3] =
+        [[0.5, -0.25, 0.25, 1.0, -0.5, 0.75], [1.0, 0.5, -0.75, 0.25, 0.5, -1.0], [2.0, 0.0, 1.0, -1.0, -0.5, 1.5]];
+    let mut graph = plain();
+    graph.node = vec![
+        along("Transpose", "x", "t", "perm", &[0, 2, 1]),
+        node("MatMul", &["t", "wq"], "q", &[]),
+        node("MatMul", &["t", "wk"], "k", &[]),
+        node("MatMul", &["t", "wv"], "v", &[]),
+        along("Transpose", "k", "kt", "perm", &[0, 2, 1]),
+        node("MatMul", &["q", "kt"], "s", &[]),
+        node("Softmax", &["s"], "a", &[("axis", -1)]),
+        node("MatMul", &["a", "v"], "o", &[]),
+        along("ReduceMean", "o", "y", "axes", &[1]),
+    ];
+    graph.node[8].attribute.extend(node("", &[], "", &[("keepdims", 0)]).attribute);
+    graph.initializer =
+        [("wq", query), ("wk", key), ("wv", value_of)].map(|(name, weights)| floats(name, &[3, 2], &weights)).into();
+    let directory = model(&file(graph), &json!({}));
+    let attend = |window: &[f32; 12]| {
+        let project = |weights: &[f32; 6], step: usize| {
+            [0, 1].map(|to| {
+                (0..CHANNELS)
+                    .map(|c| f64::from(window[c * WINDOW + step]) * f64::from(weights[2 * c + to]))
+                    .sum::<f64>()
+            })
+        };
+        let mut logits = [0.0; 2];
+        for step in 0..WINDOW {
+            let query = project(&query, step);
+            let weight = |other: usize| {
+                let key = project(&key, other);
+                (query[0] * key[0] + query[1] * key[1]).exp()
+            };
+            let sum: f64 = (0..WINDOW).map(weight).sum();
+            for other in 0..WINDOW {
+                let value = project(&value_of, other);
+                for (logit, value) in logits.iter_mut().zip(value) {
+                    *logit += weight(other) / sum * value / WINDOW as f64;
+                }
+            }
+        }
+        logits
+    };
+    expect(&directory, &json!(WINDOWS.map(|window| attend(&window))));
+    load(directory.path()).unwrap();
 }
 
 #[test]
