@@ -6,7 +6,6 @@ label `y_test` [N] (from 1) that each answer picks.
 """
 
 import argparse
-import json
 import logging
 import shutil
 import warnings
@@ -16,10 +15,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import cases
 import formats
 import keras_networks
 import numpy as np
-import onnx
 import onnxruntime
 import pytorch_networks as pytorch
 import torch
@@ -27,9 +26,6 @@ import windows
 from layouts import arrange
 from torch import nn
 
-TOLERANCE = 1e-4
-FLOAT16_TOLERANCE = 1e-2
-SAME_ANSWERS = 0.99
 INT8 = ["qdq", "qoperator", "qoperator-microsoft", "dynamic"]
 
 
@@ -134,8 +130,8 @@ def catalogue():
         Case("attention", "attention", "1,T,C"),
         Case("mlp", "mlp", "N,T*C", output="probabilities"),
     ]
-    for exporter, cases in (("torchscript", torchscript), ("dynamo", dynamo), ("keras", keras)):
-        for case in cases:
+    for exporter, of_exporter in (("torchscript", torchscript), ("dynamo", dynamo), ("keras", keras)):
+        for case in of_exporter:
             case.exporter = exporter
             case.name = f"{exporter}-{case.name}"
     return torchscript + dynamo + keras
@@ -150,13 +146,13 @@ def main():
     write(arguments.out, [case for case in catalogue() if arguments.only is None or case.name in arguments.only])
 
 
-def write(out, cases):
-    """Writes each case into a folder of its name in `out`."""
+def write(out, chosen):
+    """Writes each chosen case into a folder of its name in `out`."""
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
     samples, labels = windows.make(200, seed=1)
-    for case in cases:
+    for case in chosen:
         folder = out / case.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -269,28 +265,13 @@ def check(case, path):
     right = np.mean(answers.argmax(axis=1) == labels)
     if not np.isfinite(answers).all() or right < 0.5:
         raise ValueError(f"{case.name}: {right:.0%} of its answers are right, so that little depends on the window")
-    picked = answers.argmax(axis=1) + 1
-    np.savez_compressed(path.parent / "reference.npz", X_test=samples, y_test=picked, answers=answers)
-    model = onnx.load(path, load_external_data=False)
-    tolerance = {"of_largest": FLOAT16_TOLERANCE if case.float16 else TOLERANCE}
+    tolerance = cases.TOLERANCE
     if case.int8:
-        tolerance = {"same_answer": SAME_ANSWERS}
-    description = {
-        "exporter": case.exporter,
-        "opset": next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
-        "format": case.formats or ["float32"],
-        "layout": case.layout,
-        "inputs": [{"name": i.name, "channels": c} for i, c in zip(inputs, case.sensors.values(), strict=True)],
-        "operators": sorted({f"{node.domain}.{node.op_type}".strip(".") for node in model.graph.node}),
-        "output": case.output,
-        "output_name": output,
-        "outputs": len(session.get_outputs()),
-        "tolerance": tolerance,
-        "labels": windows.LABELS,
-        "rate_hz": windows.RATE_HZ,
-        "window": windows.WINDOW,
-    }
-    (path.parent / "case.json").write_text(json.dumps(description, indent=2) + "\n")
+        tolerance = cases.INT8_TOLERANCE
+    elif case.float16:
+        tolerance = cases.FLOAT16_TOLERANCE
+    taken = {entry.name: channels for entry, channels in zip(inputs, case.sensors.values(), strict=True)}
+    cases.write(path.parent, samples, answers, taken, case.layout, case.output, output, tolerance)
 
 
 if __name__ == "__main__":
