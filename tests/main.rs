@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails by panicking; its parts see each other")]
 
 mod check_stream;
+mod conditioning;
 #[cfg(target_os = "linux")]
 mod iio;
 mod implausible;
@@ -10,7 +11,11 @@ mod import;
 mod logging;
 mod manual;
 mod memory;
+#[cfg(all(feature = "npz", feature = "onnx"))]
+mod model_new;
 mod models;
+#[cfg(all(feature = "npz", feature = "onnx"))]
+mod own_network;
 #[cfg(target_os = "linux")]
 mod package;
 #[cfg(feature = "npz")]

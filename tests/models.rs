@@ -1,5 +1,6 @@
 //! Models, good and bad, through `gaitd check`, `gaitd ladder` and the library.
 
+use gaitd_core::ladder::sha256;
 use gaitd_tests::{ModelCopy, shipped_model};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -38,13 +39,11 @@ fn a_damaged_network_is_refused_by_name() {
 
 /// Writes `bytes` in place of the network of `configuration`, with a hash that fits.
 fn replace(model: &ModelCopy, configuration: usize, bytes: &[u8]) {
-    use sha2::{Digest, Sha256};
-    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     model.edit(|manifest| {
         let configuration = &mut manifest["configurations"][configuration];
         let file = configuration["file"].as_str().unwrap();
         std::fs::write(model.path().join(file), bytes).unwrap();
-        configuration["sha256"] = hash.into();
+        configuration["sha256"] = sha256(bytes).into();
     });
 }
 

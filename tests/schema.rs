@@ -1,7 +1,9 @@
 //! `gaitd schema`: what is shipped is valid by the printed schemas, and what is wrong is not.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use gaitd_core::ladder::{Golden, Manifest};
 use gaitd_tests::schema::Schema;
 use serde_json::{Value, json};
 
@@ -133,6 +135,76 @@ fn shipped_manifests_are_valid_and_wrong_ones_are_not() {
             ("/task/normalisation", json!({"method": "guess"})),
         ],
     );
+}
+
+/// A page of the documentation.
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap()
+}
+
+/// The paths of all keys of `node` in the schema `whole`, but for those of the definitions `apart`, which are described
+/// elsewhere.
+fn keys(whole: &Value, node: &Value, apart: &[&str], at: &str, found: &mut BTreeSet<String>) {
+    if let Some(reference) = node["$ref"].as_str() {
+        let name = reference.strip_prefix("#/$defs/").unwrap();
+        if !apart.contains(&name) {
+            keys(whole, &whole["$defs"][name], apart, at, found);
+        }
+    }
+    for (name, property) in node["properties"].as_object().into_iter().flatten() {
+        let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+        keys(whole, property, apart, &path, found);
+        found.insert(path);
+    }
+    let several = ["anyOf", "oneOf"].iter().filter_map(|kind| node[*kind].as_array()).flatten();
+    several.chain(node.get("items")).for_each(|part| keys(whole, part, apart, at, found));
+}
+
+/// The documented keys: a row of a table has one, in the object that the heading above it names in backticks, if any.
+fn documented(page: &str) -> BTreeSet<String> {
+    let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
+    let (mut within, mut found) = (None, BTreeSet::new());
+    for line in page.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            let name = quoted(heading);
+            within = (!name.is_empty() || heading == "The file").then_some(name);
+        } else if let (Some(within), true) = (&within, line.starts_with("| `")) {
+            let key = quoted(line);
+            found.insert(if within.is_empty() { key } else { format!("{within}.{key}") });
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_of_the_manifest_has_each_key_of_its_schema_and_no_other() {
+    let schema = print("manifest");
+    let mut expected = BTreeSet::new();
+    keys(&schema, &schema, &["Operation", "Normalisation"], "", &mut expected);
+    assert!(expected.contains("task.input.statistics.at_rest.noise") && expected.len() > 50, "{expected:?}");
+    assert_eq!(documented(&page("manifest.md")), expected);
+
+    let conditioning = page("conditioning.md");
+    for part in ["Operation", "Normalisation"] {
+        let mut of_part = BTreeSet::new();
+        keys(&schema, &schema["$defs"][part], &[], "", &mut of_part);
+        assert!(of_part.len() > 3, "{part}: {of_part:?}");
+        for key in of_part {
+            assert!(conditioning.contains(&format!("`{key}`")), "{part}: {key}");
+        }
+    }
+}
+
+/// The examples of the page, in its order: a manifest and its golden vectors.
+#[test]
+fn the_documented_manifest_is_accepted_with_its_golden_vectors() {
+    let page = page("manifest.md");
+    let examples: Vec<_> = page.split("```json").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [manifest, golden] = examples[..] else { panic!("{examples:?}") };
+    Printed::new("manifest").accepts(&serde_json::from_str(manifest).unwrap()).unwrap();
+    let manifest = Manifest::parse(manifest.as_bytes(), Path::new("manifest.json")).unwrap();
+    manifest.cutter().unwrap();
+    Golden::parse(golden.as_bytes(), Path::new("golden.json"), &manifest).unwrap();
 }
 
 #[test]

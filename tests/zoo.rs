@@ -1,5 +1,5 @@
 //! Networks of others, as PyTorch's two exporters and Keras write them, and one for each operator, the whole way: `gaitd
-//! check`, `gaitd replay` and `gaitd run` answer as ONNX Runtime does.
+//! model new` verifies their answers, `gaitd replay` and `gaitd run` answer as ONNX Runtime does.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -9,8 +9,7 @@ use std::process::Command;
 use gaitd_tests::{lines, python, repository};
 use ndarray::{Array2, Array3, Axis};
 use ndarray_npy::NpzReader;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::program::gaitd;
@@ -37,8 +36,12 @@ const LACKING: [&str; 18] = [
     "TensorScatter",
 ];
 
-/// How many windows of a network are golden vectors, and are sent to `gaitd run`.
+/// How many windows are sent to `gaitd run`.
 const WINDOWS: usize = 8;
+
+/// In the folder of a case, what is asked of it, and the model that gaitd makes.
+const REFERENCE: &str = "reference.npz";
+const MODEL: &str = "made";
 
 #[test]
 fn exported_networks_answer_as_onnx_runtime_does() {
@@ -80,13 +83,11 @@ fn assert_answers(script: &str, package: &str, count: usize, refused: &[(&str, &
 
 /// Holds the answers of the network in `folder` against its reference, or its refusal against the reason for that.
 fn hold(folder: &Path, refused: Option<&str>) -> Result<(), String> {
-    let network = Network::read(folder);
-    network.write_model(folder);
-    let state = TempDir::new().unwrap();
-    match (output(gaitd(state.path()).arg("check").arg(folder)), refused) {
-        (Ok(_), None) => network.replay(folder, state.path()).and_then(|()| network.run(folder, state.path())),
+    let (network, state) = (Network::read(folder), TempDir::new().unwrap());
+    match (network.model(folder, state.path()), refused) {
+        (Ok(()), None) => network.replay(folder, state.path()).and_then(|()| network.run(folder, state.path())),
         (Err(said), Some(why)) if said.contains(why) => Ok(()),
-        (Ok(_), Some(_)) => Err("it is not refused".to_owned()),
+        (Ok(()), Some(_)) => Err("it is not refused".to_owned()),
         (Err(said), _) => Err(said),
     }
 }
@@ -116,12 +117,11 @@ struct Network {
 impl Network {
     fn read(folder: &Path) -> Self {
         let about: Value = serde_json::from_slice(&std::fs::read(folder.join("case.json")).unwrap()).unwrap();
-        let mut npz = NpzReader::new(std::fs::File::open(folder.join("reference.npz")).unwrap()).unwrap();
-        let answers: Array2<f32> = npz.by_name("answers").unwrap();
+        let mut npz = NpzReader::new(std::fs::File::open(folder.join(REFERENCE)).unwrap()).unwrap();
+        let answers: Array2<f32> = npz.by_name("model").unwrap();
         let probabilities = about["output"] == "probabilities";
         let logits = answers.mapv(|answer| if probabilities { answer.max(f32::MIN_POSITIVE).ln() } else { answer });
         let tolerance = &about["tolerance"];
-        // the logits of integers may be a step apart
         let (tolerance, same_answers) =
             (tolerance["of_largest"].as_f64().unwrap_or(0.1), tolerance["same_answer"].as_f64().unwrap_or(1.0));
         Self { windows: npz.by_name("X_test").unwrap(), about, logits, tolerance, same_answers }
@@ -138,45 +138,34 @@ impl Network {
         names.map(|name| name.as_str().unwrap()).collect()
     }
 
-    /// Writes the manifest and the golden vectors beside the network.
-    fn write_model(&self, folder: &Path) {
-        let digest = |file: &str| -> String {
-            let bytes = std::fs::read(folder.join(file)).unwrap();
-            Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-        };
-        let mut configuration = json!({"id": "net", "file": "model.onnx", "sha256": digest("model.onnx")});
-        let beside = "model.onnx.data";
-        if folder.join(beside).exists() {
-            configuration["weights"] = json!([{"file": beside, "sha256": digest(beside)}]);
-        }
-        let input = |input: &Value| json!({"name": input["name"], "channels": input["channels"], "layout": self.about["layout"]});
-        configuration["inputs"] = self.about["inputs"].as_array().unwrap().iter().map(input).collect();
-        configuration["output"] = json!({"name": self.about["output_name"], "holds": self.about["output"]});
+    /// Makes a model of the network, with the reference's answers.
+    fn model(&self, folder: &Path, state: &Path) -> Result<(), String> {
+        let text = |key: &str| self.about[key].to_string();
         let unit = |name: &str| if name.starts_with("acc") { "g" } else { "rad/s" };
-        let channels: Value = self.channels().iter().map(|name| json!({"name": name, "unit": unit(name)})).collect();
-        let (window, labels): (_, Vec<_>) = (&self.about["window"], self.labels().collect());
-        let task = json!({
-            "labels": labels, "channels": channels, "sample_rate_hz": self.about["rate_hz"],
-            // each window begins where the last one ends
-            "window": window, "hop": window, "input": {"channels": channels, "conditioning": []},
-        });
-        let manifest =
-            json!({"schema": 3, "name": "zoo", "task": task, "training": {}, "configurations": [configuration]});
-        std::fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
-        let windows: Vec<Vec<Vec<f32>>> =
-            self.windows.outer_iter().map(|window| window.outer_iter().map(|row| row.to_vec()).collect()).collect();
-        let logits: Vec<Vec<f32>> = self.logits.outer_iter().map(|row| row.to_vec()).collect();
-        let golden = json!({
-            "schema": 2, "reference": "ONNX Runtime", "windows": windows[..WINDOWS],
-            "logits": {"net": logits[..WINDOWS]}, "tolerances": {"net": self.tolerance},
-        });
-        std::fs::write(folder.join("golden.json"), golden.to_string()).unwrap();
+        let channels: Vec<_> = self.channels().iter().map(|name| format!("{name}:{}", unit(name))).collect();
+        let mut new = gaitd(state);
+        new.args(["model", "new"]).arg(folder.join(MODEL)).arg("--onnx").arg(folder.join("model.onnx"));
+        new.args(["--labels", &self.labels().collect::<Vec<_>>().join(","), "--channels", &channels.join(",")]);
+        // each window begins where the last one ends
+        new.args(["--rate", &text("rate_hz"), "--window", &text("window"), "--hop", &text("window")]);
+        new.args(["--layout", self.about["layout"].as_str().unwrap()]);
+        let inputs = self.about["inputs"].as_array().unwrap();
+        for input in inputs.iter().filter(|_| inputs.len() > 1) {
+            let names: Vec<_> = input["channels"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+            new.arg("--input").arg(format!("{}={}", input["name"].as_str().unwrap(), names.join(",")));
+        }
+        new.args(self.about["output_name"].as_str().iter().flat_map(|name| ["--output", name]));
+        // the logits of integers may be steps apart; of them the answers count, in the replay
+        if self.same_answers == 1.0 {
+            new.arg("--reference").arg(folder.join(REFERENCE));
+        }
+        output(&mut new).map(drop)
     }
 
     /// Replays the windows, whose labels are the reference's answers.
     fn replay(&self, folder: &Path, state: &Path) -> Result<(), String> {
         let mut replay = gaitd(state);
-        replay.arg("replay").arg(folder.join("reference.npz")).arg("--json").arg("--models").arg(folder);
+        replay.arg("replay").arg(folder.join(REFERENCE)).arg("--json").arg("--models").arg(folder.join(MODEL));
         let report: Value = serde_json::from_slice(&output(&mut replay)?).unwrap();
         let same = report["configurations"][0]["accuracy"].as_f64().unwrap();
         if same < self.same_answers {
@@ -196,8 +185,8 @@ impl Network {
             }
         }
         let mut run = gaitd(state);
-        run.args(["run", "--source", "-", "--pace", "fast", "--format", "ndjson", "--configuration", "net"]);
-        let decisions = lines(&output(run.arg("--models").arg(folder).write_stdin(csv))?, "decision");
+        run.args(["run", "--source", "-", "--pace", "fast", "--format", "ndjson", "--configuration", "model"]);
+        let decisions = lines(&output(run.arg("--models").arg(folder.join(MODEL)).write_stdin(csv))?, "decision");
         if decisions.len() != WINDOWS {
             return Err(format!("{} decisions on {WINDOWS} windows", decisions.len()));
         }

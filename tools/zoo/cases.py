@@ -13,10 +13,12 @@ INT8_TOLERANCE = {"same_answer": 0.99}
 def write(folder, samples, answers, inputs, layout, output="logits", output_name=None, tolerance=TOLERANCE):
     """Writes `case.json` and `reference.npz` beside the `model.onnx` in `folder`.
 
+    The reference is what both `gaitd model new --reference` and `gaitd replay` take, which reads the answers as labels.
     `samples` [N, 6, 128] have the `answers` [N, 5]; `inputs` are the channels of each input by its name.
     """
     picked = answers.argmax(axis=1) + 1
-    np.savez_compressed(folder / "reference.npz", X_test=samples, y_test=picked, answers=answers)
+    arrays = {"windows": samples, "model": answers, "X_test": samples, "y_test": picked}
+    np.savez_compressed(folder / "reference.npz", **arrays)
     description = {
         "inputs": [{"name": name, "channels": channels} for name, channels in inputs.items()],
         "layout": layout,

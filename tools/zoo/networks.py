@@ -1,8 +1,7 @@
 """Writes a zoo of small activity-recognition networks, as people export them: `python networks.py OUT`.
 
-Each folder of OUT holds `model.onnx` (some with `model.onnx.data`), `case.json`, which says what the network takes and
-gives, and `reference.npz`: windows `X_test` [N, 6, 128], the `answers` [N, 5] that ONNX Runtime gives to them, and the
-label `y_test` [N] (from 1) that each answer picks.
+Each folder of OUT holds `model.onnx` (some with `model.onnx.data`), what ONNX Runtime answers to some windows, and a
+description; see `cases.py`.
 """
 
 import argparse

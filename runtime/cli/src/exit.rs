@@ -31,8 +31,14 @@ fn code(error: &anyhow::Error) -> u8 {
         #[cfg(target_os = "linux")]
         of::<gaitd_sense::iio::IioError>,
         of::<super::check::NoFit>,
+        #[cfg(feature = "onnx")]
+        of::<gaitd_author::Gaps>,
+        #[cfg(feature = "onnx")]
+        of::<gaitd_author::DraftError>,
+        #[cfg(feature = "onnx")]
+        of::<super::model::Unreadable>,
         of::<super::replay::ArgumentError>,
-        of::<super::replay::DataError>,
+        of::<super::labelled::DataError>,
         of::<super::simulate::GoalsMissed>,
         of::<super::simulate::NoProfile>,
         of::<ConfigError>,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use gaitd_core::ladder::{Percentiles, Profile, ProfileKey};
+use gaitd_core::ladder::{Ladder, Percentiles, Profile, ProfileKey};
 use gaitd_daemon::{Config, LearnedState, cpu_name};
 use serde::Serialize;
 
-use super::model::ModelArguments;
+use super::loading::ModelArguments;
 use super::table::{percent, table};
 
 /// Show the configurations of a model: cost, accuracy, profiled latency and memory on this device
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Report {
+pub(super) struct Report {
     model: String,
     /// The inference library that executes it.
     backend: &'static str,
@@ -75,55 +75,59 @@ struct Latency {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    let ladder = arguments.model.load()?;
-    let state = Config { state: arguments.state.clone(), ..Config::default() }.state_directory();
-    let cpu = cpu_name();
-    let key = ProfileKey::new(&ladder, &cpu);
-    let profile = Profile::find(&key, &state).unwrap_or_else(|error| {
-        log::warn!("{error}");
-        None
-    });
-    let learned = LearnedState::new(&key, &state).read().unwrap_or_else(|error| {
-        log::warn!("{error}; what was learned is not shown");
-        None
-    });
-    let network = ladder.network();
-    let rows = ladder.configurations().iter().cloned().enumerate().map(|(rung, configuration)| {
-        let profiled = profile.as_ref().and_then(|p| p.configurations.iter().find(|p| p.id == configuration.id));
-        let correction = profile.as_ref().and_then(|profile| {
-            let id = &configuration.id;
-            learned.as_ref()?.correction(id, profile.expected(id)?)
-        });
-        Row {
-            correction,
-            latency_us: profiled.map(|profiled| Latency { hot: profiled.hot, paced: profiled.paced }),
-            id: configuration.id,
-            width: configuration.width,
-            resolution: configuration.resolution,
-            macs: configuration.macs,
-            parameters: configuration.parameters,
-            accuracy: configuration.accuracy,
-            temperature: configuration.temperature,
-            shared_kb: network.rung_memory(rung).shared / 1024,
-            own_kb: network.rung_memory(rung).own / 1024,
-            kernels: network.kernels(rung).to_vec(),
-        }
-    });
-    let report = Report {
-        model: ladder.manifest().name.clone(),
-        backend: ladder.backend(),
-        shared_kb: network.memory().shared / 1024,
-        own_kb: network.memory().own / 1024,
-        cpu,
-        profiled: profile.is_some(),
-        warnings: profile.as_ref().map(|profile| profile.warnings.clone()).unwrap_or_default(),
-        configurations: rows.collect(),
-    };
+    let report = Report::new(&arguments.model.load()?, arguments.state.clone());
     if arguments.json { super::print_json(&report) } else { super::print(&report.text(&arguments.model.origin())) }
 }
 
 impl Report {
-    fn text(&self, origin: &str) -> String {
+    /// What is known of `ladder` here; profiles are kept in `state`, or else in the state directory.
+    pub(super) fn new(ladder: &Ladder, state: Option<PathBuf>) -> Self {
+        let state = Config { state, ..Config::default() }.state_directory();
+        let cpu = cpu_name();
+        let key = ProfileKey::new(ladder, &cpu);
+        let profile = Profile::find(&key, &state).unwrap_or_else(|error| {
+            log::warn!("{error}");
+            None
+        });
+        let learned = LearnedState::new(&key, &state).read().unwrap_or_else(|error| {
+            log::warn!("{error}; what was learned is not shown");
+            None
+        });
+        let network = ladder.network();
+        let rows = ladder.configurations().iter().cloned().enumerate().map(|(rung, configuration)| {
+            let profiled = profile.as_ref().and_then(|p| p.configurations.iter().find(|p| p.id == configuration.id));
+            let correction = profile.as_ref().and_then(|profile| {
+                let id = &configuration.id;
+                learned.as_ref()?.correction(id, profile.expected(id)?)
+            });
+            Row {
+                correction,
+                latency_us: profiled.map(|profiled| Latency { hot: profiled.hot, paced: profiled.paced }),
+                id: configuration.id,
+                width: configuration.width,
+                resolution: configuration.resolution,
+                macs: configuration.macs,
+                parameters: configuration.parameters,
+                accuracy: configuration.accuracy,
+                temperature: configuration.temperature,
+                shared_kb: network.rung_memory(rung).shared / 1024,
+                own_kb: network.rung_memory(rung).own / 1024,
+                kernels: network.kernels(rung).to_vec(),
+            }
+        });
+        Self {
+            model: ladder.manifest().name.clone(),
+            backend: ladder.backend(),
+            shared_kb: network.memory().shared / 1024,
+            own_kb: network.memory().own / 1024,
+            cpu,
+            profiled: profile.is_some(),
+            warnings: profile.as_ref().map(|profile| profile.warnings.clone()).unwrap_or_default(),
+            configurations: rows.collect(),
+        }
+    }
+
+    pub(super) fn text(&self, origin: &str) -> String {
         let header = [
             "configuration",
             "width",

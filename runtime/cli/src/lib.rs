@@ -18,10 +18,15 @@ mod exit;
 #[cfg(target_os = "linux")]
 mod iio;
 mod import;
+mod labelled;
 mod ladder;
+mod loading;
 mod log;
 mod man;
 mod model;
+#[cfg(feature = "npz")]
+mod npz;
+mod of_files;
 mod profile;
 mod rehearse;
 mod replay;
@@ -57,6 +62,7 @@ enum Command {
     Ctl(ctl::Arguments),
     Replay(replay::Arguments),
     Ladder(ladder::Arguments),
+    Model(model::Arguments),
     Profile(profile::Arguments),
     Simulate(simulate::Arguments),
     Check(check::Arguments),
@@ -100,6 +106,7 @@ pub fn main() -> ExitCode {
         Some(Command::Ctl(arguments)) => ctl::execute(arguments),
         Some(Command::Replay(arguments)) => replay::execute(&arguments),
         Some(Command::Ladder(arguments)) => ladder::execute(&arguments),
+        Some(Command::Model(arguments)) => model::execute(&arguments),
         Some(Command::Profile(arguments)) => profile::execute(&arguments),
         Some(Command::Simulate(arguments)) => simulate::execute(&arguments),
         Some(Command::Check(arguments)) => check::execute(&arguments),

@@ -9,7 +9,7 @@ use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::ladder::{Effort, Profile, ProfileKey, Regime, measure};
 use gaitd_daemon::{Config, cpu_name};
 
-use super::model::ModelArguments;
+use super::loading::ModelArguments;
 use super::table::table;
 
 /// Measure every configuration on this device, hot and paced, and keep the profile for the daemon
@@ -62,7 +62,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     log::info!("the paced part takes about {:.0} s", effort.paced_time(configurations).as_secs_f64());
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let steps = (effort.hot_windows + effort.paced_windows) * configurations;
-    let bar = super::model::progress(steps as u64, "measuring");
+    let bar = super::loading::progress(steps as u64, "measuring");
     let profile = measure(&ladder, ladder.runner()?.as_mut(), &key, effort, clock.as_ref(), |regime| {
         bar.inc(1);
         if regime == Regime::Paced {

@@ -16,7 +16,7 @@ use gaitd_lab::rehearse::{
 };
 
 use super::control::PolicyFlag;
-use super::model::ModelArguments;
+use super::loading::ModelArguments;
 use super::table::{percent, table};
 
 /// Rehearse the policies on this machine: with ever smaller budgets, and beside a load that changes
@@ -182,7 +182,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     if !figure::AVAILABLE {
         eprintln!("this gaitd was built without figures: there will be the report and the trace only");
     }
-    let bar = super::model::progress(milliseconds(rehearsal.time()), "rehearsing");
+    let bar = super::loading::progress(milliseconds(rehearsal.time()), "rehearsing");
     let outcome = rehearsal.run(&stop, |passed| bar.set_position(milliseconds(passed)));
     bar.finish_and_clear();
     let Some(mut outcome) = outcome? else {

@@ -211,7 +211,7 @@ pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let requests = Requests::watch(&stop, hangup).context("cannot watch for signals")?;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let reconfigure = Box::new(move || arguments.config());
-    let plan = Plan::new(config, super::model::library(), Some(reconfigure), activated, clock, stop)?;
+    let plan = Plan::new(config, super::loading::library(), Some(reconfigure), activated, clock, stop)?;
     let ending = run(plan, &requests)?;
     if let Some(error) = ending.source {
         return Err(error.into());

@@ -130,7 +130,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let contenders = contenders(&arguments.policies);
 
     let seeds = prepared.iter().map(|(scenario, _)| scenario.seeds.len()).sum::<usize>();
-    let bar = super::model::progress(seeds as u64, "simulating");
+    let bar = super::loading::progress(seeds as u64, "simulating");
     let mut scenarios = Vec::new();
     let mut missed = Vec::new();
     for (scenario, ladder) in &prepared {
@@ -195,7 +195,7 @@ impl Ladders {
     }
 
     fn load(&self, models: Option<&Path>, path: &Path) -> anyhow::Result<(Arc<Manifest>, Profile)> {
-        let ladder = super::model::load(models).context(path.display().to_string())?;
+        let ladder = super::loading::load(models).context(path.display().to_string())?;
         let key = ProfileKey::new(&ladder, &cpu_name());
         let profile = Profile::find(&key, &self.state)?.ok_or_else(|| NoProfile {
             path: path.to_path_buf(),

@@ -21,11 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::clock::Clock;
 use crate::ladder::{
-    Backend, FilesError, InferenceError, LoadError, Memory, ModelFiles, Network, NetworkFiles, Runner, Task,
+    Backend, FilesError, InferenceError, LoadError, Memory, ModelFiles, Network, NetworkFiles, Runner, Task, sha256,
 };
 use crate::virtual_time::{VirtualClock, slow_down};
 use crate::window::Window;
@@ -69,13 +68,12 @@ impl FakeModel {
                 let place = (rung + 1) as f64 / self.configurations as f64;
                 let width = (place * 100.0).round() / 100.0;
                 let accuracy = 0.7 + 0.28 * place;
-                let digest = Sha256::digest(Self::file(rung).as_bytes());
                 json!({
                     "id": format!("{width:.2}x-{WINDOW}"),
                     "width": width,
                     "resolution": WINDOW,
                     "file": Self::file(rung),
-                    "sha256": digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+                    "sha256": sha256(Self::file(rung).as_bytes()),
                     "macs": 1000 * (rung + 1),
                     "parameters": 10 * (rung + 1),
                     "accuracy": {"validation": accuracy},

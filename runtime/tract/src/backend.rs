@@ -3,11 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+#[cfg(feature = "onnx")]
+use gaitd_core::ladder::NetworkFacts;
 use gaitd_core::ladder::{
     Answers, Backend, Configuration, InferenceError, LoadError, Memory, Network, NetworkFiles, Runner, Task, finite,
 };
 
-use crate::executor::{Plan, State};
+use crate::executor::{Form, Plan, State};
+#[cfg(feature = "onnx")]
+use crate::reader;
 use crate::wanted::Wanted;
 
 /// The backend; it takes every ladder.
@@ -20,23 +24,53 @@ impl Backend for Tract {
     }
 
     fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError> {
-        let manifest = files.manifest();
-        let rung = |(rung, configuration): (usize, &Configuration)| {
-            // one file after the other, so that no more than one is in memory
-            let (onnx, weights) = (files.read(rung)?, files.weights(rung)?);
-            let wanted = Wanted::new(&manifest.task, configuration, &weights);
-            let plan = plan(&onnx, &wanted, &manifest.task)
-                .map_err(|reason| LoadError::Network { path: files.path(rung), reason })?;
-            Ok(Rung { plan, answers: configuration.output.holds })
-        };
-        let rungs = manifest.configurations.iter().enumerate().map(rung).collect::<Result<Vec<_>, LoadError>>()?;
-        Ok(Some(Arc::new(TractNetwork(rungs))))
+        load(files, Form::Optimised).map(Some)
     }
 }
 
+/// The same without tract's optimiser, which [`Tract`] can be held against: each operator as the file has it, whose
+/// answers are right where those of the optimised network are, and slow.
+#[cfg(feature = "onnx")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unoptimised;
+
+#[cfg(feature = "onnx")]
+impl Backend for Unoptimised {
+    fn name(&self) -> &'static str {
+        "tract without its optimiser"
+    }
+
+    fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError> {
+        load(files, Form::AsRead).map(Some)
+    }
+}
+
+/// What the network in `onnx`, an ONNX file, says of itself.
+///
+/// # Errors
+/// When it is not ONNX, or has an operator that gaitd does not run.
+#[cfg(feature = "onnx")]
+pub fn inspect(onnx: &[u8]) -> Result<NetworkFacts, InferenceError> {
+    reader::facts(onnx).map_err(crate::executor::unusable)
+}
+
+fn load(files: &NetworkFiles<'_>, form: Form) -> Result<Arc<dyn Network>, LoadError> {
+    let manifest = files.manifest();
+    let rung = |(rung, configuration): (usize, &Configuration)| {
+        // one file after the other, so that no more than one is in memory
+        let (onnx, weights) = (files.read(rung)?, files.weights(rung)?);
+        let wanted = Wanted::new(&manifest.task, configuration, &weights);
+        let plan = plan(&onnx, &wanted, &manifest.task, form)
+            .map_err(|reason| LoadError::Network { path: files.path(rung), reason })?;
+        Ok(Rung { plan, answers: configuration.output.holds })
+    };
+    let rungs = manifest.configurations.iter().enumerate().map(rung).collect::<Result<Vec<_>, LoadError>>()?;
+    Ok(Arc::new(TractNetwork(rungs)))
+}
+
 /// A plan for the network in `onnx`. Whatever its file makes tract do, it is this network alone that is refused.
-fn plan(onnx: &[u8], wanted: &Wanted<'_>, task: &Task) -> Result<Plan, InferenceError> {
-    let read = || Plan::new(onnx, wanted, task);
+fn plan(onnx: &[u8], wanted: &Wanted<'_>, task: &Task, form: Form) -> Result<Plan, InferenceError> {
+    let read = || Plan::new(onnx, wanted, task, form);
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let text = text.unwrap_or("for no reason that it gives");

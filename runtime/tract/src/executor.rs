@@ -4,18 +4,31 @@ use std::sync::Arc;
 
 use gaitd_core::ladder::{InferenceError, Memory, Task};
 use tract_core::internal::*;
+use tract_core::ops::cnn::{Conv, Deconv};
+use tract_core::ops::einsum::EinSum;
 use tract_core::ops::konst::Const;
 use tract_core::ops::matmul::optimized::OptMatMul;
+use tract_core::ops::scan::{Scan, iteration_count};
 
 use crate::feed::Feed;
 use crate::reader;
 use crate::wanted::{Input, Wanted};
 
-fn unusable(error: TractError) -> InferenceError {
+pub(crate) fn unusable(error: TractError) -> InferenceError {
     InferenceError::Unusable(format!("{error:#}"))
 }
 
-/// A network, shaped and optimised.
+/// What is executed of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// What tract makes of it for this processor.
+    Optimised,
+    /// The operators of its file.
+    #[cfg(feature = "onnx")]
+    AsRead,
+}
+
+/// A network, shaped and, in that form, optimised.
 pub(crate) struct Plan {
     plan: Arc<TypedSimplePlan>,
     feeds: Vec<Feed>,
@@ -28,12 +41,14 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Reads, shapes and optimises the ONNX file `network`, of which `wanted` is wanted, and whose output must hold a
-    /// number for each of the labels of `task`.
-    pub(crate) fn new(network: &[u8], wanted: &Wanted<'_>, task: &Task) -> Result<Self, InferenceError> {
-        let model = reader::read(network, wanted).map_err(unusable)?;
+    /// Reads and shapes the ONNX file `network`, of which `wanted` is wanted, and whose output must hold a number for each
+    /// of the labels of `task`, and makes its `form` of it.
+    pub(crate) fn new(network: &[u8], wanted: &Wanted<'_>, task: &Task, form: Form) -> Result<Self, InferenceError> {
+        let mut model = reader::read(network, wanted).map_err(unusable)?;
         let (shared, parameters) = weights(&model);
-        let model = model.into_decluttered().map_err(unusable)?;
+        if form == Form::Optimised {
+            model = model.into_decluttered().map_err(unusable)?;
+        }
         let macs = macs(&model).map_err(unusable)?;
         let classes = task.labels.len();
         let output = model.output_fact(0).map_err(unusable)?;
@@ -51,7 +66,9 @@ impl Plan {
             Feed::new(input, datum_type, channels, window, resolution)
         };
         let feeds = wanted.inputs.iter().enumerate().map(feed).collect::<Result<_, _>>()?;
-        let model = model.into_optimized().map_err(unusable)?;
+        if form == Form::Optimised {
+            model = model.into_optimized().map_err(unusable)?;
+        }
         let (memory, kernels) = (Memory { shared, own: intermediate_values(&model) }, kernels(&model));
         let plan = model.into_runnable().map_err(unusable)?;
         Ok(Self { plan, feeds, window: channels * window, classes, memory, macs, parameters, kernels })
@@ -123,15 +140,29 @@ fn weights(model: &TypedModel) -> (u64, u64) {
 
 /// Multiply-accumulates of one run of `model`; none where it has none that tract counts.
 fn macs(model: &TypedModel) -> TractResult<Option<u64>> {
+    let all = all_macs(model)?;
+    Ok((all > 0).then_some(all))
+}
+
+fn all_macs(model: &TypedModel) -> TractResult<u64> {
     let mut all = 0;
     for node in &model.nodes {
-        for (cost, count) in node.op.cost(&model.node_input_facts(node.id)?)? {
-            if matches!(cost, Cost::FMA(_)) {
+        let inputs = model.node_input_facts(node.id)?;
+        // tract counts nothing of what a recurrent operator does at each step
+        if let Some(scan) = node.op_as::<Scan>() {
+            let steps =
+                iteration_count(&scan.input_mapping, &inputs).and_then(|count| count.to_i64().ok()).unwrap_or(1);
+            all += steps.unsigned_abs() * all_macs(&scan.body)?;
+        }
+        // tract reckons a hyperbolic tangent, too, as so many of them
+        let multiplies = node.op_is::<Conv>() || node.op_is::<Deconv>() || node.op_is::<EinSum>();
+        for (cost, count) in node.op.cost(&inputs)? {
+            if multiplies && matches!(cost, Cost::FMA(_)) {
                 all += count.to_i64().unwrap_or_default().unsigned_abs();
             }
         }
     }
-    Ok((all > 0).then_some(all))
+    Ok(all)
 }
 
 /// Bytes of all values of `model`, optimised, but its constants.

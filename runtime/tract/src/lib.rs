@@ -41,3 +41,5 @@ mod few_operators;
 use few_operators as reader;
 
 pub use backend::Tract;
+#[cfg(feature = "onnx")]
+pub use backend::{Unoptimised, inspect};

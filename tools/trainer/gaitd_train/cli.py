@@ -23,8 +23,9 @@ from gaitd_train import (
     distributed,
     evaluate,
     evaluation_report,
-    export,
     fetch,
+    ladder,
+    model_directory,
     onnx_form,
     plan,
     recipe,
@@ -348,13 +349,13 @@ def add_export(commands) -> None:
 def _export(flags) -> None:
     trained = checkpoint.load(flags.checkpoint)
     validation = [run for folder in flags.validation for run in results.load(folder)]
-    test = export.run_of(trained, results.load(flags.test), flags.test) if flags.test else None
+    test = ladder.run_of(trained, results.load(flags.test), flags.test) if flags.test else None
     dataset = _dataset(flags, trained.recipe.dataset)
     name = flags.name or flags.out.resolve().name
-    export.export_ladder(
+    ladder.export_ladder(
         trained, dataset, validation, test, flags.out, name, flags.form, flags.rungs, flags.only
     )
-    print(flags.out / export.MANIFEST_FILE)
+    print(flags.out / model_directory.MANIFEST_FILE)
 
 
 def add_statistics(commands) -> None:
@@ -372,12 +373,12 @@ def add_statistics(commands) -> None:
 
 
 def _statistics(flags) -> None:
-    path = flags.model / export.MANIFEST_FILE
+    path = flags.model / model_directory.MANIFEST_FILE
     try:
         name = json.loads(path.read_bytes())["training"]["dataset"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: no manifest of gaitd-train: {error}") from error
-    export.describe_ladder(flags.model, _dataset(flags, name))
+    ladder.describe_ladder(flags.model, _dataset(flags, name))
     print(path)
 
 
@@ -504,7 +505,7 @@ def add_demo_ladder(commands) -> None:
 def _demo_ladder(flags) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         demo.demo_ladder(flags.out, flags.work or Path(scratch), flags.form)
-    print(flags.out / export.MANIFEST_FILE)
+    print(flags.out / model_directory.MANIFEST_FILE)
 
 
 # In the order of the help text.

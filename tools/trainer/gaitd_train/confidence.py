@@ -40,8 +40,13 @@ def _binned(logits: np.ndarray, y: np.ndarray, temperature: float) -> np.ndarray
 def brier(logits: np.ndarray, y: np.ndarray, temperature: float = 1.0) -> float:
     """Mean squared distance of the probabilities from the truth, 0 to 2 (Brier, "Verification of Forecasts
     Expressed in Terms of Probability", Monthly Weather Review 78, 1950)."""
+    return _distance(logits, np.eye(logits.shape[1])[y], temperature)
+
+
+def _distance(logits: np.ndarray, truth: np.ndarray, temperature: float) -> float:
+    """Mean squared distance of the probabilities from `truth [windows, classes]`."""
     probabilities = special.softmax(logits.astype(np.float64) / temperature, axis=1)
-    return float(np.square(probabilities - np.eye(logits.shape[1])[y]).sum(1).mean())
+    return float(np.square(probabilities - truth).sum(1).mean())
 
 
 def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
@@ -49,14 +54,37 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
 
     Guo et al. minimise the negative log-likelihood. It depends on the few people whom a network gets wrong
     with high confidence, and here made the calibration of others worse (docs/training-log.md); the Brier
-    score is bounded.
+    score is bounded. Of n windows the truth is taken to be only 1 - 1 / (n + 2) certain (Platt,
+    "Probabilistic Outputs for Support Vector Machines", 1999): a few windows that are all right are no reason
+    to be certain of the next one.
     """
+    doubt = 1 / (len(y) + 2)
+    classes = logits.shape[1]
+    truth = np.full(logits.shape, doubt / (classes - 1))
+    truth[np.arange(len(y)), y] = 1 - doubt
+
+    def score(log: float) -> float:
+        return _distance(logits, truth, float(np.exp(log)))
+
     # It may have several minima: the best of a grid, then the least between its neighbours.
     grid = np.linspace(*np.log(TEMPERATURES), 61)
-    best = int(np.argmin([brier(logits, y, float(np.exp(log))) for log in grid]))
+    best = int(np.argmin([score(log) for log in grid]))
     found = optimize.minimize_scalar(
-        lambda log: brier(logits, y, float(np.exp(log))),
+        score,
         bounds=(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]),
         method="bounded",
     )
     return float(np.exp(found.x))
+
+
+def calibrated(measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict:
+    """One configuration's `temperature` and `calibration`, as a manifest has them.
+
+    `measured` has logits `[windows, classes]` and truth by split; the temperature is fitted on `validation`.
+    """
+    temperature = fit_temperature(*measured["validation"])
+    errors = {
+        split: {"before": calibration_error(*both), "after": calibration_error(*both, temperature)}
+        for split, both in measured.items()
+    }
+    return {"temperature": temperature, "calibration": errors}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaitd_train import checkpoint, data, evaluate, evaluation_report, export, recipe, results, training
+from gaitd_train import checkpoint, data, evaluate, evaluation_report, ladder, recipe, results, training
 from gaitd_train.task import UCI_HAR, Task
 
 RECIPE = "demo"
@@ -58,4 +58,4 @@ def demo_ladder(out: Path, work: Path, form: str) -> None:
         results.save([run], work / split)
         evaluation_report.write([run.figures], work / split)
     validation, test = runs
-    export.export_ladder(trained, dataset, [validation], test, out, "demo", form, most=4)
+    ladder.export_ladder(trained, dataset, [validation], test, out, "demo", form, most=4)

@@ -42,8 +42,6 @@ def evaluate(
     for configuration in tqdm(configurations, unit="configuration", desc=f"evaluate on {split}"):
         logits = answers.logits[configuration.id] = _logits(network, windows, configuration)
         confusion = confusion_matrix(y, logits.argmax(1), len(task.labels))
-        totals = confusion.sum(1)
-        recall = [float(confusion[i, i] / totals[i]) if totals[i] else None for i in range(len(task.labels))]
         cost = costs(network, configuration)
         results[configuration.id] = {
             "width": configuration.width,
@@ -52,7 +50,7 @@ def evaluate(
             "parameters": cost.parameters,
             "accuracy": float(np.trace(confusion) / confusion.sum()),
             "calibration_error": calibration_error(logits, y),
-            "recall": recall,
+            "recall": recalls(confusion),
             "confusion": confusion.tolist(),
         }
     return {
@@ -93,3 +91,12 @@ def _logits(network: Network, windows: Windows, configuration: Configuration) ->
 def confusion_matrix(y: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """`[true, predicted]` counts of 0-based answers."""
     return np.bincount(y * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def recalls(confusion: np.ndarray) -> list[float | None]:
+    """The recall of each class, None for one without windows, of `[true, predicted]` counts."""
+    totals = confusion.sum(1)
+    return [
+        float(right / total) if total else None
+        for right, total in zip(confusion.diagonal(), totals, strict=True)
+    ]

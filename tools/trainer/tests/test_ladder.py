@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import torch
 
-from gaitd_train import checkpoint, data, evaluate, export, results, summary
+from gaitd_train import checkpoint, data, evaluate, ladder, results, summary
 from gaitd_train.calibrate import calibrate
 from gaitd_train.cli import main
 from gaitd_train.data import Windows
@@ -154,7 +154,7 @@ def test_rungs_lie_on_the_front_and_hold_both_ends():
     grid = Grid(widths, resolutions)
     macs = {c: int(1000 * c.width**2 * c.resolution) for c in grid.configurations()}
     accuracy = dict(zip(grid.configurations(), (0.80, 0.81, 0.93, 0.92, 0.97, 0.90, 0.95, 0.96), strict=True))
-    assert [c.id for c in export.pick_rungs(accuracy, macs, grid.full, grid.smallest, 9)] == [
+    assert [c.id for c in ladder.pick_rungs(accuracy, macs, grid.full, grid.smallest, 9)] == [
         "0.10x-96",
         "0.50x-96",
         "0.50x-128",
@@ -162,7 +162,7 @@ def test_rungs_lie_on_the_front_and_hold_both_ends():
         "0.90x-128",
         "1.00x-128",
     ]
-    fewer = export.pick_rungs(accuracy, macs, grid.full, grid.smallest, 4)
+    fewer = ladder.pick_rungs(accuracy, macs, grid.full, grid.smallest, 4)
     assert len(fewer) == 4 and fewer[0] == grid.smallest and fewer[-1] == grid.full
 
 
@@ -179,9 +179,9 @@ def test_figures_of_another_run_are_not_quoted(demo_ladder):
     trained = checkpoint.load(demo_ladder / "work" / "run" / "checkpoint.pt")
     (run,) = results.load(demo_ladder / "work" / "test")
     other = dataclasses.replace(run, figures=run.figures | {"seed": 8})
-    assert export.run_of(trained, [other, run], demo_ladder) is run
+    assert ladder.run_of(trained, [other, run], demo_ladder) is run
     with pytest.raises(UserError, match="holds no test evaluation of this checkpoint"):
-        export.run_of(trained, [other], demo_ladder)
+        ladder.run_of(trained, [other], demo_ladder)
 
 
 def test_only_some_configurations_can_be_measured(demo_ladder, tmp_path, capsys):

@@ -68,9 +68,9 @@ impl Step {
     fn needs(self) -> &'static [Self] {
         match self {
             Self::Format | Self::Lint | Self::Python | Self::Build | Self::Docs => &[],
-            Self::Ruff | Self::Pytest => &[Self::Python],
+            Self::Ruff => &[Self::Python],
             Self::Configs | Self::Rust | Self::Browser => &[Self::Build],
-            Self::Demo => &[Self::Python, Self::Build],
+            Self::Pytest | Self::Demo => &[Self::Python, Self::Build],
         }
     }
 
@@ -95,7 +95,11 @@ impl Step {
                 .args(["doc", "--workspace", "--locked", "--no-deps", "--document-private-items"])
                 .env("RUSTDOCFLAGS", "-D warnings")
                 .run()?,
-            Self::Pytest => trainer_python(tree).args(["-m", "pytest"]).directory(&trainer(tree)).run()?,
+            Self::Pytest => trainer_python(tree)
+                .args(["-m", "pytest"])
+                .directory(&trainer(tree))
+                .env("GAITD_BINARY", tree.gaitd("debug"))
+                .run()?,
             Self::Demo => demo(tree)?,
             Self::Rust => rust(tree)?,
             Self::Browser => return browser(tree),

@@ -54,28 +54,45 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         let problem = "--models, --columns, --units and --rate go with --stream".to_owned();
         return Err(ConfigError::OutOfRange(vec![problem]).into());
     }
-    let mut first_error = None;
-    let mut checked = Vec::new();
-    for path in &arguments.paths {
-        let (kind, outcome) = if path.is_dir() {
+    let one = |path: &Path| {
+        if path.is_dir() {
             ("model", check_model(path))
         } else if is_scenario(path) {
             ("scenario", check_scenario(path))
         } else {
             ("configuration", check_config(path))
-        };
+        }
+    };
+    all(&arguments.paths, one, arguments.json)
+}
+
+/// Checks model directories.
+pub(super) fn models(directories: &[PathBuf], json: bool) -> anyhow::Result<()> {
+    all(directories, |path| ("model", check_model(path)), json)
+}
+
+/// Checks all of `paths`, each by `one`, which says what it is, and what it holds or what is wrong.
+fn all(
+    paths: &[PathBuf],
+    one: impl Fn(&Path) -> (&'static str, anyhow::Result<String>),
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut first_error = None;
+    let mut checked = Vec::new();
+    for path in paths {
+        let (kind, outcome) = one(path);
         let valid = outcome.is_ok();
         let message = outcome.unwrap_or_else(|error| {
             let message = format!("{error:#}");
             first_error.get_or_insert(error);
             message
         });
-        if !arguments.json {
+        if !json {
             super::print(&format!("{} {}: {message}\n", if valid { "ok   " } else { "WRONG" }, path.display()))?;
         }
         checked.push(Checked { path: path.clone(), kind, valid, message });
     }
-    if arguments.json {
+    if json {
         super::print_json(&Report { checked })?;
     }
     first_error.map_or(Ok(()), |error| Err(error.context("not everything is valid")))
@@ -92,7 +109,7 @@ fn check_scenario(path: &Path) -> anyhow::Result<String> {
     let configurations = match &scenario.ladder {
         LadderSpec::Given { configurations, .. } => configurations.len(),
         LadderSpec::Model { models, .. } => {
-            super::model::load(models.as_deref()).context(path.display().to_string())?.configurations().len()
+            super::loading::load(models.as_deref()).context(path.display().to_string())?.configurations().len()
         }
     };
     let slowdowns = match &scenario.slowdown {
@@ -111,7 +128,7 @@ fn check_config(path: &Path) -> anyhow::Result<String> {
     let config = Config::read(path)?;
     config.check()?;
     // the policy may name a configuration, so the model decides whether it is valid
-    let ladder = super::model::load(config.models.as_deref())?;
+    let ladder = super::loading::load(config.models.as_deref())?;
     let task = &ladder.manifest().task;
     let ids: Vec<String> = ladder.configurations().iter().map(|it| it.id.clone()).collect();
     config.control.policy.check(&ids, config.control.budget()).context(path.display().to_string())?;
@@ -124,7 +141,7 @@ fn check_config(path: &Path) -> anyhow::Result<String> {
 }
 
 fn check_model(path: &Path) -> anyhow::Result<String> {
-    let ladder = super::model::load(Some(path))?;
+    let ladder = super::loading::load(Some(path))?;
     let manifest = ladder.manifest();
     Ok(format!(
         "model {}; {} configurations agree with their hashes and golden vectors, {} channels at {} Hz",

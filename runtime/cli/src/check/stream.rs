@@ -20,7 +20,7 @@ use gaitd_sense::{NO_DEADLINE, Pace, SenseError, Source, TagColumns, TimeColumn}
 use serde::Serialize;
 
 use crate::import::in_words;
-use crate::model::ModelArguments;
+use crate::loading::ModelArguments;
 use crate::spelling::SpellingArguments;
 use crate::together;
 
@@ -419,7 +419,7 @@ mod tests {
     fn shipped_ladders_need_what_is_said_of_them() {
         let models = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models"));
         for (name, needs, hz) in SHIPPED {
-            let files = crate::model::library().files(Some(&models.join(name)));
+            let files = crate::loading::library().files(Some(&models.join(name)));
             let Ok(manifest) = Ladder::manifest_of(files.as_ref()) else { panic!("{name} is not there") };
             let format = manifest.stream_format();
             let firsts: Vec<_> = format

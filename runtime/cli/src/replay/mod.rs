@@ -1,7 +1,6 @@
 //! `gaitd replay`: a labelled recording, prepared windows or a simulated wearer, through every configuration or
 //! through the controller.
 
-mod labelled;
 mod record;
 mod report;
 
@@ -19,15 +18,14 @@ use gaitd_daemon::{Config, Paths, SourceSpec};
 use gaitd_lab::replay::{self, Replay, ScenarioLoad, ScenarioLoadError};
 use gaitd_lab::simulate::Scenario;
 use gaitd_sense::{Mount, Pace};
-pub(super) use labelled::DataError;
-use labelled::{Labelled, Split};
 
 use super::exit::{self, ExitCode};
 use record::Record;
 use report::{ControllerRow, Report, Row};
 
 use super::control::ControlArguments;
-use super::model::ModelArguments;
+use super::labelled::{Labelled, Split};
+use super::loading::ModelArguments;
 use super::spelling::SpellingArguments;
 
 /// Run labelled data through every configuration, or through the controller, and compare with the labels
@@ -35,7 +33,8 @@ use super::spelling::SpellingArguments;
 #[command(
     after_help = "DATA is a recording (CSV or NDJSON with a `label` column; several files, each with some of the \
                         sensors, are put together), a NumPy archive of conditioned \
-                        windows as `gaitd-train prepare` makes it, or `wearer`, the simulated one.\nOf a stream, \
+                        windows as `gaitd-train prepare` makes it, or with windows `X` and \
+                        labels `y` from 0, or `wearer`, the simulated one.\nOf a stream, \
                         windows that lie wholly inside one activity are compared.\n\nExamples:\n  \
                         gaitd replay uci_har.npz --split test\n  gaitd replay walk.csv --budget-ms 2\n  \
                         gaitd replay wearer --scenario configs/scenarios/uci-har-steps.json --decisions decisions.ndjson"
@@ -192,7 +191,7 @@ fn every_configuration(
 ) -> anyhow::Result<Report> {
     let wanted = |id: &str| arguments.configuration.as_ref().is_none_or(|only| only == id);
     let count = ladder.configurations().iter().filter(|configuration| wanted(&configuration.id)).count();
-    let bar = super::model::progress((count * data.compared()) as u64, "replaying");
+    let bar = super::loading::progress((count * data.compared()) as u64, "replaying");
     for (rung, configuration) in ladder.configurations().iter().enumerate() {
         if wanted(&configuration.id) {
             let score = replay::one_configuration(ladder, rung, &data.windows, clock, || bar.inc(1))
@@ -221,7 +220,7 @@ fn controlled(
         // a budget that was asked for holds throughout
         Some(load) => Replay::with_load(ladder, load, settings, !arguments.control.sets_budget())?,
         None => {
-            let profile = super::model::profile(&ladder, &Config::default().state_directory(), clock)?;
+            let profile = super::loading::profile(&ladder, &Config::default().state_directory(), clock)?;
             Replay::new(ladder, &profile, settings, clock)?
         }
     };
@@ -241,7 +240,7 @@ fn controlled(
         }
         None => None,
     };
-    let bar = super::model::progress(data.windows.len() as u64, "replaying");
+    let bar = super::loading::progress(data.windows.len() as u64, "replaying");
     let account = replay.run(&data.windows, |decision| {
         bar.inc(1);
         record.as_mut().map_or(Ok(()), |record| record.write(decision))

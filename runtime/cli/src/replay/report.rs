@@ -5,8 +5,8 @@ use gaitd_core::ladder::{Configuration, Manifest, Percentiles};
 use gaitd_lab::replay::{Account, Score};
 use serde::Serialize;
 
+use super::super::labelled::Labelled;
 use super::super::table::{percent, table};
-use super::labelled::Labelled;
 
 #[derive(Serialize)]
 pub(super) struct Report {

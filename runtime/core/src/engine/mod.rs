@@ -22,7 +22,7 @@ pub use decision::{Considered, Decision};
 pub use device::SettingsError;
 pub use phase::Phase;
 pub use settings::{ControlConfig, LONGEST_BUDGET, Settings};
-pub use softmax::largest;
+pub use softmax::{largest, softmax};
 pub use wearer::Wearer;
 
 use crate::control::{Candidate, Learned, LearnedError, Outlook, PolicyError, Resumed};

@@ -8,7 +8,7 @@ pub fn largest(logits: &[f32]) -> usize {
 
 /// Writes the softmax of `logits / temperature` into `probabilities` (one place per logit) and returns the index of the
 /// largest logit, which no temperature changes. The logits are finite and the temperature is above 0.
-pub(super) fn softmax(logits: &[f32], temperature: f64, probabilities: &mut [f32]) -> usize {
+pub fn softmax(logits: &[f32], temperature: f64, probabilities: &mut [f32]) -> usize {
     let temperature = temperature as f32;
     let best = largest(logits);
     let highest = logits[best];

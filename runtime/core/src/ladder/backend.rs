@@ -162,12 +162,18 @@ impl<'a> NetworkFiles<'a> {
 
     fn vouched(&self, name: &str, expected: &str) -> Result<Vec<u8>, LoadError> {
         let bytes = self.files.read(name)?;
-        let found = hex(&Sha256::digest(&bytes));
+        let found = sha256(&bytes);
         if found != expected {
             return Err(LoadError::Hash { path: self.files.path(name), found, expected: expected.to_owned() });
         }
         Ok(bytes)
     }
+}
+
+/// SHA-256 of `bytes` in lower-case hexadecimal, as a manifest names a file's.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// `digest` in lower-case hexadecimal.

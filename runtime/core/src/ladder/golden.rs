@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::backend::{InferenceError, Runner};
 use super::manifest::Manifest;
@@ -57,20 +57,26 @@ pub enum GoldenError {
 }
 
 /// `golden.json`. Schema 2 adds who computed the logits, and tolerances.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct GoldenFile {
-    schema: u32,
+pub struct GoldenFile {
+    /// Version of this format: 1 or 2.
+    pub schema: u32,
     /// What computed the logits, for people.
-    #[serde(default, rename = "reference")]
-    _reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// `[window, channel, time]` at full resolution, before the task's normalisation.
-    windows: Vec<Vec<Vec<f32>>>,
+    pub windows: Vec<Vec<Vec<f32>>>,
     /// By configuration: `[window, label]`.
-    logits: BTreeMap<String, Vec<Vec<f32>>>,
+    pub logits: BTreeMap<String, Vec<Vec<f32>>>,
     /// By configuration: a share other than [`GOLDEN_TOLERANCE`].
-    #[serde(default)]
-    tolerances: BTreeMap<String, f32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tolerances: BTreeMap<String, f32>,
+}
+
+impl GoldenFile {
+    /// The newest version of the format.
+    pub const SCHEMA: u32 = 2;
 }
 
 /// The golden vectors of one model.
@@ -91,8 +97,12 @@ impl Golden {
         let unusable = |message: String| GoldenError::Unusable { path: path.to_path_buf(), message };
         let file: GoldenFile = serde_json::from_slice(bytes).map_err(|error| unusable(error.to_string()))?;
         let task = &manifest.task;
-        if !(1..=2).contains(&file.schema) {
-            return Err(unusable(format!("schema is {}, and this gaitd reads schemas 1 and 2", file.schema)));
+        if !(1..=GoldenFile::SCHEMA).contains(&file.schema) {
+            return Err(unusable(format!(
+                "schema is {}, and this gaitd reads schemas 1 to {}",
+                file.schema,
+                GoldenFile::SCHEMA
+            )));
         }
         if let Some((id, share)) = file.tolerances.iter().find(|(_, share)| !(0.0..=LARGEST_TOLERANCE).contains(*share))
         {

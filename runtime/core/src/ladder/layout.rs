@@ -31,8 +31,23 @@ enum Axis {
     TimeChannels,
 }
 
+/// How a shape holds channels and time steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fit {
+    /// How many time steps it holds, where it says so.
+    pub time: Option<usize>,
+    /// Whether it says how many channels it holds.
+    pub channels: bool,
+}
+
 /// The most axes that an input may have.
 const MOST_AXES: usize = 6;
+
+/// Layouts that exporters write, the likelier ones first.
+const USUAL: [&str; 13] = [
+    "1,C,T", "1,T,C", "1,1,C,T", "1,1,T,C", "1,C,1,T", "1,T,1,C", "1,C,T,1", "1,T,C,1", "1,C*T", "1,T*C", "C,T", "T,C",
+    "C*T",
+];
 
 /// A text that is no layout.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +57,34 @@ const MOST_AXES: usize = 6;
 pub struct LayoutError(String);
 
 impl Layout {
+    /// The layouts that exporters write, the likelier ones first.
+    pub fn usual() -> impl Iterator<Item = Self> {
+        USUAL.iter().filter_map(|text| text.parse().ok())
+    }
+
+    /// How an input of `shape` holds so many channels in this layout, where axes without a number fit every length; `None`
+    /// where the shape does not allow it.
+    #[must_use]
+    pub fn fit(&self, shape: &[Option<usize>], channels: usize) -> Option<Fit> {
+        if self.0.len() != shape.len() {
+            return None;
+        }
+        let mut fit = Fit { time: None, channels: false };
+        for (axis, length) in self.0.iter().zip(shape) {
+            let Some(length) = *length else { continue };
+            match axis {
+                Axis::One if length == 1 => {}
+                Axis::Channels if length == channels => fit.channels = true,
+                Axis::Time => fit.time = Some(length),
+                Axis::ChannelsTime | Axis::TimeChannels if length % channels == 0 => {
+                    fit = Fit { time: Some(length / channels), channels: true };
+                }
+                _ => return None,
+            }
+        }
+        Some(fit)
+    }
+
     /// The lengths of the axes for so many channels and time steps.
     #[must_use]
     pub fn shape(&self, channels: usize, time: usize) -> Vec<usize> {
@@ -127,12 +170,6 @@ impl From<Layout> for String {
 mod tests {
     use super::*;
 
-    /// Layouts that exporters write.
-    const USUAL: [&str; 13] = [
-        "1,C,T", "1,T,C", "1,1,C,T", "1,1,T,C", "1,C,1,T", "1,T,1,C", "1,C,T,1", "1,T,C,1", "1,C*T", "1,T*C", "C,T",
-        "T,C", "C*T",
-    ];
-
     #[test]
     fn usual_layouts_are_read_as_they_are_written() {
         for text in USUAL {
@@ -140,8 +177,17 @@ mod tests {
             assert_eq!(layout.to_string(), text);
             assert_eq!(layout.shape(6, 128).iter().product::<usize>(), 768, "{text}");
             assert_eq!(layout.time_first(), text.find('T') < text.find('C'), "{text}");
+            let shape: Vec<_> = layout.shape(6, 128).into_iter().map(Some).collect();
+            assert_eq!(layout.fit(&shape, 6), Some(Fit { time: Some(128), channels: true }), "{text}");
+            assert_eq!(layout.fit(&vec![None; shape.len()], 6), Some(Fit::default()), "{text}");
         }
+        assert_eq!(Layout::usual().count(), USUAL.len());
         assert_eq!("N, T, C".parse::<Layout>().unwrap().to_string(), "1,T,C");
+        let impossible: [&[Option<usize>]; 4] =
+            [&[Some(2), Some(6), Some(128)], &[Some(1), Some(9), Some(128)], &[Some(6), Some(128)], &[]];
+        for shape in impossible {
+            assert_eq!(Layout::default().fit(shape, 6), None, "{shape:?}");
+        }
         for wrong in ["", "1", "C", "1,C,C", "1,C,T,T", "1,C*T,C", "1,t,c", "1,1,1,1,1,C,T", "2,C,T", "1;C;T"] {
             assert!(wrong.parse::<Layout>().is_err(), "{wrong}");
         }

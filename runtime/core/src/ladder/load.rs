@@ -180,7 +180,10 @@ impl Ladder {
 }
 
 /// A runner of `network` that normalises each window first, where `manifest` says so.
-fn runner_of(network: &dyn Network, manifest: &Manifest) -> Result<Box<dyn Runner>, InferenceError> {
+///
+/// # Errors
+/// When the inference library gives no buffers.
+pub fn runner_of(network: &dyn Network, manifest: &Manifest) -> Result<Box<dyn Runner>, InferenceError> {
     let runner = network.runner()?;
     let Some(normalisation) = manifest.task.normalisation else { return Ok(runner) };
     let channels = manifest.task.channels.len();

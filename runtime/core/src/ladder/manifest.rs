@@ -15,10 +15,6 @@ use crate::stream::continuity::DEFAULT_BRIDGE_S;
 use crate::stream::{Channel, Continuity, StreamFormat};
 use crate::window::{Cutter, Intake, Normalisation, Windower};
 
-/// The newest schema that this version reads. Schema 2 may hold [`InputSpec::statistics`]; schema 3 describes any network,
-/// of which less may be known.
-const SCHEMA: u32 = 3;
-
 /// The longest window, samples: ten minutes at 100 Hz. What is longer is a mistake, and may not even fit into memory.
 pub(super) const LONGEST_WINDOW: usize = 60_000;
 
@@ -30,7 +26,7 @@ const RATES: RangeInclusive<f64> = 0.1..=10_000.0;
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Version of this format: 1 to 3.
-    #[schemars(range(min = 1, max = SCHEMA))]
+    #[schemars(range(min = 1, max = Manifest::SCHEMA))]
     pub schema: u32,
     /// Name of the model.
     pub name: String,
@@ -126,6 +122,10 @@ pub enum ManifestError {
 }
 
 impl Manifest {
+    /// The newest schema that this version reads. Schema 2 may hold [`InputSpec::statistics`]; schema 3 describes any
+    /// network, of which less may be known.
+    pub const SCHEMA: u32 = 3;
+
     /// Reads and checks a manifest; `path` names it in errors.
     ///
     /// # Errors
@@ -207,11 +207,14 @@ impl Manifest {
         1.0 / self.task.labels.len() as f64
     }
 
-    fn problems(&self) -> Vec<String> {
-        if !(1..=SCHEMA).contains(&self.schema) {
+    /// All contradictions in it, a sentence each; nothing where it can be used.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        if !(1..=Self::SCHEMA).contains(&self.schema) {
             return vec![format!(
-                "schema is {}, and this gaitd reads schemas 1 to {SCHEMA}; use the gaitd that fits it",
-                self.schema
+                "schema is {}, and this gaitd reads schemas 1 to {}; use the gaitd that fits it",
+                self.schema,
+                Self::SCHEMA
             )];
         }
         let mut problems = self.task.problems();

@@ -5,6 +5,7 @@
 
 mod backend;
 mod configuration;
+mod facts;
 mod files;
 mod golden;
 mod layout;
@@ -13,14 +14,15 @@ mod manifest;
 mod measure;
 mod profile;
 
-pub use backend::{Backend, InferenceError, Memory, Network, NetworkFiles, Runner, finite};
+pub use backend::{Backend, InferenceError, Memory, Network, NetworkFiles, Runner, finite, sha256};
 pub use configuration::{
     Accuracy, Answers, Calibration, CalibrationError, Configuration, NetworkInput, NetworkOutput, WeightFile,
 };
+pub use facts::{NetworkFacts, OutputFacts, Precision, ValueFacts};
 pub use files::{FilesError, ModelDirectory, ModelFiles};
-pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError};
-pub use layout::{Layout, LayoutError};
-pub use load::{Ladder, Library, LoadError};
+pub use golden::{GOLDEN_TOLERANCE, Golden, GoldenError, GoldenFile};
+pub use layout::{Fit, Layout, LayoutError};
+pub use load::{Ladder, Library, LoadError, runner_of};
 pub use manifest::{InputSpec, Manifest, ManifestError, Task};
 pub use measure::{Effort, measure};
 pub use profile::{Percentiles, Profile, ProfileError, ProfileKey, Profiled, Regime, nearest_rank};

@@ -1,5 +1,6 @@
 //! Normalisation of a window by its own values.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
@@ -49,6 +50,21 @@ pub enum Normalisation {
         #[serde(default = "one")]
         high: f64,
     },
+}
+
+impl fmt::Display for Normalisation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (method, over) = match self {
+            Self::Standardise { over, .. } => ("standardise", over),
+            Self::Centre { over } => ("centre", over),
+            Self::Range { over, .. } => ("range", over),
+        };
+        let over = match over {
+            Over::Channel => "channel",
+            Over::Window => "window",
+        };
+        write!(f, "{method}, over the {over}")
+    }
 }
 
 /// Which values are normalised together.

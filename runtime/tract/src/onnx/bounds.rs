@@ -97,6 +97,11 @@ fn check_tensor(tensor: &TensorProto, weights: &HashMap<String, Vec<u8>>) -> Tra
     Ok(())
 }
 
+/// The file at `location`, of which `./` in front says nothing.
+pub(super) fn plain(location: &str) -> &str {
+    location.trim_start_matches("./")
+}
+
 /// The values of `tensor`, which stand in one of the files `weights`.
 ///
 /// # Errors
@@ -105,9 +110,7 @@ pub(super) fn external<'a>(tensor: &TensorProto, weights: &'a HashMap<String, Ve
     let entry =
         |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str());
     let location = entry("location").context("they stand in a file without a name")?;
-    // `./` in front says nothing
-    let name = location.trim_start_matches("./");
-    let file = weights.get(name).with_context(|| {
+    let file = weights.get(plain(location)).with_context(|| {
         format!("they stand in the file {location:?}, which the manifest does not list among the network's weights")
     })?;
     // what is too large for this processor is beyond the end of every file

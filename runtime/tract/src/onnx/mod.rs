@@ -5,12 +5,15 @@
 mod bounds;
 #[cfg(test)]
 mod cases;
+mod facts;
 mod half;
 mod recurrent;
 
 use std::collections::HashMap;
 
+use gaitd_core::ladder::NetworkFacts;
 use prost::Message;
+use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Length};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto, tensor_proto, type_proto};
 use tract_onnx::prelude::{Framework, InferenceModelExt};
@@ -23,6 +26,12 @@ const FLOATS: [i32; 2] = [1, 11];
 
 /// Domains of the operators that tract knows.
 const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
+
+const NO_GRAPH: &str = "there is no graph in it";
+
+fn decode(onnx: &[u8]) -> TractResult<ModelProto> {
+    ModelProto::decode(onnx).context("not an ONNX file")
+}
 
 /// Reads the network in `onnx`, of which `wanted` is wanted.
 ///
@@ -42,12 +51,11 @@ fn read_with(
     weights: &HashMap<String, Vec<u8>>,
     choose: impl FnOnce(&mut GraphProto) -> TractResult<()>,
 ) -> TractResult<TypedModel> {
-    let mut file = ModelProto::decode(onnx).context("not an ONNX file")?;
-    let graph = file.graph.as_mut().context("there is no graph in it")?;
+    let mut file = decode(onnx)?;
+    let graph = file.graph.as_mut().context(NO_GRAPH)?;
     bounds::check(graph, weights)?;
     let framework = tract_onnx::onnx().with_ignore_value_info(true);
-    known_operators(graph, &|name| framework.op_register.0.contains_key(name))?;
-    recurrent::check(graph)?;
+    runnable(graph, &framework)?;
     tensors(graph, &mut |tensor| fetch(tensor, weights))?;
     half::widen(graph)?;
     choose(graph)?;
@@ -55,6 +63,23 @@ fn read_with(
     recurrent::begin_anew(&mut model);
     bounds::check_values(&model)?;
     Ok(model)
+}
+
+/// What the network in `onnx` says of itself.
+///
+/// # Errors
+/// When it is not ONNX, or has an operator that gaitd does not run.
+pub(super) fn facts(onnx: &[u8]) -> TractResult<NetworkFacts> {
+    let mut file = decode(onnx)?;
+    let graph = file.graph.as_mut().context(NO_GRAPH)?;
+    runnable(graph, &tract_onnx::onnx())?;
+    Ok(facts::of(graph))
+}
+
+/// Refuses operators that gaitd does not run.
+fn runnable(graph: &GraphProto, framework: &Onnx) -> TractResult<()> {
+    known_operators(graph, &|name| framework.op_register.0.contains_key(name))?;
+    recurrent::check(graph)
 }
 
 /// Refuses operators that tract lacks.

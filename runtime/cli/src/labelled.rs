@@ -4,8 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "npz")]
-use anyhow::Context as _;
 use gaitd_core::clock::Clock;
 use gaitd_core::ladder::Manifest;
 use gaitd_core::stream::continuity::DEFAULT_BRIDGE_S;
@@ -16,7 +14,9 @@ use gaitd_lab::replay::LabelledWindow;
 use gaitd_sense::wearer::Truth;
 use gaitd_sense::{NO_DEADLINE, Recording, Source};
 
-use super::super::exit::{self, ExitCode};
+use super::exit::{self, ExitCode};
+#[cfg(feature = "npz")]
+use super::npz::Archive;
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(super) enum Split {
@@ -123,37 +123,24 @@ impl Labelled {
         Ok(Self { windows: cut.windows })
     }
 
-    /// Reads conditioned windows `X_*` `[windows, channels, time]` and labels `y_*` from 1 in the model's order.
+    /// Reads conditioned windows, `[windows, channels, time]`, and their labels in the model's order: `X` and `y` from 0, or
+    /// `X_*` and `y_*` from 1, as the trainer prepares them.
     #[cfg(feature = "npz")]
     pub(super) fn archive(path: &Path, split: Split, manifest: &Manifest) -> anyhow::Result<Self> {
-        use ndarray::{Array1, Array3};
-
         let name = path.display().to_string();
-        let unusable = |message: &str| unusable(&name, message);
-        let (x, y) = match split {
-            Split::Train => ("X_train", "y_train"),
-            Split::Test => ("X_test", "y_test"),
+        let unusable = |message: String| unusable(&name, &message);
+        let mut archive = Archive::open(path)?;
+        let (x, y, first) = match split {
+            _ if archive.has("X") => ("X", "y", 0),
+            Split::Train => ("X_train", "y_train", 1),
+            Split::Test => ("X_test", "y_test", 1),
         };
-        let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut archive =
-            ndarray_npy::NpzReader::new(std::io::BufReader::new(file)).map_err(|error| unusable(&error.to_string()))?;
-        let wrong = |name: &str, error: ndarray_npy::ReadNpzError| {
-            unusable(&format!("{name}: {error}; `gaitd-train prepare` makes such archives"))
-        };
-        let windows: Array3<f32> = archive.by_name(x).map_err(|error| wrong(x, error))?;
-        // labels come in whatever integer type NumPy chose
-        let labels: Array1<i64> = archive
-            .by_name::<ndarray::OwnedRepr<i64>, _>(y)
-            .or_else(|_| archive.by_name::<ndarray::OwnedRepr<i32>, _>(y).map(|a| a.mapv(i64::from)))
-            .or_else(|_| archive.by_name::<ndarray::OwnedRepr<u8>, _>(y).map(|a| a.mapv(i64::from)))
-            .or_else(|_| archive.by_name::<ndarray::OwnedRepr<i8>, _>(y).map(|a| a.mapv(i64::from)))
-            .or_else(|_| archive.by_name::<ndarray::OwnedRepr<i16>, _>(y).map(|a| a.mapv(i64::from)))
-            .map_err(|error| wrong(y, error))?;
+        let (windows, labels) = (archive.numbers::<ndarray::Ix3>(x)?, archive.integers(y)?);
         let task = &manifest.task;
         if windows.shape()[1..] != [task.channels.len(), task.window]
             || windows.len_of(ndarray::Axis(0)) != labels.len()
         {
-            return Err(unusable(&format!(
+            return Err(unusable(format!(
                 "{x} is {:?} and {y} {}, and the model reads [windows, {}, {}]",
                 windows.shape(),
                 labels.len(),
@@ -163,8 +150,10 @@ impl Labelled {
             .into());
         }
         let label = |label: &i64| {
-            usize::try_from(label - 1).ok().filter(|label| *label < task.labels.len()).ok_or_else(|| {
-                unusable(&format!("{y} holds {label}, and the model's labels are 1 to {}", task.labels.len()))
+            let index = usize::try_from(label - first).ok().filter(|index| *index < task.labels.len());
+            index.ok_or_else(|| {
+                let last = task.labels.len() as i64 + first - 1;
+                unusable(format!("{y} holds {label}, and the model's labels are {first} to {last}"))
             })
         };
         let windows = windows.outer_iter().zip(&labels).enumerate().map(|(index, (samples, truth))| {
@@ -209,6 +198,6 @@ impl<'a> Cut<'a> {
     }
 }
 
-fn unusable(name: &str, message: &str) -> DataError {
+pub(super) fn unusable(name: &str, message: &str) -> DataError {
     DataError::Unusable { name: name.to_owned(), message: message.to_owned() }
 }
