@@ -14,6 +14,8 @@ mod memory;
 #[cfg(all(feature = "npz", feature = "onnx"))]
 mod model_new;
 mod models;
+#[cfg(feature = "onnx")]
+mod networks;
 #[cfg(all(feature = "npz", feature = "onnx"))]
 mod own_network;
 #[cfg(target_os = "linux")]

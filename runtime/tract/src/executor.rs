@@ -6,6 +6,7 @@ use gaitd_core::ladder::{InferenceError, Memory, Task};
 use tract_core::internal::*;
 use tract_core::ops::cnn::{Conv, Deconv};
 use tract_core::ops::einsum::EinSum;
+use tract_core::ops::gru_seq::GruSeq;
 use tract_core::ops::konst::Const;
 use tract_core::ops::matmul::optimized::OptMatMul;
 use tract_core::ops::scan::{Scan, iteration_count};
@@ -14,8 +15,13 @@ use crate::feed::Feed;
 use crate::reader;
 use crate::wanted::{Input, Wanted};
 
+/// The most characters of an error of tract's, some of which hold a whole network.
+const LONGEST_ERROR: usize = 600;
+
 pub(crate) fn unusable(error: TractError) -> InferenceError {
-    InferenceError::Unusable(format!("{error:#}"))
+    let text = format!("{error:#}");
+    let end = text.char_indices().nth(LONGEST_ERROR).map(|(end, _)| end);
+    InferenceError::Unusable(end.map_or_else(|| text.clone(), |end| format!("{} ...", &text[..end])))
 }
 
 /// What is executed of a network.
@@ -49,7 +55,7 @@ impl Plan {
         if form == Form::Optimised {
             model = model.into_decluttered().map_err(unusable)?;
         }
-        let macs = macs(&model).map_err(unusable)?;
+        let macs = Some(macs(&model).map_err(unusable)?).filter(|&macs| macs > 0);
         let classes = task.labels.len();
         let output = model.output_fact(0).map_err(unusable)?;
         let length = output.shape.as_concrete().map(|shape| shape.iter().product::<usize>());
@@ -138,28 +144,28 @@ fn weights(model: &TypedModel) -> (u64, u64) {
     (bytes(model, |node| node.op_is::<Const>()), count)
 }
 
-/// Multiply-accumulates of one run of `model`; none where it has none that tract counts.
-fn macs(model: &TypedModel) -> TractResult<Option<u64>> {
-    let all = all_macs(model)?;
-    Ok((all > 0).then_some(all))
-}
-
-fn all_macs(model: &TypedModel) -> TractResult<u64> {
-    let mut all = 0;
+/// Multiply-accumulates of one run of `model`, those of loops each time; 0 where it has none.
+pub(crate) fn macs(model: &TypedModel) -> TractResult<u64> {
+    let number = |count: TDim| count.to_i64().unwrap_or_default().unsigned_abs();
+    let mut all = 0_u64;
     for node in &model.nodes {
         let inputs = model.node_input_facts(node.id)?;
-        // tract counts nothing of what a recurrent operator does at each step
-        if let Some(scan) = node.op_as::<Scan>() {
-            let steps =
-                iteration_count(&scan.input_mapping, &inputs).and_then(|count| count.to_i64().ok()).unwrap_or(1);
-            all += steps.unsigned_abs() * all_macs(&scan.body)?;
-        }
         // tract reckons a hyperbolic tangent, too, as so many of them
         let multiplies = node.op_is::<Conv>() || node.op_is::<Deconv>() || node.op_is::<EinSum>();
         for (cost, count) in node.op.cost(&inputs)? {
             if multiplies && matches!(cost, Cost::FMA(_)) {
-                all += count.to_i64().unwrap_or_default().unsigned_abs();
+                all = all.saturating_add(number(count));
             }
+        }
+        if let Some(scan) = node.op_as::<Scan>() {
+            let runs = iteration_count(&scan.input_mapping, &inputs).map_or(0, number);
+            all = all.saturating_add(runs.saturating_mul(macs(&scan.body)?));
+        }
+        if let Some(gru) = node.op_as::<GruSeq>() {
+            // three gates see the hidden state, and the input too where that product does not stand before it
+            let (x, hidden) = (&inputs[0].shape, gru.hidden as u64);
+            let sees = hidden + if gru.projected { 0 } else { number(x[2].clone()) };
+            all = all.saturating_add(number(x[0].clone() * &x[1]).saturating_mul(3 * hidden * sees));
         }
     }
     Ok(all)

@@ -61,6 +61,8 @@ enum Target {
     Manifest,
     /// A model's golden vectors
     Golden,
+    /// ONNX networks, read, optimised and run
+    Network,
     /// Streams of samples, as CSV and NDJSON
     Samples,
     /// Activities by time, of `gaitd import`
@@ -83,6 +85,7 @@ impl Target {
             Self::Config => "config",
             Self::Manifest => "manifest",
             Self::Golden => "golden",
+            Self::Network => "network",
             Self::Samples => "samples",
             Self::Intervals => "intervals",
             Self::Scans => "scans",
@@ -103,6 +106,7 @@ impl Target {
                 return Ok(folders.into_iter().map(|folder| folder.join("manifest.json")).collect());
             }
             Self::Golden
+            | Self::Network
             | Self::Samples
             | Self::Intervals
             | Self::Scans

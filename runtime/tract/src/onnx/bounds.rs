@@ -3,23 +3,43 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, tensor_proto};
+use tract_onnx::pb::{GraphProto, TensorProto, tensor_proto};
 use tract_onnx::tract_core::internal::*;
+use tract_onnx::tract_core::ops::scan::{Scan, iteration_count};
 
-/// The most nodes of a network, those of graphs within it included.
-const MOST_NODES: usize = 50_000;
+use super::weight;
+use crate::executor::macs;
+
+/// What is allowed; a fuzzer, which looks for wrong ways and not for long ones, is allowed less.
+#[expect(unexpected_cfgs, reason = "cargo-fuzz sets it")]
+const fn usual(usual: u64, fuzzed: u64) -> u64 {
+    if cfg!(fuzzing) { fuzzed } else { usual }
+}
+
+/// The most nodes of a network, those of graphs within it included. The time that tract takes grows with their third power.
+const MOST_NODES: u64 = usual(3_000, 100);
 
 /// The most values of one tensor: 256 MiB of float32.
-const MOST_VALUES: u64 = 1 << 26;
+pub(super) const MOST_VALUES: u64 = usual(1 << 26, 1 << 14);
 
-/// The most bytes of all intermediate values.
-const MOST_BYTES: u64 = 1 << 30;
+/// The most bytes of all values, and of the file decoded.
+const MOST_BYTES: u64 = usual(1 << 30, 1 << 24);
+
+/// The most multiply-accumulates of one window, and the most nodes that one window runs, those of loops each time.
+const MOST_MACS: u64 = usual(1 << 32, 1 << 20);
+const MOST_STEPS: u64 = usual(1 << 23, 1 << 12);
 
 /// Graphs within graphs, at most.
 const DEEPEST: usize = 16;
 
-/// Operators whose result is as large as a constant says.
-const GROWING: [&str; 8] = ["ConstantOfShape", "Expand", "Tile", "Range", "Pad", "Resize", "EyeLike", "OneHot"];
+/// Refuses a file that takes too much memory to decode.
+pub(super) fn check_weight(onnx: &[u8]) -> TractResult<()> {
+    let weight = weight::of(onnx, MOST_BYTES).context("not an ONNX file")?;
+    if weight > MOST_BYTES {
+        bail!("it takes more than {} MiB to decode", MOST_BYTES >> 20);
+    }
+    Ok(())
+}
 
 /// Refuses what is too large, weights that are not numbers, and values that are not where they are said to be.
 pub(super) fn check(graph: &GraphProto, weights: &HashMap<String, Vec<u8>>) -> TractResult<()> {
@@ -30,10 +50,10 @@ pub(super) fn check(graph: &GraphProto, weights: &HashMap<String, Vec<u8>>) -> T
 fn check_graph(
     graph: &GraphProto,
     weights: &HashMap<String, Vec<u8>>,
-    nodes: &mut usize,
+    nodes: &mut u64,
     depth: usize,
 ) -> TractResult<()> {
-    *nodes += graph.node.len();
+    *nodes += graph.node.len() as u64;
     if *nodes > MOST_NODES || depth > DEEPEST {
         bail!("it has more than {MOST_NODES} nodes, or graphs within graphs within {DEEPEST} graphs");
     }
@@ -45,9 +65,6 @@ fn check_graph(
             attribute.t.iter().chain(&attribute.tensors).try_for_each(constant)?;
             let mut inner = attribute.g.iter().chain(&attribute.graphs);
             inner.try_for_each(|graph| check_graph(graph, weights, nodes, depth + 1))?;
-        }
-        if GROWING.contains(&&*node.op_type) {
-            check_growth(graph, node).with_context(|| format!("{} {}", node.op_type, node.name))?;
         }
     }
     Ok(())
@@ -126,28 +143,6 @@ pub(super) fn external<'a>(tensor: &TensorProto, weights: &'a HashMap<String, Ve
     })
 }
 
-/// Refuses a constant that makes `node` larger than any value may be.
-fn check_growth(graph: &GraphProto, node: &NodeProto) -> TractResult<()> {
-    let constants = node.input.iter().skip(usize::from(node.op_type != "ConstantOfShape" && node.op_type != "Range"));
-    for name in constants {
-        let made = |node: &&NodeProto| node.op_type == "Constant" && node.output.first() == Some(name);
-        let value = graph
-            .initializer
-            .iter()
-            .find(|it| it.name == *name)
-            .or_else(|| graph.node.iter().find(made)?.attribute.iter().find_map(|attribute| attribute.t.as_ref()));
-        let Some(value) = value.filter(|value| value.data_type == 7) else { continue };
-        let raw = value.raw_data.as_chunks().0.iter().copied().map(i64::from_le_bytes);
-        let product = value.int64_data.iter().copied().chain(raw).try_fold(1_u64, |all, length| {
-            all.checked_mul(length.unsigned_abs().max(1)).filter(|it| *it <= MOST_VALUES)
-        });
-        if product.is_none() {
-            bail!("it makes a value of more than {MOST_VALUES} numbers");
-        }
-    }
-    Ok(())
-}
-
 /// Refuses a network whose values would take too much memory.
 pub(super) fn check_values(model: &TypedModel) -> TractResult<()> {
     let mut all = 0_u64;
@@ -159,4 +154,28 @@ pub(super) fn check_values(model: &TypedModel) -> TractResult<()> {
         bail!("its values take {} MiB, and {} are allowed", all >> 20, MOST_BYTES >> 20);
     }
     Ok(())
+}
+
+/// Refuses a network that one window would keep busy for too long.
+pub(super) fn check_work(model: &TypedModel) -> TractResult<()> {
+    let (macs, steps) = (macs(model)?, steps(model)?);
+    if macs > MOST_MACS || steps > MOST_STEPS {
+        bail!(
+            "a window takes {macs} multiply-accumulates and {steps} operations, and {MOST_MACS} and {MOST_STEPS} are allowed"
+        );
+    }
+    Ok(())
+}
+
+/// How many nodes one run of `model` runs, those of loops each time.
+fn steps(model: &TypedModel) -> TractResult<u64> {
+    let mut all = model.nodes.len() as u64;
+    for node in &model.nodes {
+        if let Some(scan) = node.op_as::<Scan>() {
+            let runs = iteration_count(&scan.input_mapping, &model.node_input_facts(node.id)?);
+            let runs = runs.and_then(|runs| runs.to_i64().ok()).unwrap_or(1).unsigned_abs();
+            all = all.saturating_add(runs.saturating_mul(steps(&scan.body)?));
+        }
+    }
+    Ok(all)
 }

@@ -2,18 +2,21 @@
 //!
 //! What a file claims is held against bounds before tract sees it; see [`bounds`].
 
+mod bounded;
 mod bounds;
 #[cfg(test)]
 mod cases;
 mod facts;
 mod half;
+mod names;
+mod operators;
 mod recurrent;
+mod weight;
 
 use std::collections::HashMap;
 
 use gaitd_core::ladder::NetworkFacts;
 use prost::Message;
-use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Length};
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto, tensor_proto, type_proto};
 use tract_onnx::prelude::{Framework, InferenceModelExt};
@@ -24,12 +27,10 @@ use crate::wanted::{Input, Wanted};
 /// `TensorProto.DataType` of the floating-point numbers that an input may hold: 32 and 64 bits.
 const FLOATS: [i32; 2] = [1, 11];
 
-/// Domains of the operators that tract knows.
-const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
-
 const NO_GRAPH: &str = "there is no graph in it";
 
 fn decode(onnx: &[u8]) -> TractResult<ModelProto> {
+    bounds::check_weight(onnx)?;
     ModelProto::decode(onnx).context("not an ONNX file")
 }
 
@@ -52,16 +53,17 @@ fn read_with(
     choose: impl FnOnce(&mut GraphProto) -> TractResult<()>,
 ) -> TractResult<TypedModel> {
     let mut file = decode(onnx)?;
+    bounds::check(file.graph.as_ref().context(NO_GRAPH)?, weights)?;
+    operators::check(&file)?;
     let graph = file.graph.as_mut().context(NO_GRAPH)?;
-    bounds::check(graph, weights)?;
-    let framework = tract_onnx::onnx().with_ignore_value_info(true);
-    runnable(graph, &framework)?;
+    names::check(graph)?;
     tensors(graph, &mut |tensor| fetch(tensor, weights))?;
     half::widen(graph)?;
     choose(graph)?;
-    let mut model = framework.model_for_proto_model(&file)?.into_typed()?;
+    let mut model = bounded::reader().model_for_proto_model(&file)?.into_typed()?;
     recurrent::begin_anew(&mut model);
     bounds::check_values(&model)?;
+    bounds::check_work(&model)?;
     Ok(model)
 }
 
@@ -71,37 +73,8 @@ fn read_with(
 /// When it is not ONNX, or has an operator that gaitd does not run.
 pub(super) fn facts(onnx: &[u8]) -> TractResult<NetworkFacts> {
     let mut file = decode(onnx)?;
-    let graph = file.graph.as_mut().context(NO_GRAPH)?;
-    runnable(graph, &tract_onnx::onnx())?;
-    Ok(facts::of(graph))
-}
-
-/// Refuses operators that gaitd does not run.
-fn runnable(graph: &GraphProto, framework: &Onnx) -> TractResult<()> {
-    known_operators(graph, &|name| framework.op_register.0.contains_key(name))?;
-    recurrent::check(graph)
-}
-
-/// Refuses operators that tract lacks.
-fn known_operators(graph: &GraphProto, known: &dyn Fn(&str) -> bool) -> TractResult<()> {
-    for node in &graph.node {
-        if !DOMAINS.contains(&&*node.domain) || !known(&node.op_type) {
-            let operator = if node.domain.is_empty() {
-                node.op_type.clone()
-            } else {
-                format!("{} of {}", node.op_type, node.domain)
-            };
-            let name = [Some(&node.name), node.output.first()].into_iter().flatten().find(|name| !name.is_empty());
-            bail!(
-                "gaitd cannot run the operator {operator} (node {}); export the network without it, for example with \
-                 another opset, or simplify it",
-                name.map_or("without a name", String::as_str)
-            );
-        }
-        let inner = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
-        inner.into_iter().try_for_each(|graph| known_operators(graph, known))?;
-    }
-    Ok(())
+    operators::check(&file)?;
+    Ok(facts::of(file.graph.as_mut().context(NO_GRAPH)?))
 }
 
 /// Hands each constant of `graph` and of the graphs within it to `each`.
