@@ -1,9 +1,10 @@
 //! People's files through `gaitd import`, and what `gaitd run`, `gaitd replay` and `gaitd-train` make of them.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
+use gaitd_tests::python;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -74,19 +75,6 @@ fn ward(header: &str, rate_hz: f64, rows: usize, edit: impl Fn(usize, String) ->
     text
 }
 
-/// A Python that has the trainer, or nothing, and then the reason stands on standard error.
-fn trainer(test: &str) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python =
-        std::env::var_os("GAITD_PYTHON").map_or_else(|| root.join("target/venv/bin/python"), |path| root.join(path));
-    let has = Command::new(&python).args(["-c", "import torch"]).output();
-    if has.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    eprintln!("SKIPPED {test}: {} is no Python with the trainer; set GAITD_PYTHON to one that is", python.display());
-    None
-}
-
 /// Runs `gaitd-train prepare recording` with usual flags on the recording `name`.
 fn prepare(python: &Path, directory: &Path, name: &str) -> Output {
     Command::new(python)
@@ -129,7 +117,7 @@ fn a_column_is_its_name_without_its_unit_and_comments_are_read() {
 
 #[test]
 fn what_is_imported_is_prepared() {
-    let Some(python) = trainer("what_is_imported_is_prepared") else { return };
+    let Some(python) = python("what_is_imported_is_prepared", "torch") else { return };
     let here = TempDir::new().unwrap();
     let header = "time,acc_x [g],acc_y [g],acc_z [g],person,activity";
     // lines without an activity, and a value that was not measured in a run of each activity
@@ -178,7 +166,7 @@ fn a_rate_that_contradicts_the_time_column_is_refused_with_both() {
     let said = refused(here.path(), &["import", "declared.csv", "-o", "it"], 65);
     assert!(said.contains("the time column says 100.0 samples per second, `# rate_hz` says 50"), "{said}");
     // the trainer does not believe a JSON that was changed by hand
-    if let Some(python) = trainer("a_rate_that_contradicts_the_time_column_is_refused_with_both") {
+    if let Some(python) = python("a_rate_that_contradicts_the_time_column_is_refused_with_both", "torch") {
         for file in ["ward.json", "ward.csv"] {
             let text = std::fs::read_to_string(here.path().join(file)).unwrap();
             write(

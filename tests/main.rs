@@ -39,3 +39,5 @@ mod together;
 #[cfg(target_os = "linux")]
 mod units;
 mod wearer;
+#[cfg(all(feature = "npz", feature = "onnx"))]
+mod zoo;

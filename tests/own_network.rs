@@ -1,9 +1,9 @@
 //! docs/own-network.md: what stands there is run as it stands there, from the exporter to the decisions.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command as Program;
 
-use gaitd_tests::{lines, repository};
+use gaitd_tests::{lines, python, repository};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -13,17 +13,6 @@ use crate::program::gaitd;
 fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}\n");
     page.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
-}
-
-/// A Python with PyTorch, or nothing, and then standard error says what is not checked.
-fn python(test: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("GAITD_PYTHON")
-        .map_or_else(|| repository().join("target/venv/bin/python"), |path| repository().join(path));
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED {test}: {} is no Python with PyTorch; set GAITD_PYTHON to one that is", path.display());
-    None
 }
 
 /// Runs a command line of the page in `folder`, and gives what it printed, and said on standard error.
@@ -37,7 +26,7 @@ fn run(folder: &Path, line: &str, code: i32) -> (String, String) {
 
 #[test]
 fn the_page_leads_from_an_export_to_decisions() {
-    let Some(python) = python("the_page_leads_from_an_export_to_decisions") else { return };
+    let Some(python) = python("the_page_leads_from_an_export_to_decisions", "torch, onnx") else { return };
     let page = std::fs::read_to_string(repository().join("docs/own-network.md")).unwrap();
     let folder = TempDir::new().unwrap();
     let script = folder.path().join("train.py");

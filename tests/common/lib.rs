@@ -16,6 +16,7 @@ pub mod scenarios;
 pub mod schema;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -39,6 +40,18 @@ pub fn data(test: &str, file: &str) -> Option<PathBuf> {
         return Some(path);
     }
     eprintln!("SKIPPED {test}: {} is not there; set GAITD_DATA to the folder of the data sets", path.display());
+    None
+}
+
+/// A Python that can import `package`, or nothing, and then the reason stands on standard error.
+pub fn python(test: &str, package: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("GAITD_PYTHON").unwrap_or_else(|| "target/venv/bin/python".into());
+    let python = repository().join(python);
+    let import = Command::new(&python).arg("-c").arg(format!("import {package}")).output();
+    if import.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    eprintln!("SKIPPED {test}: {} is no Python with {package}; set GAITD_PYTHON to one that is", python.display());
     None
 }
 

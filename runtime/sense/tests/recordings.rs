@@ -1,30 +1,17 @@
 //! Conditioning of the recordings and windows that gaitd is trained on; skipped, with a message, where they are missing.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use gaitd_core::condition::{Conditioner, OpSpec};
 use gaitd_core::stream::Channel;
 use gaitd_core::window::{Window, Windower};
-use gaitd_tests::{data, repository};
+use gaitd_tests::{data, python, repository};
 use ndarray::{Array1, Array2, Array3, ArrayView2, s};
 use ndarray_npy::{NpzReader, ReadableElement, read_npy};
 use serde_json::Value;
-
-fn python() -> Option<PathBuf> {
-    let path = env::var_os("GAITD_PYTHON").map_or_else(|| repository().join("target/venv/bin/python"), PathBuf::from);
-    let usable = Command::new(&path).args(["-c", "import scipy"]).output().is_ok_and(|run| run.status.success());
-    if !usable {
-        eprintln!(
-            "SKIPPED whole recordings: {} is no Python with SciPy; set GAITD_PYTHON to one that is",
-            path.display()
-        );
-    }
-    usable.then_some(path)
-}
 
 fn array<T: ReadableElement, D: ndarray::Dimension>(npz: &mut NpzReader<File>, name: &str) -> ndarray::Array<T, D> {
     npz.by_name(name).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -113,7 +100,11 @@ fn windows_of_the_raw_recordings_are_those_of_uci_har() {
 
 #[test]
 fn whole_recordings_equal_scipy() {
-    let (Some(raw), Some(python)) = (data("whole recordings", "hapt_raw_stream.npz"), python()) else { return };
+    let (Some(raw), Some(python)) =
+        (data("whole recordings", "hapt_raw_stream.npz"), python("whole recordings", "scipy"))
+    else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let made = folder.path().join("conditioned.npy");
     let script = repository().join("runtime/core/tests/fixtures/make_conditioning.py");

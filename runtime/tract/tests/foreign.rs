@@ -278,17 +278,10 @@ fn a_network_of_half_precision_is_computed_in_single_precision() {
 /// Each gate sees the first channel times 0.5 and the hidden state times 0.75.
 fn recurrent(operator: &str, gates: i64) -> GraphProto {
     let mut graph = plain();
-    let mut perm = node("Transpose", &["x"], "t", &[]);
-    perm.attribute.push(AttributeProto {
-        name: "perm".to_owned(),
-        r#type: AttributeType::Ints as i32,
-        ints: vec![2, 0, 1],
-        ..AttributeProto::default()
-    });
     let mut cell = node(operator, &["t", "i", "r"], "", &[("hidden_size", 1)]);
     cell.output.push("h".to_owned());
     graph.node = vec![
-        perm,
+        along("Transpose", "x", "t", "perm", &[2, 0, 1]),
         cell,
         node("Flatten", &["h"], "f", &[("axis", 1)]),
         node("Gemm", &["f", "w"], "y", &[("transB", 1)]),
@@ -368,6 +361,62 @@ fn ends_with(operator: &str, domain: &str, attributes: &Value, inputs: &[&str]) 
     last.attribute = attributes.as_object().unwrap().iter().map(|(name, value)| attribute(name, value)).collect();
     graph.node.push(last);
     graph
+}
+
+/// A node of one input, which `name` tells the `axes`.
+fn along(operator: &str, input: &str, output: &str, name: &str, axes: &[i64]) -> NodeProto {
+    let mut node = node(operator, &[input], output, &[]);
+    node.attribute.push(attribute(name, &json!(axes)));
+    node
+}
+
+#[test]
+fn each_time_step_attends_to_all() {
+    let [query, key, value_of]: [[f32; 6]; 3] =
+        [[0.5, -0.25, 0.25, 1.0, -0.5, 0.75], [1.0, 0.5, -0.75, 0.25, 0.5, -1.0], [2.0, 0.0, 1.0, -1.0, -0.5, 1.5]];
+    let mut graph = plain();
+    graph.node = vec![
+        along("Transpose", "x", "t", "perm", &[0, 2, 1]),
+        node("MatMul", &["t", "wq"], "q", &[]),
+        node("MatMul", &["t", "wk"], "k", &[]),
+        node("MatMul", &["t", "wv"], "v", &[]),
+        along("Transpose", "k", "kt", "perm", &[0, 2, 1]),
+        node("MatMul", &["q", "kt"], "s", &[]),
+        node("Softmax", &["s"], "a", &[("axis", -1)]),
+        node("MatMul", &["a", "v"], "o", &[]),
+        along("ReduceMean", "o", "y", "axes", &[1]),
+    ];
+    graph.node[8].attribute.extend(node("", &[], "", &[("keepdims", 0)]).attribute);
+    graph.initializer =
+        [("wq", query), ("wk", key), ("wv", value_of)].map(|(name, weights)| floats(name, &[3, 2], &weights)).into();
+    let directory = model(&file(graph), &json!({}));
+    let attend = |window: &[f32; 12]| {
+        let project = |weights: &[f32; 6], step: usize| {
+            [0, 1].map(|to| {
+                (0..CHANNELS)
+                    .map(|c| f64::from(window[c * WINDOW + step]) * f64::from(weights[2 * c + to]))
+                    .sum::<f64>()
+            })
+        };
+        let mut logits = [0.0; 2];
+        for step in 0..WINDOW {
+            let query = project(&query, step);
+            let weight = |other: usize| {
+                let key = project(&key, other);
+                (query[0] * key[0] + query[1] * key[1]).exp()
+            };
+            let sum: f64 = (0..WINDOW).map(weight).sum();
+            for other in 0..WINDOW {
+                let value = project(&value_of, other);
+                for (logit, value) in logits.iter_mut().zip(value) {
+                    *logit += weight(other) / sum * value / WINDOW as f64;
+                }
+            }
+        }
+        logits
+    };
+    expect(directory.path(), &json!(WINDOWS.map(|window| attend(&window))));
+    load(directory.path()).unwrap();
 }
 
 #[test]

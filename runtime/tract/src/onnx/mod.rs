@@ -4,12 +4,16 @@
 
 mod bounded;
 mod bounds;
+#[cfg(test)]
+mod cases;
 mod facts;
 mod half;
 mod names;
 mod operators;
 mod recurrent;
 mod weight;
+
+use std::collections::HashMap;
 
 use gaitd_core::ladder::NetworkFacts;
 use prost::Message;
@@ -35,15 +39,27 @@ fn decode(onnx: &[u8]) -> TractResult<ModelProto> {
 /// # Errors
 /// When it is not ONNX, exceeds a bound, has an operator that tract lacks, or does not have what is wanted.
 pub(super) fn read(onnx: &[u8], wanted: &Wanted<'_>) -> TractResult<TypedModel> {
+    read_with(onnx, wanted.weights, |graph| {
+        choose_output(graph, wanted.output)?;
+        choose_inputs(graph, &wanted.inputs)
+    })
+}
+
+/// Reads the network in `onnx`, whose weights in other files are `weights`, as it is when `choose` has chosen its inputs,
+/// their shapes and its outputs.
+fn read_with(
+    onnx: &[u8],
+    weights: &HashMap<String, Vec<u8>>,
+    choose: impl FnOnce(&mut GraphProto) -> TractResult<()>,
+) -> TractResult<TypedModel> {
     let mut file = decode(onnx)?;
-    bounds::check(file.graph.as_ref().context(NO_GRAPH)?, wanted.weights)?;
+    bounds::check(file.graph.as_ref().context(NO_GRAPH)?, weights)?;
     operators::check(&file)?;
     let graph = file.graph.as_mut().context(NO_GRAPH)?;
     names::check(graph)?;
-    tensors(graph, &mut |tensor| fetch(tensor, wanted))?;
+    tensors(graph, &mut |tensor| fetch(tensor, weights))?;
     half::widen(graph)?;
-    choose_output(graph, wanted.output)?;
-    choose_inputs(graph, &wanted.inputs)?;
+    choose(graph)?;
     let mut model = bounded::reader().model_for_proto_model(&file)?.into_typed()?;
     recurrent::begin_anew(&mut model);
     bounds::check_values(&model)?;
@@ -72,9 +88,9 @@ fn tensors(graph: &mut GraphProto, each: &mut dyn FnMut(&mut TensorProto) -> Tra
 }
 
 /// Brings the values of `tensor` from the file that holds them into it.
-fn fetch(tensor: &mut TensorProto, wanted: &Wanted<'_>) -> TractResult<()> {
+fn fetch(tensor: &mut TensorProto, weights: &HashMap<String, Vec<u8>>) -> TractResult<()> {
     if tensor.data_location == Some(tensor_proto::DataLocation::External as i32) {
-        tensor.raw_data = bounds::external(tensor, wanted.weights)?.to_vec();
+        tensor.raw_data = bounds::external(tensor, weights)?.to_vec();
         tensor.data_location = None;
         tensor.external_data.clear();
     }
