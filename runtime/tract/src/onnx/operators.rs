@@ -9,8 +9,9 @@ use tract_onnx::tract_core::internal::*;
 
 use super::names;
 
-/// Versions of the operators whose definitions these tables were held against; the first is also ONNX Runtime's.
-const OPSETS: std::ops::RangeInclusive<i64> = 7..=28;
+/// Versions of the operators whose definitions these tables were held against; of the oldest, what PyTorch wrote in 2017
+/// runs, and forms that came to an end with it have attributes that are not in the tables.
+const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
 
 /// Operators, and attributes; `axes<13` is none from opset 13 on.
 type Known = [(&'static str, &'static str)];
