@@ -131,7 +131,7 @@ impl Labelled {
         let unusable = |message: String| unusable(&name, &message);
         let mut archive = Archive::open(path)?;
         let (x, y, first) = match split {
-            _ if archive.has("X") => ("X", "y", 0),
+            _ if archive.has("X") && archive.has("y") => ("X", "y", 0),
             Split::Train => ("X_train", "y_train", 1),
             Split::Test => ("X_test", "y_test", 1),
         };

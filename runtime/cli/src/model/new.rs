@@ -34,11 +34,13 @@ use crate::spelling::rate;
                   FILE=VALUE states something of one network, VALUE of all. docs/own-network.md goes from an exporter to the \
                   dashboard; docs/networks.md and docs/conditioning.md say what networks and samples can be like.\n\n\
                   Examples:\n  \
-                  gaitd model new mine --onnx small.onnx --onnx large.onnx --labels walking,sitting,standing \\\n    \
-                  --channels acc_x:m/s2,acc_y:m/s2,acc_z:m/s2 --rate 50 --data held-out.csv\n  \
-                  gaitd model new two --onnx two.onnx --labels walking,sitting --rate 100 --normalise mean.csv \\\n    \
-                  --channels acc_x:g,acc_y:g,acc_z:g,gyro_x:deg/s,gyro_y:deg/s,gyro_z:deg/s \\\n    \
-                  --input acc=acc_x,acc_y,acc_z --input gyro=gyro_x,gyro_y,gyro_z --output logits"
+                  gaitd model new mine --onnx small.onnx --onnx large.onnx \\\n    \
+                  --labels walking,sitting --rate 50 --data held-out.csv \\\n    \
+                  --channels acc_x:m/s2,acc_y:m/s2,acc_z:m/s2\n  \
+                  gaitd model new two --onnx two.onnx --labels walking,sitting \\\n    \
+                  --rate 100 --normalise mean.csv --output logits \\\n    \
+                  --channels acc_x:g,acc_y:g,acc_z:g,gyro_x:dps,gyro_y:dps,gyro_z:dps \\\n    \
+                  --input acc=acc_x,acc_y,acc_z --input gyro=gyro_x,gyro_y,gyro_z"
 )]
 pub(super) struct Arguments {
     /// The directory to make
