@@ -137,7 +137,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         return Err(Gaps { asked: vec![("--holds", what)], wrong: Vec::new() }.into());
     }
     // golden vectors are compared here
-    let ladder = Ladder::load(&draft, &[&Tract])?;
+    let ladder = Ladder::load(&draft, &[&Tract]).map_err(|error| arguments.explained(error))?;
     let times = times(&ladder, clock.as_ref())?;
     let (figures, of_data) = match &data {
         Some(data) => (Some(figures(&ladder, data)?), Some(data.compared())),
@@ -265,6 +265,20 @@ impl Arguments {
             normalisation: self.normalise_window.as_deref().map(normalisation).transpose()?,
             inputs: inputs.collect::<anyhow::Result<_>>()?,
         })
+    }
+
+    /// What may be the cause where gaitd's own answers are not golden.
+    fn explained(&self, error: LoadError) -> anyhow::Error {
+        let differs = matches!(error, LoadError::Golden(_));
+        let error = anyhow::Error::from(error);
+        match &self.reference {
+            Some(path) if differs => error.context(format!(
+                "gaitd answers otherwise than {}: its windows must be in --channels, before --normalise-window, and its \
+                 answers what the output holds; a network in 8 bits may round otherwise, and then goes without it",
+                path.display()
+            )),
+            _ => error,
+        }
     }
 
     /// The labelled windows, where there are some.

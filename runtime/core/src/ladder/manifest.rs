@@ -34,7 +34,7 @@ pub struct Manifest {
     pub task: Task,
     /// How it was trained; free-form facts, carried along for people.
     pub training: serde_json::Map<String, serde_json::Value>,
-    /// The ladder's configurations, from the fewest multiply-accumulates to the most, or from the least accurate to the
+    /// The ladder's configurations, from the cheapest (in multiply-accumulates or in time) to the dearest, or from the least accurate to the
     /// most where their accuracies are not known.
     #[schemars(length(min = 1))]
     pub configurations: Vec<Configuration>,
