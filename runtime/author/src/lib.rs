@@ -3,12 +3,12 @@
 //!
 //! The steps, in their order:
 //!
-//! 1. [`understand`] makes a manifest of the files' facts and of what is [`Stated`], or says what has to be stated
+//! 1. [`understand()`] makes a manifest of the files' facts and of what is [`Stated`], or says what has to be stated
 //!    ([`Gaps`]).
 //! 2. A [`Draft`] holds manifest and files in memory, and its golden vectors: the answers of an independent reference
 //!    or of a second backend.
 //! 3. The draft is loaded as any model is, which verifies it.
-//! 4. [`assess`] finds accuracy, recall and temperature on held-out windows; [`front`] says which configurations are worth
+//! 4. [`assess()`] finds accuracy, recall and temperature on held-out windows; [`front()`] says which configurations are worth
 //!    keeping.
 //! 5. [`Draft::write`] makes the directory, whole or not at all.
 
