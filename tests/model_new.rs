@@ -343,9 +343,10 @@ fn means_and_windows_are_normalised_as_stated() {
     assert_eq!(task["channels"][0]["unit"], "1");
     assert_eq!(task["normalisation"], json!({"method": "centre", "over": "window"}));
     std::fs::write(&means, "channel,mean,std\nacc,0,1\n").unwrap();
-    let error = refusal(bench.new_model(&[&network]).args(STATED).arg("--normalise").arg(&means), 65);
+    let error = refusal(bench.new_model(&[&network]).args(STATED).arg("--force").arg("--normalise").arg(&means), 65);
     assert!(error.contains("--normalise") && error.contains("1 rows"), "{error}");
-    let error = refusal(bench.new_model(&[&network]).args(STATED).args(["--normalise-window", "square"]), 78);
+    let error =
+        refusal(bench.new_model(&[&network]).args(STATED).args(["--force", "--normalise-window", "square"]), 78);
     assert!(error.contains("--normalise-window"), "{error}");
 }
 

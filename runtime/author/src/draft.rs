@@ -112,6 +112,26 @@ impl GoldenWindows {
     }
 }
 
+/// Refuses what stands where the directory `path` is to be, unless it is a model that may be replaced.
+///
+/// # Errors
+/// When it may not be replaced.
+pub fn in_the_way(path: &Path, replace: bool) -> Result<(), DraftError> {
+    let path = path.to_path_buf();
+    if path.file_name().is_none() {
+        return Err(DraftError::InTheWay { path, problem: "names no directory that could be made" });
+    }
+    let problem = match fs::read_dir(&path).map(|mut entries| entries.next()) {
+        Err(reason) if reason.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(_) => "is there, and is no directory; name another",
+        Ok(None) => return Ok(()),
+        Ok(_) if !path.join(MANIFEST).exists() => "is there, and holds no model; name another directory",
+        Ok(_) if !replace => "is there, and holds a model; --force replaces it",
+        Ok(_) => return Ok(()),
+    };
+    Err(DraftError::InTheWay { path, problem })
+}
+
 /// A model directory in the making.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -280,7 +300,7 @@ impl Draft {
     pub fn write(&self, replace: bool) -> Result<(), DraftError> {
         let target = &self.origin;
         let write = |path: &Path, reason: io::Error| DraftError::Write { path: path.to_path_buf(), reason };
-        self.in_the_way(replace)?;
+        in_the_way(target, replace)?;
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let beside = |suffix: &str| target.with_file_name(format!(".{name}.{suffix}"));
         let (part, old) = (beside("part"), beside("old"));
@@ -302,26 +322,6 @@ impl Draft {
         }
         fs::rename(&part, target).map_err(|reason| write(target, reason))?;
         clear(&old)
-    }
-
-    /// Refuses what stands where the directory is to be.
-    ///
-    /// # Errors
-    /// When it may not be replaced.
-    pub fn in_the_way(&self, replace: bool) -> Result<(), DraftError> {
-        let path = self.origin.clone();
-        if path.file_name().is_none() {
-            return Err(DraftError::InTheWay { path, problem: "names no directory that could be made" });
-        }
-        let problem = match fs::read_dir(&path).map(|mut entries| entries.next()) {
-            Err(reason) if reason.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(_) => "is there, and is no directory; name another",
-            Ok(None) => return Ok(()),
-            Ok(_) if !path.join(MANIFEST).exists() => "is there, and holds no model; name another directory",
-            Ok(_) if !replace => "is there, and holds a model; --force replaces it",
-            Ok(_) => return Ok(()),
-        };
-        Err(DraftError::InTheWay { path, problem })
     }
 
     fn json(value: &impl serde::Serialize, indented: bool) -> io::Result<Vec<u8>> {

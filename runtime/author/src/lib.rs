@@ -20,6 +20,6 @@ mod means;
 mod understand;
 
 pub use assess::{Figures, assess, front};
-pub use draft::{Draft, DraftError, GoldenWindows};
+pub use draft::{Draft, DraftError, GoldenWindows, in_the_way};
 pub use means::Means;
 pub use understand::{Conditioning, Gaps, NetworkFile, Stated, StatedOfNetwork, understand};

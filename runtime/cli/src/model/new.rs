@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gaitd_author::{Conditioning, Draft, Gaps, GoldenWindows, Means, NetworkFile, Stated, StatedOfNetwork};
+use gaitd_author::{Conditioning, Draft, Figures, Gaps, GoldenWindows, Means, NetworkFile, Stated, StatedOfNetwork};
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::ladder::{Answers, Effort, Ladder, LoadError, Manifest, ProfileKey, measure};
 use gaitd_core::window::{Normalisation, Over};
@@ -118,19 +118,21 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    let name = arguments.name.clone().unwrap_or_else(|| file_name(&arguments.directory));
+    if arguments.front && arguments.data.is_empty() && arguments.accuracy.is_empty() {
+        return Err(wrong("--front leaves out what is no more accurate, and needs --data or --accuracy".to_owned()));
+    }
+    gaitd_author::in_the_way(&arguments.directory, arguments.force)?;
     let networks = arguments.networks()?;
     if !arguments.json {
         networks.iter().try_for_each(|network| crate::print(&super::report::facts(network)))?;
     }
-    let stated = arguments.stated()?;
-    let mut manifest = gaitd_author::understand(&name, &networks, &stated)?;
+    let name = arguments.name.clone().unwrap_or_else(|| file_name(&arguments.directory));
+    let mut manifest = gaitd_author::understand(&name, &networks, &arguments.stated()?)?;
     manifest.training.insert("made_by".to_owned(), json!(concat!("gaitd model new ", env!("CARGO_PKG_VERSION"))));
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let data = arguments.data(&manifest, &clock)?;
     let golden = arguments.golden(&manifest, data.as_ref())?;
     let mut draft = Draft::new(&arguments.directory, manifest, &networks, golden, &Unoptimised)?;
-    draft.in_the_way(arguments.force)?;
     if let Some(id) = draft.unexpected_probabilities().first() {
         let what =
             format!("{id} answers with numbers from 0 to 1 that add up to 1: probabilities, or logits after all");
@@ -139,46 +141,20 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     // golden vectors are compared here
     let ladder = Ladder::load(&draft, &[&Tract]).map_err(|error| arguments.explained(error))?;
     let times = times(&ladder, clock.as_ref())?;
-    let (figures, of_data) = match &data {
-        Some(data) => (Some(figures(&ladder, data)?), Some(data.compared())),
-        None => (None, None),
-    };
+    let figures = data.as_ref().map(|data| figures(&ladder, data)).transpose()?;
     let mut report = NewReport::new(&ladder, &networks, &times, figures.as_deref());
-    let mut kept: Vec<usize> = (0..networks.len()).collect();
+    if let Some(figures) = &figures {
+        draft.change(|manifest| arguments.measured(manifest, figures));
+    }
+    let kept = arguments.kept(draft.manifest(), &times);
     draft.change(|manifest| {
-        if let (Some(figures), Some(windows)) = (&figures, of_data) {
-            manifest
-                .training
-                .insert("validation".to_owned(), json!({"data": arguments.data_name(), "windows": windows}));
-            let all_recalled = figures.iter().all(|figures| figures.recall.is_some());
-            for (configuration, figures) in manifest.configurations.iter_mut().zip(figures) {
-                configuration.accuracy.validation = Some(figures.accuracy);
-                configuration.recall = figures.recall.clone().filter(|_| all_recalled);
-                configuration.temperature = figures.temperature;
-            }
-        }
-        let accuracies: Option<Vec<f64>> =
-            manifest.configurations.iter().map(|configuration| configuration.accuracy.validation).collect();
-        // where no accuracy is known, the order given is the rank
-        if let Some(accuracies) = accuracies {
-            let all: Vec<(f64, Duration)> = accuracies.into_iter().zip(times.iter().copied()).collect();
-            if arguments.front {
-                kept = gaitd_author::front(&all);
-            } else {
-                kept.sort_by_key(|&place| all[place].1);
-            }
-        }
         manifest.configurations = kept.iter().map(|&place| manifest.configurations[place].clone()).collect();
     });
-    if arguments.front && figures.is_none() && arguments.accuracy.is_empty() {
-        let what = "--front leaves out what is no more accurate, and needs --data or --accuracy".to_owned();
-        return Err(ConfigError::OutOfRange(vec![what]).into());
-    }
     draft.write(arguments.force)?;
     // what stands on the disk is what `gaitd run` will read
     let ladder = crate::loading::load(Some(&arguments.directory))?;
-    let accuracies = match (of_data, ladder.manifest().knows_accuracy()) {
-        (Some(windows), _) => Accuracies::Measured { windows },
+    let accuracies = match (figures.as_deref(), ladder.manifest().knows_accuracy()) {
+        (Some(figures), _) => Accuracies::Measured { windows: figures[0].windows },
         (None, true) => Accuracies::Stated,
         (None, false) => Accuracies::Unknown,
     };
@@ -265,6 +241,35 @@ impl Arguments {
             normalisation: self.normalise_window.as_deref().map(normalisation).transpose()?,
             inputs: inputs.collect::<anyhow::Result<_>>()?,
         })
+    }
+
+    /// Puts what held-out windows say of each configuration into `manifest`.
+    fn measured(&self, manifest: &mut Manifest, figures: &[Figures]) {
+        let validation = json!({"data": self.data_name(), "windows": figures[0].windows});
+        manifest.training.insert("validation".to_owned(), validation);
+        let all_recalled = figures.iter().all(|figures| figures.recall.is_some());
+        for (configuration, figures) in manifest.configurations.iter_mut().zip(figures) {
+            configuration.accuracy.validation = Some(figures.accuracy);
+            configuration.recall = figures.recall.clone().filter(|_| all_recalled);
+            configuration.temperature = figures.temperature;
+        }
+    }
+
+    /// The places of the configurations that are kept, from the fastest to the slowest, or in the order given, which is the
+    /// rank where no accuracies are known.
+    fn kept(&self, manifest: &Manifest, times: &[Duration]) -> Vec<usize> {
+        let accuracies = manifest.configurations.iter().map(|configuration| configuration.accuracy.validation);
+        let Some(all) =
+            accuracies.zip(times).map(|(accuracy, time)| Some((accuracy?, *time))).collect::<Option<Vec<_>>>()
+        else {
+            return (0..times.len()).collect();
+        };
+        if self.front {
+            return gaitd_author::front(&all);
+        }
+        let mut places: Vec<usize> = (0..all.len()).collect();
+        places.sort_by_key(|&place| all[place].1);
+        places
     }
 
     /// What may be the cause where gaitd's own answers are not golden.
@@ -416,7 +421,7 @@ fn times(ladder: &Ladder, clock: &dyn Clock) -> anyhow::Result<Vec<Duration>> {
 }
 
 /// What `data` says of each configuration.
-fn figures(ladder: &Ladder, data: &Labelled) -> anyhow::Result<Vec<gaitd_author::Figures>> {
+fn figures(ladder: &Ladder, data: &Labelled) -> anyhow::Result<Vec<Figures>> {
     let windows = data.windows.iter().filter_map(|window| Some((window.samples.as_slice(), window.truth?)));
     let windows: Vec<_> = windows.collect();
     let bar = crate::loading::progress((windows.len() * ladder.configurations().len()) as u64, "held-out data");
