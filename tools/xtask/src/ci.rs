@@ -26,7 +26,7 @@ const FIRST: Command = Command { name: "programs", args: &["programs", "--instal
 
 /// Commands that run one after the other, beside those of the other lane: what links, trains or emulates on one processor
 /// leaves the second one to the other lane. Together the two take about as much processor time. On ARMv7 the crates' own
-/// tests are left to a release; what they prove beyond aarch64 is words of 32 bits, of which the replay uses all.
+/// tests are left to a release; what they prove beyond aarch64 is words of 32 bits, in which the replay runs, too.
 const LANES: [&[Command]; 2] = [
     &[
         Command { name: "test", args: &["test"] },
