@@ -236,6 +236,7 @@ fn an_independent_answer_becomes_golden_or_refuses_the_network() {
     let made = bench.json("golden.json");
     let name = right.file_name().unwrap().to_string_lossy().into_owned();
     assert_eq!(made["reference"], format!("windows and answers of {name}"));
+    assert_eq!(bench.json("manifest.json")["training"]["golden_vectors"], made["reference"]);
     let kept: Vec<Vec<Vec<f32>>> = serde_json::from_value(made["windows"].clone()).unwrap();
     assert!(kept == windows, "other windows");
 }

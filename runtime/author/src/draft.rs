@@ -143,7 +143,7 @@ pub struct Draft {
 
 impl Draft {
     /// The model that `manifest` describes, of `networks`, for the directory `origin`; its golden vectors are `golden`'s
-    /// windows and answers, or else those of `reference`.
+    /// windows and answers, or else those of `reference`, and its manifest says which.
     ///
     /// # Errors
     /// When the answers do not fit, or the reference cannot run a network.
@@ -187,6 +187,7 @@ impl Draft {
         let rows = |window: &Vec<f32>| window.chunks(time).map(<[f32]>::to_vec).collect();
         draft.golden.windows = golden.windows.iter().map(rows).collect();
         draft.golden.logits = logits;
+        draft.manifest.training.insert("golden_vectors".to_owned(), reference.clone().into());
         draft.golden.reference = Some(reference);
         Ok(draft)
     }

@@ -69,17 +69,23 @@ impl Message {
     }
 }
 
+/// Messages within messages, at most: what the decoder allows.
+const DEEPEST: usize = 100;
+
 /// About how many bytes decoding `onnx` takes, and at most a little more than `most`.
 ///
 /// # Errors
-/// When it is no Protocol Buffers message.
+/// When it is no Protocol Buffers message, or one that is nested too deeply.
 pub(super) fn of(onnx: &[u8], most: u64) -> TractResult<u64> {
     let mut all = 0;
-    add(Message::Model, onnx, most, &mut all)?;
+    add(Message::Model, onnx, most, 0, &mut all)?;
     Ok(all)
 }
 
-fn add(message: Message, mut bytes: &[u8], most: u64, all: &mut u64) -> TractResult<()> {
+fn add(message: Message, mut bytes: &[u8], most: u64, depth: usize, all: &mut u64) -> TractResult<()> {
+    if depth > DEEPEST {
+        bail!("it holds messages within messages within {DEEPEST} messages");
+    }
     while bytes.has_remaining() && *all <= most {
         let (tag, wire_type) = decode_key(&mut bytes)?;
         let length = match wire_type {
@@ -97,7 +103,7 @@ fn add(message: Message, mut bytes: &[u8], most: u64, all: &mut u64) -> TractRes
         bytes = rest;
         *all += match message.field(tag) {
             Holds(inner, size) => {
-                add(inner, field, most, all)?;
+                add(inner, field, most, depth + 1, all)?;
                 size as u64
             }
             Leaf(size) => size as u64 + length,
