@@ -3,7 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use gaitd_api::DecisionLine;
+use gaitd_api::schema::{of_answer, of_file};
 use gaitd_core::ladder::{Golden, Manifest};
+use gaitd_daemon::Config;
+use gaitd_daemon::http::derive_document;
+use gaitd_lab::simulate::Scenario;
+use gaitd_sense::RecordingInfo;
 use gaitd_tests::schema::Schema;
 use serde_json::{Value, json};
 
@@ -55,6 +61,33 @@ fn files(folder: &str) -> Vec<PathBuf> {
     let found: Vec<_> = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
     assert!(!found.is_empty());
     found
+}
+
+/// What `gaitd schema` prints, by subject, derived from the types that are read and written.
+fn derived() -> [(&'static str, Value); 6] {
+    let file = |schema: schemars::Schema| Value::from(schema);
+    [
+        ("config", file(of_file::<Config>("config", "Configuration of gaitd"))),
+        ("manifest", file(of_file::<Manifest>("manifest", "Manifest of a model of gaitd"))),
+        ("scenario", file(of_file::<Scenario>("scenario", "Scenario of gaitd simulate"))),
+        ("recording", file(of_file::<RecordingInfo>("recording", "Recording of gaitd"))),
+        ("decision", file(of_answer::<DecisionLine>("decision", "Decision of gaitd"))),
+        ("openapi", derive_document()),
+    ]
+}
+
+/// The committed files are what the program prints, and what its types say: `GAITD_UPDATE=1` writes them anew.
+#[test]
+fn the_schemas_in_docs_are_those_of_the_types() {
+    for (subject, derived) in derived() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{subject}.json"));
+        if std::env::var_os("GAITD_UPDATE").is_some() {
+            std::fs::write(&path, serde_json::to_string_pretty(&derived).unwrap() + "\n").unwrap();
+            continue;
+        }
+        assert!(read(&path) == derived, "{} is not what the types say; GAITD_UPDATE=1 writes it anew", path.display());
+        assert!(print(subject) == derived, "gaitd schema {subject} prints something else");
+    }
 }
 
 #[test]

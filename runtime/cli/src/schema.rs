@@ -1,11 +1,6 @@
 //! `gaitd schema`: the forms of what gaitd reads and writes, for editors and programs.
 
-use gaitd_api::DecisionLine;
-use gaitd_api::schema::{of_answer, of_file};
-use gaitd_core::ladder::Manifest;
-use gaitd_daemon::Config;
-use gaitd_lab::simulate::Scenario;
-use gaitd_sense::RecordingInfo;
+use gaitd_schemas::Subject as Form;
 
 /// Print the JSON Schema of what gaitd reads or writes, or the description of its HTTP interface
 #[derive(clap::Args)]
@@ -37,16 +32,14 @@ enum Subject {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    let schema = match arguments.subject {
-        Subject::Config => of_file::<Config>("config", "Configuration of gaitd"),
-        Subject::Manifest => of_file::<Manifest>("manifest", "Manifest of a model of gaitd"),
-        Subject::Scenario => of_file::<Scenario>("scenario", "Scenario of gaitd simulate"),
-        Subject::Recording => of_file::<RecordingInfo>("recording", "Recording of gaitd"),
-        Subject::Decision => of_answer::<DecisionLine>("decision", "Decision of gaitd"),
+    let form = match arguments.subject {
+        Subject::Config => Form::Config,
+        Subject::Manifest => Form::Manifest,
+        Subject::Scenario => Form::Scenario,
+        Subject::Recording => Form::Recording,
+        Subject::Decision => Form::Decision,
         #[cfg(feature = "http")]
-        Subject::Openapi => {
-            return super::print_json(&serde_json::from_str::<serde_json::Value>(gaitd_daemon::http::document())?);
-        }
+        Subject::Openapi => Form::OpenApi,
     };
-    super::print_json(&schema)
+    super::print_json(&serde_json::from_str::<serde_json::Value>(&form.text())?)
 }

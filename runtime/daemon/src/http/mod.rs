@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use document::document;
+pub use document::{derive_document, document};
 pub use listen::Listeners;
 pub use routes::paths;
 

@@ -1,0 +1,52 @@
+//! The forms of what gaitd reads and writes, as JSON Schema and OpenAPI.
+//!
+//! They are the files of `docs/schema`, which a test of the program derives from the types that are read and written, and
+//! holds against them. Deriving them in the program would take ten times the room.
+
+#![forbid(unsafe_code)]
+
+use std::io::Read;
+
+use ruzstd::decoding::StreamingDecoder;
+
+/// What is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A configuration of `gaitd run`.
+    Config,
+    /// The manifest of a model directory.
+    Manifest,
+    /// A scenario of `gaitd simulate`.
+    Scenario,
+    /// The JSON beside a recording of `gaitd import`.
+    Recording,
+    /// A decision, as NDJSON and events carry it.
+    Decision,
+    /// The HTTP interface, as OpenAPI 3.1.
+    OpenApi,
+}
+
+macro_rules! packed {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".zst"))
+    };
+}
+
+impl Subject {
+    /// Its form, as JSON.
+    #[must_use]
+    pub fn text(self) -> String {
+        let mut packed: &[u8] = match self {
+            Self::Config => packed!("config"),
+            Self::Manifest => packed!("manifest"),
+            Self::Scenario => packed!("scenario"),
+            Self::Recording => packed!("recording"),
+            Self::Decision => packed!("decision"),
+            Self::OpenApi => packed!("openapi"),
+        };
+        let mut text = String::new();
+        let unpacked = StreamingDecoder::new(&mut packed).map(|mut decoder| decoder.read_to_string(&mut text));
+        debug_assert!(matches!(unpacked, Ok(Ok(_))), "it was packed by the build script");
+        text
+    }
+}
