@@ -13,9 +13,13 @@ use gaitd_sense::RecordingInfo;
 use gaitd_tests::schema::Schema;
 use serde_json::{Value, json};
 
-fn print(subject: &str) -> Value {
+fn printed(subject: &str) -> Vec<u8> {
     let output = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("gaitd")).args(["schema", subject]).unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
+    output.stdout
+}
+
+fn print(subject: &str) -> Value {
+    serde_json::from_slice(&printed(subject)).unwrap()
 }
 
 /// A schema as the program prints it.
@@ -64,29 +68,32 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 /// What `gaitd schema` prints, by subject, derived from the types that are read and written.
-fn derived() -> [(&'static str, Value); 6] {
-    let file = |schema: schemars::Schema| Value::from(schema);
+fn derived() -> [(&'static str, String); 6] {
+    fn text(form: &impl serde::Serialize) -> String {
+        serde_json::to_string_pretty(form).unwrap() + "\n"
+    }
     [
-        ("config", file(of_file::<Config>("config", "Configuration of gaitd"))),
-        ("manifest", file(of_file::<Manifest>("manifest", "Manifest of a model of gaitd"))),
-        ("scenario", file(of_file::<Scenario>("scenario", "Scenario of gaitd simulate"))),
-        ("recording", file(of_file::<RecordingInfo>("recording", "Recording of gaitd"))),
-        ("decision", file(of_answer::<DecisionLine>("decision", "Decision of gaitd"))),
-        ("openapi", derive_document()),
+        ("config", text(&of_file::<Config>("config", "Configuration of gaitd"))),
+        ("manifest", text(&of_file::<Manifest>("manifest", "Manifest of a model of gaitd"))),
+        ("scenario", text(&of_file::<Scenario>("scenario", "Scenario of gaitd simulate"))),
+        ("recording", text(&of_file::<RecordingInfo>("recording", "Recording of gaitd"))),
+        ("decision", text(&of_answer::<DecisionLine>("decision", "Decision of gaitd"))),
+        ("openapi", text(&derive_document())),
     ]
 }
 
-/// The committed files are what the program prints, and what its types say: `GAITD_UPDATE=1` writes them anew.
+/// The committed files, which the program prints, are what its types say: `GAITD_UPDATE=1` writes them anew.
 #[test]
 fn the_schemas_in_docs_are_those_of_the_types() {
     for (subject, derived) in derived() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{subject}.json"));
         if std::env::var_os("GAITD_UPDATE").is_some() {
-            std::fs::write(&path, serde_json::to_string_pretty(&derived).unwrap() + "\n").unwrap();
+            std::fs::write(&path, derived).unwrap();
             continue;
         }
-        assert!(read(&path) == derived, "{} is not what the types say; GAITD_UPDATE=1 writes it anew", path.display());
-        assert!(print(subject) == derived, "gaitd schema {subject} prints something else");
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert!(kept == derived, "{} is not what the types say; GAITD_UPDATE=1 writes it anew", path.display());
+        assert!(printed(subject) == derived.as_bytes(), "gaitd schema {subject} prints something else");
     }
 }
 

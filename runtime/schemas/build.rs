@@ -1,4 +1,4 @@
-//! Packs the files of `docs/schema` into the binary, without the spaces that make them readable.
+//! Packs the files of `docs/schema` into the binary.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,8 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;
     for entry in fs::read_dir(FILES)? {
         let path = entry?.path();
-        let schema: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
-        let packed = zstd::bulk::compress(schema.to_string().as_bytes(), LEVEL)?;
+        let packed = zstd::bulk::compress(&fs::read(&path)?, LEVEL)?;
         let name = path.file_name().unwrap_or_default();
         fs::write(Path::new(&out).join(name).with_extension("zst"), packed)?;
     }

@@ -41,5 +41,5 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         #[cfg(feature = "http")]
         Subject::Openapi => Form::OpenApi,
     };
-    super::print_json(&serde_json::from_str::<serde_json::Value>(&form.text())?)
+    super::print(&form.text())
 }

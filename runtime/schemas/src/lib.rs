@@ -33,7 +33,7 @@ macro_rules! packed {
 }
 
 impl Subject {
-    /// Its form, as JSON.
+    /// Its form, as indented JSON with a line feed at its end.
     #[must_use]
     pub fn text(self) -> String {
         let mut packed: &[u8] = match self {
