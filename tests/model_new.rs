@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, type_proto};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, ValueInfoProto, type_proto,
+};
 
 use crate::program::gaitd;
 
@@ -390,5 +392,17 @@ fn what_cannot_be_is_refused_by_name() {
     assert!(error.contains("holds 1 channels"), "{error}");
     let error = refusal(bench.new_model(&[&network, &network]).args(STATED), 78);
     assert!(error.contains("two networks would be called net"), "{error}");
+    let clashing = ["one", "two"].map(|folder| {
+        std::fs::create_dir(bench.path(folder)).unwrap();
+        let network = bench.network(&format!("{folder}/{folder}"), "1.00x-128", |graph| {
+            let entry = StringStringEntryProto { key: "location".to_owned(), value: "weights".to_owned() };
+            graph.initializer[0].external_data = vec![entry];
+            graph.initializer[0].data_location = Some(1);
+        });
+        std::fs::write(network.with_file_name("weights"), folder).unwrap();
+        network
+    });
+    let error = refusal(bench.new_model(&clashing.each_ref().map(PathBuf::as_path)).args(STATED), 78);
+    assert!(error.contains("two networks have weights in weights"), "{error}");
     assert!(!bench.path("model").exists());
 }

@@ -192,7 +192,7 @@ impl Arguments {
         let (resolutions, holds) = (each(&self.resolution, "--resolution")?, each(&self.holds, "--holds")?);
         let accuracies = each(&self.accuracy, "--accuracy")?;
         let mut names = HashSet::new();
-        let mut networks = Vec::new();
+        let mut networks: Vec<NetworkFile> = Vec::new();
         for (place, path) in paths.iter().enumerate() {
             let stated = StatedOfNetwork {
                 layout: parsed(layouts[place].as_deref(), "--layout")?,
@@ -205,6 +205,15 @@ impl Arguments {
             if !names.insert(network.id.clone()) {
                 let id = network.id;
                 return Err(wrong(format!("--onnx: two networks would be called {id}; give their files other names")));
+            }
+            // in one directory a name is one file
+            let other = |(name, bytes): &(&String, &Vec<u8>)| {
+                networks.iter().any(|earlier| earlier.weights.get(*name).is_some_and(|other| other != *bytes))
+            };
+            if let Some((name, _)) = network.weights.iter().find(other) {
+                return Err(wrong(format!(
+                    "--onnx: two networks have weights in {name}; export one with another name"
+                )));
             }
             networks.push(network);
         }
