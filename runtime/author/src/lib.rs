@@ -4,7 +4,7 @@
 //! The steps, in their order:
 //!
 //! 1. [`understand()`] makes a manifest of the files' facts and of what is [`Stated`], or says what has to be stated
-//!    ([`Gaps`]).
+//!    ([`Questions`]).
 //! 2. A [`Draft`] holds manifest and files in memory, and its golden vectors: the answers of an independent reference
 //!    or of a second backend.
 //! 3. The draft is loaded as any model is, which verifies it.
@@ -22,4 +22,4 @@ mod understand;
 pub use assess::{Figures, assess, front};
 pub use draft::{Draft, DraftError, GoldenWindows, in_the_way};
 pub use means::Means;
-pub use understand::{Conditioning, Gaps, NetworkFile, Stated, StatedOfNetwork, understand};
+pub use understand::{Conditioning, NetworkFile, Questions, Stated, StatedOfNetwork, understand};

@@ -47,7 +47,7 @@ pub struct StatedOfNetwork {
     pub accuracy: Option<f64>,
 }
 
-/// What is stated of all networks; what is missing and needed becomes one of the [`Gaps`].
+/// What is stated of all networks; what is missing and needed becomes one of the [`Questions`].
 #[derive(Clone, Debug, Default)]
 pub struct Stated {
     /// The activities, in the order of the outputs.
@@ -82,14 +82,14 @@ pub struct Conditioning {
 
 /// What has to be stated before there is a manifest, and what contradicts it.
 #[derive(Clone, Debug, Default, PartialEq, thiserror::Error)]
-pub struct Gaps {
+pub struct Questions {
     /// What nobody can know from the files: the flag that states it, and what it is to state.
     pub asked: Vec<(&'static str, String)>,
     /// What cannot be as it is.
     pub wrong: Vec<String>,
 }
 
-impl fmt::Display for Gaps {
+impl fmt::Display for Questions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wrong = self.wrong.iter().cloned();
         let asked = self.asked.iter().map(|(flag, what)| format!("still needed: {flag}: {what}"));
@@ -97,13 +97,13 @@ impl fmt::Display for Gaps {
     }
 }
 
-impl ExitCode for Gaps {
+impl ExitCode for Questions {
     fn exit_code(&self) -> u8 {
         if self.wrong.is_empty() { exit::USAGE } else { exit::DATA }
     }
 }
 
-impl Gaps {
+impl Questions {
     fn ask(&mut self, flag: &'static str, what: String) {
         self.asked.push((flag, what));
     }
@@ -125,41 +125,41 @@ struct Use {
 ///
 /// # Errors
 /// All that has to be stated and is not, and all that contradicts the files, at once.
-pub fn understand(name: &str, networks: &[NetworkFile], stated: &Stated) -> Result<Manifest, Gaps> {
-    let mut gaps = Gaps::default();
+pub fn understand(name: &str, networks: &[NetworkFile], stated: &Stated) -> Result<Manifest, Questions> {
+    let mut questions = Questions::default();
     if networks.is_empty() {
-        gaps.ask("--onnx", "a network, once for each configuration".to_owned());
+        questions.ask("--onnx", "a network, once for each configuration".to_owned());
     }
-    let (channels, conditioning) = conditioned(stated, &mut gaps);
-    ask_for_task(networks, stated, &mut gaps);
+    let (channels, conditioning) = conditioned(stated, &mut questions);
+    ask_for_task(networks, stated, &mut questions);
     for (name, _) in &stated.inputs {
         if !networks.iter().any(|network| network.facts.inputs.iter().any(|input| input.name == *name)) {
-            gaps.wrong.push(format!("--input: no network has an input {name:?}"));
+            questions.wrong.push(format!("--input: no network has an input {name:?}"));
         }
     }
     let mut uses = Vec::new();
     for network in networks {
-        let inputs = if channels.is_empty() { None } else { inputs(network, stated, &channels, &mut gaps) };
-        uses.push((inputs, output(network, &mut gaps)));
+        let inputs = if channels.is_empty() { None } else { inputs(network, stated, &channels, &mut questions) };
+        uses.push((inputs, output(network, &mut questions)));
     }
     let longest = uses.iter().filter_map(|(inputs, _)| inputs.as_ref()?.iter().filter_map(|it| it.time).max()).max();
     let window = stated.window.or(longest);
     if window.is_none() && !channels.is_empty() && uses.iter().all(|(inputs, _)| inputs.is_some()) && !uses.is_empty() {
-        gaps.ask("--window", "length of a window, samples; the files leave it open".to_owned());
+        questions.ask("--window", "length of a window, samples; the files leave it open".to_owned());
     }
     let mut configurations = Vec::new();
     for (network, (inputs, output)) in networks.iter().zip(uses) {
         let (Some(inputs), Some(output), Some(window)) = (inputs, output, window) else { continue };
-        let resolution = resolution(network, &inputs, window, &mut gaps);
+        let resolution = resolution(network, &inputs, window, &mut questions);
         let inputs: Vec<NetworkInput> = inputs.into_iter().map(|it| it.input).collect();
         // what is so by default need not be said
         let usual = inputs.len() == 1 && inputs[0] == NetworkInput::default();
         let inputs = if usual { Vec::new() } else { inputs };
         configurations.push(configuration(network, inputs, output, resolution));
     }
-    let (Some(window), Some(sample_rate_hz)) = (window, stated.rate_hz) else { return Err(gaps) };
-    if !gaps.is_empty() {
-        return Err(gaps);
+    let (Some(window), Some(sample_rate_hz)) = (window, stated.rate_hz) else { return Err(questions) };
+    if !questions.is_empty() {
+        return Err(questions);
     }
     let input = InputSpec { channels: stated.channels.clone(), conditioning, statistics: Vec::new() };
     let manifest = Manifest {
@@ -177,12 +177,12 @@ pub fn understand(name: &str, networks: &[NetworkFile], stated: &Stated) -> Resu
         training: serde_json::Map::new(),
         configurations,
     };
-    gaps.wrong = manifest.problems();
-    if gaps.is_empty() { Ok(manifest) } else { Err(gaps) }
+    questions.wrong = manifest.problems();
+    if questions.is_empty() { Ok(manifest) } else { Err(questions) }
 }
 
 /// The network's channels, and the steps to them; no channels where they are not known.
-fn conditioned(stated: &Stated, gaps: &mut Gaps) -> (Vec<Channel>, Vec<OpSpec>) {
+fn conditioned(stated: &Stated, questions: &mut Questions) -> (Vec<Channel>, Vec<OpSpec>) {
     let mut channels = stated.channels.clone();
     let mut operations = Vec::new();
     if let Some(conditioning) = &stated.conditioning {
@@ -194,14 +194,14 @@ fn conditioned(stated: &Stated, gaps: &mut Gaps) -> (Vec<Channel>, Vec<OpSpec>) 
     {
         match means.operation(&channels) {
             Ok(operation) => operations.push(operation),
-            Err(problem) => gaps.wrong.push(format!("--normalise: {problem}")),
+            Err(problem) => questions.wrong.push(format!("--normalise: {problem}")),
         }
         channels.iter_mut().for_each(|channel| channel.unit = "1".to_owned());
     }
     (channels, operations)
 }
 
-fn ask_for_task(networks: &[NetworkFile], stated: &Stated, gaps: &mut Gaps) {
+fn ask_for_task(networks: &[NetworkFile], stated: &Stated, questions: &mut Questions) {
     if stated.labels.is_empty() {
         let outputs = networks.iter().flat_map(|network| &network.facts.outputs);
         let lengths: Vec<usize> = outputs.filter_map(|it| it.value.shape.as_ref()?.last().copied()?).collect();
@@ -209,35 +209,35 @@ fn ask_for_task(networks: &[NetworkFile], stated: &Stated, gaps: &mut Gaps) {
             Some(first) if lengths.iter().all(|length| length == first) => format!("{first} names of activities"),
             _ => "names of the activities".to_owned(),
         };
-        gaps.ask("--labels", format!("{count}, in the order of the output, such as walking,sitting"));
+        questions.ask("--labels", format!("{count}, in the order of the output, such as walking,sitting"));
     }
     if stated.channels.is_empty() {
         let inputs = networks.iter().flat_map(|network| &network.facts.inputs);
         let inputs: Vec<String> = inputs.map(ToString::to_string).collect();
         let of = if inputs.is_empty() { String::new() } else { format!(" ({})", inputs.join("; ")) };
-        gaps.ask(
+        questions.ask(
             "--channels",
             format!("the channels of the input in its order, with their units, such as acc_x:g,acc_y:g,acc_z:g{of}"),
         );
     }
     if stated.rate_hz.is_none() {
-        gaps.ask("--rate", "samples per second for which the networks were trained".to_owned());
+        questions.ask("--rate", "samples per second for which the networks were trained".to_owned());
     }
 }
 
 /// How each input of `network` is used; nothing where that is not known.
-fn inputs(network: &NetworkFile, stated: &Stated, channels: &[Channel], gaps: &mut Gaps) -> Option<Vec<Use>> {
+fn inputs(network: &NetworkFile, stated: &Stated, channels: &[Channel], questions: &mut Questions) -> Option<Vec<Use>> {
     let (file, facts) = (&network.file, &network.facts.inputs);
     let mut uses = Vec::new();
     let unnamed: Vec<&ValueFacts> =
         facts.iter().filter(|input| !stated.inputs.iter().any(|(name, _)| *name == input.name)).collect();
     if facts.is_empty() {
-        gaps.wrong.push(format!("{file}: it has no input"));
+        questions.wrong.push(format!("{file}: it has no input"));
         return None;
     }
     if facts.len() > 1 && !unnamed.is_empty() {
         let names: Vec<String> = unnamed.iter().map(ToString::to_string).collect();
-        gaps.ask(
+        questions.ask(
             "--input",
             format!(
                 "the channels that each input of {file} reads, such as --input {}={} (not stated yet: {}). gaitd keeps no \
@@ -251,7 +251,7 @@ fn inputs(network: &NetworkFile, stated: &Stated, channels: &[Channel], gaps: &m
     }
     for value in facts {
         if !matches!(value.data_type.as_str(), "float32" | "float64" | "float16") {
-            gaps.wrong.push(format!(
+            questions.wrong.push(format!(
                 "{file}: its input {value} is to hold no floating-point numbers; export it with a float input"
             ));
             return None;
@@ -259,7 +259,7 @@ fn inputs(network: &NetworkFile, stated: &Stated, channels: &[Channel], gaps: &m
         let named = stated.inputs.iter().find(|(name, _)| *name == value.name);
         let own = named.map(|(_, channels)| channels.clone()).unwrap_or_default();
         let count = if own.is_empty() { channels.len() } else { own.len() };
-        let (layout, time) = layout(network, value, count, stated.window, gaps)?;
+        let (layout, time) = layout(network, value, count, stated.window, questions)?;
         let name = (facts.len() > 1).then(|| value.name.clone());
         uses.push(Use { input: NetworkInput { name, channels: own, layout }, time });
     }
@@ -272,14 +272,14 @@ fn layout(
     value: &ValueFacts,
     channels: usize,
     window: Option<usize>,
-    gaps: &mut Gaps,
+    questions: &mut Questions,
 ) -> Option<(Layout, Option<usize>)> {
     let file = &network.file;
     let fit = |layout: &Layout| value.shape.as_ref().map_or(Some(Fit::default()), |shape| layout.fit(shape, channels));
     if let Some(layout) = &network.stated.layout {
         let fit = fit(layout);
         if fit.is_none() {
-            gaps.wrong.push(format!("{file}: its input {value} cannot hold {channels} channels as {layout}"));
+            questions.wrong.push(format!("{file}: its input {value} cannot hold {channels} channels as {layout}"));
         }
         return fit.map(|fit| (layout.clone(), fit.time));
     }
@@ -309,7 +309,7 @@ fn layout(
         [] => {
             let batch = value.shape.iter().flatten().next().copied().flatten().is_some_and(|length| length > 1);
             let batch = if batch { "; a batch must be 1 or left open" } else { "" };
-            gaps.wrong.push(format!(
+            questions.wrong.push(format!(
                 "{file}: its input {value} holds {channels} channels in no usual layout{batch}; check --channels, or say it \
                  by --layout"
             ));
@@ -318,32 +318,33 @@ fn layout(
         [one] => Some(one.clone()),
         several => {
             let names: Vec<String> = several.iter().map(|(layout, _)| layout.to_string()).collect();
-            gaps.ask("--layout", format!("of {file}, whose input {value} can be {}", names.join(" or ")));
+            questions.ask("--layout", format!("of {file}, whose input {value} can be {}", names.join(" or ")));
             None
         }
     }
 }
 
 /// The output of `network` that answers; nothing where that is not known.
-fn output(network: &NetworkFile, gaps: &mut Gaps) -> Option<NetworkOutput> {
+fn output(network: &NetworkFile, questions: &mut Questions) -> Option<NetworkOutput> {
     let (file, outputs, stated) = (&network.file, &network.facts.outputs, &network.stated);
     let names = || outputs.iter().map(|it| it.value.to_string()).collect::<Vec<_>>().join("; ");
     let found = match (&stated.output, outputs.as_slice()) {
         (Some(name), outputs) => {
             let found = outputs.iter().find(|it| it.value.name == *name);
             if found.is_none() {
-                gaps.wrong.push(format!("{file}: it has no output {name:?}; it has {}", names()));
+                questions.wrong.push(format!("{file}: it has no output {name:?}; it has {}", names()));
             }
             found
         }
         (None, [only]) => Some(only),
         (None, _) => {
-            gaps.ask("--output", format!("the one of {file} that answers with a number for each label: {}", names()));
+            questions
+                .ask("--output", format!("the one of {file} that answers with a number for each label: {}", names()));
             None
         }
     }?;
     if !matches!(found.value.data_type.as_str(), "float32" | "float64" | "float16") {
-        gaps.wrong.push(format!(
+        questions.wrong.push(format!(
             "{file}: its output {} holds no number for each label; export the network up to its logits or probabilities, \
              without what picks the largest",
             found.value
@@ -355,16 +356,16 @@ fn output(network: &NetworkFile, gaps: &mut Gaps) -> Option<NetworkOutput> {
 }
 
 /// To how many time steps a window is resampled for `network`, where it is.
-fn resolution(network: &NetworkFile, inputs: &[Use], window: usize, gaps: &mut Gaps) -> Option<usize> {
+fn resolution(network: &NetworkFile, inputs: &[Use], window: usize, questions: &mut Questions) -> Option<usize> {
     let (file, stated) = (&network.file, network.stated.resolution);
     let wanted = stated.unwrap_or(window);
     let other = inputs.iter().filter_map(|it| it.time).find(|time| *time != wanted);
     match (other, stated) {
         (None, _) => return stated.filter(|stated| *stated != window),
         (Some(time), Some(stated)) => {
-            gaps.wrong.push(format!("{file}: it reads {time} time steps, and --resolution says {stated}"));
+            questions.wrong.push(format!("{file}: it reads {time} time steps, and --resolution says {stated}"));
         }
-        (Some(time), None) => gaps.ask(
+        (Some(time), None) => questions.ask(
             "--resolution",
             format!(
                 "{file} reads {time} time steps, and a window has {window}: {file}={time} if it was trained on whole windows \

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use gaitd_author::{Gaps, NetworkFile, Stated, StatedOfNetwork, understand};
+use gaitd_author::{NetworkFile, Questions, Stated, StatedOfNetwork, understand};
 use gaitd_core::ladder::{Answers, Layout, NetworkFacts, NetworkInput, OutputFacts, Precision, ValueFacts};
 use gaitd_core::stream::Channel;
 use proptest::prelude::*;
@@ -36,8 +36,8 @@ fn stated(channels: usize) -> Stated {
     }
 }
 
-fn asked(gaps: &Gaps) -> Vec<&'static str> {
-    gaps.asked.iter().map(|(flag, _)| *flag).collect()
+fn asked(questions: &Questions) -> Vec<&'static str> {
+    questions.asked.iter().map(|(flag, _)| *flag).collect()
 }
 
 proptest! {
@@ -62,10 +62,10 @@ proptest! {
                 prop_assert!(channels == 1 || time == 1 || found.time_first() == layout.time_first());
                 prop_assert_eq!(manifest.task.window, time);
             }
-            Err(gaps) => {
-                prop_assert!(gaps.wrong.is_empty(), "{}", gaps);
+            Err(questions) => {
+                prop_assert!(questions.wrong.is_empty(), "{}", questions);
                 let known = ["--layout", "--window", "--resolution"];
-                prop_assert!(asked(&gaps).iter().all(|flag| known.contains(flag)), "{}", gaps);
+                prop_assert!(asked(&questions).iter().all(|flag| known.contains(flag)), "{}", questions);
             }
         }
     }
@@ -90,9 +90,9 @@ fn usual_exports_need_no_word_on_their_layout() {
         assert_eq!((manifest.task.window, manifest.task.hop), (128, 64));
     }
     let flat = network("n", &[("x", &[None, Some(768)])]);
-    let gaps = understand("m", std::slice::from_ref(&flat), &stated(6)).unwrap_err();
-    assert_eq!(asked(&gaps), ["--layout"]);
-    assert!(gaps.to_string().contains("1,C*T or 1,T*C"), "{gaps}");
+    let questions = understand("m", std::slice::from_ref(&flat), &stated(6)).unwrap_err();
+    assert_eq!(asked(&questions), ["--layout"]);
+    assert!(questions.to_string().contains("1,C*T or 1,T*C"), "{questions}");
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn several_inputs_are_filled_by_name_and_a_state_is_not() {
     let shape = [Some(1), Some(3), Some(64)];
     let mut two = network("two", &[("acc", &shape), ("gyro", &shape)]);
     let mut stated = stated(6);
-    let gaps = understand("m", std::slice::from_ref(&two), &stated).unwrap_err();
-    assert_eq!(asked(&gaps), ["--input"]);
-    assert!(gaps.to_string().contains("keeps no state"), "{gaps}");
+    let questions = understand("m", std::slice::from_ref(&two), &stated).unwrap_err();
+    assert_eq!(asked(&questions), ["--input"]);
+    assert!(questions.to_string().contains("keeps no state"), "{questions}");
     let channels = |names: [&str; 3]| names.map(str::to_owned).to_vec();
     stated.inputs =
         vec![("gyro".to_owned(), channels(["c3", "c4", "c5"])), ("acc".to_owned(), channels(["c0", "c1", "c2"]))];
@@ -115,19 +115,19 @@ fn several_inputs_are_filled_by_name_and_a_state_is_not() {
     let inputs = &manifest.configurations[0].inputs;
     assert_eq!(inputs, &[expected("acc", ["c0", "c1", "c2"]), expected("gyro", ["c3", "c4", "c5"])]);
     two.facts.inputs.push(value("hidden", &[Some(1), Some(1), Some(32)]));
-    let gaps = understand("m", &[two], &stated).unwrap_err();
-    assert!(gaps.to_string().contains("hidden"), "{gaps}");
+    let questions = understand("m", &[two], &stated).unwrap_err();
+    assert!(questions.to_string().contains("hidden"), "{questions}");
     stated.inputs.push(("magnet".to_owned(), channels(["c0", "c1", "c2"])));
-    let gaps = understand("m", &[network("n", &[("x", &[None, Some(6), Some(9)])])], &stated).unwrap_err();
-    assert!(gaps.wrong.iter().any(|it| it.contains("\"magnet\"")), "{gaps}");
+    let questions = understand("m", &[network("n", &[("x", &[None, Some(6), Some(9)])])], &stated).unwrap_err();
+    assert!(questions.wrong.iter().any(|it| it.contains("\"magnet\"")), "{questions}");
 }
 
 #[test]
 fn of_several_outputs_one_is_named_and_what_its_end_tells_is_taken() {
     let mut net = network("n", &[("x", &[None, Some(6), Some(9)])]);
     net.facts.outputs.push(OutputFacts { value: value("p", &[None, Some(2)]), holds: Some(Answers::Probabilities) });
-    let gaps = understand("m", std::slice::from_ref(&net), &stated(6)).unwrap_err();
-    assert_eq!(asked(&gaps), ["--output"]);
+    let questions = understand("m", std::slice::from_ref(&net), &stated(6)).unwrap_err();
+    assert_eq!(asked(&questions), ["--output"]);
     net.stated.output = Some("p".to_owned());
     let manifest = understand("m", std::slice::from_ref(&net), &stated(6)).unwrap();
     let output = &manifest.configurations[0].output;
@@ -136,21 +136,21 @@ fn of_several_outputs_one_is_named_and_what_its_end_tells_is_taken() {
     let manifest = understand("m", std::slice::from_ref(&net), &stated(6)).unwrap();
     assert_eq!(manifest.configurations[0].output.holds, Answers::Logits, "what is stated wins");
     net.stated.output = Some("q".to_owned());
-    let gaps = understand("m", &[net], &stated(6)).unwrap_err();
-    assert!(gaps.wrong[0].contains("no output \"q\""), "{gaps}");
+    let questions = understand("m", &[net], &stated(6)).unwrap_err();
+    assert!(questions.wrong[0].contains("no output \"q\""), "{questions}");
 }
 
 #[test]
 fn a_shorter_network_is_not_resampled_unasked() {
     let long = network("long", &[("x", &[None, Some(6), Some(128)])]);
     let mut short = network("short", &[("x", &[None, Some(6), Some(64)])]);
-    let gaps = understand("m", &[long.clone(), short.clone()], &stated(6)).unwrap_err();
-    assert_eq!(asked(&gaps), ["--resolution"]);
+    let questions = understand("m", &[long.clone(), short.clone()], &stated(6)).unwrap_err();
+    assert_eq!(asked(&questions), ["--resolution"]);
     short.stated.resolution = Some(64);
     let manifest = understand("m", &[long.clone(), short.clone()], &stated(6)).unwrap();
     let resolutions: Vec<_> = manifest.configurations.iter().map(|it| it.resolution).collect();
     assert_eq!(resolutions, [None, Some(64)]);
     short.stated.resolution = Some(96);
-    let gaps = understand("m", &[long, short], &stated(6)).unwrap_err();
-    assert!(gaps.wrong[0].contains("reads 64 time steps"), "{gaps}");
+    let questions = understand("m", &[long, short], &stated(6)).unwrap_err();
+    assert!(questions.wrong[0].contains("reads 64 time steps"), "{questions}");
 }

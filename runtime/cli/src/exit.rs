@@ -32,7 +32,7 @@ fn code(error: &anyhow::Error) -> u8 {
         of::<gaitd_sense::iio::IioError>,
         of::<super::check::NoFit>,
         #[cfg(feature = "onnx")]
-        of::<gaitd_author::Gaps>,
+        of::<gaitd_author::Questions>,
         #[cfg(feature = "onnx")]
         of::<gaitd_author::DraftError>,
         #[cfg(feature = "onnx")]

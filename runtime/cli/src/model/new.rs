@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gaitd_author::{Conditioning, Draft, Figures, Gaps, GoldenWindows, Means, NetworkFile, Stated, StatedOfNetwork};
+use gaitd_author::{
+    Conditioning, Draft, Figures, GoldenWindows, Means, NetworkFile, Questions, Stated, StatedOfNetwork,
+};
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::ladder::{Answers, Effort, Ladder, LoadError, Manifest, ProfileKey, measure};
 use gaitd_core::window::{Normalisation, Over};
@@ -136,7 +138,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(id) = draft.unexpected_probabilities().first() {
         let what =
             format!("{id} answers with numbers from 0 to 1 that add up to 1: probabilities, or logits after all");
-        return Err(Gaps { asked: vec![("--holds", what)], wrong: Vec::new() }.into());
+        return Err(Questions { asked: vec![("--holds", what)], wrong: Vec::new() }.into());
     }
     // golden vectors are compared here
     let ladder = Ladder::load(&draft, &[&Tract]).map_err(|error| arguments.explained(error))?;
