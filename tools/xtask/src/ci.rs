@@ -26,7 +26,8 @@ const FIRST: Command = Command { name: "programs", args: &["programs", "--instal
 
 /// Commands that run one after the other, beside those of the other lane: what links, trains or emulates on one processor
 /// leaves the second one to the other lane. Together the two take about as much processor time. On ARMv7 the crates' own
-/// tests are left to a release; what they prove beyond aarch64 is words of 32 bits, in which the replay runs, too.
+/// tests are left to a release; what they prove beyond aarch64 is words of 32 bits, in which the replay runs, too. So is
+/// the fuzzing of networks, with which tract would be built once more.
 const LANES: [&[Command]; 2] = [
     &[
         Command { name: "test", args: &["test"] },
@@ -38,9 +39,15 @@ const LANES: [&[Command]; 2] = [
     &[
         Command { name: "instructions", args: &["instructions", "--if-possible"] },
         Command { name: "aarch64", args: &["arm", "--if-possible", "--target", "aarch64-unknown-linux-gnu"] },
-        Command { name: "fuzz", args: &["fuzz", "--seconds", "5", "--install", "--if-possible"] },
+        Command {
+            name: "fuzz",
+            args: &["fuzz", "--without", "network", "--seconds", "5", "--install", "--if-possible"],
+        },
     ],
 ];
+
+/// How many lines before the table of a command that failed are shown once more at the end.
+const LAST_LINES: usize = 60;
 
 /// How one command ended.
 struct Ended {
@@ -52,7 +59,7 @@ struct Ended {
 /// Runs all of them, whether others passed or not. The output of each is shown when it has ended, and the tables of all
 /// once more at the end, with the time that all took and the processor time of all programs.
 pub(crate) fn run(tree: &Tree) -> Result<ExitCode> {
-    let (start, children) = (Instant::now(), Cost::of_children());
+    let (start, children, free) = (Instant::now(), Cost::of_children(), free_disk(tree));
     let folder = tree.target("ci");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     // the commands build this program anew, in place
@@ -73,8 +80,13 @@ pub(crate) fn run(tree: &Tree) -> Result<ExitCode> {
     for command in &all {
         println!("\n=== {}\n{}", command.name, steps::table(&command.log).unwrap_or("FAILED without a table"));
     }
+    // who sees the end of the output alone is to see why, too
+    for command in all.iter().filter(|command| !command.good) {
+        println!("\n=== the last words of {}\n{}", command.name, last_words(&command.log));
+    }
     let failed: Vec<_> = all.iter().filter(|command| !command.good).map(|command| command.name).collect();
     println!("\nall {}", Cost::since(start, children));
+    println!("free on the disk: {} at the start, {} at the end", told(free), told(free_disk(tree)));
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -95,7 +107,8 @@ fn ended(tree: &Tree, xtask: &Path, command: &Command) -> Ended {
 fn run_one(tree: &Tree, xtask: &Path, command: &Command) -> Result<(bool, String)> {
     let path = tree.target("ci").join(format!("{}.log", command.name));
     eprintln!("##### cargo xtask {} > {}", command.args.join(" "), path.display());
-    let good = Process::new(tree, xtask).args(command.args).log(&path)?;
+    // nothing is built twice here, so what would speed up a second build only takes time and gigabytes
+    let good = Process::new(tree, xtask).args(command.args).env("CARGO_INCREMENTAL", "0").log(&path)?;
     let log = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok((good, String::from_utf8_lossy(&log).into_owned()))
 }
@@ -105,12 +118,38 @@ fn shown(ended: Ended) -> Ended {
     ended
 }
 
+/// What a command said before its table: the lines that may say why a step failed.
+fn last_words(log: &str) -> String {
+    let before = steps::before_table(log);
+    let lines: Vec<_> = before.lines().collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+}
+
+/// How much is free on the disk that everything is built on, GiB; `None` where `df` cannot say.
+fn free_disk(tree: &Tree) -> Option<f64> {
+    let table = Process::new(tree, "df").args(["-Pk"]).arg(tree.target("")).probe()?;
+    let kib: f64 = table.lines().last()?.split_whitespace().nth(3)?.parse().ok()?;
+    Some(kib / f64::from(1 << 20))
+}
+
+fn told(free: Option<f64>) -> String {
+    free.map_or("unknown".to_owned(), |gib| format!("{gib:.1} GiB"))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
     use crate::Cli;
+
+    #[test]
+    fn the_last_words_are_those_before_the_table() {
+        let said: String = (0..100).map(|line| format!("line {line}\n")).collect();
+        let words = last_words(&format!("{said}\n=== summary\nbuild FAILED\n0 passed"));
+        assert!(words.starts_with("line 40\n") && words.ends_with("line 99"), "{words}");
+        assert_eq!(last_words("xtask: broken"), "xtask: broken");
+    }
 
     #[test]
     fn all_commands_are_known() {

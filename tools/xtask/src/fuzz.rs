@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// What to fuzz [default: everything]
     #[arg(value_enum, value_name = "TARGET")]
     targets: Vec<Target>,
+    /// All but these; may be repeated
+    #[arg(long, value_enum, value_name = "TARGET", conflicts_with = "targets")]
+    without: Vec<Target>,
     /// How long to fuzz each target, in seconds
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
@@ -149,9 +152,10 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
     };
     let places = Places { tree, work: tree.target("fuzz") };
     let (mut report, mut notes) = (Report::default(), Vec::new());
-    report.step(BUILD, &[], || build(&places, &cargo_fuzz));
+    let targets = chosen(args);
+    report.step(BUILD, &[], || build(&places, &cargo_fuzz, &targets));
     if let Some(input) = &args.input {
-        let [target] = args.targets[..] else { bail!("--input needs exactly one target to run it on") };
+        let [target] = targets[..] else { bail!("--input needs exactly one target to run it on") };
         let input = std::path::absolute(input)?;
         report.step(target.name(), &[BUILD], || {
             Process::new(tree, places.program(target)).arg(input).run()?;
@@ -159,12 +163,18 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
         });
         return Ok(report);
     }
-    let targets = if args.targets.is_empty() { Target::value_variants() } else { &args.targets };
-    for &target in targets {
+    for target in targets {
         report.step(target.name(), &[BUILD], || fuzz(&places, target, args.seconds, &mut notes));
     }
     notes.into_iter().for_each(|note| report.note(note));
     Ok(report)
+}
+
+fn chosen(args: &Args) -> Vec<Target> {
+    if !args.targets.is_empty() {
+        return args.targets.clone();
+    }
+    Target::value_variants().iter().copied().filter(|target| !args.without.contains(target)).collect()
 }
 
 fn cargo_fuzz(tree: &Tree, install: bool) -> Result<PathBuf> {
@@ -174,7 +184,8 @@ fn cargo_fuzz(tree: &Tree, install: bool) -> Result<PathBuf> {
     CARGO_FUZZ.get(tree, install)
 }
 
-fn build(places: &Places<'_>, cargo_fuzz: &Path) -> Result<Outcome> {
+/// Builds `targets`, and those that take little time beside them.
+fn build(places: &Places<'_>, cargo_fuzz: &Path, targets: &[Target]) -> Result<Outcome> {
     let tree = places.tree;
     // cargo-fuzz has no --locked
     let locked = Process::cargo(tree)
@@ -188,8 +199,11 @@ fn build(places: &Places<'_>, cargo_fuzz: &Path) -> Result<Outcome> {
     }
     // Address sanitizer needs a nightly compiler, and there is no unsafe code of gaitd's own for it to look into; without
     // it everything works on the stable compiler, and faster. Debug assertions and overflow checks are on.
+    // One unit of code for each crate, as cargo-fuzz would have it, takes longest where only one processor is free.
     Process::new(tree, cargo_fuzz)
-        .args(["build", "--fuzz-dir", "tools/fuzz", "--sanitizer", "none", "--target", &triple(), "--target-dir"])
+        .args(["build", "--fuzz-dir", "tools/fuzz", "--sanitizer", "none", "--codegen-units", "16"])
+        .args((!targets.contains(&Target::Network)).then_some("--no-default-features"))
+        .args(["--target", &triple(), "--target-dir"])
         .arg(places.work.join("build"))
         .run()
         .context("the fuzz targets cannot be built")?;
@@ -348,6 +362,22 @@ mod tests {
             let name = target.to_possible_value().map(|value| value.get_name().to_owned());
             assert_eq!(name.as_deref(), Some(target.name()));
         }
+    }
+
+    #[test]
+    fn all_are_chosen_but_those_that_are_left_out() {
+        let chosen = |args: &[&str]| {
+            #[derive(clap::Parser)]
+            struct Fuzz {
+                #[command(flatten)]
+                args: Args,
+            }
+            chosen(&<Fuzz as clap::Parser>::parse_from(["fuzz"].iter().chain(args)).args)
+        };
+        assert_eq!(chosen(&[]), Target::value_variants());
+        assert_eq!(chosen(&["scans", "config"]), [Target::Scans, Target::Config]);
+        let others = chosen(&["--without", "network"]);
+        assert!(!others.contains(&Target::Network) && others.len() + 1 == Target::value_variants().len());
     }
 
     #[test]

@@ -128,6 +128,11 @@ pub(crate) fn table(output: &str) -> Option<&str> {
     output.rsplit_once(TITLE).map(|(_, table)| table.trim_end())
 }
 
+/// What such a command printed before its table, or all where there is none.
+pub(crate) fn before_table(output: &str) -> &str {
+    output.rsplit_once(TITLE).map_or(output, |(before, _)| before).trim_end()
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::bail;
