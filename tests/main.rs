@@ -4,6 +4,8 @@
 
 mod check_stream;
 mod conditioning;
+#[cfg(feature = "http")]
+mod examples;
 #[cfg(target_os = "linux")]
 mod iio;
 mod implausible;
@@ -25,6 +27,8 @@ mod plausible;
 mod program;
 #[cfg(feature = "npz")]
 mod recordings;
+#[cfg(all(feature = "http", feature = "npz", feature = "onnx"))]
+mod reference;
 mod rehearse;
 mod replay;
 mod run;

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::program::gaitd;
+use crate::program::{commands, gaitd};
 
 /// The folder of all pages.
 fn pages() -> TempDir {
@@ -20,18 +20,6 @@ fn pages() -> TempDir {
 fn names(pages: &Path) -> BTreeSet<String> {
     let entries = std::fs::read_dir(pages).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-}
-
-/// The commands that the help of `gaitd ARGS` lists.
-fn commands(args: &[&str]) -> Vec<String> {
-    let folder = TempDir::new().unwrap();
-    let output = gaitd(folder.path()).args(args).arg("--help").output().unwrap();
-    let help = String::from_utf8(output.stdout).unwrap();
-    let Some((_, rest)) = help.split_once("Commands:\n") else { return vec![] };
-    let lines = rest.lines().take_while(|line| line.starts_with("  "));
-    // what continues a description stands further in
-    let lines = lines.filter(|line| !line.starts_with("   "));
-    lines.map(|line| line.split_whitespace().next().unwrap().to_owned()).filter(|name| name != "help").collect()
 }
 
 /// What the program says; nothing where it is not here, and then standard error says what is not checked.

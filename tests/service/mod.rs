@@ -4,7 +4,7 @@
 mod asked;
 mod changed;
 mod ctl;
-mod daemon;
+pub mod daemon;
 mod implausible;
 mod lifetime;
 mod outputs;

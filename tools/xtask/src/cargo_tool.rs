@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::files::remove;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -15,6 +16,10 @@ pub(crate) struct CargoTool {
     pub(crate) version: &'static str,
     /// The arguments with which it prints its version.
     pub(crate) version_args: &'static [&'static str],
+    /// Its features, where those by default are more than is needed.
+    pub(crate) features: &'static [&'static str],
+    /// Whether it is compiled as quickly as can be, rather than to be fast.
+    pub(crate) quick: bool,
     /// Where it is kept, below the target directory.
     pub(crate) root: &'static str,
     /// The chore that installs it.
@@ -29,7 +34,9 @@ impl CargoTool {
         let own = self.own(tree);
         for path in [PathBuf::from(self.name), own.clone()] {
             let printed = Process::new(tree, &path).args(self.version_args).probe();
-            if printed.is_some_and(|printed| printed.split_whitespace().any(|word| word == self.version)) {
+            if printed.is_some_and(|printed| {
+                printed.split_whitespace().any(|word| word.trim_start_matches('v') == self.version)
+            }) {
                 return Ok(path);
             }
         }
@@ -37,11 +44,19 @@ impl CargoTool {
             bail!("{} {} is missing: {}", self.name, self.version, self.remedy());
         }
         eprintln!("Installing {} {} to {}: {}", self.name, self.version, tree.target(self.root).display(), self.takes);
-        Process::cargo(tree)
+        let mut install = Process::cargo(tree)
             .args(["install", self.name, "--locked", "--version", self.version, "--root"])
             .arg(tree.target(self.root))
-            .run()
-            .with_context(|| format!("{} cannot be installed", self.name))?;
+            // not among what is built of gaitd
+            .env("CARGO_TARGET_DIR", tree.target(self.root).join("build"));
+        if !self.features.is_empty() {
+            install = install.args(["--no-default-features", "--features", &self.features.join(",")]);
+        }
+        if self.quick {
+            install = install.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
+        }
+        install.run().with_context(|| format!("{} cannot be installed", self.name))?;
+        remove(&tree.target(self.root).join("build"))?;
         Ok(own)
     }
 

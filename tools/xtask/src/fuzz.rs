@@ -18,6 +18,8 @@ pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
     name: "cargo-fuzz",
     version: "0.13.2",
     version_args: &["--version"],
+    features: &[],
+    quick: true,
     root: "fuzz/cargo-fuzz",
     chore: "cargo xtask fuzz",
     takes: "half a minute",

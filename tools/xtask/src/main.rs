@@ -1,6 +1,7 @@
 //! `cargo xtask COMMAND`: the chores of this repository, the same on every machine and in CI.
 
 mod arm;
+mod book;
 mod cargo_tool;
 mod ci;
 mod compare;
@@ -50,6 +51,8 @@ enum Command {
     Ci,
     /// Build for every ARM system that gaitd knows, and prove what can be proven under emulation
     Arm(arm::Args),
+    /// Make the book of the documents, and see that its links lead somewhere
+    Book(book::Args),
     /// Run the criterion benchmarks
     Bench {
         /// Passed on to `cargo bench`, for instance a benchmark's name
@@ -106,6 +109,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Soak(args) => soak::run(&tree, &args)?,
         Command::Compare(args) => compare::run(&tree, &args)?,
         Command::Instructions(args) => return Ok(single("instructions", || instructions::run(&tree, &args))),
+        Command::Book(args) => return Ok(single("book", || book::run(&tree, &args))),
         Command::Programs(args) => return Ok(single("programs", || programs::run(&tree, &args))),
     }
     Ok(ExitCode::SUCCESS)

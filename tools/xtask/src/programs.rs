@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::book::MDBOOK;
 use crate::cargo_tool::CargoTool;
 use crate::debian;
 use crate::fuzz::CARGO_FUZZ;
@@ -51,7 +52,7 @@ enum Source {
 pub(crate) const CHROMIUM: &str = "GAITD_CHROMIUM";
 
 /// All of them.
-pub(crate) const PROGRAMS: [Program; 8] = [
+pub(crate) const PROGRAMS: [Program; 9] = [
     Program {
         name: "chromium",
         names: &["chromium", "chromium-browser", "google-chrome"],
@@ -93,6 +94,13 @@ pub(crate) const PROGRAMS: [Program; 8] = [
         serves: "`cargo xtask package`, and no test",
         variable: None,
         source: Source::Cargo(&CARGO_DEB),
+    },
+    Program {
+        name: "mdbook",
+        names: &["mdbook"],
+        serves: "the book, which `cargo xtask test` makes and gets it for",
+        variable: None,
+        source: Source::Cargo(&MDBOOK),
     },
     Program {
         name: "jq",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::book;
 use crate::files::remove;
 use crate::process::Process;
 use crate::programs;
@@ -35,8 +36,10 @@ enum Step {
     Build,
     /// Every shipped config and ladder through `gaitd check`
     Configs,
-    /// The documentation, warnings are errors
+    /// The crates' documentation, warnings are errors
     Docs,
+    /// The book of the documents, links that lead nowhere are errors
+    Book,
     /// The trainer's tests
     Pytest,
     /// A tiny ladder trained on synthetic data, checked and replayed by gaitd
@@ -57,6 +60,7 @@ impl Step {
             Self::Build => "build",
             Self::Configs => "configs",
             Self::Docs => "docs",
+            Self::Book => "book",
             Self::Pytest => "pytest",
             Self::Demo => "demo",
             Self::Rust => "rust",
@@ -67,7 +71,7 @@ impl Step {
     /// The earlier steps without whose success this one cannot run.
     fn needs(self) -> &'static [Self] {
         match self {
-            Self::Format | Self::Lint | Self::Python | Self::Build | Self::Docs => &[],
+            Self::Format | Self::Lint | Self::Python | Self::Build | Self::Docs | Self::Book => &[],
             Self::Ruff => &[Self::Python],
             Self::Configs | Self::Rust | Self::Browser => &[Self::Build],
             Self::Pytest | Self::Demo => &[Self::Python, Self::Build],
@@ -95,6 +99,7 @@ impl Step {
                 .args(["doc", "--workspace", "--locked", "--no-deps", "--document-private-items"])
                 .env("RUSTDOCFLAGS", "-D warnings")
                 .run()?,
+            Self::Book => drop(book::build(tree, true)?),
             Self::Pytest => trainer_python(tree)
                 .args(["-m", "pytest"])
                 .directory(&trainer(tree))

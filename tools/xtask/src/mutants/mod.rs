@@ -26,6 +26,8 @@ pub(crate) const CARGO_MUTANTS: CargoTool = CargoTool {
     name: "cargo-mutants",
     version: "27.1.0",
     version_args: &["mutants", "--version"],
+    features: &[],
+    quick: false,
     root: "mutants/cargo-mutants",
     chore: "cargo xtask mutants",
     takes: "two minutes",

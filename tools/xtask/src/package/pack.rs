@@ -16,6 +16,8 @@ pub(crate) const CARGO_DEB: CargoTool = CargoTool {
     name: "cargo-deb",
     version: "3.8.0",
     version_args: &["--version"],
+    features: &[],
+    quick: false,
     root: "package/cargo-deb",
     chore: "cargo xtask package",
     takes: "a minute and a half on two cores",
