@@ -22,6 +22,8 @@ mod networks;
 mod own_network;
 #[cfg(target_os = "linux")]
 mod package;
+#[cfg(all(feature = "npz", feature = "onnx"))]
+mod pages;
 #[cfg(feature = "npz")]
 mod plausible;
 mod program;
