@@ -22,8 +22,8 @@ pub(crate) struct CargoTool {
     pub(crate) quick: bool,
     /// Where it is kept, below the target directory.
     pub(crate) root: &'static str,
-    /// The chore that installs it.
-    pub(crate) chore: &'static str,
+    /// The chore that installs it, if one does.
+    pub(crate) chore: Option<&'static str>,
     /// How long that takes.
     pub(crate) takes: &'static str,
 }
@@ -68,9 +68,12 @@ impl CargoTool {
     /// How to get it.
     pub(crate) fn remedy(&self) -> String {
         let Self { name, version, chore, takes, .. } = self;
-        format!(
-            "`cargo install {name} --locked --version {version}`, or let `{chore} --install` put it below the target \
-             directory ({takes})"
-        )
+        let by_hand = format!("`cargo install {name} --locked --version {version}`");
+        match chore {
+            Some(chore) => {
+                format!("{by_hand}, or let `{chore} --install` put it below the target directory ({takes})")
+            }
+            None => format!("{by_hand} ({takes})"),
+        }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
     features: &[],
     quick: true,
     root: "fuzz/cargo-fuzz",
-    chore: "cargo xtask fuzz",
+    chore: Some("cargo xtask fuzz"),
     takes: "half a minute",
 };
 

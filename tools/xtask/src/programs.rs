@@ -13,6 +13,7 @@ use crate::fuzz::CARGO_FUZZ;
 use crate::package::CARGO_DEB;
 use crate::process::{Process, on_path};
 use crate::steps::Outcome;
+use crate::test::CARGO_DENY;
 use crate::tree::Tree;
 
 #[derive(clap::Args)]
@@ -52,7 +53,7 @@ enum Source {
 pub(crate) const CHROMIUM: &str = "GAITD_CHROMIUM";
 
 /// All of them.
-pub(crate) const PROGRAMS: [Program; 9] = [
+pub(crate) const PROGRAMS: [Program; 10] = [
     Program {
         name: "chromium",
         names: &["chromium", "chromium-browser", "google-chrome"],
@@ -101,6 +102,13 @@ pub(crate) const PROGRAMS: [Program; 9] = [
         serves: "the book, which `cargo xtask test` makes and gets it for",
         variable: None,
         source: Source::Cargo(&MDBOOK),
+    },
+    Program {
+        name: "cargo-deny",
+        names: &["cargo-deny"],
+        serves: "the step `deny` of `cargo xtask test`",
+        variable: None,
+        source: Source::Cargo(&CARGO_DENY),
     },
     Program {
         name: "jq",

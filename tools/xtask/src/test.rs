@@ -7,12 +7,25 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::book;
+use crate::cargo_tool::CargoTool;
 use crate::files::remove;
 use crate::process::Process;
 use crate::programs;
 use crate::python::Venv;
 use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
+
+/// What holds licences, bans and sources.
+pub(crate) const CARGO_DENY: CargoTool = CargoTool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    version_args: &["--version"],
+    features: &[],
+    quick: true,
+    root: "cargo-deny",
+    chore: None,
+    takes: "a few minutes",
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -28,6 +41,8 @@ enum Step {
     Format,
     /// clippy on all targets, warnings are errors
     Lint,
+    /// Licences, bans and sources of what gaitd depends on, where cargo-deny is there
+    Deny,
     /// The trainer's Python environment, from its hash-locked requirements
     Python,
     /// Format and lints of all Python code
@@ -55,6 +70,7 @@ impl Step {
         match self {
             Self::Format => "format",
             Self::Lint => "lint",
+            Self::Deny => "deny",
             Self::Python => "python",
             Self::Ruff => "ruff",
             Self::Build => "build",
@@ -71,7 +87,7 @@ impl Step {
     /// The earlier steps without whose success this one cannot run.
     fn needs(self) -> &'static [Self] {
         match self {
-            Self::Format | Self::Lint | Self::Python | Self::Build | Self::Docs | Self::Book => &[],
+            Self::Format | Self::Lint | Self::Deny | Self::Python | Self::Build | Self::Docs | Self::Book => &[],
             Self::Ruff => &[Self::Python],
             Self::Configs | Self::Rust | Self::Browser => &[Self::Build],
             Self::Pytest | Self::Demo => &[Self::Python, Self::Build],
@@ -91,6 +107,7 @@ impl Step {
                 // what is optional can be left out
                 clippy().args(["--no-default-features", "--", "-D", "warnings"]).run()?;
             }
+            Self::Deny => return deny(tree),
             Self::Python => python(tree)?,
             Self::Ruff => ruff(tree)?,
             Self::Build => build(tree)?,
@@ -143,6 +160,15 @@ fn chosen(only: &[Step]) -> Vec<Step> {
 pub(crate) fn build(tree: &Tree) -> Result<()> {
     // Tests and programs together: built apart, their dependencies would differ in features and be built twice.
     Process::cargo(tree).args(["build", "--workspace", "--locked", "--bins", "--tests"]).run()
+}
+
+/// What `deny.toml` says, but for known flaws, of which no list comes with the working copy.
+fn deny(tree: &Tree) -> Result<Outcome> {
+    let Ok(program) = CARGO_DENY.get(tree, false) else {
+        return Ok(Outcome::Skipped(format!("no cargo-deny: {}", CARGO_DENY.remedy())));
+    };
+    Process::new(tree, program).args(["--locked", "check", "licenses", "bans", "sources"]).run()?;
+    Ok(Outcome::Passed)
 }
 
 fn trainer(tree: &Tree) -> PathBuf {

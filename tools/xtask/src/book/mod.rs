@@ -21,7 +21,7 @@ pub(crate) const MDBOOK: CargoTool = CargoTool {
     features: &["search"],
     quick: true,
     root: "mdbook",
-    chore: "cargo xtask book",
+    chore: Some("cargo xtask book"),
     takes: "a minute or two",
 };
 

@@ -29,7 +29,7 @@ pub(crate) const CARGO_MUTANTS: CargoTool = CargoTool {
     features: &[],
     quick: false,
     root: "mutants/cargo-mutants",
-    chore: "cargo xtask mutants",
+    chore: Some("cargo xtask mutants"),
     takes: "two minutes",
 };
 

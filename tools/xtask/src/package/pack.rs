@@ -19,7 +19,7 @@ pub(crate) const CARGO_DEB: CargoTool = CargoTool {
     features: &[],
     quick: false,
     root: "package/cargo-deb",
-    chore: "cargo xtask package",
+    chore: Some("cargo xtask package"),
     takes: "a minute and a half on two cores",
 };
 
