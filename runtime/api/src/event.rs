@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::SettingsView;
+use crate::{LocalTime, SettingsView};
 use crate::schema::class;
 
 /// Version of the format of lines and events: raised when a field changes its meaning or goes away.
@@ -20,6 +20,9 @@ pub struct Hello {
     pub protocol: u32,
     /// gaitd's version.
     pub version: String,
+    /// When the output or the ladder began, by the clock of this machine; null where that clock is wrong by decades.
+    #[serde(default)]
+    pub time: Option<LocalTime>,
     /// Name of the stream.
     pub stream: String,
     /// The model's name.

@@ -28,6 +28,7 @@ mod event;
 mod explain;
 mod implausible;
 mod ladder;
+mod local_time;
 pub mod schema;
 mod settings;
 mod status;
@@ -44,6 +45,7 @@ pub use event::{Bye, Hello, Lost, PROTOCOL, ReloadEvent, SampleBatch, SettingsEv
 pub use explain::{Candidate, Explanation};
 pub use implausible::{FaultView, Implausible, ImplausibleSensor};
 pub use ladder::{LadderConfiguration, LadderProfile, LadderView};
+pub use local_time::LocalTime;
 pub use settings::SettingsView;
 pub use status::{
     Aliveness, ListenerState, ListenerView, MemoryView, ModelView, OutputState, OutputView, Readiness, ReloadOutcome,

@@ -8,7 +8,7 @@ use gaitd_core::stream::StreamCounts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::FaultView;
+use crate::{FaultView, LocalTime};
 use crate::schema::class;
 
 /// The account of one run: every window that was produced was decided, dropped or failed.
@@ -16,6 +16,9 @@ use crate::schema::class;
 #[serde(tag = "class", rename = "summary")]
 #[schemars(rename = "Summary", transform = class("summary"))]
 pub struct Summary {
+    /// When the run ended, by the clock of this machine; null where that clock is wrong by decades.
+    #[serde(default)]
+    pub time: Option<LocalTime>,
     /// Name of the stream.
     pub stream: String,
     /// The model.

@@ -172,6 +172,7 @@ impl Account {
             p99: microseconds(quantile(0.99)),
         };
         Summary {
+            time: None,
             stream: header.stream.clone(),
             model: header.manifest.name.clone(),
             source: header.source.clone(),
