@@ -33,6 +33,7 @@ mod scenarios;
 mod schema;
 #[cfg(feature = "http")]
 mod service;
+mod shown;
 mod sources;
 mod termux;
 mod together;

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{LocalTime, SettingsView};
 use crate::schema::class;
+use crate::{LocalTime, SettingsView};
 
 /// Version of the format of lines and events: raised when a field changes its meaning or goes away.
 pub const PROTOCOL: u32 = 2;

@@ -22,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod activities;
 mod change;
 mod decision;
 mod event;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use activities::{Activities, ActivityCount, ActivityNow, ActivitySpan};
 pub use change::{Change, ChangeError};
 pub use decision::{DecisionLine, Probabilities, Timings};
 pub use event::{Bye, Hello, Lost, PROTOCOL, ReloadEvent, SampleBatch, SettingsEvent};
@@ -51,7 +53,7 @@ pub use status::{
     Aliveness, ListenerState, ListenerView, MemoryView, ModelView, OutputState, OutputView, Readiness, ReloadOutcome,
     ReloadsView, SourceState, SourceView, Status,
 };
-pub use summary::{ActivityCount, ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
+pub use summary::{ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
 
 /// `duration` in milliseconds, the unit of latencies on the wire.
 #[must_use]

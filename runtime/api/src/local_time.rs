@@ -21,6 +21,8 @@ pub struct LocalTime {
     offset: Offset,
 }
 
+const DAY_S: i64 = 86_400;
+
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// Where the system keeps its time zone, and all others.
@@ -50,11 +52,28 @@ impl LocalTime {
         Duration::from_millis(u64::try_from(self.at.as_millisecond()).unwrap_or(0))
     }
 
+    /// The day in its place, counted from the first of 1970.
+    #[must_use]
+    pub fn day(&self) -> i64 {
+        self.local_s().div_euclid(DAY_S)
+    }
+
+    /// The beginning of its day, as far as the distance from UTC was the same then.
+    #[must_use]
+    pub fn midnight(&self) -> Option<Self> {
+        let at = Timestamp::from_second(self.day() * DAY_S - i64::from(self.offset.seconds())).ok()?;
+        Some(Self { at, ..*self })
+    }
+
+    fn local_s(&self) -> i64 {
+        self.at.as_millisecond().div_euclid(1000) + i64::from(self.offset.seconds())
+    }
+
     /// Hour, minute and second of the day.
     #[must_use]
-    pub fn of_day(&self) -> (i8, i8, i8) {
-        let civil = self.offset.to_datetime(self.at);
-        (civil.hour(), civil.minute(), civil.second())
+    pub fn of_day(&self) -> (i64, i64, i64) {
+        let second = self.local_s().rem_euclid(DAY_S);
+        (second / 3600, second / 60 % 60, second % 60)
     }
 }
 
@@ -133,10 +152,13 @@ mod tests {
         ] {
             let time = at(zone, ms);
             assert_eq!((time.to_string().as_str(), time.of_day()), (written, of_day));
+            let midnight = time.midnight().unwrap();
+            assert_eq!((midnight.day(), midnight.of_day()), (time.day(), (0, 0, 0)));
             let text = serde_json::to_string(&time).unwrap();
             assert_eq!((text.as_str(), serde_json::from_str(&text).ok()), (&*format!("\"{written}\""), Some(time)));
         }
         assert_eq!(at("EST5", 0).to_string(), "1969-12-31T19:00:00.000-05:00");
+        assert_eq!((at("EST5", 0).day(), at("EST5", 0).of_day()), (-1, (19, 0, 0)));
         assert_eq!(at("<+0545>-5:45", 0).to_string(), "1970-01-01T05:45:00.000+05:45");
         assert_eq!(at("UTC0", 1).to_string(), "1970-01-01T00:00:00.001+00:00");
     }

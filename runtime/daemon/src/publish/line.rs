@@ -151,7 +151,9 @@ impl LineWriter {
         let Self { table, line, .. } = self;
         line.clear();
         if table.is_some() {
-            line.extend_from_slice(summary.text().as_bytes());
+            // -v asks for these as it does for more log records
+            let details = log::log_enabled!(log::Level::Info);
+            line.extend_from_slice(summary.text(details).as_bytes());
         } else {
             serde_json::to_writer(&mut *line, summary)?;
             line.push(b'\n');

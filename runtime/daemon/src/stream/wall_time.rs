@@ -85,8 +85,7 @@ mod tests {
             (f64::INFINITY, false),
         ] {
             for by_arrival in [true, false] {
-                let expected =
-                    if own { Some(Duration::from_secs_f64(time_s)) } else { by_arrival.then_some(wall) };
+                let expected = if own { Some(Duration::from_secs_f64(time_s)) } else { by_arrival.then_some(wall) };
                 assert_eq!(of(by_arrival, Some(time_s)), expected, "{time_s}");
             }
         }
