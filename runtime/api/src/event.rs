@@ -20,7 +20,8 @@ pub struct Hello {
     pub protocol: u32,
     /// gaitd's version.
     pub version: String,
-    /// When the output or the ladder began, by the clock of this machine; null where that clock is wrong by decades.
+    /// When the output or the ladder began, by the clock of this machine; null in a replay, and where that clock
+    /// is wrong by decades.
     #[serde(default)]
     pub time: Option<LocalTime>,
     /// Name of the stream.

@@ -55,13 +55,13 @@ impl RunHeader {
         self.manifest.configurations.iter().map(|configuration| configuration.id.as_str())
     }
 
-    /// The first object of an NDJSON stream.
+    /// The first object of an NDJSON stream that begins at `time`.
     #[must_use]
-    pub fn hello(&self) -> Hello {
+    pub fn hello(&self, time: Option<LocalTime>) -> Hello {
         Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            time: LocalTime::now(),
+            time,
             stream: self.stream.clone(),
             model: self.manifest.name.clone(),
             source: self.source.clone(),
@@ -99,11 +99,11 @@ impl LineWriter {
         Self { table: table(&header, text), header, line: Vec::with_capacity(1024) }
     }
 
-    /// The first lines of a run.
+    /// The first lines of a run that begins at `time`.
     ///
     /// # Errors
     /// Never in practice; the buffer is memory.
-    pub fn greeting(&mut self) -> std::io::Result<&[u8]> {
+    pub fn greeting(&mut self, time: Option<LocalTime>) -> std::io::Result<&[u8]> {
         let Self { header, table, line } = self;
         line.clear();
         if let Some(table) = table {
@@ -120,7 +120,7 @@ impl LineWriter {
             line.push(b'\n');
             table.heading(&mut *line)?;
         } else {
-            serde_json::to_writer(&mut *line, &header.hello())?;
+            serde_json::to_writer(&mut *line, &header.hello(time))?;
             line.push(b'\n');
         }
         Ok(line)
