@@ -21,7 +21,7 @@ impl Table {
         activities: impl IntoIterator<Item = &'a str>,
         configurations: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        fn width<'a>(names: &mut dyn Iterator<Item = &'a str>, heading: &str) -> usize {
+        fn width(names: &mut dyn Iterator<Item = &str>, heading: &str) -> usize {
             names.map(|name| name.chars().count()).max().unwrap_or(0).clamp(heading.len(), WIDEST)
         }
         Self {
