@@ -34,6 +34,7 @@ pub mod schema;
 mod settings;
 mod status;
 mod summary;
+mod zone;
 
 use std::time::Duration;
 
