@@ -39,6 +39,7 @@ mod scenarios;
 mod schema;
 #[cfg(feature = "http")]
 mod service;
+mod shown;
 mod sources;
 mod termux;
 mod together;

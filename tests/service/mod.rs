@@ -10,3 +10,4 @@ mod lifetime;
 mod outputs;
 mod reloaded;
 mod sources;
+mod watch;

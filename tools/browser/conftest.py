@@ -100,10 +100,12 @@ def watch() -> Iterator[Callable[[str], Watch]]:
 
 @pytest.fixture
 def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[..., tuple[Page, Watch]]]:
-    """Opens a daemon's dashboard in a fresh context, and waits until it shows a decision."""
+    """Opens a daemon's dashboard in a fresh context, and waits until it shows a decision, unless there is none."""
     opened: list[tuple[BrowserContext, Watch]] = []
 
-    def open_dashboard(daemon: Daemon, clock: bool = False, **options: object) -> tuple[Page, Watch]:
+    def open_dashboard(
+        daemon: Daemon, clock: bool = False, decided: bool = True, **options: object
+    ) -> tuple[Page, Watch]:
         context = browser.new_context(base_url=daemon.url, **options)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
@@ -113,7 +115,10 @@ def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[
         if clock:
             page.clock.install()  # runs as usual, but can be put forward
         page.goto("/")
-        expect(page.get_by_text(re.compile("^Recognised: "))).to_be_visible()
+        if decided:
+            expect(page.get_by_text(re.compile("^Recognised: "))).to_be_visible()
+        else:
+            expect(page.get_by_text("connected", exact=True)).to_be_visible()
         return page, observer
 
     yield open_dashboard

@@ -29,26 +29,39 @@ def free_port() -> int:
 
 
 class Daemon:
-    """`gaitd run` on a simulated wearer without an end, or on a file; its files are in `folder`."""
+    """`gaitd run` on a simulated wearer without an end, or on a file at `pace`; its files are in `folder`.
 
-    def __init__(self, binary: Path, folder: Path, port: int | None = None, samples: Path | None = None) -> None:
+    With `alive` it counts as started before it is ready, as it never is where samples are missing.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        folder: Path,
+        samples: Path | None = None,
+        pace: str = "realtime",
+        models: Path | None = None,
+        alive: bool = False,
+    ) -> None:
         self.samples = samples
+        self.pace = pace
+        self.models = models
+        self.alive = alive
         self.binary = binary
         self.folder = folder
-        self.port = port or free_port()
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "token").write_text(TOKEN + "\n")
-        (folder / "gaitd.json").write_text(
-            json.dumps(
-                {
-                    "http": {"token_file": "token"},
-                    "outputs": [{"format": "none"}],
-                    "socket": "control.sock",
-                    "state": "state",
-                }
-            )
-        )
+        config = {
+            "http": {"token_file": "token"},
+            "outputs": [{"format": "none"}],
+            "socket": "control.sock",
+            "state": "state",
+        }
+        if samples is not None:
+            config["source"] = {"kind": "file", "path": str(samples), "on_failure": "retry", "pace": pace}
+        (folder / "gaitd.json").write_text(json.dumps(config))
 
     @property
     def url(self) -> str:
@@ -61,13 +74,13 @@ class Daemon:
         command = [self.binary, "run", self.folder / "gaitd.json", f"--http=127.0.0.1:{self.port}"]
         if self.samples is None:
             command += ["--source", "wearer", "--seconds", "0", "--pace", "realtime", "--seed", "4"]
-        else:
-            command += ["--source", self.samples, "--pace", "realtime"]
+        if self.models is not None:
+            command += ["--models", self.models]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         for _ in range(START_S * 10):
             try:
-                self.ask("/readyz")
+                self.ask("/healthz" if self.alive else "/readyz")
                 return
             except (urllib.error.URLError, ConnectionError):
                 pass  # not listening yet, or not ready
@@ -105,9 +118,9 @@ class Daemon:
 
 
 @contextmanager
-def running(binary: Path, folder: Path, samples: Path | None = None) -> Iterator[Daemon]:
-    """A daemon that runs for as long as the context, or as its file of samples lasts."""
-    daemon = Daemon(binary, folder, samples=samples)
+def running(binary: Path, folder: Path, **options: Any) -> Iterator[Daemon]:
+    """A daemon with these options that runs for as long as the context, or as its file of samples lasts."""
+    daemon = Daemon(binary, folder, **options)
     try:
         daemon.start()
         yield daemon

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::schema::class;
-use crate::{Implausible, milliseconds};
+use crate::{Implausible, LocalTime, milliseconds};
 use gaitd_core::control::{Load, Reason};
 use gaitd_core::engine::Decision;
 
@@ -24,6 +24,10 @@ pub struct DecisionLine<'a> {
     pub window: u64,
     /// First and last sample of the window, counted from 0 since the stream began.
     pub samples: (u64, u64),
+    /// When the window's last sample was taken, by the stream's own time where it counts from 1970, and otherwise when it
+    /// arrived, by the clock of this machine; null for a recording that is read as fast as possible and does not say.
+    #[serde(default)]
+    pub time: Option<LocalTime>,
     /// Stream time of the window's last sample, seconds; null where the stream has no timestamps.
     pub time_s: Option<f64>,
     /// The samples are made up.
@@ -104,6 +108,7 @@ impl<'a> DecisionLine<'a> {
             stream: stream.into(),
             window: decision.window,
             samples: decision.samples,
+            time: decision.wall.and_then(LocalTime::new),
             time_s: decision.time_s,
             simulated,
             implausible: Implausible::new(&decision.sensors, decision.faults),
@@ -206,6 +211,7 @@ mod tests {
             stream: "left".into(),
             window: 3,
             samples: (192, 319),
+            time: LocalTime::new(Duration::from_millis(1_764_400_002_560)),
             time_s: None,
             simulated: true,
             implausible: Implausible::default(),

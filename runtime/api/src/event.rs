@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::SettingsView;
 use crate::schema::class;
+use crate::{LocalTime, SettingsView};
 
 /// Version of the format of lines and events: raised when a field changes its meaning or goes away.
 pub const PROTOCOL: u32 = 2;
@@ -20,6 +20,10 @@ pub struct Hello {
     pub protocol: u32,
     /// gaitd's version.
     pub version: String,
+    /// When the output or the ladder began, by the clock of this machine; null in a replay, and where that clock
+    /// is wrong by decades.
+    #[serde(default)]
+    pub time: Option<LocalTime>,
     /// Name of the stream.
     pub stream: String,
     /// The model's name.

@@ -22,34 +22,39 @@
 
 #![forbid(unsafe_code)]
 
+mod activities;
 mod change;
 mod decision;
 mod event;
 mod explain;
 mod implausible;
 mod ladder;
+mod local_time;
 pub mod schema;
 mod settings;
 mod status;
 mod summary;
+mod zone;
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use activities::{Activities, ActivityCount, ActivityNow, ActivitySpan};
 pub use change::{Change, ChangeError};
 pub use decision::{DecisionLine, Probabilities, Timings};
 pub use event::{Bye, Hello, Lost, PROTOCOL, ReloadEvent, SampleBatch, SettingsEvent};
 pub use explain::{Candidate, Explanation};
 pub use implausible::{FaultView, Implausible, ImplausibleSensor};
 pub use ladder::{LadderConfiguration, LadderProfile, LadderView};
+pub use local_time::LocalTime;
 pub use settings::SettingsView;
 pub use status::{
     Aliveness, ListenerState, ListenerView, MemoryView, ModelView, OutputState, OutputView, Readiness, ReloadOutcome,
     ReloadsView, SourceState, SourceView, Status,
 };
-pub use summary::{ActivityCount, ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
+pub use summary::{ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
 
 /// `duration` in milliseconds, the unit of latencies on the wire.
 #[must_use]

@@ -8,14 +8,17 @@ use gaitd_core::stream::StreamCounts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::FaultView;
 use crate::schema::class;
+use crate::{ActivityCount, FaultView, LocalTime};
 
 /// The account of one run: every window that was produced was decided, dropped or failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "class", rename = "summary")]
 #[schemars(rename = "Summary", transform = class("summary"))]
 pub struct Summary {
+    /// When the run ended, by the clock of this machine; null where that clock is wrong by decades.
+    #[serde(default)]
+    pub time: Option<LocalTime>,
     /// Name of the stream.
     pub stream: String,
     /// The model.
@@ -95,15 +98,6 @@ pub struct Recognised {
     pub right: u64,
 }
 
-/// Decisions for one activity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ActivityCount {
-    /// The label.
-    pub activity: String,
-    /// How many.
-    pub windows: u64,
-}
-
 /// How much a configuration was used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigurationUse {
@@ -133,57 +127,81 @@ impl Misses {
 }
 
 impl Summary {
-    /// The summary in a few lines for people.
+    /// The summary for people: three lines, and one for each thing that went wrong. With `details`, everything that was counted.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, details: bool) -> String {
         let mut text = String::new();
         let windows = &self.windows;
         let mut line = |line: std::fmt::Arguments<'_>| {
             // writing to a String cannot fail
             let _ = writeln!(text, "{line}");
         };
+        let total = self.phases.iter().find(|phase| phase.phase == Phase::Total).map(|phase| phase.latency_us);
+        let latency = total.filter(|_| windows.decided > 0).map_or(String::new(), |latency| {
+            format!("; latency {} ms, 1 in 100 above {} ms", short(latency.p50 / 1e3), short(latency.p99 / 1e3))
+        });
         line(format_args!(
-            "\n{} windows in {:.1} s: {} decided, {} dropped, {} failed; {} later than {} ms ({:.2} %)",
+            "\n{} windows in {}: {} later than {} ms ({:.2} %){latency}",
             windows.produced,
-            self.seconds,
-            windows.decided,
-            windows.dropped,
-            windows.failed,
+            span(self.seconds),
             self.misses.count,
             self.budget_ms,
-            self.misses.rate * 100.0
+            self.misses.rate * 100.0,
         ));
-        if windows.lost > 0 {
-            line(format_args!("{} decisions were lost at the output", windows.lost));
+        let mut activities: Vec<_> = self.activities.iter().filter(|activity| activity.windows > 0).collect();
+        activities.sort_by_key(|activity| std::cmp::Reverse(activity.windows));
+        if !activities.is_empty() {
+            let activities = activities.iter().map(|one| format!("{} {}", one.activity, span(one.seconds)));
+            line(format_args!("activities: {}", activities.collect::<Vec<_>>().join(", ")));
         }
-        let samples = &self.samples;
-        line(format_args!(
-            "{} samples{}{}: {} bridged, {} malformed, {} not finite, {} out of order; {} gaps, {} resets",
-            samples.samples,
-            if self.simulated { " (simulated)" } else { "" },
-            self.rate_hz.map(|hz| format!(", {hz:.2} a second")).unwrap_or_default(),
-            samples.bridged,
-            samples.malformed,
-            samples.non_finite,
-            samples.out_of_order,
-            samples.gaps,
-            samples.resets
-        ));
+        if !self.configurations.is_empty() {
+            let configurations = self.configurations.iter().map(|one| format!("{} {} windows", one.id, one.windows));
+            line(format_args!("configurations: {}", configurations.collect::<Vec<_>>().join(", ")));
+        }
+        self.troubles(&mut line);
+        if details {
+            self.details(&mut line);
+        }
+        text
+    }
+
+    /// What went wrong, a line each.
+    fn troubles(&self, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
+        let (windows, samples) = (&self.windows, &self.samples);
         for (count, what) in [
-            (samples.astray, "had a timestamp far ahead of their neighbours' and were dropped"),
-            (samples.moved, "were placed evenly, against their timestamps"),
-            (samples.resampled, "were computed from those around them, as none was taken at their time"),
+            (windows.dropped, "windows were dropped: there was no time for them"),
+            (windows.held, "windows were not decided, for a sensor's fault"),
+            (windows.failed, "windows have no decision: their inference failed"),
+            (windows.lost, "decisions were lost at the output"),
+            (samples.malformed, "lines of the stream could not be understood"),
+            (samples.non_finite, "samples were no finite numbers"),
+            (samples.out_of_order, "samples came out of order and were dropped"),
+            (samples.astray, "samples had a timestamp far ahead of their neighbours' and were dropped"),
+            (samples.gaps, "gaps in the stream were too long to be bridged"),
         ] {
             if count > 0 {
                 line(format_args!("  {count} {what}"));
             }
         }
-        if windows.held > 0 {
-            line(format_args!("  {} windows were not decided, for a sensor's fault", windows.held));
-        }
         for fault in &self.implausible {
             line(format_args!("  implausible for {:.0} s: {}", fault.seconds, fault.explanation));
         }
+    }
+
+    /// Everything else that was counted.
+    fn details(&self, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
+        let samples = &self.samples;
+        line(format_args!(
+            "{} samples{}{}: {} bridged, {} placed evenly, {} computed; {} gaps, {} resets",
+            samples.samples,
+            if self.simulated { " (simulated)" } else { "" },
+            self.rate_hz.map(|hz| format!(", {hz:.2} a second")).unwrap_or_default(),
+            samples.bridged,
+            samples.moved,
+            samples.resampled,
+            samples.gaps,
+            samples.resets
+        ));
         if let Some(steady) = self.steady.filter(|steady| steady.windows > 0) {
             line(format_args!(
                 "{} of {} steady windows of the simulated wearer recognised ({:.1} %)",
@@ -192,20 +210,43 @@ impl Summary {
                 100.0 * steady.right as f64 / steady.windows as f64
             ));
         }
-        for activity in self.activities.iter().filter(|activity| activity.windows > 0) {
-            line(format_args!("  {:<14} {:>6} windows", activity.activity, activity.windows));
+        line(format_args!("microseconds{:>17} {:>9} {:>9}", "p50", "p90", "p99"));
+        let inferences = self.configurations.iter().map(|one| (one.id.as_str(), one.latency_us));
+        for (name, Percentiles { p50, p90, p99 }) in
+            inferences.chain(self.phases.iter().map(|phase| (phase.phase.name(), phase.latency_us)))
+        {
+            line(format_args!("  {name:<17} {p50:>9.0} {p90:>9.0} {p99:>9.0}"));
         }
-        for configuration in &self.configurations {
-            let Percentiles { p50, p90, p99 } = configuration.latency_us;
-            line(format_args!(
-                "  {:<14} {:>6} windows; inference {p50:.0} / {p90:.0} / {p99:.0} us (p50 / p90 / p99)",
-                configuration.id, configuration.windows
-            ));
-        }
-        for phase in &self.phases {
-            let Percentiles { p50, p90, p99 } = phase.latency_us;
-            line(format_args!("  {:<14} {p50:.0} / {p90:.0} / {p99:.0} us (p50 / p90 / p99)", phase.phase.name()));
-        }
-        text
+    }
+}
+
+/// `seconds` as people say it: in seconds up to a minute and a half, then in minutes, and in hours and minutes from two hours
+/// on.
+fn span(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).round();
+    if seconds < 90.0 {
+        format!("{seconds:.1} s")
+    } else if minutes < 120.0 {
+        format!("{:.1} min", seconds / 60.0)
+    } else {
+        format!("{:.0} h {:.0} min", (minutes / 60.0).floor(), minutes % 60.0)
+    }
+}
+
+/// `ms` with two digits at least.
+fn short(ms: f64) -> String {
+    if ms < 10.0 { format!("{ms:.2}") } else { format!("{ms:.0}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_people_say_them() {
+        let told = [0.0, 2.56, 89.94, 90.0, 3600.0, 7169.0, 7170.0, 7199.0, 86_399.0, 90_000.0].map(span);
+        let expected = ["0.0 s", "2.6 s", "89.9 s", "1.5 min", "60.0 min", "119.5 min", "2 h 0 min", "2 h 0 min"];
+        assert_eq!(told[..8], expected);
+        assert_eq!(told[8..], ["24 h 0 min", "25 h 0 min"]);
     }
 }

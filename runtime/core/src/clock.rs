@@ -1,6 +1,6 @@
 //! Time, behind a trait, so that everything that waits or measures can be driven by a script.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A monotonic clock.
 pub trait Clock: Send + Sync {
@@ -8,6 +8,11 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Duration;
     /// Returns when [`Clock::now`] has reached `until`.
     fn wait_until(&self, until: Duration);
+    /// Time since the beginning of 1970, UTC, where the clock tells it. It may be set while gaitd runs, so that nothing but what
+    /// is shown to people or written for them may depend on it.
+    fn wall(&self) -> Option<Duration> {
+        None
+    }
     /// CPU time that the calling thread has used, where the clock tells it.
     fn thread_time(&self) -> Option<Duration> {
         None
@@ -44,6 +49,10 @@ impl Clock for MonotonicClock {
         while let Some(rest) = until.checked_sub(self.now()).filter(|rest| !rest.is_zero()) {
             std::thread::sleep(rest);
         }
+    }
+
+    fn wall(&self) -> Option<Duration> {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]

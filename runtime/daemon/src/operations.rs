@@ -18,8 +18,8 @@ use crate::threads::loader::LoaderThread;
 use crate::threads::publishing::Publishers;
 use crate::{Operator, Refusal};
 use gaitd_api::{
-    Aliveness, Change, ChangeError, Explanation, LadderView, Readiness, Reloaded, ReloadsView, SettingsEvent,
-    SettingsView, Status,
+    Activities, Aliveness, Change, ChangeError, Explanation, LadderView, Readiness, Reloaded, ReloadsView,
+    SettingsEvent, SettingsView, Status,
 };
 use gaitd_core::clock::Clock;
 use gaitd_core::ladder::{Library, Manifest, ProfileKey};
@@ -132,6 +132,11 @@ impl Operations {
 impl Operator for Operations {
     fn status(&self) -> Status {
         self.status_now()
+    }
+
+    fn activities(&self) -> Activities {
+        let manifest = Arc::clone(&lock(&self.active).manifest);
+        self.counters.history().view(&manifest, self.clock.now())
     }
 
     fn alive(&self) -> Aliveness {

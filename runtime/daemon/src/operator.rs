@@ -1,6 +1,6 @@
 //! The daemon, as its operators see it.
 
-use gaitd_api::{Aliveness, Change, Explanation, LadderView, Readiness, Reloaded, SettingsView, Status};
+use gaitd_api::{Activities, Aliveness, Change, Explanation, LadderView, Readiness, Reloaded, SettingsView, Status};
 
 /// Why something that was asked for was not done; everything then is as it was before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum Refusal {
 pub trait Operator: Send + Sync {
     /// How things are now.
     fn status(&self) -> Status;
+
+    /// What the wearer did.
+    fn activities(&self) -> Activities;
 
     /// Whether the daemon does its work.
     fn alive(&self) -> Aliveness;

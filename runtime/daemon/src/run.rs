@@ -24,13 +24,14 @@ use crate::publish::RunHeader;
 use crate::publish_reserve::PublishReserve;
 use crate::stream::rate::AchievedRate;
 use crate::stream::reconnecting::{ReconnectingSource, is_pipe};
+use crate::stream::wall_time::WallTime;
 use crate::threads::engine::{self, ActiveEngine, EngineContext, EngineHandle};
 use crate::threads::loader::LoaderThread;
 use crate::threads::publishing::{NewPublisher, Publishers};
 use crate::threads::sensing::Sensing;
 use crate::threads::traces::Traces;
 use crate::threads::{Cpu, spawn};
-use gaitd_api::Summary;
+use gaitd_api::{LocalTime, Summary};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::Decision;
 use gaitd_core::ladder::Library;
@@ -206,7 +207,8 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let operations = Arc::new(Operations::new(run, shared, active, persister, channels, reconfigure));
     let open = interfaces.open(listen, &operations).map_err(DaemonError::Thread)?;
     let rate = AchievedRate::new(intake.rate_hz(), live);
-    let sensing = Sensing { origin, rate, source, intake, windows, clock, stop: stop.clone(), counters, traces }
+    let wall = WallTime::new(!lossless);
+    let sensing = Sensing { origin, rate, wall, source, intake, windows, clock, stop: stop.clone(), counters, traces }
         .spawn(other_cpu)
         .map_err(DaemonError::Thread)?;
 
@@ -232,6 +234,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
 
 /// The summary with what other threads than the publishers' have counted.
 fn complete(mut summary: Summary, operations: &Operations) -> Summary {
+    summary.time = LocalTime::now();
     summary.seconds = operations.uptime().as_secs_f64();
     let status = operations.status();
     summary.rate_hz = status.source.rate_hz;

@@ -5,6 +5,7 @@
 mod account;
 #[cfg(target_os = "linux")]
 mod activation;
+mod clock_steps;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(target_os = "linux")]

@@ -70,7 +70,7 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
                     sample.values.fill(f64::from(i % 7) / 7.0);
                     intake.push(&Reading::Sample, &sample, clock.now(), |ready| {
                         ready.fill(&mut window);
-                        window.completed = clock.now();
+                        (window.completed, window.wall) = (clock.now(), clock.wall());
                         let signals = Load {
                             cpu: Some(f64::from(i % 5) / 5.0),
                             pressure: Some(0.1),

@@ -1,7 +1,8 @@
-//! `gaitd ctl`: reads the state of a running daemon, or changes it, over its local control socket.
+//! `gaitd ctl`: reads the state of a running daemon, watches it, or changes it, over its local control socket.
 
 mod client;
 mod text;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use super::control::{DEFAULT_FLOOR, ObjectiveFlag, PolicyFlag};
 use super::exit::{self, ExitCode};
 use super::log::escaped;
-use client::{Answer, Request};
+use client::{Answer, Followed, Request};
 
 /// The variable that names the socket where no flag does.
 const SOCKET_VARIABLE: &str = "GAITD_SOCKET";
@@ -34,6 +35,7 @@ const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
     Exit codes: 69 no gaitd answers; 77 no permission; 75 try again later; 65 a value was refused; 78 a reload was \
     refused, and everything stays as it was; 76 the answer makes no sense.\n\nExamples:\n  \
     gaitd ctl status\n  \
+    gaitd ctl watch               (lines of JSON in a pipe: gaitd ctl watch | jq .activity)\n  \
     gaitd ctl budget 20\n  \
     gaitd ctl pin 0.10x-96        (gaitd ctl unpin leaves the choice to the policy again)\n  \
     gaitd ctl set --objective energy --accuracy-floor 0.94 --cpu-budget-percent none\n  \
@@ -42,7 +44,7 @@ pub(super) struct Arguments {
     /// Control socket of the daemon [default: $GAITD_SOCKET, else /run/gaitd/control.sock]
     #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
-    /// Print the daemon's answer (JSON) as it came
+    /// Print the daemon's answer (JSON) as it came; `watch`: lines of JSON on a terminal, too
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -70,6 +72,8 @@ enum Question {
     },
     /// Show why the latest configuration was picked, and what spoke for and against each
     Explain,
+    /// Print each decision from now on as it is made: lines on a terminal, NDJSON elsewhere; SIGINT ends it
+    Watch,
     Set(SetArguments),
 }
 
@@ -143,6 +147,7 @@ impl Question {
     fn request(&self) -> Result<Request, Failure> {
         Ok(match self {
             Self::Status => Request::get("/api/status"),
+            Self::Watch => Request::get(watch::EVENTS),
             Self::Explain => Request::get("/api/explain"),
             Self::Reload => Request { method: "POST", path: "/api/reload", body: None, patience: RELOAD_PATIENCE },
             Self::Pin { id } => changing(&Change { pin: Some(Some(id.clone())), ..Change::default() })?,
@@ -158,6 +163,7 @@ impl Question {
             Self::Status => text::status(&read(body)?),
             Self::Explain => text::explanation(&read(body)?),
             Self::Reload => text::reloaded(&read(body)?),
+            Self::Watch => String::new(),
             Self::Pin { .. } | Self::Unpin | Self::Budget { .. } | Self::Set(_) => text::settings(&read(body)?),
         })
     }
@@ -238,7 +244,13 @@ pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { socket, json, question } = arguments;
     let named = || std::env::var_os(SOCKET_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
     let socket = socket.or_else(named).unwrap_or_else(|| PathBuf::from(SERVICE_SOCKET));
-    let Answer { status, body } = client::ask(&socket, question.request()?)?;
+    let Answer { status, body } = match &question {
+        Question::Watch => match watch::watch(&socket, json)? {
+            Followed::Enough => return Ok(()),
+            Followed::Refused(answer) => answer,
+        },
+        _ => client::ask(&socket, question.request()?)?,
+    };
     if json {
         super::print(&text::json(&body).map_err(|problem| senseless(&problem))?)?;
     }

@@ -20,7 +20,8 @@ impl Record {
         let lines = LineWriter::new(header, false);
         let file = File::create(path).map_err(|error| unwritable(path, error))?;
         let mut record = Self { path: path.to_path_buf(), file: BufWriter::new(file), lines };
-        let greeting = record.lines.greeting()?;
+        // a replay comes out the same again, whenever it is made
+        let greeting = record.lines.greeting(None)?;
         record.file.write_all(greeting).map_err(|error| unwritable(path, error))?;
         Ok(record)
     }

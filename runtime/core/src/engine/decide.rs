@@ -74,7 +74,7 @@ impl Engine {
         decision.manifest.clone_from(self.ladder.manifest());
         decision.window = window.index;
         decision.samples = (window.first_sample, window.last_sample);
-        decision.time_s = window.time_s;
+        (decision.time_s, decision.wall) = (window.time_s, window.wall);
         decision.sensors.clone_from(&wearer.sensors);
         decision.faults = window.faults;
         decision.signals = inputs.load;

@@ -27,6 +27,8 @@ pub struct Decision {
     pub samples: (u64, u64),
     /// Stream time of the raw sample that completed the window, seconds, where the stream has timestamps.
     pub time_s: Option<f64>,
+    /// The same sample's time since the beginning of 1970, UTC, where it is known.
+    pub wall: Option<Duration>,
     /// The sensors of the raw stream, and what was wrong with them when the window was complete.
     pub sensors: Arc<[Sensor]>,
     /// See [`Decision::sensors`].
@@ -73,6 +75,7 @@ impl Decision {
             window: 0,
             samples: (0, 0),
             time_s: None,
+            wall: None,
             sensors: manifest.sensors(),
             faults: Faults::NONE,
             activity: 0,
@@ -153,6 +156,7 @@ mod tests {
             window: 7,
             samples: (448, 575),
             time_s: Some(11.5),
+            wall: Some(ms(1_764_400_000_500)),
             sensors: Sensor::of(
                 &["a_x", "a_y", "a_z"].map(|name| Channel { name: name.into(), unit: "g".into() }),
                 &[],

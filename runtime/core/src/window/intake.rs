@@ -146,7 +146,7 @@ impl Ready<'_> {
     pub fn fill(&self, window: &mut Window) {
         self.windower.fill(window);
         window.index = self.index;
-        window.time_s = self.time_s;
+        (window.time_s, window.wall) = (self.time_s, None);
         window.arrived = self.arrived;
         window.faults = self.faults;
     }

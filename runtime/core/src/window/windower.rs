@@ -23,6 +23,8 @@ pub struct Window {
     /// The stream's own time of the raw sample that completed the window, in seconds, where it has timestamps; the
     /// conditioning's delay after [`Window::last_sample`].
     pub time_s: Option<f64>,
+    /// The same sample's time since the beginning of 1970, UTC, where it is known.
+    pub wall: Option<Duration>,
     /// When the raw sample that completed the window arrived, by gaitd's clock. The budget runs from here.
     pub arrived: Duration,
     /// When it was complete and conditioned, by the same clock.
@@ -42,6 +44,7 @@ impl Window {
             first_sample: 0,
             last_sample: 0,
             time_s: None,
+            wall: None,
             arrived: Duration::ZERO,
             completed: Duration::ZERO,
             faults: Faults::NONE,

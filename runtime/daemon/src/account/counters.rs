@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use super::history::History;
 use crate::os::service_manager::Heartbeat;
 use crate::stream::counters::{Sensed, SourceHealth};
 use crate::stream::plausible::Findings;
@@ -46,6 +47,7 @@ pub(crate) struct RunCounters {
     pub(crate) published: Counter,
     pub(crate) lost: Counter,
     pub(crate) misses: Counter,
+    history: Mutex<History>,
     sensed: Mutex<Sensed>,
     latest: Mutex<Option<Decision>>,
 }
@@ -64,9 +66,15 @@ impl RunCounters {
             published: Counter::default(),
             lost: Counter::default(),
             misses: Counter::default(),
+            history: Mutex::default(),
             sensed: Mutex::default(),
             latest: Mutex::default(),
         }
+    }
+
+    /// What the wearer did.
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        lock(&self.history)
     }
 
     /// What the sensing thread has counted.

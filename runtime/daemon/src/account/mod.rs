@@ -10,7 +10,8 @@
 //! | decided, failed, switches | the engine's thread | `RunCounters` | status, summary, metrics |
 //! | published, lost, misses of the run | the first publisher's thread; the engine's what it overtakes on the way there | `RunCounters` | status, summary, metrics |
 //! | published, lost of each output | its thread; the engine's what it overtakes on the way there | `PublisherCounters` | status, metrics |
-//! | latency of each phase, decisions by activity and configuration | the first publisher's thread | [`Ledger`] in `Account` | summary |
+//! | latency of each phase, decisions by configuration | the first publisher's thread | [`Ledger`] in `Account` | summary |
+//! | decisions by activity, and when | the first publisher's thread | `RunCounters::history` | activities, summary, metrics |
 //! | the same latencies, by configuration | the metrics publisher's thread, and the first publisher's for `publish` and `total` | `Metrics` | metrics |
 //! | steady windows, and those recognised | the first publisher's thread | `RunAccount` | summary |
 //!
@@ -27,12 +28,13 @@
 //! `Summary` count nothing: they are copies at one moment and at the end.
 
 mod counters;
+mod history;
 mod ledger;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd_api::{ActivityCount, ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
+use gaitd_api::{ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
 use gaitd_core::engine::{Decision, Phase};
 use gaitd_core::ladder::{Manifest, Percentiles};
 use gaitd_core::stream::StreamCounts;
@@ -74,6 +76,7 @@ impl RunAccount {
     /// Counts a decision that was made, whether or not it can be published.
     pub(crate) fn decided(&mut self, decision: &Decision) {
         self.account.decided(decision);
+        self.counters.history().decided(decision);
         let (first, last) = decision.samples;
         if let Some(activity) = self.truth.as_mut().and_then(|truth| truth.steady(first, last)) {
             self.steady.windows += 1;
@@ -101,12 +104,13 @@ impl RunAccount {
     /// The account as a summary; what other threads counted is theirs to fill in.
     pub(crate) fn summary(&self, header: &RunHeader) -> Summary {
         let mut summary = self.account.summary(header);
+        summary.activities = self.counters.history().counts(&header.manifest);
         summary.steady = self.truth.as_ref().map(|_| self.steady);
         summary
     }
 }
 
-/// Latencies, activities and configurations of the decisions; allocates nothing per decision.
+/// Latencies and configurations of the decisions; allocates nothing per decision.
 struct Account {
     /// The ladder that answered last.
     manifest: Arc<Manifest>,
@@ -114,7 +118,6 @@ struct Account {
     known: Vec<String>,
     places: Vec<usize>,
     ledger: Ledger,
-    activities: Vec<u64>,
 }
 
 impl Account {
@@ -125,7 +128,6 @@ impl Account {
             places: (0..known.len()).collect(),
             ledger: Ledger::new(known.len()),
             known,
-            activities: vec![0; header.labels().len()],
         }
     }
 
@@ -134,7 +136,6 @@ impl Account {
         if !Arc::ptr_eq(&decision.manifest, &self.manifest) {
             self.adopt(&decision.manifest);
         }
-        self.activities[decision.activity] += 1;
         self.ledger.record_inference(self.places[decision.choice.rung], decision.infer);
         self.ledger.record(Phase::Condition, decision.condition);
         self.ledger.record(Phase::Wait, decision.wait);
@@ -172,6 +173,7 @@ impl Account {
             p99: microseconds(quantile(0.99)),
         };
         Summary {
+            time: None,
             stream: header.stream.clone(),
             model: header.manifest.name.clone(),
             source: header.source.clone(),
@@ -185,12 +187,7 @@ impl Account {
             windows: WindowCounts::default(),
             misses: Misses::default(),
             steady: None,
-            activities: header
-                .labels()
-                .iter()
-                .zip(&self.activities)
-                .map(|(activity, windows)| ActivityCount { activity: activity.clone(), windows: *windows })
-                .collect(),
+            activities: Vec::new(),
             configurations: self
                 .known
                 .iter()

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use gaitd_api::schema::{answers, requests};
 use gaitd_api::{
-    Aliveness, Bye, Change, DecisionLine, ErrorView, Explanation, Hello, LadderView, Lost, Readiness, ReloadEvent,
-    Reloaded, SampleBatch, SettingsEvent, SettingsView, Status, Summary,
+    Activities, Aliveness, Bye, Change, DecisionLine, ErrorView, Explanation, Hello, LadderView, Lost, Readiness,
+    ReloadEvent, Reloaded, SampleBatch, SettingsEvent, SettingsView, Status, Summary,
 };
 use gaitd_schemas::Subject;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -137,6 +137,11 @@ fn paths(types: &mut SchemaGenerator) -> Value {
         )},
         "/api/status": {"get": operation(
             "How the daemon is", ok("Its status", json_of::<Status>(types)), &everywhere)},
+        "/api/activities": {"get": operation(
+            "What the wearer did",
+            ok("Windows and seconds per activity, and the times of each", json_of::<Activities>(types)),
+            &everywhere,
+        )},
         "/api/config": {"get": operation(
             "The configuration in force",
             ok("The configuration; a token stands in a file of its own", json_of::<Config>(types)),

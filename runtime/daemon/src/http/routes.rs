@@ -30,6 +30,10 @@ fn table() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/readyz", get(ready)),
         ("/metrics", get(metrics)),
         ("/api/status", get(|State(shared): Shares| async move { json(StatusCode::OK, &shared.operator.status()) })),
+        (
+            "/api/activities",
+            get(|State(shared): Shares| async move { json(StatusCode::OK, &shared.operator.activities()) }),
+        ),
         ("/api/config", get(|State(shared): Shares| async move { json(StatusCode::OK, &shared.operator.config()) })),
         ("/api/ladder", get(|State(shared): Shares| async move { json(StatusCode::OK, &shared.operator.ladder()) })),
         (
@@ -100,7 +104,7 @@ async fn ready(State(shared): Shares) -> Response {
 }
 
 async fn metrics(State(shared): Shares) -> Response {
-    let text = shared.metrics.render(&shared.operator.status(), shared.board.lost());
+    let text = shared.metrics.render(&shared.operator.status(), &shared.operator.activities(), shared.board.lost());
     with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use super::RunHeader;
-use gaitd_api::Lost;
+use gaitd_api::{LocalTime, Lost};
 use gaitd_core::engine::Decision;
 
 /// Decisions kept for new subscribers.
@@ -113,7 +113,7 @@ impl Board {
     /// Replaces the first event of new subscriptions. Present subscribers get it only if they had none: a reload has an
     /// event of its own.
     pub fn greet(&self, header: &RunHeader) {
-        let json = serde_json::to_vec(&header.hello()).unwrap_or_default();
+        let json = serde_json::to_vec(&header.hello(LocalTime::now())).unwrap_or_default();
         let hello = Event::private("hello", &json);
         let mut state = self.state();
         state.stream.clone_from(&header.stream);

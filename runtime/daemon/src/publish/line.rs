@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd_api::{DecisionLine, Hello, Implausible, PROTOCOL, Summary, milliseconds};
+use super::Table;
+use gaitd_api::{DecisionLine, Hello, LocalTime, PROTOCOL, Summary, milliseconds};
 use gaitd_core::engine::Decision;
 use gaitd_core::ladder::Manifest;
 use schemars::JsonSchema;
@@ -54,12 +55,13 @@ impl RunHeader {
         self.manifest.configurations.iter().map(|configuration| configuration.id.as_str())
     }
 
-    /// The first object of an NDJSON stream.
+    /// The first object of an NDJSON stream that begins at `time`.
     #[must_use]
-    pub fn hello(&self) -> Hello {
+    pub fn hello(&self, time: Option<LocalTime>) -> Hello {
         Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            time,
             stream: self.stream.clone(),
             model: self.manifest.name.clone(),
             source: self.source.clone(),
@@ -80,30 +82,31 @@ impl RunHeader {
 /// Writes decisions as lines into a buffer that it reuses.
 pub struct LineWriter {
     header: RunHeader,
-    text: bool,
+    /// How readable lines are laid out; NDJSON where there is none.
+    table: Option<Table>,
     line: Vec<u8>,
 }
 
 impl LineWriter {
     /// Writes by another `header` from here on, as readable lines (`text`) or NDJSON.
     pub fn change(&mut self, header: RunHeader, text: bool) {
-        (self.header, self.text) = (header, text);
+        (self.table, self.header) = (table(&header, text), header);
     }
 
     /// A writer of readable lines (`text`) or NDJSON.
     #[must_use]
     pub fn new(header: RunHeader, text: bool) -> Self {
-        Self { header, text, line: Vec::with_capacity(1024) }
+        Self { table: table(&header, text), header, line: Vec::with_capacity(1024) }
     }
 
-    /// The first lines of a run.
+    /// The first lines of a run that begins at `time`.
     ///
     /// # Errors
     /// Never in practice; the buffer is memory.
-    pub fn greeting(&mut self) -> std::io::Result<&[u8]> {
-        let Self { header, text, line } = self;
+    pub fn greeting(&mut self, time: Option<LocalTime>) -> std::io::Result<&[u8]> {
+        let Self { header, table, line } = self;
         line.clear();
-        if *text {
+        if let Some(table) = table {
             writeln!(
                 line,
                 "gaitd {}: {} on {}; {} configurations, policy {}, budget {} ms",
@@ -114,13 +117,10 @@ impl LineWriter {
                 header.policy,
                 milliseconds(header.budget),
             )?;
-            writeln!(
-                line,
-                "\n{:>9}  {:<12} {:>6}  {:<13} {:>8}  {:>10}  {:>10}  why",
-                "time", "activity", "prob.", "configuration", "MMACs", "latency", "slack"
-            )?;
+            line.push(b'\n');
+            table.heading(&mut *line)?;
         } else {
-            serde_json::to_writer(&mut *line, &header.hello())?;
+            serde_json::to_writer(&mut *line, &header.hello(time))?;
             line.push(b'\n');
         }
         Ok(line)
@@ -131,40 +131,15 @@ impl LineWriter {
     /// # Errors
     /// Never in practice; the buffer is memory.
     pub fn decision(&mut self, decision: &Decision, now: Duration) -> std::io::Result<&[u8]> {
-        let Self { header, text, line } = self;
+        let Self { header, table, line } = self;
         line.clear();
-        let latency = now.saturating_sub(decision.arrived);
-        if *text {
-            let configuration = decision.configuration();
-            // samples are counted where the stream has no timestamps
-            match decision.time_s {
-                Some(time_s) => write!(line, "{time_s:>7.2} s")?,
-                None => write!(line, "#{:>8}", decision.samples.1)?,
-            }
-            write!(
-                line,
-                "  {:<12} {:>5.1}%  {:<13} {:>8.2}  {:>7.2} ms  {:>+7.2} ms  {}",
-                decision.label(),
-                decision.probabilities[decision.activity] * 100.0,
-                configuration.id,
-                configuration.macs as f64 / 1e6,
-                milliseconds(latency),
-                milliseconds(decision.budget) - milliseconds(latency),
-                decision.choice.reason.describe(),
-            )?;
-            if latency > decision.budget {
-                line.extend_from_slice(b"  MISS");
-            }
-            for (sensor, fault) in Implausible::new(&decision.sensors, decision.faults).iter() {
-                write!(line, "  [{sensor}: {fault}]")?;
-            }
-            if header.simulated {
-                line.extend_from_slice(b"  [simulated]");
-            }
+        let decision = header.line(decision, now.saturating_sub(decision.arrived));
+        if let Some(table) = table {
+            table.row(&decision, &mut *line)?;
         } else {
-            serde_json::to_writer(&mut *line, &header.line(decision, latency))?;
+            serde_json::to_writer(&mut *line, &decision)?;
+            line.push(b'\n');
         }
-        line.push(b'\n');
         Ok(line)
     }
 
@@ -173,14 +148,21 @@ impl LineWriter {
     /// # Errors
     /// Never in practice; the buffer is memory.
     pub fn summary(&mut self, summary: &Summary) -> std::io::Result<&[u8]> {
-        let Self { text, line, .. } = self;
+        let Self { table, line, .. } = self;
         line.clear();
-        if *text {
-            line.extend_from_slice(summary.text().as_bytes());
+        if table.is_some() {
+            // -v asks for these as it does for more log records
+            let details = log::log_enabled!(log::Level::Info);
+            line.extend_from_slice(summary.text(details).as_bytes());
         } else {
             serde_json::to_writer(&mut *line, summary)?;
             line.push(b'\n');
         }
         Ok(line)
     }
+}
+
+/// How the lines of `header`'s decisions are laid out where they are readable (`text`).
+fn table(header: &RunHeader, text: bool) -> Option<Table> {
+    text.then(|| Table::new(header.labels().iter().map(String::as_str), header.configurations()))
 }

@@ -11,7 +11,7 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, TextEncoder};
 
-use gaitd_api::{FaultView, OutputView, Status};
+use gaitd_api::{Activities, FaultView, OutputView, Status};
 use gaitd_core::engine::Decision;
 use gaitd_core::engine::Phase;
 use gaitd_core::ladder::Manifest;
@@ -160,12 +160,13 @@ impl Metrics {
 
     /// All metrics. `events_lost` is what subscribers were too slow for.
     #[must_use]
-    pub fn render(&self, status: &Status, events_lost: u64) -> String {
+    pub fn render(&self, status: &Status, activities: &Activities, events_lost: u64) -> String {
         let mut families = self.phases().all.collect();
         // a family without a series would be a heading without text
         families.retain(|family| !family.get_metric().is_empty());
         let mut scrape = Scrape(families);
         scrape.status(status);
+        scrape.activities(activities);
         scrape.counter(
             "gaitd_events_lost_total",
             "Events that subscribers were too slow for",
@@ -339,6 +340,33 @@ impl Scrape {
             &["model", "backend", "hash"],
             &[&status.model.name, &status.model.backend, &status.model.hash],
             1.0,
+        );
+    }
+
+    /// One series per activity that the ladder knows.
+    fn activities(&mut self, activities: &Activities) {
+        let labels = &["activity"];
+        let windows: Vec<_> = activities.total.iter().map(|one| ([one.activity.as_str()], one.windows)).collect();
+        let windows: Vec<(&[&str], u64)> = windows.iter().map(|(activity, count)| (&activity[..], *count)).collect();
+        self.counter("gaitd_activity_windows_total", "Decisions per recognised activity", labels, &windows);
+        let name = Opts::new("gaitd_activity_seconds_total", "Time per recognised activity: a hop for each decision");
+        self.add(CounterVec::new(name, labels), |family| {
+            for one in &activities.total {
+                family.with_label_values(&[&one.activity]).inc_by(one.seconds);
+            }
+        });
+        let Some(now) = &activities.now else { return };
+        let name = Opts::new("gaitd_activity_now", "1 for the activity of the latest decision, 0 for the others");
+        self.add(GaugeVec::new(name, labels), |family| {
+            for one in &activities.total {
+                let present = f64::from(u8::from(one.activity == now.activity));
+                family.with_label_values(&[&one.activity]).set(present);
+            }
+        });
+        self.gauge(
+            "gaitd_activity_unchanged_seconds",
+            "Time since the recognised activity has changed",
+            Some(now.unchanged_s),
         );
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod metrics;
 pub(crate) mod output;
 mod publisher;
 mod sink;
+mod table;
 #[cfg(feature = "http")]
 pub(crate) mod watch;
 
@@ -20,3 +21,4 @@ pub use metrics::{Metrics, Refused};
 pub use publisher::PublishError;
 pub(crate) use publisher::Publisher;
 pub use sink::Sink;
+pub use table::Table;

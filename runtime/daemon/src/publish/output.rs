@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Format, LineWriter, PublishError, Publisher, RunHeader, Sink};
 use crate::config::Output;
-use gaitd_api::Summary;
+use gaitd_api::{LocalTime, Summary};
 use gaitd_core::engine::Decision;
 
 /// Writes lines.
@@ -42,7 +42,7 @@ pub(crate) fn open_file(output: &Output) -> std::io::Result<Option<File>> {
 
 impl Publisher for LineOutput {
     fn begin(&mut self, _header: &RunHeader) -> Result<(), PublishError> {
-        self.sink.write(self.lines.greeting().map_err(PublishError::Lost)?)
+        self.sink.write(self.lines.greeting(LocalTime::now()).map_err(PublishError::Lost)?)
     }
 
     fn decision(&mut self, decision: &Decision, now: Duration) -> Result<(), PublishError> {

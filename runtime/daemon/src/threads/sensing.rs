@@ -12,6 +12,7 @@ use crate::os::stop::Stop;
 use crate::stream::counters::Sensed;
 use crate::stream::plausible::Watch;
 use crate::stream::rate::{AchievedRate, Told};
+use crate::stream::wall_time::WallTime;
 use crate::threads::Cpu;
 use crate::threads::queue::{LatestTx, Sent};
 use crate::threads::traces::Traces;
@@ -29,6 +30,7 @@ pub(crate) struct Sensing {
     /// The name of a stream that is to give at least one window before it ends.
     pub(crate) origin: Option<String>,
     pub(crate) rate: AchievedRate,
+    pub(crate) wall: WallTime,
     pub(crate) source: Box<dyn Source>,
     pub(crate) intake: Intake,
     pub(crate) windows: LatestTx<Window>,
@@ -108,7 +110,7 @@ impl Sensing {
                     self.traces.push(&sample, arrived);
                 }
             }
-            let Self { intake, clock, windows, .. } = self;
+            let Self { intake, clock, windows, wall, .. } = self;
             intake.push(&reading, &sample, arrived, |ready| {
                 sensed.produced += 1;
                 if findings.holds(ready.faults()) {
@@ -119,6 +121,7 @@ impl Sensing {
                     ready.fill(window);
                     window.faults = findings.told(window.faults);
                     window.completed = clock.now();
+                    window.wall = wall.of(window, clock.as_ref());
                 });
                 sensed.dropped += u64::from(sent == Sent::Overtook);
                 engine_gone = sent == Sent::Closed;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::world::{World, decision, manifest, patient, published, world};
@@ -120,6 +121,11 @@ fn metrics_say_what_the_status_says() {
         ("gaitd_decisions_lost_total", 1.0),
         (r#"gaitd_output_published_total{output="standard output"}"#, 4.0),
         (r#"gaitd_output_lost_total{output="standard output"}"#, 1.0),
+        (r#"gaitd_activity_windows_total{activity="upstairs"}"#, 10.0),
+        (r#"gaitd_activity_seconds_total{activity="sitting"}"#, 12.8 * 3.0),
+        (r#"gaitd_activity_now{activity="sitting"}"#, 1.0),
+        (r#"gaitd_activity_now{activity="walking"}"#, 0.0),
+        ("gaitd_activity_unchanged_seconds", 2.5),
         ("gaitd_misses_total", 1.0),
         ("gaitd_switches_total", 4.0),
         ("gaitd_samples_total", 640.0),
@@ -151,6 +157,11 @@ fn metrics_say_what_the_status_says() {
         assert_eq!(series.get(name), Some(&value), "{name} in {series:#?}");
     }
     assert!(!series.keys().any(|name| name.starts_with("gaitd_cpu_pressure")), "what is unknown is left out");
+    let of_activities = series.keys().filter(|name| name.contains("activity=\"")).count();
+    assert_eq!(of_activities, 3 * manifest().task.labels.len(), "no more than there are labels");
+    world.fake.decided.store(false, Ordering::Relaxed);
+    let text = scrape(&world);
+    assert!(!text.contains("gaitd_activity_now") && !text.contains("gaitd_activity_unchanged"), "{text}");
 }
 
 #[test]

@@ -7,8 +7,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use gaitd_api::{
-    Aliveness, Change, Explanation, FaultView, LadderView, MemoryView, ModelView, OutputState, OutputView, Readiness,
-    ReloadOutcome, Reloaded, ReloadsView, SettingsView, SourceState, SourceView, Status,
+    Activities, ActivityCount, ActivityNow, Aliveness, Change, Explanation, FaultView, LadderView, MemoryView,
+    ModelView, OutputState, OutputView, Readiness, ReloadOutcome, Reloaded, ReloadsView, SettingsView, SourceState,
+    SourceView, Status,
 };
 use gaitd_api::{Misses, WindowCounts};
 use gaitd_core::control::{Choice, Estimate, Forecast, Load, Outlook, PolicySpec, Reason};
@@ -164,6 +165,18 @@ impl Operator for Fake {
             listeners: self.listeners.views(),
             subscribers: self.board.subscribers(),
         }
+    }
+
+    fn activities(&self) -> Activities {
+        let count = |(place, activity): (usize, &String)| ActivityCount {
+            activity: activity.clone(),
+            windows: 10 * place as u64,
+            seconds: 12.8 * place as f64,
+        };
+        let total: Vec<_> = manifest().task.labels.iter().enumerate().map(count).collect();
+        let now = self.decided.load(Ordering::Relaxed);
+        let now = now.then(|| ActivityNow { activity: "sitting".to_owned(), unchanged_s: 2.5 });
+        Activities { hop_s: 1.28, now, midnight: None, today: total.clone(), total, spans: Vec::new() }
     }
 
     fn alive(&self) -> Aliveness {

@@ -21,6 +21,7 @@ export class LatencyChart {
   #points = [];
   #rungs = new Map();
   #hop = 1;
+  #budget = 50;
   #svg;
   #summary;
   #readout;
@@ -49,6 +50,13 @@ export class LatencyChart {
     this.#rungs = new Map(ids.map((id, rung) => [id, rung]));
     this.#hop = hopSeconds > 0 ? hopSeconds : 1;
     this.#redraw();
+  }
+
+  /** The budget in force, which an empty chart is drawn around. */
+  setBudget(ms) {
+    if (this.#budget === ms) return;
+    this.#budget = ms;
+    if (this.#points.length === 0) this.#redraw();
   }
 
   /** Forgets everything: another run of the daemon. */
@@ -105,11 +113,12 @@ export class LatencyChart {
     if (this.#details.open) this.#drawTable();
     const { width, height } = this.#svg.getBoundingClientRect();
     this.#svg.replaceChildren();
-    if (width < 80 || this.#points.length === 0) return;
+    if (width < 80) return;
     const layout = this.#lay(width, height);
     this.#layout = layout;
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#drawAxes(layout);
+    if (this.#points.length === 0) return;
     this.#drawLatency(layout);
     this.#drawRungs(layout);
     this.#drawHover(layout);
@@ -117,15 +126,15 @@ export class LatencyChart {
 
   #lay(width, height) {
     const points = this.#points;
-    const last = points.at(-1).at;
-    const span = Math.max(last - points[0].at, SHORTEST);
+    const last = points.at(-1)?.at ?? 0;
+    const span = Math.max(last - (points[0]?.at ?? 0), SHORTEST);
     const right = width - MARGIN.right;
     // wide enough for the names of the configurations, in a font that is not known here
     const left = Math.max(40, ...[...this.#rungs.keys()].map((id) => 10 + 7 * Math.min(id.length, 14)));
     const rowsHeight = Math.min(Math.max(this.#rungs.size, 1) * 9, height * 0.36);
     const floor = height - MARGIN.bottom - rowsHeight - GAP;
-    let low = Infinity;
-    let high = 0;
+    let low = points.length === 0 ? this.#budget / 100 : Infinity;
+    let high = points.length === 0 ? this.#budget * 1.15 : 0;
     for (const point of points) {
       low = Math.min(low, point.infer > 0 ? point.infer : point.latency);
       high = Math.max(high, point.latency, point.budget * 1.15);
@@ -144,7 +153,7 @@ export class LatencyChart {
   }
 
   #drawAxes({ width, left, right, floor, span, last, low, high, x, y, rowsTop, rowsHeight, height }) {
-    const budget = this.#points.at(-1).budget;
+    const budget = this.#points.at(-1)?.budget ?? this.#budget;
     for (const tick of ticks(low, high, y(low) - y(low * 10) < 70)) {
       this.#line("grid", left, y(tick), right, y(tick));
       // the budget is a tick of its own, and the more important one

@@ -4,6 +4,7 @@
 import { LatencyChart, paint } from "./chart.js";
 import { Controls } from "./controls.js";
 import { Stream } from "./stream.js";
+import { Timeline } from "./timeline.js";
 import { Traces } from "./traces.js";
 import { UNKNOWN, count, duration, isNumber, megabytes, mflops, milliseconds, number, percent, picture, plain, spoken } from "./words.js";
 
@@ -26,6 +27,10 @@ const chart = new LatencyChart({
   svg: at("chart"), summary: at("chart-summary"), readout: at("readout"), table: at("latency-table"), details: at("latency-details"),
 });
 const traces = new Traces(at("traces"));
+const timeline = new Timeline({
+  minutes: at("minutes"), today: at("today"), todayFigure: at("today-figure"), shares: at("shares"), sharesTitle: at("shares-title"),
+  note: at("timeline-note"),
+}, () => fetchActivities());
 const controls = new Controls({
   token: at("token"), tokenForm: at("token-form"), width: at("pin-width"), resolution: at("pin-resolution"), pinForm: at("pin-form"),
   automatic: at("automatic"), pinned: at("pinned"), budget: at("budget"), budgetForm: at("budget-form"), reload: at("reload"),
@@ -41,10 +46,15 @@ let latest = null;
 // --- activities ---------------------------------------------------------------------------------------------------
 
 const activities = new Map();
+/** More activities than this are a list of as many of the most probable, not tiles. */
+const TILES = 8;
 
 function setLabels(labels) {
   if (labels.join("\n") === [...activities.keys()].join("\n")) return;
   activities.clear();
+  at("activities").classList.toggle("list", labels.length > TILES);
+  at("others").hidden = labels.length <= TILES;
+  show("others", "");
   at("activities").replaceChildren(...labels.map((label) => {
     const entry = document.createElement("li");
     const image = document.createElementNS(SVG, "svg");
@@ -77,7 +87,19 @@ function showActivities({ activity, probabilities }) {
     if (label === activity) entry.setAttribute("aria-current", "true");
     else entry.removeAttribute("aria-current");
   }
+  if (activities.size > TILES) showMostProbable(probabilities);
   show("activity-note", `Recognised: ${spoken(activity)}, ${percent(probabilities[activity])}`);
+}
+
+/** Puts the most probable activities in order, and says how many others there are. */
+function showMostProbable(probabilities) {
+  const sorted = [...activities].sort(([a], [b]) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
+  at("activities").append(...sorted.map(([, { entry }]) => entry));
+  sorted.forEach(([, { entry }], place) => {
+    entry.hidden = place >= TILES;
+  });
+  const rest = sorted.slice(TILES).reduce((sum, [label]) => sum + (probabilities[label] ?? 0), 0);
+  show("others", `${sorted.length - TILES} others: ${percent(rest)} together`);
 }
 
 let steady = null;
@@ -138,6 +160,7 @@ function showSettings(settings) {
   show("miss-target", `≤ ${plain(settings.miss_target * 100)} %`);
   show("cpu-budget", settings.cpu_budget_percent === null ? "no cap" : `≤ ${plain(settings.cpu_budget_percent)} %`);
   show("budget-now", `${plain(settings.budget_ms)} ms`);
+  chart.setBudget(settings.budget_ms);
 }
 
 /** A number that grows with every look-up, so that an old answer does not overwrite a newer one. */
@@ -167,6 +190,20 @@ async function fetchLadder() {
   }
 }
 
+let activitiesLookup = 0;
+
+/** Fetches what the wearer did before this page was opened. */
+async function fetchActivities() {
+  const mine = ++activitiesLookup;
+  try {
+    const answer = await fetch("/api/activities", { cache: "no-store" });
+    const did = answer.ok ? await answer.json() : null;
+    if (did !== null && mine === activitiesLookup) timeline.set(did);
+  } catch {
+    // as above
+  }
+}
+
 // --- status -------------------------------------------------------------------------------------------------------
 
 const SOURCE_KINDS = { streaming: "good", waiting: "idle", silent: "bad", retrying: "bad", ended: "idle" };
@@ -174,17 +211,22 @@ const SOURCE_KINDS = { streaming: "good", waiting: "idle", silent: "bad", retryi
 function showStatus(status) {
   const { source, windows, misses, ready, alive } = status;
   at("simulated").hidden = !source.simulated;
+  // a fault is told in one place, and that is `trouble`
+  const good = SOURCE_KINDS[source.state] !== "bad";
+  at("source-state").hidden = !good;
+  at("readiness").hidden = !ready.ready;
   badge("source-state", SOURCE_KINDS[source.state] ?? "idle", `source: ${source.state}`);
-  badge("readiness", ready.ready ? "good" : "bad", ready.ready ? "ready" : "not ready");
+  badge("readiness", "good", "ready");
   const age = source.state === "silent" && isNumber(source.last_sample_age_s) ? `the last sample came ${duration(source.last_sample_age_s)} ago` : null;
+  const reasons = ready.reasons.filter((reason) => reason !== alive.reason);
   const implausible = source.implausible.filter(({ present, response }) => present && response !== "ignore");
-  at("implausible").hidden = implausible.length === 0;
   trouble([
     alive.alive ? null : `The daemon is stuck: ${alive.reason ?? "no reason given"}.`,
-    ready.ready ? null : `Not ready: ${ready.reasons.join("; ")}.`,
+    reasons.length === 0 ? null : `Not ready: ${reasons.join("; ")}.`,
     // what is held back is a reason not to be ready
     ...implausible.map(({ response, explanation }) => (response === "hold" ? null : `Implausible samples: ${explanation}.`)),
-    source.detail || age ? `Source (${source.state}): ${source.detail ?? age}.` : null,
+    // where it is why the daemon is not ready, that says it
+    (source.detail && !ready.reasons.some((reason) => reason.includes(source.detail))) || (age && ready.ready) ? `Source (${source.state}): ${source.detail ?? age}.` : null,
     ...status.outputs.map(({ name, state, detail }) => (detail ? `Output ${name} (${state}): ${detail}.` : null)),
     status.reloads.last && !status.reloads.last.ok ? `The last reload was refused: ${status.reloads.last.message}.` : null,
   ]);
@@ -231,6 +273,7 @@ function forget() {
   steady = candidate = null;
   lastNumber = -1;
   chart.clear();
+  timeline.clear();
   traces.clear();
 }
 
@@ -254,12 +297,14 @@ const handlers = {
       showLadder();
     }
     fetchLadder();
+    fetchActivities();
   },
   decision(decision) {
     latest = decision;
     showActivities(decision);
     announce(decision.activity);
     chart.push(decision);
+    timeline.push(decision);
     showConfiguration();
     const predicted = isNumber(decision.predicted_ms) ? `; predicted ${milliseconds(decision.predicted_ms)}` : "";
     show("reason", `Picked as: ${spoken(decision.reason)}${predicted}`);
@@ -303,6 +348,7 @@ const stream = new Stream("/api/events", {
     // what is on the page is old news while nothing comes in
     at("main").classList.toggle("stale", state !== "connected");
     if (state !== "connected") {
+      at("source-state").hidden = at("readiness").hidden = false;
       badge("source-state", "idle", "source: unknown");
       badge("readiness", "idle", "readiness: unknown");
     }

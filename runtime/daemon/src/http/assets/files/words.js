@@ -55,6 +55,13 @@ export function duration(seconds) {
   return whole < 1 ? "0 s" : words.join(" ");
 }
 
+/** A time that somebody spent: in seconds up to a minute and a half, then in minutes, then in hours and minutes. */
+export function span(seconds) {
+  const minutes = Math.round(seconds / 60);
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 /** A label or a reason as words: `StandingUpFS` and `most-accurate-in-time` are for programs. */
 export function spoken(name) {
   return name.replace(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/g, "$1$3 $2$4").replace(/[_-]+/g, " ").toLowerCase();
@@ -70,20 +77,34 @@ export function isNumber(value) {
 const PICTURES = [
   [/\bfall|syncope|hitting/, "falling"],
   [/\b(jump|skip|hop)|rope/, "jumping"],
+  [/teeth/, "teeth"],
+  [/\bsoup/, "soup"],
+  [/\bchips|crisps/, "chips"],
+  [/\bpasta|noodle|spaghetti/, "pasta"],
+  [/sandwich|burger/, "sandwich"],
+  [/\bdrink/, "drinking"],
+  [/\btyp(e|ing)/, "typing"],
+  [/\bwrit/, "writing"],
+  [/\bclap/, "clapping"],
+  [/\bfold/, "folding"],
+  [/\bkick/, "kicking"],
+  [/\bcatch/, "catching"],
+  [/dribbl/, "dribbling"],
   [/\b(jog|run)/, "running"],
   [/cycl|\bbik(e|ing)/, "cycling"],
   [/(up|ascend\w*|climb\w*).*stairs?|stairs?.*\bup|\b(going|walking|go) up|ascend|climb|upstairs/, "upstairs"],
   [/(down|descend\w*).*stairs?|stairs?.*\bdown|\b(going|walking|go) down|descend|downstairs/, "downstairs"],
+  [/\bstairs?\b/, "stairs"],
   [/\b(sit|stand|lie|lying|sitting|standing)( (up|down))? (to|from)\b|\b(standing|getting) up|\b(sitting|lying) down|transi/, "changing"],
   [/\b(car|driv\w*|bus|train|tram|vehicle|riding)\b/, "riding"],
   [/walk|gait|stroll|march/, "walking"],
   [/\b(ly|lie|laying|sleep|rest)/, "lying"],
   [/\b(sit|seated|tv|watching)/, "sitting"],
   [/\bstand|\bstill\b/, "standing"],
-  [/iron|clean|cook|wash|fold|typ|writ|comput|work|eat|drink|draw|vacuum|clap|teeth|dribbl|catch|kick/, "working"],
+  [/iron|clean|cook|wash|comput|work|\beat|draw|vacuum/, "working"],
 ];
 
-/** The symbol of `pictures.svg` for the activity `label`; one that fits anything where none fits. */
+/** The symbol of `pictures.svg` for the activity `label`; a neutral one where none fits. */
 export function picture(label) {
   const words = spoken(label);
   return (PICTURES.find(([pattern]) => pattern.test(words)) ?? [null, "other"])[1];
