@@ -34,7 +34,6 @@ pub mod schema;
 mod settings;
 mod status;
 mod summary;
-mod zone;
 
 use std::time::Duration;
 

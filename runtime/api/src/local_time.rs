@@ -2,18 +2,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::StdFmtWrite;
 use jiff::fmt::temporal::{DateTimePrinter, Pieces};
-use jiff::tz::Offset;
+use jiff::tz::{Offset, TimeZone};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
-
-use crate::zone::Zone;
 
 /// A time in milliseconds with its distance from UTC: RFC 3339 on the wire, such as `2026-11-30T08:05:02.560+01:00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +25,10 @@ const DAY_S: i64 = 86_400;
 
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
+/// Where the system keeps its time zone, and all others.
+const LOCAL: &str = "/etc/localtime";
+const ZONES: &str = "/usr/share/zoneinfo";
+
 impl LocalTime {
     /// The time `since_1970` after the beginning of 1970, UTC, in this machine's time zone as it was when the process first
     /// asked; nothing after the year 9999.
@@ -34,7 +37,7 @@ impl LocalTime {
         // times that were seconds in a double are off by some tenths of a microsecond
         let ms = since_1970.saturating_add(Duration::from_micros(500)).as_millis();
         let at = Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok()?;
-        Some(Self { at, offset: Zone::local().offset(at) })
+        Some(Self { at, offset: zone().to_offset(at) })
     }
 
     /// The time now; nothing where the system's clock stands before 1970.
@@ -72,6 +75,21 @@ impl LocalTime {
         let second = self.local_s().rem_euclid(DAY_S);
         (second / 3600, second / 60 % 60, second % 60)
     }
+}
+
+/// The time zone that `TZ` names, or else the system's; read once, as a C library does.
+fn zone() -> &'static TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    ZONE.get_or_init(|| named_zone(&std::env::var("TZ").unwrap_or_default()).unwrap_or(TimeZone::UTC))
+}
+
+/// The zone `name`: one of the system's, a file, or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`; the system's own where it is
+/// empty.
+fn named_zone(name: &str) -> Option<TimeZone> {
+    let name = name.strip_prefix(':').unwrap_or(name);
+    let path = if name.is_empty() { LOCAL.into() } else { std::path::Path::new(ZONES).join(name) };
+    let of_file = std::fs::read(path).ok().and_then(|file| TimeZone::tzif(name, &file).ok());
+    of_file.or_else(|| TimeZone::posix(name).ok())
 }
 
 impl fmt::Display for LocalTime {
@@ -119,7 +137,7 @@ mod tests {
 
     fn at(zone: &str, ms: u64) -> LocalTime {
         let at = Timestamp::from_millisecond(i64::try_from(ms).unwrap()).unwrap();
-        LocalTime { at, offset: Zone::named(zone).unwrap().offset(at) }
+        LocalTime { at, offset: named_zone(zone).unwrap().to_offset(at) }
     }
 
     #[test]
@@ -146,7 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn what_names_no_zone_is_none_and_no_time_is_refused() {
+        assert_eq!(named_zone("Nowhere/At_All"), None);
         for text in [r#""""#, r#""2026-03-29""#, r#""2026-03-29T01:00:00""#, r#""soon""#, "7"] {
             assert!(serde_json::from_str::<LocalTime>(text).is_err(), "{text}");
         }
