@@ -48,6 +48,7 @@ pub(crate) struct RunCounters {
     pub(crate) misses: Counter,
     sensed: Mutex<Sensed>,
     latest: Mutex<Option<Decision>>,
+    latest_published: Mutex<Option<(u64, Duration)>>,
 }
 
 impl RunCounters {
@@ -66,6 +67,7 @@ impl RunCounters {
             misses: Counter::default(),
             sensed: Mutex::default(),
             latest: Mutex::default(),
+            latest_published: Mutex::default(),
         }
     }
 
@@ -77,6 +79,11 @@ impl RunCounters {
     /// The latest decision, where events are published.
     pub(crate) fn latest(&self) -> MutexGuard<'_, Option<Decision>> {
         lock(&self.latest)
+    }
+
+    /// The number of the latest window whose decision the first publisher has published, and how long that took.
+    pub(crate) fn latest_published(&self) -> MutexGuard<'_, Option<(u64, Duration)>> {
+        lock(&self.latest_published)
     }
 }
 
