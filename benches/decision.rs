@@ -7,7 +7,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use gaitd_core::control::{Candidate, Demand, INTERVAL, Load, Outlook, Policy, PolicySpec, Situation, Step, Terms};
+use gaitd_core::control::{
+    Available, Candidate, Demand, INTERVAL, Load, Outlook, Policy, PolicySpec, Situation, Step, Terms,
+};
 use gaitd_core::ladder::Ladder;
 use gaitd_embedded::Embedded;
 use gaitd_tract::Tract;
@@ -127,7 +129,7 @@ impl Stage {
         let choice = subject.policy.choose(&Situation {
             demand: &self.demand,
             elapsed: INTERVAL,
-            available: self.demand.budget,
+            available: Available::all(self.demand.budget),
             signals: if subject.sees_signals { draw.signals } else { Load::NONE },
             outlook: &self.outlook,
             cost_limit: Duration::MAX,

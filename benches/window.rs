@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
 use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::control::{Load, LoadProbe, PolicySpec};
+use gaitd_core::control::{Load, LoadProbe, Overhead, PolicySpec};
 use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 use gaitd_core::ladder::{Effort, Ladder, Manifest, ModelFiles, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
@@ -124,7 +124,8 @@ impl Rest {
             self.intake.push(&Reading::Sample, sample, self.clock.now(), |ready| ready.fill(window));
         }
         self.window.completed = self.clock.now();
-        let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, settings: &self.settings };
+        let inputs =
+            Inputs { load: Load::NONE, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings: &self.settings };
         self.engine
             .decide(&mut self.wearer, &self.window, &inputs, &self.clock, &mut self.decision)
             .expect("a decision");

@@ -20,7 +20,7 @@ fn simulated(scenarios: &[PathBuf], flags: &[&str]) -> Value {
 
 #[test]
 fn bayes_reaches_its_goals() {
-    let scenarios = ["steps", "bursty", "calm"].map(|name| folder().join(name).with_extension("json"));
+    let scenarios = ["steps", "bursty", "calm", "outliers"].map(|name| folder().join(name).with_extension("json"));
     let report = simulated(&scenarios, &["--check"]);
     for scenario in report["scenarios"].as_array().unwrap() {
         assert_eq!((&scenario["inferences"], &scenario["seeds"]), (&json!(40_000), &json!(5)));

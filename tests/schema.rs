@@ -273,6 +273,15 @@ fn shipped_scenarios_are_valid_and_wrong_ones_are_not() {
             ("/load/noise", json!(3)),
         ],
     );
+    schema.refuses(
+        &read(&steps.with_file_name("outliers.json")),
+        &[
+            ("/wait/median_ms", json!(0)),
+            ("/wait/tail/share", json!(2)),
+            ("/publish/noise", json!(-1)),
+            ("/publish/more", json!(1)),
+        ],
+    );
 }
 
 #[test]

@@ -205,5 +205,5 @@ fn the_status_says_what_an_operator_asks_first() {
     let picked: Vec<&str> = told.lines().filter(|line| line.trim_start().starts_with('*')).collect();
     let configuration = decisions[4]["configuration"].as_str().unwrap();
     assert!(picked.len() == 1 && picked[0].contains(configuration), "{told}");
-    assert_eq!(told.lines().count(), 2 + 1 + 10, "{told}");
+    assert_eq!(told.lines().count(), 3 + 1 + 10, "{told}");
 }

@@ -1,10 +1,11 @@
 //! Several outputs at once, each on its own.
 
 use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::daemon::{Setup, Told, assert_consecutive, decisions, fifo, objects};
+use super::daemon::{Daemon, Setup, Told, assert_consecutive, decisions, fifo, objects, until};
 
 /// The lines of a file.
 fn lines(setup: &Setup, file: &str) -> Vec<String> {
@@ -155,4 +156,68 @@ fn an_output_whose_reader_reads_nothing_holds_nothing_else_up() {
     let reading = std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
     daemon.stop();
     drop(reading);
+}
+
+/// One window more; the status once it is decided.
+fn decided(daemon: &mut Daemon) -> Value {
+    let before = daemon.status()["windows"]["decided"].as_u64().unwrap();
+    daemon.feed.as_mut().unwrap().windows(1);
+    daemon.status_until("a decision", |status| status["windows"]["decided"] == before + 1)
+}
+
+#[test]
+fn an_output_that_stalls_once_foredooms_no_later_window() {
+    // a budget that every configuration keeps, and the stall does not
+    const BUDGET: Duration = Duration::from_secs(1);
+    let setup = Setup::with(|config| {
+        config["source"]["pace"] = json!("live");
+        config["control"] = json!({"budget_ms": 1e3 * BUDGET.as_secs_f64(), "activity_aware": false});
+        config["outputs"] = json!([{"format": "ndjson", "path": "stalling"}]);
+    });
+    let path = setup.path("stalling");
+    fifo(&path);
+    // who opens a pipe waits for the other end
+    let opening = std::thread::spawn(move || std::fs::File::open(path).unwrap());
+    let mut daemon = setup.start();
+    let reader = opening.join().unwrap();
+    let waiting = |status: &Value| {
+        let count = |name: &str| status["windows"][name].as_u64().unwrap();
+        count("decided") - count("published")
+    };
+    // nobody reads until some decisions wait behind the full pipe, and until they are late
+    loop {
+        while waiting(&decided(&mut daemon)) < 4 {}
+        let full = Instant::now();
+        let status = daemon.status_until("the budget to have passed", |_| full.elapsed() > BUDGET);
+        // a busy machine may only have been slow
+        if waiting(&status) >= 4 {
+            break;
+        }
+    }
+    let before = daemon.unix().get("/api/explain").json();
+    let reading = std::thread::spawn(move || std::io::read_to_string(reader).unwrap());
+    let status = daemon.status_until("all to be published", |status| waiting(status) == 0);
+    assert!(status["misses"]["count"].as_u64().unwrap() >= 4, "{status}");
+    let told = daemon.ctl(&["explain"]).done();
+    assert!(told.contains("; late, most of it by publishing"), "{told}");
+
+    for _ in 0..3 {
+        decided(&mut daemon);
+        let status = daemon.status_until("all to be published", |status| waiting(status) == 0);
+        let last = status["windows"]["decided"].as_u64().unwrap() - 1;
+        let explained = until("the latest decision to be explained", || {
+            Some(daemon.unix().get("/api/explain").json()).filter(|explained| explained["window"] == last)
+        });
+        assert_eq!(explained["configuration"], before["configuration"], "{explained}");
+        assert_ne!(explained["reason"], "least-late", "{explained}");
+        assert!(explained["publish_ms"].as_f64().unwrap() < 1e3, "{explained}");
+        assert!((0.01..0.2).contains(&explained["late_elsewhere"].as_f64().unwrap()), "{explained}");
+        for candidate in explained["configurations"].as_array().unwrap() {
+            assert!(candidate["miss_probability"].as_f64().unwrap() < 0.5, "{candidate} of {explained}");
+        }
+    }
+    let told = daemon.ctl(&["explain"]).done();
+    assert!(told.contains("were left for the inference (none, with a probability of "), "{told}");
+    daemon.stop();
+    assert_consecutive(&decisions(&reading.join().unwrap().lines().map(str::to_owned).collect::<Vec<_>>()));
 }

@@ -72,7 +72,7 @@ pub struct DecisionLine<'a> {
 }
 
 /// How long each phase of a decision took, milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 pub struct Timings {
     /// From the arrival of the last sample to a complete, conditioned window.
     #[schemars(range(min = 0))]
@@ -121,17 +121,24 @@ impl<'a> DecisionLine<'a> {
             expected_accuracy: decision.expected_accuracy(),
             slowdown: decision.slowdown.map(|slowdown| slowdown.mean),
             signals: decision.signals,
-            timings_ms: Timings {
-                condition: milliseconds(decision.condition),
-                wait: milliseconds(decision.wait),
-                prepare: milliseconds(decision.prepare),
-                infer: milliseconds(decision.infer),
-                cpu: decision.cpu.map(milliseconds),
-            },
+            timings_ms: Timings::of(decision),
             latency_ms,
             budget_ms,
             slack_ms: budget_ms - latency_ms,
             miss: latency > decision.budget,
+        }
+    }
+}
+
+impl Timings {
+    /// How long each phase of `decision` took.
+    pub(crate) fn of(decision: &Decision) -> Self {
+        Self {
+            condition: milliseconds(decision.condition),
+            wait: milliseconds(decision.wait),
+            prepare: milliseconds(decision.prepare),
+            infer: milliseconds(decision.infer),
+            cpu: decision.cpu.map(milliseconds),
         }
     }
 }

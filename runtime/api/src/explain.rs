@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::milliseconds;
+use crate::{Timings, milliseconds};
 use gaitd_core::control::{Estimate, Load, Reason};
 use gaitd_core::engine::Decision;
 
@@ -23,9 +23,19 @@ pub struct Explanation {
     /// The budget, milliseconds.
     #[schemars(range(min = 0))]
     pub budget_ms: f64,
-    /// What of it was left for the inference, milliseconds.
+    /// What of it was left for the inference when it was picked, by the median of what comes beside it, milliseconds.
     #[schemars(range(min = 0))]
     pub available_ms: f64,
+    /// Probability that publishing and what else comes beside the inference makes the decision late, whatever is picked.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1))]
+    pub late_elsewhere: f64,
+    /// How long each phase took, milliseconds.
+    #[serde(default)]
+    pub timings_ms: Timings,
+    /// From the decision to its last byte written, milliseconds; null where the first output has not published it yet.
+    #[schemars(range(min = 0))]
+    pub publish_ms: Option<f64>,
     /// The slowdown that the policy believed in; null where it estimates none.
     pub slowdown: Option<Estimate>,
     /// The load that it saw.
@@ -49,7 +59,7 @@ pub struct Candidate {
     /// How long the inference was expected to take, milliseconds.
     #[schemars(range(min = 0))]
     pub predicted_ms: f64,
-    /// Probability that it takes longer than what is available, where the policy estimates one.
+    /// Probability that the decision is late, for its inference or for what comes beside it, where the policy estimates one.
     #[schemars(range(min = 0, max = 1))]
     pub miss_probability: Option<f64>,
     /// Accuracy for what the wearer was probably doing, if on time; 0 to 1. Null where the ladder knows none.
@@ -73,6 +83,9 @@ impl From<&Decision> for Explanation {
             why: decision.choice.reason.describe().into(),
             budget_ms: milliseconds(decision.budget),
             available_ms: milliseconds(decision.available),
+            late_elsewhere: decision.late_elsewhere,
+            timings_ms: Timings::of(decision),
+            publish_ms: None,
             slowdown: decision.slowdown,
             signals: decision.signals,
             configurations: configurations

@@ -215,6 +215,8 @@ fn text(reports: &[ScenarioReport]) -> String {
              effective accuracy: a late inference counts as a guess; gaps in percentage points of it\n\
              late after rise: of the first 10 inferences after the load has risen (median)\n\
              back after fall: inferences until the best configuration is picked again (median)\n\
+             switches after outlier: changes of configuration around a window that waiting or publishing made late (mean)\n\
+             given up after outlier: of the 10 windows after it, those expected to be late whatever is picked\n\
              ns per decision: on this machine, and never twice the same\n";
     if reports.len() > 1 {
         let beside = |score: &Score| format!("{} / {:.3}", percent(score.miss_rate), score.gap_to_oracle);
@@ -228,7 +230,7 @@ fn text(reports: &[ScenarioReport]) -> String {
 }
 
 fn scenario_table(report: &ScenarioReport) -> String {
-    let header = [
+    let mut header = vec![
         "policy",
         "miss %",
         "effective accuracy %",
@@ -240,8 +242,13 @@ fn scenario_table(report: &ScenarioReport) -> String {
         "back after fall",
         "ns per decision",
     ];
+    // few scenarios have any
+    let outliers = report.policies.iter().any(|score| score.switches_after_outlier.is_some());
+    if outliers {
+        header.extend(["switches after outlier", "given up after outlier %"]);
+    }
     let rows = report.policies.iter().map(|score| {
-        vec![
+        let mut row = vec![
             label(score),
             percent(score.miss_rate),
             percent(score.effective_accuracy),
@@ -252,7 +259,12 @@ fn scenario_table(report: &ScenarioReport) -> String {
             number(score.late_after_rise, 0),
             number(score.recovery_after_fall, 0),
             number(score.decision_ns, 0),
-        ]
+        ];
+        if outliers {
+            row.push(number(score.switches_after_outlier, 2));
+            row.push(score.hopeless_after_outlier.map_or_else(dash, percent));
+        }
+        row
     });
     let load = report.load.map_or_else(|| "no load signal".to_owned(), |load| format!("load signal: {load}"));
     format!(

@@ -25,7 +25,7 @@
 //! ```
 //! use std::{sync::Arc, time::Duration};
 //!
-//! use gaitd_core::control::{Load, PolicySpec};
+//! use gaitd_core::control::{Load, Overhead, PolicySpec};
 //! use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 //! use gaitd_core::ladder::{Ladder, Profile};
 //! use gaitd_core::testing::{FakeBackend, FakeModel, next_window};
@@ -43,7 +43,7 @@
 //! let mut decision = Decision::empty(&manifest);
 //! for index in 0..10 {
 //!     next_window(&mut window, &manifest.task, index, 1, clock.as_ref());
-//!     let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, settings: &settings };
+//!     let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings: &settings };
 //!     engine.decide(&mut wearer, &window, &inputs, clock.as_ref(), &mut decision)?;
 //! }
 //! assert_eq!((decision.window, decision.label()), (9, "walking"));

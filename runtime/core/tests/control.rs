@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gaitd_core::control::{
-    Candidate, Choice, Demand, INTERVAL, Learned, Load, Objective, Outlook, Policy, PolicySpec, Reason, Resumed,
-    Situation, Step, Terms, pick,
+    Available, Candidate, Choice, Demand, INTERVAL, Learned, Load, Misses, Objective, Outlook, Overhead, Policy,
+    PolicySpec, Reason, Resumed, Situation, Step, Terms, pick,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -45,6 +45,14 @@ impl Subject {
     }
 
     fn choose_seeing(&mut self, signals: Load, budget: Duration, available: Duration) -> Choice {
+        self.choose_by(signals, budget, Available::all(available))
+    }
+
+    fn choose_left(&mut self, budget: Duration, available: Available) -> Choice {
+        self.choose_by(Load::NONE, budget, available)
+    }
+
+    fn choose_by(&mut self, signals: Load, budget: Duration, available: Available) -> Choice {
         self.policy.choose(&Situation {
             demand: &Demand::new(budget, self.miss_target),
             elapsed: INTERVAL,
@@ -61,7 +69,7 @@ impl Subject {
         let situation = Situation {
             demand: &demand,
             elapsed: INTERVAL,
-            available: ms(70.0),
+            available: Available::all(ms(70.0)),
             signals: Load::NONE,
             outlook: &self.outlook,
             cost_limit: Duration::MAX,
@@ -383,12 +391,12 @@ proptest! {
         let situation = Situation {
             demand,
             elapsed: INTERVAL,
-            available: demand.budget,
+            available: Available::all(demand.budget),
             signals: Load::NONE,
             outlook,
             cost_limit: *cost_limit,
         };
-        let (rung, reason) = pick(misses, &situation, demand.miss_target, 1.0 / 6.0);
+        let (rung, reason) = pick(&Misses::of_inferences(misses), &situation, demand.miss_target, 1.0 / 6.0);
         let expected = |rung: usize| outlook[rung].accuracy * (1.0 - misses[rung]) + misses[rung] / 6.0;
         let least = misses.iter().copied().fold(1.0, f64::min);
         let on_time: Vec<usize> =
@@ -417,7 +425,82 @@ proptest! {
         }
         let pinned = Demand { pinned: Some(misses.len() - 1), ..*demand };
         let situation = Situation { demand: &pinned, ..situation };
-        prop_assert_eq!(pick(misses, &situation, demand.miss_target, 1.0 / 6.0), (misses.len() - 1, Reason::Pinned));
+        prop_assert_eq!(pick(&Misses::of_inferences(misses), &situation, demand.miss_target, 1.0 / 6.0), (misses.len() - 1, Reason::Pinned));
+    }
+}
+
+/// What comes beside inferences, usually 0.3 ms, after so many windows of which each `each`th took 90 ms.
+fn overhead(windows: usize, each: usize) -> Overhead {
+    let mut overhead = Overhead::NONE;
+    (1..=windows).for_each(|window| overhead.observe(ms(if window % each == 0 { 90.0 } else { 0.3 })));
+    overhead
+}
+
+#[test]
+fn outliers_of_publishing_raise_every_miss_probability_by_their_rate_and_change_no_rung() {
+    // a budget that the last configuration does not keep, and the one before it nearly always
+    const BUDGET: f64 = 50.0;
+    for spec in [PolicySpec::Bayes {}, PolicySpec::Alert {}] {
+        let candidates = paper();
+        let mut subjects = [(); 2].map(|()| subject(&spec, &candidates, BUDGET, 0.02));
+        let mut overhead = overhead(300, usize::MAX);
+        for window in 0..1000 {
+            // they come alone, and now and then three in a row
+            let outlier = window % 40 == 11 || (window % 200 > 150 && window % 200 < 154);
+            let left = [Available::all(ms(BUDGET - 0.3)), overhead.available(ms(BUDGET))];
+            let [without, with] = [0, 1].map(|one| subjects[one].choose_left(ms(BUDGET), left[one]));
+            assert_eq!(without.rung, with.rung, "{spec:?}, window {window}");
+            assert!(matches!(with.reason, Reason::MostAccurateInTime | Reason::LateElsewhere), "{with:?}");
+            if spec == (PolicySpec::Bayes {}) {
+                let rate = left[1].nothing();
+                assert!(rate < 0.06, "{rate} after {window}");
+                for rung in 0..candidates.len() {
+                    let [without, with] =
+                        [0, 1].map(|one| subjects[one].policy.forecast(rung).miss_probability.unwrap());
+                    let expected = without + rate * (1.0 - without);
+                    assert!((with - expected).abs() < 0.002, "rung {rung}, window {window}: {with}, {expected}");
+                }
+            }
+            let ripple = 1.0 + 0.04 * (window as f64).sin();
+            for subject in &mut subjects {
+                subject.policy.observe(with.rung, candidates[with.rung].latency.mul_f64(ripple));
+            }
+            overhead.observe(ms(if outlier { 90.0 } else { 0.3 }));
+        }
+    }
+}
+
+#[test]
+fn a_window_that_waiting_or_publishing_makes_late_gets_what_others_get_and_is_told_so() {
+    for spec in [PolicySpec::Bayes {}, PolicySpec::Alert {}] {
+        let candidates = paper();
+        let mut subject = subject(&spec, &candidates, 50.0, 0.02);
+        let usual = (0..200).map(|_| subject.go_on(50.0, 1.0)).last().unwrap();
+        // ALERT reckons with more scatter than there is
+        let rung = if spec == (PolicySpec::Bayes {}) { 2 } else { 1 };
+        assert_eq!((usual.rung, usual.reason), (rung, Reason::MostAccurateInTime));
+        let always_late = overhead(2000, 1).available(ms(50.0));
+        for left in [Available::all(Duration::ZERO), Available::all(ms(0.5)), always_late] {
+            let choice = subject.choose_left(ms(50.0), left);
+            assert_eq!((choice.rung, choice.reason), (rung, Reason::LateElsewhere), "{spec:?}, {left:?}");
+            assert!((0..4).all(|rung| subject.policy.forecast(rung).miss_probability.unwrap() > 0.99));
+            subject.policy.observe(rung, candidates[rung].latency);
+        }
+        // a wait that leaves time for a smaller one is another matter
+        let choice = subject.choose_left(ms(50.0), Available::all(ms(50.0 * if rung == 2 { 0.5 } else { 0.3 })));
+        assert_eq!((choice.rung, choice.reason), (rung - 1, Reason::MostAccurateInTime), "{spec:?}");
+        subject.policy.observe(rung - 1, candidates[rung - 1].latency);
+        let choice = subject.choose(50.0);
+        assert_eq!((choice.rung, choice.reason), (rung, Reason::MostAccurateInTime), "{spec:?}");
+        // and so is a machine on which nothing is in time
+        (0..40).for_each(|_| {
+            subject.go_on(50.0, 20.0);
+        });
+        for left in [Available::all(ms(50.0)), Available::all(Duration::ZERO)] {
+            let choice = subject.choose_left(ms(50.0), left);
+            assert_eq!((choice.rung, choice.reason), (0, Reason::LeastLate), "{spec:?}, {left:?}");
+            subject.policy.observe(0, candidates[0].latency.mul_f64(20.0));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaitd_core::clock::Clock;
-use gaitd_core::control::{Load, Objective, PolicySpec, Reason, Resumed};
+use gaitd_core::control::{Load, Objective, Overhead, PolicySpec, Reason, Resumed};
 use gaitd_core::engine::{DecideError, Decision, Engine, Inputs, Settings, SettingsError, Wearer};
 use gaitd_core::ladder::{Ladder, Profile};
 use gaitd_core::testing::{FakeBackend, FakeModel, next_window};
@@ -84,7 +84,7 @@ impl World {
         let Stream { wearer, window, index, activity } = stream;
         next_window(window, &engine.ladder().manifest().task.clone(), *index, *activity, clock.as_ref());
         *index += 1;
-        let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, settings };
+        let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings };
         engine.decide(wearer, window, &inputs, clock.as_ref(), decision)
     }
 
@@ -333,7 +333,15 @@ impl World {
         clock.wait_until(ms(2570.0));
         clock.set_slowdown(3.0);
         let watch = Watch { clock: clock.clone(), cpu };
-        engine.decide(wearer, window, &Inputs { load: Load::cpu(0.25), reserve, settings }, &watch, decision).unwrap();
+        engine
+            .decide(
+                wearer,
+                window,
+                &Inputs { load: Load::cpu(0.25), reserve, overhead: &Overhead::NONE, settings },
+                &watch,
+                decision,
+            )
+            .unwrap();
         decision
     }
 }

@@ -156,7 +156,9 @@ impl Persister {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gaitd_core::control::{Candidate, Demand, INTERVAL, Load, Outlook, Policy, PolicySpec, Situation, Terms};
+    use gaitd_core::control::{
+        Available, Candidate, Demand, INTERVAL, Load, Outlook, Policy, PolicySpec, Situation, Terms,
+    };
 
     /// A place in which lies what a policy has learned, the policy, and the side that writes.
     fn persister(directory: &Path) -> (Shared, Box<dyn Policy>, Persister) {
@@ -180,7 +182,7 @@ mod tests {
         policy.choose(&Situation {
             demand: &demand,
             elapsed: INTERVAL,
-            available: demand.budget,
+            available: Available::all(demand.budget),
             signals: Load::NONE,
             outlook: &[Outlook { accuracy: 0.9, cost: Duration::from_millis(1) }],
             cost_limit: Duration::MAX,

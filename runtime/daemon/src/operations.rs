@@ -186,7 +186,11 @@ impl Operator for Operations {
     }
 
     fn explain(&self) -> Option<Explanation> {
-        self.counters.latest().as_ref().map(Explanation::from)
+        let mut explanation = self.counters.latest().as_ref().map(Explanation::from)?;
+        let published = *self.counters.latest_published();
+        let same = published.filter(|(window, _)| *window == explanation.window);
+        explanation.publish_ms = same.map(|(_, took)| took.as_secs_f64() * 1e3);
+        Some(explanation)
     }
 
     fn token(&self) -> Option<String> {

@@ -21,7 +21,6 @@ use crate::os::service_manager::Notifier;
 use crate::os::signals::Requests;
 use crate::os::stop::Stop;
 use crate::publish::RunHeader;
-use crate::publish_reserve::PublishReserve;
 use crate::stream::rate::AchievedRate;
 use crate::stream::reconnecting::{ReconnectingSource, is_pipe};
 use crate::stream::wall_time::WallTime;
@@ -31,6 +30,7 @@ use crate::threads::publishing::{NewPublisher, Publishers};
 use crate::threads::sensing::Sensing;
 use crate::threads::traces::Traces;
 use crate::threads::{Cpu, spawn};
+use crossbeam_channel::bounded;
 use gaitd_api::{LocalTime, Summary};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::Decision;
@@ -62,8 +62,6 @@ pub struct Plan {
     outputs: Vec<NewPublisher>,
     token: Option<String>,
     counters: Arc<RunCounters>,
-    /// The reserve that the engine sets aside for publishing.
-    reserve: PublishReserve,
     /// The clock of everything above.
     clock: Arc<dyn Clock>,
     stop: Stop,
@@ -127,7 +125,6 @@ impl Plan {
         };
         let intake = manifest.intake()?;
         counters.findings.respond(&config.plausibility);
-        let reserve = PublishReserve::default();
         // opened early for the same reason
         prepare::check_outputs(&config)?;
         let loader = LoaderThread::spawn().map_err(StartError::Thread)?;
@@ -148,7 +145,6 @@ impl Plan {
             outputs,
             token,
             counters,
-            reserve,
             clock,
             stop,
         })
@@ -162,7 +158,7 @@ impl Plan {
 /// of what was done before.
 pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let Plan { config, library, activated, reconfigure, loader, prepared, intake, source, truth, .. } = plan;
-    let Plan { header, outputs, token, counters, reserve, clock, stop, .. } = plan;
+    let Plan { header, outputs, token, counters, clock, stop, .. } = plan;
     let Prepared { mut engine, wearer, handle, view, key, learned } = prepared;
     let (lossless, live) = (config.source.pace() == Pace::Fast, config.source.pace() == Pace::Live);
     // a simulated wearer moves for as long as it is told
@@ -174,7 +170,8 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let run = run_name();
     let (interfaces, listen) = Interfaces::new(&run, &config, activated, &header);
 
-    let account = RunAccount::new(&header, truth, reserve.clone(), Arc::clone(&counters), interfaces.delivered());
+    let (overhead, overheads) = bounded(engine::OVERHEADS);
+    let account = RunAccount::new(&header, truth, overhead, Arc::clone(&counters), interfaces.delivered());
     let publishers =
         Publishers::new(account, &header, Arc::clone(&counters), Arc::clone(&clock), stop.clone(), other_cpu, lossless);
     let all = outputs.into_iter().chain(interfaces.publishers(&header, &counters)).collect();
@@ -186,7 +183,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         ActiveEngine { engine, wearer, settings: handle.watch(), snapshots, continues: false, publishers: queues };
     let context = EngineContext {
         load: load.clone(),
-        reserve,
+        overheads,
         clock: Arc::clone(&clock),
         counters: Arc::clone(&counters),
         stop: stop.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::control::{Load, PolicySpec};
+use gaitd_core::control::{Load, Overhead, PolicySpec};
 use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
 use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
@@ -62,6 +62,7 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
             let mut decision = Decision::empty(&manifest);
             let mut sample = Sample { time_s: Some(0.0), values: vec![0.0; task.input.channels.len()] };
             let mut learned = None;
+            let mut overhead = Overhead::NONE;
             // how many windows there were, and what the library allocated for them
             let mut one_hop = |start: u32| {
                 let (mut windows, mut expected) = (0, 0);
@@ -77,11 +78,13 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
                             frequency: Some(0.9),
                             temperature_c: Some(50.0),
                         };
-                        let inputs = Inputs { load: signals, reserve: Duration::ZERO, settings: &settings };
+                        let inputs =
+                            Inputs { load: signals, reserve: Duration::ZERO, overhead: &overhead, settings: &settings };
                         engine.decide(&mut wearer, &window, &inputs, &clock, &mut decision).unwrap();
                         // the daemon takes a copy every now and then
                         engine.learned(&mut learned);
                         sink.write(lines.decision(&decision, clock.now()).unwrap()).unwrap();
+                        overhead.observe(clock.now().saturating_sub(decision.decided));
                         windows += 1;
                         expected += library[decision.choice.rung];
                     });

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gaitd_core::control::{Demand, INTERVAL, Load, Outlook, Situation, Terms};
+use gaitd_core::control::{Available, Demand, INTERVAL, Load, Outlook, Situation, Terms};
 use gaitd_lab::simulate::{
     Contender, Draws, LadderSpec, Scenario, ScenarioReport, SimulatedLadder, SlowdownSpec, simulate,
 };
@@ -110,6 +110,57 @@ fn budgets_levels_and_ramps_come_as_written() {
 }
 
 #[test]
+fn waits_and_publishing_are_drawn_as_written_and_change_nothing_else() {
+    let mut value = small();
+    let without = Draws::new(&scenario(&value), 2, 5);
+    value["wait"] = json!({"median_ms": 0.5, "tail": {"share": 0.1, "scale": 100, "shape": 2}});
+    value["publish"] = json!({"median_ms": 2, "noise": 0.1});
+    let with = Draws::new(&scenario(&value), 2, 5);
+    let rest =
+        |draws: &Draws| draws.draws.iter().map(|d| (d.budget, d.state, d.slowdown, d.signals)).collect::<Vec<_>>();
+    assert_eq!(rest(&without), rest(&with));
+    assert!(without.draws.iter().all(|draw| draw.wait.is_zero() && draw.publish.is_zero()));
+    let mut long = 0;
+    for draw in &with.draws {
+        let (wait, publish) = (draw.wait.as_secs_f64() * 1e3, draw.publish.as_secs_f64() * 1e3);
+        assert!((wait - 0.5).abs() < 1e-6 || wait >= 50.0, "{wait}");
+        assert!((publish / 2.0).ln().abs() < 0.5, "{publish}");
+        long += usize::from(wait >= 50.0);
+    }
+    assert!((25..=80).contains(&long), "{long} of 500");
+}
+
+#[test]
+fn where_publishing_takes_all_of_the_budget_all_is_late_and_the_rung_stays() {
+    let mut value = small();
+    value["budgets"] = json!([{"ms": 30, "inferences": 1}]);
+    value["slowdown"] = json!({
+        "kind": "process", "levels": [{"slowdown": 1, "load": 0}], "dwell": {"kind": "geometric", "mean": 9},
+        "noise": 0.05
+    });
+    value["load"] = Value::Null;
+    for delay in ["wait", "publish"] {
+        let mut late = value.clone();
+        late[delay] = json!({"median_ms": 31});
+        let report = run(&scenario(&late));
+        for score in &report.policies {
+            assert_eq!(score.miss_rate, 1.0, "{delay}: {}", score.name);
+        }
+        let bayes = report.score("bayes").unwrap();
+        assert_eq!((bayes.switches, bayes.mean_mmacs), (0.0, 4.0), "{delay}");
+    }
+    // and what leaves time for the small one alone gives it to that
+    for delay in ["wait", "publish"] {
+        let mut late = value.clone();
+        late[delay] = json!({"median_ms": 20});
+        let report = run(&scenario(&late));
+        let (bayes, bound) = (report.score("bayes").unwrap(), report.score("bound").unwrap());
+        assert!(bayes.miss_rate < 0.05 && bayes.mean_mmacs < 1.2, "{delay}: {bayes:?}");
+        assert_eq!((bound.miss_rate, bound.mean_mmacs), (0.0, 1.0), "{delay}");
+    }
+}
+
+#[test]
 fn a_trace_goes_round_from_a_place_of_each_seeds_own() {
     let mut value = small();
     value["load"] = Value::Null;
@@ -156,7 +207,7 @@ fn the_same_seed_gives_the_same_report_and_another_seed_another_one() {
 
 #[test]
 fn oracle_and_best_fixed_are_those_of_brute_force() {
-    for name in ["wrong-profile", "bursty", "paper-static", "uci-har-steps"] {
+    for name in ["wrong-profile", "bursty", "paper-static", "uci-har-steps", "outliers"] {
         let scenario = short(&folder().join(name).with_extension("json"), 3000);
         let ladder = given(&scenario);
         let rungs = ladder.candidates.len();
@@ -168,7 +219,8 @@ fn oracle_and_best_fixed_are_those_of_brute_force() {
                 let worth = |rung: usize| {
                     let candidate = &ladder.candidates[rung];
                     let latency = candidate.latency.as_secs_f64() * draws.errors[rung] * draw.slowdown;
-                    let late = latency > draw.budget.as_secs_f64();
+                    let beside = draw.wait.as_secs_f64() + draw.publish.as_secs_f64();
+                    let late = latency + beside > draw.budget.as_secs_f64();
                     if late { ladder.guess_accuracy } else { candidate.accuracy }
                 };
                 oracle += (0..rungs).map(worth).fold(0.0, f64::max);
@@ -236,7 +288,7 @@ fn a_decision_allocates_nothing() {
                 let situation = Situation {
                     demand: &demand,
                     elapsed: INTERVAL,
-                    available: budget,
+                    available: Available::all(budget),
                     signals,
                     outlook: &outlook,
                     cost_limit,
@@ -281,6 +333,12 @@ fn every_range_is_checked_and_named() {
         ("/slowdown/tail/shape", json!(0), "slowdown.tail.shape"),
         ("/load/noise", json!(-1), "load.noise"),
         ("/load/missing", json!(1.01), "load.missing"),
+        ("/wait/median_ms", json!(0), "wait.median_ms is 0, and must be from 0.001 to 60000"),
+        ("/wait/noise", json!(2.1), "wait.noise is 2.1"),
+        ("/wait/tail/share", json!(-0.1), "wait.tail.share must be a share"),
+        ("/publish/median_ms", json!(60_001), "publish.median_ms is 60001"),
+        ("/publish/tail/scale", json!(1001), "publish.tail.scale is 1001"),
+        ("/publish/tail/shape", json!(0.05), "publish.tail.shape is 0.05"),
         ("/slowdown", trace.clone(), "a trace brings its own"),
         ("/inferences", json!(0), "inferences must"),
         ("/inferences", json!(10_000_001), "inferences must"),
@@ -290,6 +348,9 @@ fn every_range_is_checked_and_named() {
     base["slowdown"]["ramp"] = json!(0);
     base["slowdown"]["profile_error"] = json!(0);
     base["load"] = json!({"kind": "honest", "noise": 0, "missing": 0});
+    for delay in ["wait", "publish"] {
+        base[delay] = json!({"median_ms": 1, "noise": 0, "tail": {"share": 0.01, "scale": 2, "shape": 2}});
+    }
     assert_named(&base, spoils);
 
     base["slowdown"] = trace;
@@ -343,10 +404,18 @@ fn any_scenario() -> impl Strategy<Value = Value> {
     let levels = prop::collection::vec((number(0.001, 1.0, 1000.0), share(), prop::option::of(dwell())), 1..4);
     let kinds = prop::sample::select(vec!["honest", "unrelated", "turns-unrelated", "stuck"]);
     let load = prop::option::of((kinds, scatter(), 0usize..80, share()));
-    let tail = prop::option::of((share(), number(1.0, 1.5, 1000.0), number(0.1, 2.0, 100.0)));
-    let rest = (tail, load, prop::sample::select(vec!["random", "cycle"]), 0usize..40, scatter());
+    let tail = |scale: f64| {
+        let tail = (share(), number(1.0, scale, 1000.0), number(0.1, 2.0, 100.0));
+        prop::option::of(tail.prop_map(|(share, scale, shape)| json!({"share": share, "scale": scale, "shape": shape})))
+    };
+    let delay = || {
+        let delay = (ms(), scatter(), tail(300.0));
+        prop::option::of(delay.prop_map(|(ms, noise, tail)| json!({"median_ms": ms, "noise": noise, "tail": tail})))
+    };
+    let load = (load, delay(), delay());
+    let rest = (tail(1.5), load, prop::sample::select(vec!["random", "cycle"]), 0usize..40, scatter());
     ((configurations, ms(), share()), (levels, dwell(), scatter()), rest, any::<u64>()).prop_map(
-        |((configurations, budget, target), (levels, dwell, noise), (tail, load, order, ramp, error), seed)| {
+        |((configurations, budget, target), (levels, dwell, noise), (tail, (load, wait, publish), order, ramp, error), seed)| {
             let configuration = |(index, (latency, accuracy)): (usize, &(f64, f64))| {
                 json!({"id": index.to_string(), "latency_ms": latency, "accuracy": accuracy, "macs": index})
             };
@@ -363,8 +432,9 @@ fn any_scenario() -> impl Strategy<Value = Value> {
                 "slowdown": {
                     "kind": "process", "levels": levels.iter().map(level).collect::<Vec<_>>(), "dwell": dwell,
                     "order": order, "ramp": ramp, "noise": noise, "profile_error": error,
-                    "tail": tail.map(|(share, scale, shape)| json!({"share": share, "scale": scale, "shape": shape}))
+                    "tail": tail
                 },
+                "wait": wait, "publish": publish,
                 "load": load.map(|(kind, noise, lag, missing)| {
                     json!({"kind": kind, "noise": noise, "lag": lag, "missing": missing})
                 }),

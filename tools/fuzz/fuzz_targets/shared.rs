@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use gaitd_core::control::{Candidate, Demand, Load, Outlook, Policy, Situation, Terms};
+use gaitd_core::control::{Candidate, Demand, Load, Outlook, Overhead, Policy, Situation, Terms};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -53,6 +53,7 @@ pub fn terms(budget: Duration) -> Terms {
 pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand, seed: u64, windows: usize) {
     let outlook: Vec<_> = candidates.iter().map(|it| Outlook { accuracy: it.accuracy, cost: it.latency }).collect();
     let mut random = Random(seed);
+    let mut overhead = Overhead::NONE;
     for _ in 0..windows {
         let share = |random: &mut Random| (random.below(4) > 0).then(|| random.below(1001) as f64 / 1000.0);
         let signals = Load {
@@ -64,7 +65,7 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
         let choice = policy.choose(&Situation {
             demand,
             elapsed: Duration::from_millis(random.below(100_000)),
-            available: demand.budget,
+            available: overhead.available(demand.budget),
             signals,
             outlook: &outlook,
             cost_limit: Duration::MAX,
@@ -82,6 +83,7 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
             _ => candidates[choice.rung].latency.mul_f64((random.below(8000) as f64 / 1000.0 - 1.0).exp()),
         };
         policy.observe(choice.rung, latency);
+        overhead.observe(Duration::from_nanos(1 << random.below(50)));
         let sane = |x: f64| x.is_finite() && x >= 0.0;
         assert!(policy.slowdown().is_none_or(|slowdown| sane(slowdown.mean) && sane(slowdown.spread)));
     }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use gaitd_api::{
     Explanation, FaultView, ListenerState, OutputState, OutputView, Reloaded, SettingsView, SourceState, SourceView,
-    Status,
+    Status, Timings,
 };
 use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
@@ -121,10 +121,17 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
         why,
         budget_ms,
         available_ms,
+        late_elsewhere,
+        timings_ms,
+        publish_ms,
         slowdown,
         signals,
         configurations,
     } = explanation;
+    let elsewhere = match percent(*late_elsewhere) {
+        share if *late_elsewhere > 0.0 => format!(" (none, with a probability of {share} %, for what comes beside it)"),
+        _ => String::new(),
+    };
     let header = ["  configuration", "MMACs", "predicted ms", "too late %", "expected accuracy %", "CPU ms"];
     let rows = configurations.iter().map(|candidate| {
         let mark = if candidate.picked { "*" } else { " " };
@@ -139,12 +146,38 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
     });
     format!(
         "window {window}: {configuration}, {why}\n\
-         {} of {} ms were left for the inference; slowdown {}\n{}",
+         {} of {} ms were left for the inference{elsewhere}; slowdown {}\n\
+         {}\n{}",
         milliseconds(*available_ms),
         milliseconds(*budget_ms),
         load(*slowdown, signals),
+        spent(timings_ms, *publish_ms, *budget_ms),
         table(&header, rows),
     )
+}
+
+/// Where the time went, and what took most of it where the decision was late.
+fn spent(timings: &Timings, publish_ms: Option<f64>, budget_ms: f64) -> String {
+    let Timings { condition, wait, prepare, infer, cpu: _ } = *timings;
+    let phases = [
+        ("conditioning", condition),
+        ("waiting", wait),
+        ("picking", prepare),
+        ("inference", infer),
+        ("publishing", publish_ms.unwrap_or_default()),
+    ];
+    let known = if publish_ms.is_some() { &phases[..] } else { &phases[..4] };
+    let parts: Vec<String> = known.iter().map(|(name, ms)| format!("{name} {ms:.2}")).collect();
+    let total: f64 = known.iter().map(|(_, ms)| ms).sum();
+    let mut text = format!("it took {total:.2} ms: {}", parts.join(", "));
+    if publish_ms.is_none() {
+        text += ", not published yet";
+    }
+    let longest = known.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+    if let Some((name, _)) = longest.filter(|_| total > budget_ms) {
+        text += &format!("; late, most of it by {name}");
+    }
+    text
 }
 
 /// The answer as it came, if it is JSON. Characters that could steer a terminal are written as JSON's own escapes, and

@@ -2,11 +2,13 @@
 //! slowdown, shared by all configurations.
 //!
 //! The latency of configuration j is `xi * T_j`, `xi` Gaussian. The configuration with the highest expected accuracy
-//! wins, among those whose probability of a miss is allowed.
+//! wins, among those whose probability of a miss is allowed. What is to come beside the inference is one amount of time, which
+//! is taken from the budget, as ALERT takes its own: what nine of ten windows do not exceed.
 
 use std::time::Duration;
 
-use super::{Candidate, Choice, Estimate, Forecast, Policy, Situation, Terms, pick};
+use super::demand::late_anyway;
+use super::{Candidate, Choice, Estimate, Forecast, Misses, Policy, Situation, Terms, pick};
 
 /// The constants that ALERT publishes; they are about one inference after the other, however much time lies between.
 mod constants {
@@ -24,11 +26,16 @@ mod constants {
     pub(super) const VARIANCE0: f64 = 0.1;
 }
 
+/// The time that is reckoned with is left with this probability.
+const LEFT_WITH: f32 = 0.9;
+
 /// The ALERT policy.
 #[derive(Debug)]
 pub struct Alert {
     candidates: Vec<Candidate>,
     misses: Vec<f64>,
+    /// Of which each configuration's own.
+    own: Vec<f64>,
     guess_accuracy: f64,
     mean: f64,
     variance: f64,
@@ -43,6 +50,7 @@ impl Alert {
         Self {
             candidates: candidates.to_vec(),
             misses: vec![0.0; candidates.len()],
+            own: vec![0.0; candidates.len()],
             guess_accuracy: terms.guess_accuracy,
             mean: constants::MU0,
             variance: constants::VARIANCE0,
@@ -61,10 +69,21 @@ impl Alert {
 
 impl Policy for Alert {
     fn choose(&mut self, situation: &Situation) -> Choice {
+        let demand = situation.demand;
+        let available = situation.available.with_probability(LEFT_WITH);
         for rung in 0..self.candidates.len() {
-            self.misses[rung] = self.miss_probability(&self.candidates[rung], situation.available);
+            self.misses[rung] = self.miss_probability(&self.candidates[rung], available);
         }
-        let (rung, reason) = pick(&self.misses, situation, situation.demand.miss_target, self.guess_accuracy);
+        let late_anyway = late_anyway(&self.misses, demand.miss_target);
+        for rung in 0..self.candidates.len() {
+            self.own[rung] = if late_anyway {
+                self.miss_probability(&self.candidates[rung], demand.budget)
+            } else {
+                self.misses[rung]
+            };
+        }
+        let misses = Misses { all: &self.misses, own: &self.own };
+        let (rung, reason) = pick(&misses, situation, demand.miss_target, self.guess_accuracy);
         Choice { rung, reason, forecast: self.forecast(rung) }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Load, Reason};
+use super::{Available, Load, Reason};
 
 /// What the user wants most, as it stands in a configuration file under `control.objective`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,9 +72,9 @@ pub struct Situation<'a> {
     /// Time on the device's clock since the latest inference that the policy observed, in any stream; the
     /// ladder's hop before the first. The slowdown is the processor's, so it is not the time of any one stream.
     pub elapsed: Duration,
-    /// What of the budget is left for the inference: without the time that has passed already and the time that
-    /// publishing is expected to take.
-    pub available: Duration,
+    /// What of the budget is left for the inference: without the time that has passed already, and without what is still
+    /// to come beside it, which nobody knows for certain.
+    pub available: Available,
     /// The latest reading of the load.
     pub signals: Load,
     /// One entry per configuration.
@@ -86,14 +86,44 @@ pub struct Situation<'a> {
 /// Accuracy that is not worth its CPU time where the accuracy floor cannot be reached.
 const INDIFFERENCE: f64 = 0.005;
 
+/// Probabilities of a miss, one per configuration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Misses<'a> {
+    /// That the decision is late, whatever for.
+    pub all: &'a [f64],
+    /// That it is late for the configuration's inference, where it could have been on time: what the configuration can be
+    /// blamed for.
+    pub own: &'a [f64],
+}
+
+impl<'a> Misses<'a> {
+    /// Nothing but an inference is ever late.
+    #[must_use]
+    pub fn of_inferences(misses: &'a [f64]) -> Self {
+        Self { all: misses, own: misses }
+    }
+}
+
+/// Whether a decision is late more probably than it is `allowed` to be, and about as probably whatever is picked.
+pub(super) fn late_anyway(misses: &[f64], allowed: f64) -> bool {
+    let (least, most) = misses.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), m| (least.min(*m), most.max(*m)));
+    least > allowed && most <= relaxed(least, allowed)
+}
+
+/// A probability of a miss that is as good as `least`, the least that can be had.
+fn relaxed(least: f64, allowed: f64) -> f64 {
+    allowed.max(least + allowed / 4.0)
+}
+
 /// Picks among configurations whose probabilities of a miss are `misses`, where a decision may be late with the
 /// probability `allowed`, and a late one is worth `late_worth` (an accuracy; it may be negative). Returns the rung and
 /// why.
 ///
 /// What cannot be had is given up in this order, the last first: being on time, then accuracy, then energy.
 ///
-/// 1. On time: those with a miss probability within `allowed`, or, where hardly any is, within a quarter of it of the
-///    least that can be had.
+/// 1. On time: those with a miss probability of their own within `allowed`, or, where hardly any is, within a quarter of
+///    it of the least that can be had. What waiting and publishing make late is late with any configuration, and a small
+///    one would buy nothing.
 /// 2. Of these, for [`Objective::Energy`], those whose expected accuracy reaches the floor; where none does, those
 ///    within half a point of the best.
 /// 3. Of these, those within the cost limit; where none is, the cheapest.
@@ -101,8 +131,9 @@ const INDIFFERENCE: f64 = 0.005;
 ///
 /// Of equals the one with the lower miss probability, then the cheaper one wins.
 #[must_use]
-pub fn pick(misses: &[f64], situation: &Situation, allowed: f64, late_worth: f64) -> (usize, Reason) {
+pub fn pick(misses: &Misses, situation: &Situation, allowed: f64, late_worth: f64) -> (usize, Reason) {
     let demand = situation.demand;
+    let Misses { all, own: misses } = *misses;
     if let Some(rung) = demand.pinned {
         return (rung, Reason::Pinned);
     }
@@ -111,7 +142,7 @@ pub fn pick(misses: &[f64], situation: &Situation, allowed: f64, late_worth: f64
     let expected = |rung: usize| outlook[rung].accuracy * (1.0 - misses[rung]) + late_worth * misses[rung];
 
     let least = misses.iter().copied().fold(f64::INFINITY, f64::min);
-    let relaxed = allowed.max(least + allowed / 4.0);
+    let relaxed = relaxed(least, allowed);
     let on_time = |rung: &usize| misses[*rung] <= relaxed;
 
     let floor = match demand.objective {
@@ -138,6 +169,8 @@ pub fn pick(misses: &[f64], situation: &Situation, allowed: f64, late_worth: f64
     let rung = rungs().filter(affordable).min_by(|a, b| better(*a, *b)).unwrap_or(0);
     let reason = if misses[rung] > allowed {
         Reason::LeastLate
+    } else if all[rung] > allowed {
+        Reason::LateElsewhere
     } else if cheapest > situation.cost_limit {
         Reason::OverCpuBudget
     } else if matches!(demand.objective, Objective::Energy { .. }) {
@@ -180,6 +213,12 @@ mod tests {
         }
 
         fn answer(&self) -> (usize, Reason) {
+            let misses: Vec<f64> = self.rungs.iter().map(|rung| rung.2).collect();
+            self.answer_where(&misses)
+        }
+
+        /// The answer where decisions are late with these probabilities, for their inferences as the rungs say.
+        fn answer_where(&self, all: &[f64]) -> (usize, Reason) {
             let demand = Demand { objective: self.objective, ..Demand::new(Duration::from_millis(50), self.allowed) };
             let outlook: Vec<Outlook> = self
                 .rungs
@@ -190,12 +229,12 @@ mod tests {
             let situation = Situation {
                 demand: &demand,
                 elapsed: Duration::ZERO,
-                available: demand.budget,
+                available: Available::all(demand.budget),
                 signals: Load::NONE,
                 outlook: &outlook,
                 cost_limit: self.cost_limit,
             };
-            pick(&misses, &situation, self.allowed, self.late_worth)
+            pick(&Misses { all, own: &misses }, &situation, self.allowed, self.late_worth)
         }
 
         fn late_worth(self, late_worth: f64) -> Self {
@@ -264,6 +303,31 @@ mod tests {
         let question = |miss| Question::accuracy(&[(0.5, 1, 0.109375), (1.0, 2, miss)]).allowed(0.125).answer();
         assert_eq!(question(0.140625), (1, Reason::LeastLate));
         assert_eq!(question(0.140626), (0, Reason::MostAccurateInTime));
+    }
+
+    #[test]
+    fn what_makes_all_late_speaks_against_none() {
+        let rungs = [(0.5, 1, 0.0), (1.0, 2, 0.0625), (1.0, 2, 0.25)];
+        let question = |elsewhere: f64| {
+            let question = Question::accuracy(&rungs).allowed(0.125);
+            let all: Vec<f64> = rungs.iter().map(|rung| elsewhere + (1.0 - elsewhere) * rung.2).collect();
+            question.answer_where(&all)
+        };
+        assert_eq!(question(0.0), (1, Reason::MostAccurateInTime));
+        assert_eq!(question(0.0625), (1, Reason::MostAccurateInTime));
+        for elsewhere in [0.125, 0.5, 1.0] {
+            assert_eq!(question(elsewhere), (1, Reason::LateElsewhere));
+        }
+        // it is no excuse for inferences that are late
+        let rungs = [(0.5, 1, 0.5), (1.0, 2, 0.75)];
+        assert_eq!(Question::accuracy(&rungs).allowed(0.125).answer_where(&[0.75, 0.875]), (0, Reason::LeastLate));
+    }
+
+    #[test]
+    fn a_decision_is_late_anyway_where_all_are_and_none_by_much_less() {
+        assert!(late_anyway(&[1.0, 1.0, 1.0], 0.125) && late_anyway(&[0.5, 0.53125, 0.5], 0.125));
+        assert!(!late_anyway(&[0.5, 0.5313], 0.125) && !late_anyway(&[0.125, 0.125], 0.125));
+        assert!(!late_anyway(&[0.0, 1.0], 0.125) && !late_anyway(&[1.0], 1.0));
     }
 
     #[test]
@@ -356,11 +420,11 @@ mod tests {
         let situation = Situation {
             demand: &demand,
             elapsed: Duration::ZERO,
-            available: Duration::ZERO,
+            available: Available::all(Duration::ZERO),
             signals: Load::NONE,
             outlook: &outlook,
             cost_limit: Duration::ZERO,
         };
-        assert_eq!(pick(&[0.0, 1.0], &situation, 0.0, 0.0), (1, Reason::Pinned));
+        assert_eq!(pick(&Misses::of_inferences(&[0.0, 1.0]), &situation, 0.0, 0.0), (1, Reason::Pinned));
     }
 }

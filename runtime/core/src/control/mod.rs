@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | rung | a configuration of a loaded ladder, as an index among them |
 //! | [`Candidate`] | what a policy knows of a rung from the start: accuracy and profiled latency |
+//! | [`Overhead`] | how long windows take beside their inferences, learned; [`Available`] is what that leaves of the budget |
 //! | [`Outlook`] | what the engine expects of a rung for the next window, whatever the load: accuracy and CPU time |
 //! | [`Forecast`] | what a policy expects of a rung for the next window under the load: latency and probability of a miss |
 
@@ -18,6 +19,7 @@ mod bayes;
 mod demand;
 mod fixed;
 mod load;
+mod overhead;
 mod spec;
 mod step;
 
@@ -30,9 +32,10 @@ pub use activity::{ActivityBelief, isotonic};
 pub use alert::Alert;
 pub use allowance::Allowance;
 pub use bayes::{Bayes, Learned, LearnedError};
-pub use demand::{Demand, Objective, Outlook, Situation, pick};
+pub use demand::{Demand, Misses, Objective, Outlook, Situation, pick};
 pub use fixed::Fixed;
 pub use load::{Load, LoadProbe};
+pub use overhead::{Available, Overhead};
 pub use spec::{PolicyError, PolicySpec, Terms};
 pub use step::Step;
 
@@ -59,6 +62,9 @@ pub enum Reason {
     MostAccurateInTime,
     /// None is on time as surely as the miss target asks; this is among those that are late the least often.
     LeastLate,
+    /// Waiting or publishing makes it late more often than the miss target asks, whatever is picked; this is what would be
+    /// picked without that.
+    LateElsewhere,
     /// It takes the least CPU time among those that are on time and accurate enough.
     CheapestAccurateEnough,
     /// It has the highest expected accuracy that the cap on the CPU share leaves.
@@ -85,6 +91,7 @@ impl Reason {
             Self::Fixed => "fixed",
             Self::MostAccurateInTime => "most accurate in time",
             Self::LeastLate => "least often late",
+            Self::LateElsewhere => "late by waiting or publishing",
             Self::CheapestAccurateEnough => "cheapest accurate enough",
             Self::WithinCpuBudget => "most accurate within CPU budget",
             Self::OverCpuBudget => "cheapest, CPU budget spent",
@@ -111,7 +118,7 @@ pub struct Estimate {
 pub struct Forecast {
     /// How long the inference is expected to take.
     pub predicted: Duration,
-    /// Probability that it takes longer than what is available, where the policy estimates one.
+    /// Probability that the decision is late, for its inference or for what comes beside it, where the policy estimates one.
     pub miss_probability: Option<f64>,
 }
 

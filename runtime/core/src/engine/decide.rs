@@ -9,7 +9,7 @@ use super::softmax::softmax;
 use super::wearer::Wearer;
 use super::{Engine, Outlook};
 use crate::clock::Clock;
-use crate::control::Load;
+use crate::control::{Load, Overhead};
 use crate::ladder::InferenceError;
 use crate::window::Window;
 
@@ -18,8 +18,10 @@ use crate::window::Window;
 pub struct Inputs<'a> {
     /// What else takes the processors.
     pub load: Load,
-    /// The part of the budget to set aside for publishing the decision.
+    /// The part of the budget to set aside, for windows behind this one.
     pub reserve: Duration,
+    /// What windows cost beside their inferences, from when they are taken to when their decisions are published.
+    pub overhead: &'a Overhead,
     /// What is demanded from this window on.
     pub settings: &'a Settings,
 }
@@ -54,10 +56,10 @@ impl Engine {
         wearer.pass_time(window, &self.ladder.manifest().task);
         let budget = self.device.demand().budget;
         let spent = taken.saturating_sub(window.arrived) + inputs.reserve;
-        let available = budget.saturating_sub(spent);
+        let available = inputs.overhead.available(budget.saturating_sub(spent));
         self.update_outlook(wearer);
         decision.slowdown = self.device.slowdown();
-        decision.choice = self.device.choose(taken, available, inputs.load, &self.outlook);
+        decision.choice = self.device.choose(taken, &available, inputs.load, &self.outlook);
         self.fill_considered(&mut decision.considered);
 
         let rung = decision.choice.rung;
@@ -79,7 +81,8 @@ impl Engine {
         decision.faults = window.faults;
         decision.signals = inputs.load;
         decision.budget = budget;
-        decision.available = available;
+        decision.available = available.with_probability(0.5);
+        decision.late_elsewhere = available.nothing();
         decision.arrived = window.arrived;
         decision.condition = window.completed.saturating_sub(window.arrived);
         decision.wait = taken.saturating_sub(window.completed);

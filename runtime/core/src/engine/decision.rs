@@ -47,8 +47,10 @@ pub struct Decision {
     pub signals: Load,
     /// From the arrival of the last sample to the published decision.
     pub budget: Duration,
-    /// What of it was left for the inference when the configuration was picked.
+    /// What of it was left for the inference when the configuration was picked, by the median of what comes beside it.
     pub available: Duration,
+    /// Probability that what comes beside the inference makes the decision late by itself, whatever is picked.
+    pub late_elsewhere: f64,
     /// Clock time at which the window's last sample arrived.
     pub arrived: Duration,
     /// From there to a complete, conditioned window.
@@ -86,6 +88,7 @@ impl Decision {
             signals: Load::NONE,
             budget: Duration::ZERO,
             available: Duration::ZERO,
+            late_elsewhere: 0.0,
             arrived: Duration::ZERO,
             condition: Duration::ZERO,
             wait: Duration::ZERO,
@@ -104,6 +107,13 @@ impl Decision {
         probabilities.clone_from(&other.probabilities);
         let (manifest, sensors) = (Arc::clone(&other.manifest), Arc::clone(&other.sensors));
         *self = Self { manifest, sensors, considered, probabilities, ..*other };
+    }
+
+    /// How long the window has taken beside its inference since it was taken, where its decision was published at clock time
+    /// `now`.
+    #[must_use]
+    pub fn overhead(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.arrived + self.condition + self.wait + self.infer)
     }
 
     /// The configuration that answered.
@@ -171,6 +181,7 @@ mod tests {
             signals: Load::cpu(0.5),
             budget: ms(50),
             available: ms(40),
+            late_elsewhere: 0.125,
             arrived: ms(11_500),
             condition: ms(1),
             wait: ms(2),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::settings::Settings;
 use crate::control::{
-    Allowance, Candidate, Choice, Demand, Estimate, Forecast, Learned, LearnedError, Load, Outlook, Policy,
+    Allowance, Available, Candidate, Choice, Demand, Estimate, Forecast, Learned, LearnedError, Load, Outlook, Policy,
     PolicyError, Resumed, Situation, Terms,
 };
 
@@ -170,7 +170,7 @@ impl Device {
 
     /// Picks a configuration for a window that was taken at the clock time `now`, where `available` is left for the
     /// inference.
-    pub(super) fn choose(&mut self, now: Duration, available: Duration, load: Load, outlook: &[Outlook]) -> Choice {
+    pub(super) fn choose(&mut self, now: Duration, available: &Available, load: Load, outlook: &[Outlook]) -> Choice {
         let since = |then: Option<Duration>| then.map_or(self.hop, |then| now.saturating_sub(then));
         let (passed, elapsed) = (since(self.taken), since(self.observed));
         self.taken = Some(now);
@@ -180,7 +180,7 @@ impl Device {
         self.policy.choose(&Situation {
             demand: &self.demand,
             elapsed,
-            available,
+            available: *available,
             signals: load,
             outlook,
             cost_limit: self.allowance.map_or(Duration::MAX, |allowance| allowance.limit()),

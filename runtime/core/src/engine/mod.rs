@@ -1,5 +1,5 @@
 //! The engine: one decision for one window. It has no threads, no I/O and no state that anything else changes: load,
-//! settings, the time to set aside for publishing and the clock come in as arguments of [`Engine::decide`], and what
+//! settings, what windows cost beside their inferences and the clock come in as arguments of [`Engine::decide`], and what
 //! goes wrong is returned.
 //!
 //! An [`Engine`] belongs to a device: it holds a ladder, the policy, and what that has learned of the processor. A

@@ -50,6 +50,7 @@ pub(crate) struct RunCounters {
     history: Mutex<History>,
     sensed: Mutex<Sensed>,
     latest: Mutex<Option<Decision>>,
+    latest_published: Mutex<Option<(u64, Duration)>>,
 }
 
 impl RunCounters {
@@ -69,6 +70,7 @@ impl RunCounters {
             history: Mutex::default(),
             sensed: Mutex::default(),
             latest: Mutex::default(),
+            latest_published: Mutex::default(),
         }
     }
 
@@ -85,6 +87,11 @@ impl RunCounters {
     /// The latest decision, where events are published.
     pub(crate) fn latest(&self) -> MutexGuard<'_, Option<Decision>> {
         lock(&self.latest)
+    }
+
+    /// The number of the latest window whose decision the first publisher has published, and how long that took.
+    pub(crate) fn latest_published(&self) -> MutexGuard<'_, Option<(u64, Duration)>> {
+        lock(&self.latest_published)
     }
 }
 

@@ -34,13 +34,13 @@ mod ledger;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::Sender;
 use gaitd_api::{ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
 use gaitd_core::engine::{Decision, Phase};
 use gaitd_core::ladder::{Manifest, Percentiles};
 use gaitd_core::stream::StreamCounts;
 
 use crate::publish::RunHeader;
-use crate::publish_reserve::PublishReserve;
 use gaitd_sense::wearer::Truth;
 
 pub(crate) use counters::{PublisherCounters, RunCounters};
@@ -55,8 +55,8 @@ pub(crate) struct RunAccount {
     /// What the wearer really does, where that is known.
     truth: Option<Truth>,
     steady: Recognised,
-    /// The reserve that the engine sets aside for publishing.
-    reserve: PublishReserve,
+    /// Tells the engine's thread how long each window has taken beside its inference.
+    overhead: Sender<Duration>,
     counters: Arc<RunCounters>,
     delivered: Option<Delivered>,
 }
@@ -66,11 +66,11 @@ impl RunAccount {
     pub(crate) fn new(
         header: &RunHeader,
         truth: Option<Truth>,
-        reserve: PublishReserve,
+        overhead: Sender<Duration>,
         counters: Arc<RunCounters>,
         delivered: Option<Delivered>,
     ) -> Self {
-        Self { account: Account::new(header), truth, steady: Recognised::default(), reserve, counters, delivered }
+        Self { account: Account::new(header), truth, steady: Recognised::default(), overhead, counters, delivered }
     }
 
     /// Counts a decision that was made, whether or not it can be published.
@@ -90,7 +90,9 @@ impl RunAccount {
         if self.account.published(decision, now) {
             self.counters.misses.count();
         }
-        self.reserve.observe(now.saturating_sub(decision.decided));
+        // an engine that is so far behind has learned enough of them
+        let _ = self.overhead.try_send(decision.overhead(now));
+        *self.counters.latest_published() = Some((decision.window, now.saturating_sub(decision.decided)));
         if let Some(delivered) = &self.delivered {
             delivered(decision, now);
         }

@@ -12,17 +12,20 @@ use crate::learned_state::SnapshotWriter;
 use crate::load::LatestLoad;
 use crate::log_limits::RateLimitedLog;
 use crate::os::stop::Stop;
-use crate::publish_reserve::PublishReserve;
 use crate::threads::Cpu;
 use crate::threads::publishing::DecisionTx;
 use crate::threads::queue::{LatestTx, latest};
 use crate::threads::waiting::{self, Moment, Turn, Waiting};
 use gaitd_core::clock::Clock;
+use gaitd_core::control::Overhead;
 use gaitd_core::engine::{Decision, Engine, Inputs, Wearer};
 use gaitd_core::window::Window;
 
 /// How often a thread that has nothing to do shows that it could.
 const PULSE: Duration = Duration::from_secs(1);
+
+/// Overheads of windows that may wait to be learned.
+pub(crate) const OVERHEADS: usize = 64;
 
 /// What the thread works with, and a reload replaces.
 pub(crate) struct ActiveEngine {
@@ -62,8 +65,8 @@ pub(crate) struct EngineHandle {
 /// What the thread shares with others.
 pub(crate) struct EngineContext {
     pub(crate) load: LatestLoad,
-    /// The part of the budget that is set aside for publishing.
-    pub(crate) reserve: PublishReserve,
+    /// How long published windows have taken beside their inferences.
+    pub(crate) overheads: Receiver<Duration>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<RunCounters>,
     pub(crate) stop: Stop,
@@ -74,6 +77,8 @@ struct EngineThread {
     handover: HandoverRx,
     context: EngineContext,
     decision: Decision,
+    /// What is learned of [`EngineContext::overheads`].
+    overhead: Overhead,
     /// The configuration of the decision before.
     last: String,
     faults: RateLimitedLog,
@@ -100,7 +105,15 @@ pub(crate) fn spawn(
     let (previous, previous_engine) = bounded(1);
     let handover = HandoverRx { next: next_engine, previous };
     let faults = RateLimitedLog::default();
-    let body = EngineThread { active, handover, context, decision, last: String::with_capacity(64), faults };
+    let body = EngineThread {
+        active,
+        handover,
+        context,
+        decision,
+        overhead: Overhead::NONE,
+        last: String::with_capacity(64),
+        faults,
+    };
     let thread = super::spawn("engine", cpu, move || body.run(waiting))?;
     Ok(EngineHandle { thread, windows, handover: HandoverTx { next, previous: previous_engine } })
 }
@@ -144,12 +157,13 @@ impl EngineThread {
 
     /// The next window that is still to be answered, and whose turn it is.
     fn take_turn(&mut self, windows: &mut Waiting) -> Option<(Box<Window>, Turn)> {
-        let EngineContext { reserve, clock, counters, .. } = &mut self.context;
+        self.context.overheads.try_iter().for_each(|overhead| self.overhead.observe(overhead));
+        let EngineContext { clock, counters, .. } = &self.context;
         let moment = Moment {
             now: clock.now(),
             budget: self.active.settings.latest().budget,
             quickest: self.active.engine.quickest(),
-            publishing: reserve.get(),
+            overhead: self.overhead.quantile(0.5),
         };
         let taken = windows.take(&moment);
         if let Some((_, turn)) = &taken {
@@ -191,10 +205,10 @@ impl EngineThread {
 
     /// Decides one window, of whose time `others` is left to those behind it; false when a publisher is gone.
     fn decide(&mut self, window: &Window, others: Duration) -> bool {
-        let EngineContext { load, reserve, clock, counters, .. } = &mut self.context;
+        let EngineContext { load, clock, counters, .. } = &mut self.context;
         let load = load.get(clock.now());
         let ActiveEngine { engine, wearer, settings, snapshots, publishers, .. } = &mut self.active;
-        let inputs = Inputs { load, reserve: reserve.get() + others, settings: settings.latest() };
+        let inputs = Inputs { load, reserve: others, overhead: &self.overhead, settings: settings.latest() };
         match engine.decide(wearer, window, &inputs, clock.as_ref(), &mut self.decision) {
             Ok(()) => {
                 counters.decided.count();

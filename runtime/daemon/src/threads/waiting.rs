@@ -31,9 +31,10 @@ pub(crate) struct Moment {
     pub(crate) now: Duration,
     /// From a window's arrival to its published decision.
     pub(crate) budget: Duration,
-    /// How long a decision takes at the least, and how long it takes to publish it.
+    /// How long an inference takes at the least.
     pub(crate) quickest: Duration,
-    pub(crate) publishing: Duration,
+    /// How long a window takes beside that, usually: the median, which an outlier does not move.
+    pub(crate) overhead: Duration,
 }
 
 /// Whose turn it is.
@@ -108,7 +109,7 @@ impl Waiting {
 fn whose_turn(arrivals: impl ExactSizeIterator<Item = Duration> + Clone, moment: &Moment) -> Turn {
     let quickest = moment.quickest.max(Duration::from_nanos(1)).as_nanos();
     let left = |arrived: Duration| {
-        let spent = moment.now.saturating_sub(arrived).saturating_add(moment.publishing);
+        let spent = moment.now.saturating_sub(arrived).saturating_add(moment.overhead);
         moment.budget.saturating_sub(spent)
     };
     // before the window at `place`, no more may be answered than there is time for
@@ -138,7 +139,7 @@ mod tests {
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     fn moment(now: u64, budget: u64, quickest: u64) -> Moment {
-        Moment { now: MS(now), budget: MS(budget), quickest: MS(quickest), publishing: Duration::ZERO }
+        Moment { now: MS(now), budget: MS(budget), quickest: MS(quickest), overhead: Duration::ZERO }
     }
 
     fn turn(arrivals: &[u64], moment: &Moment) -> Turn {
@@ -152,8 +153,8 @@ mod tests {
         assert_eq!(turn(&[0; 7], &moment(0, 27, 4)), Turn { overtaken: 1, reserve: MS(20) });
         assert_eq!(turn(&[0; 7], &moment(30, 50, 4)), Turn { overtaken: 2, reserve: MS(16) });
         // publishing takes its time, too
-        let publishing = Moment { publishing: MS(12), ..moment(30, 50, 4) };
-        assert_eq!(turn(&[0; 7], &publishing), Turn { overtaken: 5, reserve: MS(4) });
+        let moment = Moment { overhead: MS(12), ..moment(30, 50, 4) };
+        assert_eq!(turn(&[0; 7], &moment), Turn { overtaken: 5, reserve: MS(4) });
     }
 
     #[test]

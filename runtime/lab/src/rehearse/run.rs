@@ -12,7 +12,7 @@ use super::machine;
 use super::outcome::{Course, Inference, Measured, Outcome, Phase};
 use super::settings::{Experiment, PhasePlan, Problem, Repeats, Settings, SettingsError};
 use gaitd_core::clock::Clock;
-use gaitd_core::control::{Candidate, Demand, INTERVAL, Outlook, Policy, PolicyError, Situation, Terms};
+use gaitd_core::control::{Available, Candidate, Demand, INTERVAL, Outlook, Policy, PolicyError, Situation, Terms};
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{InferenceError, Ladder};
 use gaitd_daemon::{Stop, cpu_name};
@@ -307,7 +307,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
                     demand: &demand,
                     // a rehearsal presses what happens in an hour into minutes: a turn stands for a window
                     elapsed: INTERVAL,
-                    available: plan.budget,
+                    available: Available::all(plan.budget),
                     signals,
                     outlook: &players.outlook,
                     cost_limit: Duration::MAX,

@@ -45,6 +45,8 @@ impl Outcome {
             miss_target: settings.miss_target,
             slowdown: SlowdownSpec::Trace(self.trace(course, what)),
             load: None,
+            wait: None,
+            publish: None,
             inferences: INFERENCES,
             seeds: (0..5).collect(),
         })

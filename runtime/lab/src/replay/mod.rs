@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaitd_core::clock::Clock;
-use gaitd_core::control::{Load, PolicyError};
+use gaitd_core::control::{Load, Overhead, PolicyError};
 use gaitd_core::engine::{DecideError, Decision, Engine, Inputs, Settings, Wearer, largest};
 use gaitd_core::ladder::{InferenceError, Ladder, Manifest, Profile};
 use gaitd_core::window::Window;
@@ -237,7 +237,7 @@ impl Replay {
         (self.window.first_sample, self.window.last_sample) = labelled.span;
         self.window.arrived = self.clock.now();
         self.window.completed = self.window.arrived;
-        let inputs = Inputs { load, reserve: Duration::ZERO, settings: &self.settings };
+        let inputs = Inputs { load, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings: &self.settings };
         self.engine.decide(&mut self.wearer, &self.window, &inputs, self.clock.as_ref(), decision)
     }
 }

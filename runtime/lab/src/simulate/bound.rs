@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::scenario::{Dwell, Order, Process};
+use super::scenario::{Delay, Dwell, Order, Process};
 
 /// Hypotheses less likely than this are given up.
 const UNLIKELY: f64 = 1e-9;
@@ -30,16 +30,25 @@ pub(super) struct Bound<'a> {
     process: &'a Process,
     /// True latency on an idle device and accuracy, per configuration.
     rungs: Vec<(f64, f64)>,
+    /// How long publishing takes (seconds), each with its probability.
+    publish: Vec<(f64, f64)>,
     guess_accuracy: f64,
     hypotheses: Vec<Hypothesis>,
 }
 
 impl<'a> Bound<'a> {
-    /// A filter that knows `process`, and of each configuration the true latency (seconds) and the accuracy.
-    pub(super) fn new(process: &'a Process, rungs: Vec<(f64, f64)>, guess_accuracy: f64) -> Self {
+    /// A filter that knows `process`, of each configuration the true latency (seconds) and the accuracy, and how long
+    /// publishing takes.
+    pub(super) fn new(
+        process: &'a Process,
+        rungs: Vec<(f64, f64)>,
+        publish: Option<&Delay>,
+        guess_accuracy: f64,
+    ) -> Self {
+        let publish = publish.map_or_else(|| vec![(0.0, 1.0)], Delay::amounts);
         // before the first inference of the first level
         let start = Hypothesis { level: 0, phase: Phase::Held { age: 0 }, probability: 1.0 };
-        Self { process, rungs, guess_accuracy, hypotheses: vec![start] }
+        Self { process, rungs, publish, guess_accuracy, hypotheses: vec![start] }
     }
 
     /// The slowdown of the level `level`.
@@ -48,7 +57,8 @@ impl<'a> Bound<'a> {
     }
 
     /// Foretells the next inference and picks the configuration with the highest expected accuracy.
-    pub(super) fn choose(&mut self, budget: Duration) -> usize {
+    /// `left` of the budget is left.
+    pub(super) fn choose(&mut self, left: Duration) -> usize {
         self.predict();
         // hypotheses of a held level share its slowdown, and so the work
         let mut slowdowns: Vec<(f64, f64)> = self.process.levels.iter().map(|level| (level.slowdown, 0.0)).collect();
@@ -59,9 +69,13 @@ impl<'a> Bound<'a> {
             }
         }
         slowdowns.retain(|(_, probability)| *probability > 0.0);
+        let scatter = self.process.scatter();
         let expected = |&(latency, accuracy): &(f64, f64)| {
-            let limit = (budget.as_secs_f64() / latency).ln();
-            let miss: f64 = slowdowns.iter().map(|(s, p)| p * self.process.exceed(limit - s.ln())).sum();
+            let miss = |&(publish, share): &(f64, f64)| {
+                let limit = ((left.as_secs_f64() - publish).max(0.0) / latency).ln();
+                share * slowdowns.iter().map(|(s, p)| p * scatter.exceed(limit - s.ln())).sum::<f64>()
+            };
+            let miss: f64 = self.publish.iter().map(miss).sum();
             accuracy * (1.0 - miss) + self.guess_accuracy * miss
         };
         let expected: Vec<f64> = self.rungs.iter().map(expected).collect();
@@ -71,17 +85,18 @@ impl<'a> Bound<'a> {
     /// The configuration for an inference of which it is only known that the one before was at `level`.
     pub(super) fn settled(&self, level: usize, budget: Duration) -> usize {
         let known = Hypothesis { level, phase: Phase::Held { age: 1 }, probability: 1.0 };
-        Self { hypotheses: vec![known], rungs: self.rungs.clone(), ..*self }.choose(budget)
+        Self { hypotheses: vec![known], rungs: self.rungs.clone(), publish: self.publish.clone(), ..*self }
+            .choose(budget)
     }
 
     /// Learns that the configuration `rung` took `slowdown` times its true latency on an idle device.
     pub(super) fn observe(&mut self, slowdown: f64) {
-        let log = slowdown.ln();
+        let (log, scatter) = (slowdown.ln(), self.process.scatter());
         let mut sum = 0.0;
         for index in 0..self.hypotheses.len() {
             let level = self.slowdown(&self.hypotheses[index]).ln();
             // nothing is impossible by more than rounding allows
-            self.hypotheses[index].probability *= self.process.density(log - level).max(1e-300);
+            self.hypotheses[index].probability *= scatter.density(log - level).max(1e-300);
             sum += self.hypotheses[index].probability;
         }
         self.hypotheses.iter_mut().for_each(|hypothesis| hypothesis.probability /= sum);
@@ -231,7 +246,7 @@ mod tests {
         }))
         .unwrap();
         let SlowdownSpec::Process(process) = &scenario.slowdown else { panic!("a process") };
-        let mut bound = Bound::new(process, RUNGS.to_vec(), GUESS);
+        let mut bound = Bound::new(process, RUNGS.to_vec(), None, GUESS);
         let mut picked = [0; 3];
         for (place, draw) in Draws::new(&scenario, 3, 5).draws.iter().enumerate() {
             let expected = dense.choose(draw.budget.as_secs_f64());

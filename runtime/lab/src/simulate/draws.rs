@@ -6,7 +6,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
 use super::scatter::normal;
-use super::scenario::{Dwell, LoadKind, LoadSpec, Order, Process, Scenario, SlowdownSpec, Trace};
+use super::scenario::{Delay, Dwell, LoadKind, LoadSpec, Order, Process, Scenario, SlowdownSpec, Trace};
 use gaitd_core::control::Load;
 
 /// One inference of a scenario.
@@ -20,6 +20,27 @@ pub struct Draw {
     pub slowdown: f64,
     /// What the load signals show.
     pub signals: Load,
+    /// How long the window has waited when its configuration is picked.
+    pub wait: Duration,
+    /// How long its decision takes to be published.
+    pub publish: Duration,
+}
+
+impl Draw {
+    /// Whether a decision is late whose inference takes `inference`.
+    pub(super) fn is_late(&self, inference: Duration) -> bool {
+        inference.saturating_add(self.wait).saturating_add(self.publish) > self.budget
+    }
+
+    /// What is left of the budget when the configuration is picked.
+    pub(super) fn left(&self) -> Duration {
+        self.budget.saturating_sub(self.wait)
+    }
+
+    /// Whether waiting or publishing makes the decision late, whatever the inference takes.
+    pub(super) fn is_outlier(&self) -> bool {
+        self.is_late(Duration::ZERO)
+    }
 }
 
 /// All inferences of one seed.
@@ -29,6 +50,8 @@ pub struct Draws {
     pub draws: Vec<Draw>,
     /// True / profiled latency on an idle device, per configuration.
     pub errors: Vec<f64>,
+    /// Whether windows wait, or publishing takes any time.
+    pub(super) has_delays: bool,
 }
 
 /// Where a semi-Markov process stands.
@@ -57,8 +80,8 @@ impl Draws {
                         load.signals(&places, &unrelated, &mut stream(3))
                     }
                 };
-                let mut noise = stream(4);
-                let states = places.iter().map(|p| (p.level, p.slowdown * process.scatter(&mut noise))).collect();
+                let (mut noise, scatter) = (stream(4), process.scatter());
+                let states = places.iter().map(|p| (p.level, p.slowdown * scatter.draw(&mut noise))).collect();
                 let mut errors = stream(5);
                 let errors = (0..rungs).map(|_| (process.profile_error * normal(&mut errors)).exp()).collect();
                 (states, signals, errors)
@@ -73,12 +96,27 @@ impl Draws {
             .budgets
             .iter()
             .flat_map(|span| std::iter::repeat_n(Duration::from_secs_f64(span.ms / 1e3), span.inferences));
+        let delays = |delay: Option<Delay>, mut rng: Xoshiro256PlusPlus| {
+            std::iter::repeat_with(move || {
+                let seconds = delay.map_or(0.0, |delay| delay.draw(&mut rng));
+                Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+            })
+        };
+        let delays = delays(scenario.wait, stream(6)).zip(delays(scenario.publish, stream(7)));
         let draws = budgets
             .cycle()
             .zip(states.into_iter().zip(signals))
-            .map(|(budget, ((state, slowdown), signals))| Draw { budget, state, slowdown, signals })
+            .zip(delays)
+            .map(|((budget, ((state, slowdown), signals)), (wait, publish))| Draw {
+                budget,
+                state,
+                slowdown,
+                signals,
+                wait,
+                publish,
+            })
             .collect();
-        Self { draws, errors }
+        Self { draws, errors, has_delays: scenario.wait.is_some() || scenario.publish.is_some() }
     }
 }
 

@@ -16,6 +16,8 @@ const COST_OF_A_LIE: f64 = 1.1;
 const LATE_AFTER_RISE: f64 = 1.0;
 /// Inferences after a fall until the best configuration is picked, median.
 const RECOVERY_AFTER_FALL: f64 = 3.0;
+/// Changes of configuration around a window that waiting or publishing made late, mean.
+const SWITCHES_AFTER_OUTLIER: f64 = 0.5;
 /// What rounding may do to a gap, percentage points.
 const ROUNDING: f64 = 1e-9;
 
@@ -25,7 +27,8 @@ const ROUNDING: f64 = 1e-9;
 /// than ALERT, and keeps the miss target wherever the bound keeps it. A signal that lies costs at most 10 % of the gap to
 /// the oracle. In the scenarios `steps` and `bursty` an honest signal beats the bound, which sees none; the first late
 /// inference after a rise is the last one, and the best configuration is back within 3 inferences after a fall (medians,
-/// with and without signal). A goal whose policies or references did not take part is not judged.
+/// with and without signal). Waiting and publishing that make a window late change the configuration in fewer than every
+/// second case, and no later window that has half of its budget left is given up beforehand. A goal whose policies or references did not take part is not judged.
 #[must_use]
 pub fn missed_goals(scenario: &Scenario, report: &ScenarioReport) -> Vec<String> {
     let mut missed = Vec::new();
@@ -74,6 +77,9 @@ pub fn missed_goals(scenario: &Scenario, report: &ScenarioReport) -> Vec<String>
             ),
         );
     }
+    for score in [blind, sighted].into_iter().flatten() {
+        after_outliers(score, &mut unless);
+    }
     if matches!(scenario.name.as_str(), "steps" | "bursty") {
         if let Some(gap) = sighted.and_then(|sighted| sighted.gap_to_bound).filter(|_| kind == Some(LoadKind::Honest)) {
             unless(gap < 0.0, format!("an honest signal: {gap:.3} points behind the bound, which sees none"));
@@ -87,6 +93,25 @@ pub fn missed_goals(scenario: &Scenario, report: &ScenarioReport) -> Vec<String>
 
 fn lies(kind: LoadKind) -> bool {
     matches!(kind, LoadKind::Unrelated | LoadKind::TurnsUnrelated | LoadKind::Stuck)
+}
+
+fn after_outliers(score: &Score, unless: &mut impl FnMut(bool, String)) {
+    let name = &score.name;
+    if let Some(switches) = score.switches_after_outlier {
+        unless(
+            switches <= SWITCHES_AFTER_OUTLIER,
+            format!(
+                "after an outlier: {name} changes the configuration {switches:.2} times (mean), more than \
+                 {SWITCHES_AFTER_OUTLIER}"
+            ),
+        );
+    }
+    if let Some(hopeless) = score.hopeless_after_outlier {
+        unless(
+            hopeless <= 0.0,
+            format!("after an outlier: {name} gives up {:.3} % of the windows beforehand", 100.0 * hopeless),
+        );
+    }
 }
 
 fn reaction(score: &Score, unless: &mut impl FnMut(bool, String)) {
@@ -135,6 +160,8 @@ mod tests {
             switches: 1.0,
             late_after_rise: Some(1.0),
             recovery_after_fall: Some(3.0),
+            switches_after_outlier: Some(0.5),
+            hopeless_after_outlier: Some(0.0),
             decision_ns: None,
         }
     }
@@ -202,6 +229,8 @@ mod tests {
         for kind in ["unrelated", "turns-unrelated", "stuck"] {
             one("other", kind, |scores| scores[2].gap_to_oracle = 1.33, "a lying signal");
         }
+        one("other", "honest", |scores| scores[1].switches_after_outlier = Some(0.51), "bayes-no-load changes");
+        one("other", "honest", |scores| scores[2].hopeless_after_outlier = Some(0.001), "bayes gives up 0.100 %");
         for name in ["steps", "bursty"] {
             one(name, "honest", |scores| scores[2].gap_to_bound = Some(0.0), "behind the bound");
             one(name, "honest", |scores| scores[1].late_after_rise = Some(2.0), "after a rise: bayes-no-load");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::bound::Bound;
 use super::draws::{Draw, Draws};
 use super::ladder::SimulatedLadder;
-use gaitd_core::control::{Demand, INTERVAL, Load, Outlook, Policy, Situation};
+use gaitd_core::control::{Demand, INTERVAL, Load, Outlook, Overhead, Policy, Situation};
 
 /// The world that a seed has drawn.
 pub(super) struct World<'a> {
@@ -24,8 +24,8 @@ impl World<'_> {
 
     /// What the configuration `rung` is worth at `draw`: its accuracy, or a guess where it is late.
     fn worth(&self, rung: usize, draw: &Draw) -> f64 {
-        let on_time = self.latency(rung, draw) <= draw.budget;
-        if on_time { self.ladder.candidates[rung].accuracy } else { self.ladder.guess_accuracy }
+        let late = draw.is_late(self.latency(rung, draw));
+        if late { self.ladder.guess_accuracy } else { self.ladder.candidates[rung].accuracy }
     }
 }
 
@@ -36,13 +36,24 @@ pub(super) trait Player {
 
     /// Learns how long it took.
     fn observe(&mut self, rung: usize, draw: &Draw, latency: Duration);
+
+    /// Whether each configuration was expected to be late for certain when the last one was picked; false where nothing is
+    /// expected.
+    fn hopeless(&self) -> bool {
+        false
+    }
 }
+
+/// A miss that is as probable is certain.
+const CERTAIN: f64 = 0.99;
 
 pub(super) struct PolicyPlayer<'a> {
     pub(super) policy: Box<dyn Policy>,
     pub(super) demand: Demand,
     pub(super) outlook: &'a [Outlook],
     pub(super) sees_load: bool,
+    /// What it is told of publishing, as the daemon tells it.
+    pub(super) overhead: Overhead,
 }
 
 impl Player for PolicyPlayer<'_> {
@@ -52,7 +63,7 @@ impl Player for PolicyPlayer<'_> {
             demand: &self.demand,
             // a scenario says nothing of the time between two inferences: it is as long as a shipped ladder's hop
             elapsed: INTERVAL,
-            available: draw.budget,
+            available: self.overhead.available(draw.left()),
             signals: if self.sees_load { draw.signals } else { Load::NONE },
             outlook: self.outlook,
             cost_limit: Duration::MAX,
@@ -60,8 +71,14 @@ impl Player for PolicyPlayer<'_> {
         self.policy.choose(&situation).rung
     }
 
-    fn observe(&mut self, rung: usize, _: &Draw, latency: Duration) {
+    fn observe(&mut self, rung: usize, draw: &Draw, latency: Duration) {
         self.policy.observe(rung, latency);
+        self.overhead.observe(draw.publish);
+    }
+
+    fn hopeless(&self) -> bool {
+        let miss = |rung| self.policy.forecast(rung).miss_probability;
+        (0..self.outlook.len()).all(|rung| miss(rung).is_some_and(|miss| miss >= CERTAIN))
     }
 }
 
@@ -92,7 +109,7 @@ impl Player for FixedPlayer {
 
 impl Player for Bound<'_> {
     fn choose(&mut self, draw: &Draw) -> usize {
-        Bound::choose(self, draw.budget)
+        Bound::choose(self, draw.left())
     }
 
     fn observe(&mut self, _: usize, draw: &Draw, _: Duration) {

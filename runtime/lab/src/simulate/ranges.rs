@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::scenario::{Dwell, LadderSpec, Process, SCHEMA, Scenario, SlowdownSpec, Trace};
+use super::scenario::{Delay, Dwell, LadderSpec, Process, SCHEMA, Scenario, SlowdownSpec, Tail, Trace};
 
 /// Budgets and latencies, milliseconds.
 pub(super) const MILLISECONDS: RangeInclusive<f64> = 0.001..=60_000.0;
@@ -39,6 +39,11 @@ impl Scenario {
             problems.unless(share(load.missing), "load.missing must be a share from 0 to 1");
             problems
                 .unless(matches!(self.slowdown, SlowdownSpec::Process(_)), "load: a trace brings its own load signal");
+        }
+        for (delay, place) in [(&self.wait, "wait"), (&self.publish, "publish")] {
+            if let Some(delay) = delay {
+                delay.check(place, &mut problems);
+            }
         }
         problems.unless((1..=10_000_000).contains(&self.inferences), "inferences must be from 1 to 10,000,000");
         problems.unless(!self.seeds.is_empty(), "seeds is empty; at least one is needed");
@@ -81,9 +86,25 @@ impl Process {
         problems.range("slowdown.noise", self.noise, SCATTER);
         problems.range("slowdown.profile_error", self.profile_error, SCATTER);
         if let Some(tail) = &self.tail {
-            problems.unless(share(tail.share), "slowdown.tail.share must be a share from 0 to 1");
-            problems.range("slowdown.tail.scale", tail.scale, 1.0..=1000.0);
-            problems.range("slowdown.tail.shape", tail.shape, 0.1..=100.0);
+            tail.check("slowdown.tail", problems);
+        }
+    }
+}
+
+impl Tail {
+    fn check(&self, place: &str, problems: &mut Problems) {
+        problems.unless(share(self.share), &format!("{place}.share must be a share from 0 to 1"));
+        problems.range(&format!("{place}.scale"), self.scale, 1.0..=1000.0);
+        problems.range(&format!("{place}.shape"), self.shape, 0.1..=100.0);
+    }
+}
+
+impl Delay {
+    fn check(&self, place: &str, problems: &mut Problems) {
+        problems.range(&format!("{place}.median_ms"), self.median_ms, MILLISECONDS);
+        problems.range(&format!("{place}.noise"), self.noise, SCATTER);
+        if let Some(tail) = &self.tail {
+            tail.check(&format!("{place}.tail"), problems);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::ladder::SimulatedLadder;
 use super::player::{FixedPlayer, OraclePlayer, PolicyPlayer, World};
 use super::scenario::{Scenario, SlowdownSpec};
 use super::score::{Score, Tally};
-use gaitd_core::control::{Demand, Outlook, PolicyError, Terms};
+use gaitd_core::control::{Demand, Outlook, Overhead, PolicyError, Terms};
 
 /// A scenario and what each policy and reference reached in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -80,7 +80,7 @@ pub fn simulate(
                 .zip(&draws.errors)
                 .map(|(candidate, error)| (candidate.latency.as_secs_f64() * error, candidate.accuracy))
                 .collect();
-            Bound::new(process, true_rungs, ladder.guess_accuracy)
+            Bound::new(process, true_rungs, scenario.publish.as_ref(), ladder.guess_accuracy)
         });
         let sudden = process.is_some_and(|process| process.ramp == 0);
         let world = World { ladder, bound: bound_player.clone().filter(|_| sudden), draws: &draws };
@@ -94,6 +94,7 @@ pub fn simulate(
                 demand: Demand::new(terms.budget, miss_target),
                 outlook: &outlook,
                 sees_load: contender.sees_load,
+                overhead: Overhead::NONE,
             };
             tally.play(&world, &mut player);
         }

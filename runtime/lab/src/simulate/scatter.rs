@@ -1,19 +1,65 @@
-//! How a single inference scatters around its level: log-normal noise, and a Pareto factor on some.
+//! How single inferences scatter around their level, and delays around their median: log-normal noise, and a Pareto factor
+//! on some.
 
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::scenario::Process;
+use super::scenario::{Delay, Process, Tail};
 
 /// A standard normal variable.
 pub(super) fn normal(rng: &mut Xoshiro256PlusPlus) -> f64 {
     StandardNormal.sample(rng)
 }
 
+/// A factor that scatters around 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scatter {
+    noise: f64,
+    tail: Option<Tail>,
+}
+
 impl Process {
-    /// The factor by which one inference takes longer than its level says.
-    pub(super) fn scatter(&self, rng: &mut Xoshiro256PlusPlus) -> f64 {
+    /// By how much longer one inference takes than its level says.
+    pub(super) fn scatter(&self) -> Scatter {
+        Scatter { noise: self.noise, tail: self.tail }
+    }
+}
+
+/// So many equally probable amounts stand for the delays outside of a tail, and for those inside.
+const AMOUNTS: u32 = 20;
+
+impl Delay {
+    fn scatter(&self) -> Scatter {
+        Scatter { noise: self.noise, tail: self.tail }
+    }
+
+    /// One delay, seconds.
+    pub(super) fn draw(&self, rng: &mut Xoshiro256PlusPlus) -> f64 {
+        self.median_ms / 1e3 * self.scatter().draw(rng)
+    }
+
+    /// The distribution as a few amounts (seconds), each with its probability.
+    pub(super) fn amounts(&self) -> Vec<(f64, f64)> {
+        let share = self.tail.map_or(0.0, |tail| tail.share);
+        let core = Scatter { noise: self.noise, tail: None };
+        let tail = Scatter { noise: self.noise, tail: self.tail.map(|tail| Tail { share: 1.0, ..tail }) };
+        let median = self.median_ms / 1e3;
+        [(core, 1.0 - share), (tail, share)]
+            .into_iter()
+            .filter(|(_, share)| *share > 0.0)
+            .flat_map(|(scatter, share)| {
+                let each = f64::from(AMOUNTS).recip();
+                let middle = move |place: u32| (f64::from(place) + 0.5) * each;
+                (0..AMOUNTS).map(move |place| (median * scatter.exceeded_with(middle(place)).exp(), share * each))
+            })
+            .collect()
+    }
+}
+
+impl Scatter {
+    /// One factor.
+    pub(super) fn draw(&self, rng: &mut Xoshiro256PlusPlus) -> f64 {
         let core = (self.noise * normal(rng)).exp();
         match &self.tail {
             Some(tail) if rng.random::<f64>() < tail.share => {
@@ -24,7 +70,7 @@ impl Process {
         }
     }
 
-    /// Density of the logarithm of one inference's scatter.
+    /// Density of its logarithm.
     pub(super) fn density(&self, log: f64) -> f64 {
         // without any noise a density does not exist; a narrow one takes its place
         let sigma = self.noise.max(1e-4);
@@ -34,7 +80,7 @@ impl Process {
         (1.0 - tail.share) * core + tail.share * tailed
     }
 
-    /// Probability that the logarithm of one inference's scatter exceeds `log`.
+    /// Probability that its logarithm exceeds `log`.
     pub(super) fn exceed(&self, log: f64) -> f64 {
         let sigma = self.noise.max(1e-4);
         let core = upper(log / sigma);
@@ -42,6 +88,20 @@ impl Process {
         let x = log - tail.scale.ln();
         let tailed = upper(x / sigma) + tilted_upper(tail.shape, sigma, x);
         (1.0 - tail.share) * core + tail.share * tailed.min(1.0)
+    }
+
+    /// What its logarithm exceeds with the probability `share`.
+    fn exceeded_with(&self, share: f64) -> f64 {
+        let (mut low, mut high) = (-100.0, 100.0);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if self.exceed(middle) > share {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        f64::midpoint(low, high)
     }
 }
 
@@ -68,46 +128,37 @@ fn upper(z: f64) -> f64 {
 mod tests {
     use rand::SeedableRng;
 
-    use super::super::scenario::{Dwell, Level, Order, Tail};
     use super::*;
 
-    fn process(noise: f64, tail: Option<(f64, f64, f64)>) -> Process {
-        Process {
-            levels: vec![Level { slowdown: 1.0, load: 0.0, dwell: None }],
-            order: Order::Random,
-            dwell: Dwell::Geometric { mean: 10.0 },
-            ramp: 0,
-            noise,
-            tail: tail.map(|(share, scale, shape)| Tail { share, scale, shape }),
-            profile_error: 0.0,
-        }
+    fn scatter(noise: f64, tail: Option<(f64, f64, f64)>) -> Scatter {
+        Scatter { noise, tail: tail.map(|(share, scale, shape)| Tail { share, scale, shape }) }
     }
 
-    fn processes() -> [Process; 6] {
+    fn scatters() -> [Scatter; 6] {
         [
-            process(0.05, None),
-            process(0.05, Some((0.005, 1.5, 2.0))),
-            process(0.08, Some((0.02, 1.5, 2.0))),
-            process(0.05, Some((0.5, 1.2, 1.2))),
-            process(0.4, Some((1.0, 1.0, 0.7))),
-            process(2.0, Some((0.3, 3.0, 40.0))),
+            scatter(0.05, None),
+            scatter(0.05, Some((0.005, 1.5, 2.0))),
+            scatter(0.08, Some((0.02, 1.5, 2.0))),
+            scatter(0.05, Some((0.5, 1.2, 1.2))),
+            scatter(0.4, Some((1.0, 1.0, 0.7))),
+            scatter(2.0, Some((0.3, 3.0, 40.0))),
         ]
     }
 
     #[test]
     fn the_density_integrates_to_the_exceedance() {
-        for process in processes() {
-            let sigma = process.noise;
+        for scatter in scatters() {
+            let sigma = scatter.noise;
             let mut low = -8.0 * sigma;
-            assert!((process.exceed(low) - 1.0).abs() < 1e-9, "{process:?}");
+            assert!((scatter.exceed(low) - 1.0).abs() < 1e-9, "{scatter:?}");
             // Simpson's rule, over one piece after the other
             let (piece, halves) = (sigma, 400);
             for _ in 0..60 {
                 let step = piece / f64::from(halves);
                 let weight = |i: i32| if i == 0 || i == halves { 1.0 } else { f64::from(2 + 2 * (i % 2)) };
-                let sum: f64 = (0..=halves).map(|i| weight(i) * process.density(low + step * f64::from(i))).sum();
-                let expected = process.exceed(low) - process.exceed(low + piece);
-                assert!((sum * step / 3.0 - expected).abs() < 1e-9, "{process:?} from {low}");
+                let sum: f64 = (0..=halves).map(|i| weight(i) * scatter.density(low + step * f64::from(i))).sum();
+                let expected = scatter.exceed(low) - scatter.exceed(low + piece);
+                assert!((sum * step / 3.0 - expected).abs() < 1e-9, "{scatter:?} from {low}");
                 low += piece;
             }
         }
@@ -116,16 +167,16 @@ mod tests {
     #[test]
     fn drawn_factors_exceed_as_often_as_stated() {
         const DRAWS: usize = 100_000;
-        for (seed, process) in processes().iter().enumerate() {
+        for (seed, scatter) in scatters().iter().enumerate() {
             let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed as u64);
-            let logs: Vec<f64> = (0..DRAWS).map(|_| process.scatter(&mut rng).ln()).collect();
+            let logs: Vec<f64> = (0..DRAWS).map(|_| scatter.draw(&mut rng).ln()).collect();
             for log in [-0.1, 0.0, 0.05, 0.1, 0.3, 0.5, 1.0, 2.0, 5.0] {
                 let share = logs.iter().filter(|l| **l > log).count() as f64 / DRAWS as f64;
-                let expected = process.exceed(log);
+                let expected = scatter.exceed(log);
                 let deviation = (expected * (1.0 - expected) / DRAWS as f64).sqrt();
                 assert!(
                     (share - expected).abs() <= 4.5 * deviation + 1e-5,
-                    "{process:?}: {share}, {expected} at {log}"
+                    "{scatter:?}: {share}, {expected} at {log}"
                 );
             }
         }
@@ -133,18 +184,37 @@ mod tests {
 
     #[test]
     fn far_values_keep_to_their_ranges() {
-        let steep = process(2.0, Some((1.0, 1000.0, 100.0)));
-        let narrow = process(0.0, Some((0.5, 1.0, 0.1)));
-        for process in processes().iter().chain([&steep, &narrow]) {
+        let steep = scatter(2.0, Some((1.0, 1000.0, 100.0)));
+        let narrow = scatter(0.0, Some((0.5, 1.0, 0.1)));
+        for scatter in scatters().iter().chain([&steep, &narrow]) {
             let mut before = 1.0;
             for log in (-40i32..=40).map(|i| f64::from(i) * f64::from(i.abs())) {
-                let (density, exceed) = (process.density(log), process.exceed(log));
-                assert!(density >= 0.0 && density.is_finite(), "{process:?}: {density} at {log}");
-                assert!((0.0..=before + 1e-12).contains(&exceed), "{process:?}: {exceed} after {before} at {log}");
+                let (density, exceed) = (scatter.density(log), scatter.exceed(log));
+                assert!(density >= 0.0 && density.is_finite(), "{scatter:?}: {density} at {log}");
+                assert!((0.0..=before + 1e-12).contains(&exceed), "{scatter:?}: {exceed} after {before} at {log}");
                 before = exceed;
             }
             for log in [f64::NEG_INFINITY, f64::INFINITY] {
-                assert_eq!(process.density(log), 0.0, "{process:?}");
+                assert_eq!(scatter.density(log), 0.0, "{scatter:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_amounts_stand_for_all_delays() {
+        for tail in [None, Some(Tail { share: 0.01, scale: 300.0, shape: 2.0 })] {
+            let delay = Delay { median_ms: 0.2, noise: 0.4, tail };
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
+            let drawn: Vec<f64> = (0..100_000).map(|_| delay.draw(&mut rng)).collect();
+            let amounts = delay.amounts();
+            assert!((amounts.iter().map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-12);
+            for seconds in [1e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 1e-3, 0.05, 0.08, 0.1, 0.2, 1.0] {
+                let beyond = drawn.iter().filter(|drawn| **drawn > seconds).count() as f64 / drawn.len() as f64;
+                let stated: f64 = amounts.iter().filter(|(amount, _)| *amount > seconds).map(|(_, share)| share).sum();
+                // half of an amount's probability, and what may be drawn
+                let share = if seconds < 0.01 { 1.0 } else { 0.01 };
+                let allowed = share / 40.0 + 4.5 * (beyond * (1.0 - beyond) / 1e5).sqrt();
+                assert!((beyond - stated).abs() <= allowed + 1e-9, "{delay:?}: {beyond}, {stated} beyond {seconds} s");
             }
         }
     }

@@ -39,6 +39,12 @@ pub struct Scenario {
     /// The load signal; no signal if left out. A trace brings its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadSpec>,
+    /// How long a window has waited when its configuration is picked; not at all if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Delay>,
+    /// How long it takes to publish a decision; no time if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish: Option<Delay>,
     /// Inferences per seed, 1 to 10,000,000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub inferences: usize,
@@ -196,11 +202,11 @@ pub enum Dwell {
     },
 }
 
-/// A heavy tail: some inferences take a Pareto-distributed factor longer.
+/// A heavy tail: some inferences or delays take a Pareto-distributed factor longer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tail {
-    /// Share of such inferences, 0 to 1.
+    /// Share of such ones, 0 to 1.
     #[schemars(range(min = 0, max = 1))]
     pub share: f64,
     /// Least factor, 1 to 1000.
@@ -209,6 +215,22 @@ pub struct Tail {
     /// Exponent of the Pareto distribution, 0.1 to 100: the smaller, the heavier.
     #[schemars(range(min = 0.1, max = 100))]
     pub shape: f64,
+}
+
+/// What a window costs beside its inference.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    /// Median of those outside of the tail, milliseconds, 0.001 to 60,000.
+    #[schemars(range(min = *MILLISECONDS.start(), max = *MILLISECONDS.end()))]
+    pub median_ms: f64,
+    /// Standard deviation of the logarithm of each, 0 to 2.
+    #[serde(default)]
+    #[schemars(range(min = *SCATTER.start(), max = *SCATTER.end()))]
+    pub noise: f64,
+    /// Those that take far longer; none if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
 }
 
 /// A load signal.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::bound::Bound;
+use super::draws::Draw;
 use super::ladder::SimulatedLadder;
 use super::player::{Player, World};
 
@@ -34,12 +35,21 @@ pub struct Score {
     /// Inferences from a fall of the level on until the configuration is picked that the causal bound picks where it is
     /// sure of the level: their median.
     pub recovery_after_fall: Option<f64>,
+    /// After a window that waiting or publishing alone made late, without a change of level or budget: changes of
+    /// configuration from the window before it to the tenth after it, mean.
+    pub switches_after_outlier: Option<f64>,
+    /// Of the 10 windows after such a one to which half of the budget is left: the share of those for which every
+    /// configuration was expected to be late for certain.
+    pub hopeless_after_outlier: Option<f64>,
     /// Time that one decision took here (picking and learning), nanoseconds; not deterministic. `None` for references.
     pub decision_ns: Option<f64>,
 }
 
 /// Inferences after a rise that are looked at.
 const AFTER_RISE: usize = 10;
+
+/// Windows after an outlier that are looked at, and before it that must have been at the same level.
+const AFTER_OUTLIER: usize = 10;
 
 /// Decisions are timed in batches of this many, since reading the clock takes a good part of a decision's time.
 const BATCH: usize = 1024;
@@ -57,6 +67,10 @@ pub(super) struct Tally {
     last: Option<usize>,
     rises: Vec<f64>,
     falls: Vec<f64>,
+    outliers: u64,
+    switches_after_outliers: u64,
+    after_outliers: u64,
+    hopeless: u64,
     time: Duration,
 }
 
@@ -67,6 +81,7 @@ impl Tally {
         let configurations = world.ladder.candidates.len();
         let mut rungs = Vec::with_capacity(inferences);
         let mut late = Vec::with_capacity(inferences);
+        let mut hopeless = Vec::with_capacity(inferences);
         let mut latencies = Vec::with_capacity(BATCH * configurations);
         for batch in world.draws.draws.chunks(BATCH) {
             // worked out beforehand, so that hardly anything is timed but the player
@@ -77,12 +92,15 @@ impl Tally {
             let start = Instant::now();
             for (draw, latencies) in batch.iter().zip(latencies()) {
                 let rung = player.choose(draw);
+                if world.draws.has_delays {
+                    hopeless.push(player.hopeless());
+                }
                 player.observe(rung, draw, latencies[rung]);
                 rungs.push(rung);
             }
             self.time += start.elapsed();
             let outcomes = rungs[played..].iter().zip(batch.iter().zip(latencies()));
-            late.extend(outcomes.map(|(rung, (draw, latencies))| latencies[*rung] > draw.budget));
+            late.extend(outcomes.map(|(rung, (draw, latencies))| draw.is_late(latencies[*rung])));
         }
         for (rung, late) in rungs.iter().zip(&late) {
             self.count(world.ladder, *rung, *late);
@@ -91,6 +109,9 @@ impl Tally {
         self.last = None;
         if let Some(bound) = &world.bound {
             self.react(world, bound, &rungs, &late);
+        }
+        if world.draws.has_delays {
+            self.react_to_outliers(&world.draws.draws, &rungs, &hopeless);
         }
     }
 
@@ -131,6 +152,26 @@ impl Tally {
         }
     }
 
+    /// How it went after each window that was late for other reasons than its inference.
+    fn react_to_outliers(&mut self, draws: &[Draw], rungs: &[usize], hopeless: &[bool]) {
+        for outlier in AFTER_OUTLIER..draws.len().saturating_sub(AFTER_OUTLIER) {
+            let span = outlier - AFTER_OUTLIER..=outlier + AFTER_OUTLIER;
+            let same = |draw: &Draw| (draw.state, draw.budget) == (draws[outlier].state, draws[outlier].budget);
+            if !draws[outlier].is_outlier() || !draws[span].iter().all(same) {
+                continue;
+            }
+            self.outliers += 1;
+            let switches = rungs[outlier - 1..=outlier + AFTER_OUTLIER].windows(2).filter(|pair| pair[0] != pair[1]);
+            self.switches_after_outliers += switches.count() as u64;
+            for after in outlier + 1..=outlier + AFTER_OUTLIER {
+                if 2 * draws[after].left() >= draws[after].budget {
+                    self.after_outliers += 1;
+                    self.hopeless += u64::from(hopeless[after]);
+                }
+            }
+        }
+    }
+
     /// The score, beside the effective accuracies of the oracle and of the bound.
     pub(super) fn score(mut self, name: &str, reference: bool, oracle: f64, bound: Option<f64>) -> Score {
         let inferences = self.inferences as f64;
@@ -149,9 +190,15 @@ impl Tally {
             switches: 1000.0 * self.switches as f64 / inferences,
             late_after_rise: median(&mut self.rises),
             recovery_after_fall: median(&mut self.falls),
+            switches_after_outlier: share(self.switches_after_outliers, self.outliers),
+            hopeless_after_outlier: share(self.hopeless, self.after_outliers).filter(|_| !reference),
             decision_ns: (!reference).then(|| self.time.as_secs_f64() * 1e9 / inferences),
         }
     }
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {

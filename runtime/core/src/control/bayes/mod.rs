@@ -8,7 +8,8 @@
 //! predict   q(x) = sum over x' of p(x') T(x' -> x)                          T: see `dynamics`
 //! weigh     r(x) = q(x) l(load | x) / sum over x of q(x) l(load | x)        l: see `relation`
 //! choose    m(x) = (1 - w) q(x) + w r(x)                                    w: trust in the load
-//!           P(late) = sum over x of m(x) P(y > log(available / profiled) - c | x)    f(y | x): see `noise`
+//!           P(late) = sum over x of m(x) P(y > log(available / profiled) - c | x)    f(y | x): see `noise`, and
+//!                                                                                  `lateness` for what is available
 //! observe   p(x) = q(x) f(y | x) / Q,   Q = sum over x of q(x) f(y | x)     (the blind belief)
 //!           s(x) = r(x) f(y | x) / R,   R = sum over x of r(x) f(y | x)     (the sighted belief)
 //!           w <- w R / (w R + (1 - w) Q), which then returns a little towards its stationary value
@@ -30,6 +31,7 @@
 mod correction;
 mod dynamics;
 mod grid;
+mod lateness;
 mod learned;
 mod noise;
 mod normal;
@@ -44,6 +46,7 @@ use std::time::Duration;
 use correction::Corrections;
 use dynamics::{Dynamics, Transition, within};
 use grid::{BINS, Belief, Bins};
+use lateness::Lateness;
 use noise::Noise;
 use relation::Relation;
 
@@ -115,9 +118,7 @@ struct Scratch {
     mixed: Belief,
     /// The logarithm of the slowdown that was expected.
     expected: f32,
-    /// Per configuration, where on the grid it becomes late, and the probability of that.
-    limits: Vec<f32>,
-    misses: Vec<f64>,
+    lateness: Lateness,
     likelihood: Bins,
 }
 
@@ -195,8 +196,7 @@ impl Bayes {
                 next: Beliefs::both(&near_one),
                 mixed: near_one,
                 expected: 0.0,
-                limits: vec![0.0; candidates.len()],
-                misses: vec![0.0; candidates.len()],
+                lateness: Lateness::new(candidates.len()),
                 likelihood: [0.0; BINS],
             },
         }
@@ -260,20 +260,21 @@ impl Bayes {
 impl Policy for Bayes {
     fn choose(&mut self, situation: &Situation) -> Choice {
         self.predict(situation.elapsed, &situation.signals);
-        let available = situation.available.as_secs_f32().max(1e-9);
-        let Self { candidates, model, scratch, .. } = self;
-        for (rung, (limit, candidate)) in scratch.limits.iter_mut().zip(candidates).enumerate() {
-            let ratio = available / candidate.latency.as_secs_f32().max(1e-9);
-            *limit = grid::place(ratio.ln() - model.corrections.log(rung));
-        }
-        model.noise.exceed(&scratch.mixed, &scratch.limits, &mut scratch.misses);
         let target = situation.demand.miss_target;
+        let allowed = SINGLE_DECISION * target;
+        let Self { candidates, model, scratch, .. } = self;
+        let limit = |rung: usize, seconds: f32| {
+            let ratio = seconds / candidates[rung].latency.as_secs_f32().max(1e-9);
+            grid::place(ratio.ln() - model.corrections.log(rung))
+        };
+        scratch.lateness.foretell(&model.noise.exceedance(&scratch.mixed), limit, situation, allowed);
         let late_worth = self.guess_accuracy - self.caution - self.restraint;
-        let (rung, reason) = pick(&self.scratch.misses, situation, SINGLE_DECISION * target, late_worth);
+        let misses = self.scratch.lateness.misses();
+        let (rung, reason) = pick(&misses, situation, allowed, late_worth);
         // neither what cannot be helped nor what the user has pinned teaches restraint
         if situation.demand.pinned.is_none() {
-            let least = self.scratch.misses.iter().copied().fold(1.0, f64::min);
-            let excess = self.scratch.misses[rung] - target.max(least);
+            let least = misses.own.iter().copied().fold(1.0, f64::min);
+            let excess = misses.own[rung] - target.max(least);
             self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
         }
         self.scratch.expected = self.scratch.mixed.mean();
@@ -307,7 +308,7 @@ impl Policy for Bayes {
         let slowdown = self.scratch.expected + self.model.corrections.log(rung);
         Forecast {
             predicted: self.candidates[rung].slowed(f64::from(slowdown.exp())),
-            miss_probability: Some(self.scratch.misses[rung]),
+            miss_probability: Some(self.scratch.lateness.all[rung]),
         }
     }
 

@@ -256,23 +256,37 @@ impl Noise {
         (weight * scale).min(1.0)
     }
 
-    /// For each of `limits` (places on the grid), the probability that an inference under `belief` exceeds it.
-    pub(super) fn exceed(&self, belief: &Belief, limits: &[f32], misses: &mut [f64]) {
-        let (sigma, share) = (self.sigma(), self.tail_share());
+    /// How probably inferences under `belief` exceed limits.
+    pub(super) fn exceedance<'a>(&'a self, belief: &'a Belief) -> Exceedance<'a> {
+        Exceedance { sums: Sums::new(belief, self), sigma: self.sigma(), share: self.tail_share() }
+    }
+}
+
+/// The probabilities that inferences exceed limits, to be asked for several times.
+pub(super) struct Exceedance<'a> {
+    sums: Sums<'a>,
+    sigma: f32,
+    share: f32,
+}
+
+impl Exceedance<'_> {
+    /// For each of `limits` (places on the grid), the probability that an inference exceeds it.
+    pub(super) fn exceed(&self, limits: &[f32], misses: &mut [f64]) {
+        let Self { sums, sigma, share } = self;
+        let Sums { belief, noise, .. } = *sums;
         let scale = WIDTH / sigma;
         let reach = normal::REACH / scale;
-        let sums = Sums::new(belief, self);
         let normal = Normal::tables();
         for (limit, miss) in limits.iter().zip(misses) {
             let near = grid::span(limit - reach, limit + reach);
             let first = (limit - near.start as f32) * scale;
-            let core = sums.above(near.end) + normal.exceed_sum(&belief.0[near], first, scale);
+            let core = sums.above(near.end) + normal.exceed_sum(&belief[near], first, scale);
             // what lies above the limit is beyond it; of what lies below, the share of the tail that reaches there
             let beyond = if *limit < 0.0 {
                 1.0
             } else {
                 let last = (*limit as usize).min(BINS - 1);
-                let fallen = ((last as f32 - limit) * WIDTH / self.mean).exp();
+                let fallen = ((last as f32 - limit) * WIDTH / noise.mean).exp();
                 sums.above(last + 1) + sums.reaching(last) * fallen
             };
             let anything = ((BINS as f32 - limit) / BINS as f32).clamp(0.0, 1.0);

@@ -7,7 +7,7 @@ use rand_distr::{Distribution, Exp1, StandardNormal};
 
 use super::reference::{self, Mixture};
 use super::*;
-use crate::control::{Demand, Outlook, Reason};
+use crate::control::{Available, Demand, Outlook, Overhead, Reason};
 
 /// The paper's Raspberry Pi latencies.
 const PAPER: [(f64, f64); 4] = [(0.9258, 6.53), (0.965, 18.89), (0.982, 42.39), (0.9855, 59.16)];
@@ -33,6 +33,16 @@ fn choose_after(
     bayes: &mut Bayes,
     elapsed: Duration,
     available: Duration,
+    signals: Load,
+    pinned: Option<usize>,
+) -> Choice {
+    choose_left(bayes, elapsed, Available::all(available), signals, pinned)
+}
+
+fn choose_left(
+    bayes: &mut Bayes,
+    elapsed: Duration,
+    available: Available,
     signals: Load,
     pinned: Option<usize>,
 ) -> Choice {
@@ -119,7 +129,7 @@ fn one_window_is_what_the_reference_makes_of_it() {
 
         let limits: Vec<f32> = [-2.0f32, -0.5, 0.1, 0.3, 0.62, 0.9, 2.0, 5.0, 7.0].map(grid::place).to_vec();
         let mut misses = vec![0.0; limits.len()];
-        bayes.model.noise.exceed(&bayes.scratch.next.blind, &limits, &mut misses);
+        bayes.model.noise.exceedance(&bayes.scratch.next.blind).exceed(&limits, &mut misses);
         for (limit, found) in limits.iter().zip(misses) {
             let limit = f64::from(grid::log_slowdown(0)) + f64::from(*limit) * f64::from(grid::WIDTH);
             let expected = mixture.exceed(&predicted, limit);
@@ -351,6 +361,48 @@ fn a_suspended_machine_is_forgotten_within_three_windows() {
 /// A history that a test may start from: slowdown and signals of each window.
 fn history() -> impl Strategy<Value = Vec<(f64, Option<f64>)>> {
     prop::collection::vec((0.2..8.0f64, prop::option::of(0.0..=1.0f64)), 0..60)
+}
+
+proptest! {
+    /// A few parts of the time that is left stand for all overheads that were observed.
+    #[test]
+    fn a_miss_is_as_probable_as_on_the_average_over_all_overheads(
+        overheads in prop::collection::vec((-5.0..-0.5f64).prop_map(|exponent| 10f64.powf(exponent)), 1..40),
+        slowdown in 0.7..3.0f64,
+    ) {
+        let mut bayes = policy();
+        for _ in 0..50 {
+            go_on(&mut bayes, slowdown, Load::NONE, Some(1));
+        }
+        let mut overhead = Overhead::NONE;
+        // often enough for the first to have faded
+        for seconds in overheads.iter().cycle().take(overheads.len() * (2000 / overheads.len() + 1)) {
+            overhead.observe(Duration::from_secs_f64(*seconds));
+        }
+        let misses = |available: Available| {
+            let mut bayes = bayes.clone();
+            choose_left(&mut bayes, INTERVAL, available, Load::NONE, None);
+            bayes.scratch.lateness.all.clone()
+        };
+        let found = misses(overhead.available(BUDGET));
+        // each lies in a part of a sixteenth of the time, and in a bucket: where all were as far to one side, and to the other
+        let average = |side: f64| {
+            let (mut sums, mut total) = (vec![0.0; PAPER.len()], 0.0);
+            for (age, seconds) in overheads.iter().rev().enumerate() {
+                let weight = (1.0 - 1.0 / 128.0f64).powi(age as i32);
+                let moved = (seconds + side * (BUDGET.as_secs_f64() / 16.0 + seconds / 8.0)).max(0.0);
+                let left = Available::all(BUDGET.saturating_sub(Duration::from_secs_f64(moved)));
+                sums.iter_mut().zip(misses(left)).for_each(|(sum, miss)| *sum += weight * miss);
+                total += weight;
+            }
+            sums.into_iter().map(|sum| sum / total).collect::<Vec<_>>()
+        };
+        let (least, most) = (average(-1.0), average(1.0));
+        for rung in 0..PAPER.len() {
+            let (found, least, most) = (found[rung], least[rung], most[rung]);
+            prop_assert!((least - 1e-3..=most + 1e-3).contains(&found), "rung {rung}: {found}, {least} to {most}");
+        }
+    }
 }
 
 proptest! {
