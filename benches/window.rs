@@ -94,6 +94,7 @@ impl Rest {
             stream: "bench".to_owned(),
             source: "bench".to_owned(),
             simulated: false,
+            timed: true,
             policy: "alert".to_owned(),
             budget,
         };
@@ -103,7 +104,7 @@ impl Rest {
             wearer,
             settings,
             lines: LineWriter::new(header, false),
-            sink: Sink::new(Box::new(std::fs::File::create("/dev/null").expect("the null device"))),
+            sink: Sink::new(std::fs::File::create("/dev/null").expect("the null device")),
             window: Window::new(task.channels.len(), task.window),
             decision: Decision::empty(&manifest),
             samples: (0..task.hop)

@@ -1,9 +1,16 @@
 //! The built program as its users meet it.
 
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails by panicking; its parts see each other")]
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test fails by panicking; its parts see each other"
+)]
 
 mod check_stream;
 mod conditioning;
+mod ends;
 #[cfg(target_os = "linux")]
 mod iio;
 mod implausible;

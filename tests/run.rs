@@ -39,10 +39,7 @@ fn the_embedded_default_recognises_its_simulated_wearer() {
         assert_eq!(decision["simulated"], true);
         let sum: f64 = decision["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-4, "{decision}");
-        let (budget, latency, slack) = ("budget_ms", "latency_ms", "slack_ms");
         let number = |name: &str| decision[name].as_f64().unwrap();
-        assert!((number(budget) - number(latency) - number(slack)).abs() < 1e-9);
-        assert_eq!(decision["miss"], number(slack) < 0.0);
         assert!(number("predicted_ms") > 0.0 && decision["reason"].is_string());
         for share in ["cpu", "pressure", "frequency"] {
             let share = &decision["signals"].as_object().unwrap()[share];
@@ -254,7 +251,7 @@ fn a_run_whose_samples_came_to_nothing_says_why() {
         let output = run_on(text).code(65);
         let told = stderr(&output);
         assert!(told.contains("standard input: there is no answer") && told.contains(why), "{why}: {told}");
-        assert_eq!(summary(&output.get_output().stdout)["windows"]["produced"], 0);
+        assert_eq!(output.get_output().stdout, b"");
     }
     // what was interrupted has not come to its end, and a wearer moves for as long as it is told
     let state = TempDir::new().unwrap();
@@ -362,7 +359,9 @@ fn flags_have_the_last_word_over_the_configuration_whose_paths_start_at_the_file
 #[test]
 fn a_hopeless_budget_gets_the_fastest_configuration_and_honest_misses() {
     let state = TempDir::new().unwrap();
-    let output = gaitd(state.path()).args(["run", "--pace", "fast", "--budget-ms", "0.000001"]).assert().success();
+    let mut run = gaitd(state.path());
+    let output =
+        run.args(["run", "--source", "-", "--budget-ms", "0.000001"]).write_stdin(csv(20.0)).assert().success();
     let decisions = lines(&output.get_output().stdout, "decision");
     assert!(decisions.iter().all(|d| d["miss"] == true && d["reason"] == "least-late"), "{}", decisions[0]);
     let summary = summary(&output.get_output().stdout);
@@ -500,7 +499,7 @@ fn readable_lines_are_labelled_as_simulated() {
     let output =
         gaitd(state.path()).args(["run", "--pace", "fast", "--seconds", "10", "--format", "text"]).assert().success();
     let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
-    let decisions: Vec<&str> = text.lines().filter(|line| line.contains("x-") && line.contains(" ms ")).collect();
+    let decisions: Vec<&str> = text.lines().filter(|line| line.contains("x-") && line.contains("not timed")).collect();
     assert_eq!(decisions.len() as u64, windows_in(500), "{text}");
     assert!(decisions.iter().all(|line| line.contains("simulated")), "{text}");
 }

@@ -4,6 +4,8 @@
 #![allow(
     missing_docs,
     clippy::new_without_default,
+    clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "only tests use it, and they fail by panicking"
 )]

@@ -36,7 +36,7 @@ pub struct Status {
     /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
     /// Decisions later than their budget.
-    pub misses: Misses,
+    pub misses: Option<Misses>,
     /// Changes from one configuration to another.
     pub switches: u64,
     /// Where decisions go, in the order of the configuration; none where they are only watched.

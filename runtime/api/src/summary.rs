@@ -42,8 +42,9 @@ pub struct Summary {
     pub rate_hz: Option<f64>,
     /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
-    /// Decisions later than their budget.
-    pub misses: Misses,
+    /// Decisions later than their budget; null where they are not timed, since nobody waits for them: at the pace `fast`.
+    #[serde(default)]
+    pub misses: Option<Misses>,
     /// Where the truth is known: windows wholly inside one activity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steady: Option<Recognised>,
@@ -142,16 +143,13 @@ impl Summary {
             // writing to a String cannot fail
             let _ = writeln!(text, "{line}");
         };
+        let late = self.misses.map_or_else(
+            || "not timed".to_owned(),
+            |misses| format!("{} later than {} ms ({:.2} %)", misses.count, self.budget_ms, misses.rate * 100.0),
+        );
         line(format_args!(
-            "\n{} windows in {:.1} s: {} decided, {} dropped, {} failed; {} later than {} ms ({:.2} %)",
-            windows.produced,
-            self.seconds,
-            windows.decided,
-            windows.dropped,
-            windows.failed,
-            self.misses.count,
-            self.budget_ms,
-            self.misses.rate * 100.0
+            "\n{} windows in {:.1} s: {} decided, {} dropped, {} failed; {late}",
+            windows.produced, self.seconds, windows.decided, windows.dropped, windows.failed
         ));
         if windows.lost > 0 {
             line(format_args!("{} decisions were lost at the output", windows.lost));

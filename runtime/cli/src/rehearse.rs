@@ -17,6 +17,7 @@ use gaitd_lab::rehearse::{
 
 use super::control::PolicyFlag;
 use super::loading::ModelArguments;
+use super::log::tell;
 use super::table::{percent, table};
 
 /// Rehearse the policies on this machine: with ever smaller budgets, and beside a load that changes
@@ -178,15 +179,15 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         RehearsalError::Settings(error) => by_flag(&error).into(),
         error => anyhow::Error::from(error),
     })?;
-    eprintln!("{}", announcement(&rehearsal, &stop));
+    tell(&announcement(&rehearsal, &stop));
     if !figure::AVAILABLE {
-        eprintln!("this gaitd was built without figures: there will be the report and the trace only");
+        tell("this gaitd was built without figures: there will be the report and the trace only");
     }
     let bar = super::loading::progress(milliseconds(rehearsal.time()), "rehearsing");
     let outcome = rehearsal.run(&stop, |passed| bar.set_position(milliseconds(passed)));
     bar.finish_and_clear();
     let Some(mut outcome) = outcome? else {
-        eprintln!("ended before anything was rehearsed; nothing is written");
+        tell("ended before anything was rehearsed; nothing is written");
         return Ok(());
     };
     outcome.warnings.extend(kept.and_then(|profile| other_speed(&outcome, &profile)));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gaitd_daemon::Stop;
+use gaitd_daemon::publish::take_back;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, mkfifoat};
 use rustix::io::Errno;
@@ -146,7 +147,10 @@ impl Reader {
                 Ok(written) => rest = &rest[written..],
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Fate::ReaderGone),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    take_back(&mut self.file, text.len() - rest.len());
+                    return Err(error);
+                }
             }
         }
         Ok(Fate::Written)

@@ -233,6 +233,7 @@ fn controlled(
                 stream: "replay".to_owned(),
                 source: data,
                 simulated,
+                timed: true,
                 policy,
                 budget: control.budget(),
             };

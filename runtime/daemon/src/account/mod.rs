@@ -32,7 +32,7 @@ mod ledger;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd_api::{ActivityCount, ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
+use gaitd_api::{ActivityCount, ConfigurationUse, PhaseLatency, Recognised, Summary, WindowCounts};
 use gaitd_core::engine::{Decision, Phase};
 use gaitd_core::ladder::{Manifest, Percentiles};
 use gaitd_core::stream::StreamCounts;
@@ -56,6 +56,8 @@ pub(crate) struct RunAccount {
     /// The reserve that the engine sets aside for publishing.
     reserve: PublishReserve,
     counters: Arc<RunCounters>,
+    /// Somebody waits for the decisions.
+    timed: bool,
     delivered: Option<Delivered>,
 }
 
@@ -68,7 +70,8 @@ impl RunAccount {
         counters: Arc<RunCounters>,
         delivered: Option<Delivered>,
     ) -> Self {
-        Self { account: Account::new(header), truth, steady: Recognised::default(), reserve, counters, delivered }
+        let (account, steady, timed) = (Account::new(header), Recognised::default(), header.timed);
+        Self { account, truth, steady, reserve, counters, timed, delivered }
     }
 
     /// Counts a decision that was made, whether or not it can be published.
@@ -84,7 +87,7 @@ impl RunAccount {
     /// Counts a decision that was published at clock time `now`.
     pub(crate) fn published(&mut self, decision: &Decision, now: Duration) {
         self.counters.published.count();
-        if self.account.published(decision, now) {
+        if self.account.published(decision, now) && self.timed {
             self.counters.misses.count();
         }
         self.reserve.observe(now.saturating_sub(decision.decided));
@@ -183,7 +186,7 @@ impl Account {
             implausible: Vec::new(),
             rate_hz: None,
             windows: WindowCounts::default(),
-            misses: Misses::default(),
+            misses: None,
             steady: None,
             activities: header
                 .labels()

@@ -262,6 +262,12 @@ impl SourceSpec {
         }
     }
 
+    /// Whether somebody waits for the decisions: not where samples are read as fast as the engine takes them.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.pace() != Pace::Fast
+    }
+
     /// What to do about a source that is missing or fails.
     #[must_use]
     pub fn on_failure(&self) -> OnFailure {

@@ -36,6 +36,8 @@ pub struct RunHeader {
     pub source: String,
     /// The samples are made up; every line says so.
     pub simulated: bool,
+    /// Somebody waits for the decisions: they can be late.
+    pub timed: bool,
     /// The policy's name.
     pub policy: String,
     /// The budget with which the run starts.
@@ -73,7 +75,7 @@ impl RunHeader {
 
     /// The line of `decision`, published `latency` after its last sample arrived.
     pub(crate) fn line<'a>(&'a self, decision: &'a Decision, latency: Duration) -> DecisionLine<'a> {
-        DecisionLine::new(&self.stream, self.simulated, decision, latency)
+        DecisionLine::new(&self.stream, self.simulated, self.timed, decision, latency)
     }
 }
 
@@ -143,16 +145,20 @@ impl LineWriter {
             }
             write!(
                 line,
-                "  {:<12} {:>5.1}%  {:<13} {:>8.2}  {:>7.2} ms  {:>+7.2} ms  {}",
+                "  {:<12} {:>5.1}%  {:<13} {:>8.2}  ",
                 decision.label(),
                 decision.probabilities[decision.activity] * 100.0,
                 configuration.id,
                 configuration.macs as f64 / 1e6,
-                milliseconds(latency),
-                milliseconds(decision.budget) - milliseconds(latency),
-                decision.choice.reason.describe(),
             )?;
-            if latency > decision.budget {
+            let slack = milliseconds(decision.budget) - milliseconds(latency);
+            if header.timed {
+                write!(line, "{:>7.2} ms  {slack:>+7.2} ms", milliseconds(latency))?;
+            } else {
+                write!(line, "{:>10}  {:>10}", "not timed", "-")?;
+            }
+            write!(line, "  {}", decision.choice.reason.describe())?;
+            if header.timed && slack < 0.0 {
                 line.extend_from_slice(b"  MISS");
             }
             for (sensor, fault) in Implausible::new(&decision.sensors, decision.faults).iter() {

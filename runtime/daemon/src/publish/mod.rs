@@ -19,4 +19,4 @@ pub use line::{Format, LineWriter, RunHeader};
 pub use metrics::{Metrics, Refused};
 pub use publisher::PublishError;
 pub(crate) use publisher::Publisher;
-pub use sink::Sink;
+pub use sink::{Sink, take_back};

@@ -198,7 +198,7 @@ function showStatus(status) {
   show("failed", count(windows.failed));
   show("lost", count(windows.lost));
   show("switches", count(status.switches));
-  show("misses", `${count(misses.count)} (${percent(misses.rate, 2)})`);
+  show("misses", misses ? `${count(misses.count)} (${percent(misses.rate, 2)})` : "not timed");
   const { samples: total, resets: _resets, ...faults } = source.samples;
   const kinds = Object.entries(faults).filter(([, times]) => times > 0);
   show("faults", total === 0 ? UNKNOWN : kinds.length === 0 ? "none" : kinds.map(([kind, times]) => `${count(times)} ${spoken(kind)}`).join(", "));
