@@ -23,9 +23,10 @@ mod model_new;
 mod models;
 #[cfg(feature = "onnx")]
 mod networks;
+#[cfg(target_os = "linux")]
+mod options;
 #[cfg(all(feature = "npz", feature = "onnx"))]
 mod own_network;
-#[cfg(target_os = "linux")]
 mod package;
 #[cfg(feature = "npz")]
 mod plausible;

@@ -73,7 +73,7 @@ fn the_same_recording_gives_the_same_decisions_from_file_and_standard_input_as_c
     // one configuration, as the controller's choice depends on how busy the machine is
     let run = |source: &Path, stream: &str| {
         let mut run = gaitd(directory.path());
-        run.args(["run", "--pace", "fast", "--configuration", "0.10x-96", "--source"]).arg(source);
+        run.args(["run", "--pace", "fast", "--rung", "0.10x-96", "--source"]).arg(source);
         answers(&run.write_stdin(stream).assert().success().get_output().stdout)
     };
     let expected = run(Path::new("-"), &text);
@@ -102,7 +102,7 @@ fn a_watch_with_an_accelerometer_only_is_read_at_its_own_rate_and_in_whatever_un
             writeln!(text, "{t},{x},{y},{z}").unwrap();
         }
         let mut run = gaitd(state.path());
-        run.args(["run", "--source", "-", "--pace", "fast", "--configuration", "1.00x-200", "--models"]).arg(&models);
+        run.args(["run", "--source", "-", "--pace", "fast", "--rung", "1.00x-200", "--models"]).arg(&models);
         let output = run.write_stdin(text).assert().success();
         lines(&output.get_output().stdout, "decision")
             .iter()
@@ -306,7 +306,7 @@ fn wrong_flags_and_configurations_are_refused_with_the_range() {
     refused(&["--miss-target", "2"], 78, "miss_target is 2");
     refused(&["--seconds", "-1"], 78, "seconds is -1");
     refused(&["--seconds", "1e300"], 78, "at most 3200000000");
-    refused(&["--configuration", "0.33x-77"], 78, "0.33x-77");
+    refused(&["--rung", "0.33x-77"], 78, "0.33x-77");
     refused(&["--cpus", "4096"], 78, "4096");
     refused(&["--policy", "psychic"], 64, "psychic");
     refused(&["--source", "no/such/file.csv"], 66, "no/such/file.csv");
@@ -349,7 +349,7 @@ fn flags_have_the_last_word_over_the_configuration_whose_paths_start_at_the_file
     let output = gaitd(directory.path())
         .arg("run")
         .arg(&file)
-        .args(["--budget-ms", "30", "--configuration", "1.00x-128"])
+        .args(["--budget-ms", "30", "--rung", "1.00x-128"])
         .assert()
         .success();
     let decisions = lines(&output.get_output().stdout, "decision");
@@ -391,7 +391,7 @@ fn a_live_stream_is_never_held_back_and_its_newest_window_wins() {
         let state = TempDir::new().unwrap();
         // far more than can be decided while it is read
         let output = gaitd(state.path())
-            .args(["run", "--source", "-", "--pace", "live", "--configuration", "1.00x-128", "--budget-ms", budget])
+            .args(["run", "--source", "-", "--pace", "live", "--rung", "1.00x-128", "--budget-ms", budget])
             .write_stdin(csv(1000.0))
             .assert()
             .success();

@@ -29,10 +29,22 @@ def free_port() -> int:
 
 
 class Daemon:
-    """`gaitd run` on a simulated wearer without an end, or on a file; its files are in `folder`."""
+    """`gaitd run` on a simulated wearer without an end, or on a file; its files are in `folder`.
 
-    def __init__(self, binary: Path, folder: Path, port: int | None = None, samples: Path | None = None) -> None:
+    It has a file with a token where it is to have a `token`, and logs to `terminal`, a file descriptor, if any.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        folder: Path,
+        port: int | None = None,
+        samples: Path | None = None,
+        token: bool = True,
+        terminal: int | None = None,
+    ) -> None:
         self.samples = samples
+        self.terminal = terminal
         self.binary = binary
         self.folder = folder
         self.port = port or free_port()
@@ -42,7 +54,7 @@ class Daemon:
         (folder / "gaitd.json").write_text(
             json.dumps(
                 {
-                    "http": {"token_file": "token"},
+                    "http": {"token_file": "token"} if token else {},
                     "outputs": [{"format": "none"}],
                     "socket": "control.sock",
                     "state": "state",
@@ -64,7 +76,8 @@ class Daemon:
         else:
             command += ["--source", self.samples, "--pace", "realtime"]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            told = log if self.terminal is None else self.terminal
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=told)
         for _ in range(START_S * 10):
             try:
                 self.ask("/readyz")
@@ -105,9 +118,9 @@ class Daemon:
 
 
 @contextmanager
-def running(binary: Path, folder: Path, samples: Path | None = None) -> Iterator[Daemon]:
+def running(binary: Path, folder: Path, samples: Path | None = None, **options: object) -> Iterator[Daemon]:
     """A daemon that runs for as long as the context, or as its file of samples lasts."""
-    daemon = Daemon(binary, folder, samples=samples)
+    daemon = Daemon(binary, folder, samples=samples, **options)
     try:
         daemon.start()
         yield daemon

@@ -45,6 +45,9 @@ pub struct Status {
     pub settings: SettingsView,
     /// The policy's estimate of the slowdown at the latest decision; null where it estimates none.
     pub slowdown: Option<Estimate>,
+    /// There is a token: whoever shows it may change something over the network. Without one nobody may.
+    #[serde(default)]
+    pub token: bool,
     /// The latest reading of the load.
     pub signals: Load,
     /// Memory in use.

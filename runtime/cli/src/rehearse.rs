@@ -29,7 +29,7 @@ use super::table::{percent, table};
     table and figure says how often.\n\nWritten to the output folder: report.json, one figure per experiment (SVG and \
     PNG), and trace.json, the varying experiment as a scenario that can be simulated.\n\nExamples:\n  \
     gaitd rehearse --slowdown auto                         about three minutes\n  \
-    gaitd rehearse --experiment varying --load-kind bursts --slowdown auto --out bursts"
+    gaitd rehearse --experiment varying --load-kind bursts --slowdown auto --output-dir bursts"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -77,8 +77,8 @@ pub(super) struct Arguments {
     #[arg(short, long, value_enum, value_name = "LIST", value_delimiter = ',')]
     policies: Vec<PolicyFlag>,
     /// Folder for report, figures and trace; files of an earlier rehearsal are replaced
-    #[arg(short, long, value_name = "DIR", default_value = "rehearsal")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "rehearsal", alias = "out", short_alias = 'o')]
+    output_dir: PathBuf,
     /// Where profiles are kept, to tell whether the machine is as fast as it was [default: the state directory]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -170,7 +170,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     // watched for as long as it lives
     let _requests = Requests::watch(&stop, Hangup::Stop).context("cannot watch for signals")?;
     // made before minutes are spent on what could then not be kept
-    let out = arguments.out.as_path();
+    let out = arguments.output_dir.as_path();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let ladder = arguments.model.load()?;
     let kept = kept_profile(&ladder, arguments.state.clone());

@@ -119,7 +119,7 @@ impl Plan {
                 if on_failure == OnFailure::Retry || path.all().iter().any(|path| is_pipe(path)) =>
             {
                 let source = ReconnectingSource::new(spec, path, &format, &clock, &counters.source);
-                let source = spec.mounted(Box::new(source), &format).map_err(OpenError::from)?;
+                let source = spec.dressed(Box::new(source), &format).map_err(OpenError::from)?;
                 Opened { source, truth: None }
             }
             source => source.open(&format, &clock)?,

@@ -25,7 +25,7 @@ impl Operations {
         let misses = counters.misses.get();
         let published = counters.published.get();
         let slowdown = counters.latest().as_ref().and_then(|decision| decision.slowdown);
-        let (stream, settings, model, ladder_bytes, timed) = {
+        let (stream, settings, model, ladder_bytes, timed, token) = {
             let active = lock(&self.active);
             let model = ModelView {
                 name: active.view.model.clone(),
@@ -35,8 +35,8 @@ impl Operations {
                 backend: active.view.backend.clone(),
             };
             let stream = active.config.stream.clone();
-            let timed = active.config.source.is_timed();
-            (stream, SettingsView::from(&active.handle.settings()), model, active.view.memory_bytes(), timed)
+            let (timed, token) = (active.config.source.is_timed(), active.token.is_some());
+            (stream, SettingsView::from(&active.handle.settings()), model, active.view.memory_bytes(), timed, token)
         };
         Status {
             stream,
@@ -54,6 +54,7 @@ impl Operations {
             switches: counters.switches.get(),
             settings,
             slowdown,
+            token,
             signals: lock(&self.load).get(self.clock.now()),
             memory: MemoryView { resident_bytes: resident_bytes(), ladder_bytes },
             reloads: lock(&self.reloads).clone(),

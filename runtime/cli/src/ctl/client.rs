@@ -1,7 +1,7 @@
 //! One request to the control socket, and its answer, within limits of time and size.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -16,6 +16,26 @@ use super::{Failure, PATIENCE, senseless};
 
 /// The longest answer that is read, bytes; the status takes two thousand.
 const LONGEST_ANSWER: usize = 4 << 20;
+
+/// The service's socket.
+const SERVICE_SOCKET: &str = "/run/gaitd/control.sock";
+
+/// The socket of the daemon that the user runs, else that of the service.
+pub(super) fn default_socket() -> Result<PathBuf, Failure> {
+    let service = PathBuf::from(SERVICE_SOCKET);
+    let Some(own) = gaitd_daemon::user_socket() else { return Ok(service) };
+    let reach = |socket: &Path| std::os::unix::net::UnixStream::connect(socket).err();
+    // any other error is that of a socket that is there
+    let absent = |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+    let Some(of_own) = reach(&own).filter(absent) else { return Ok(own) };
+    let Some(of_service) = reach(&service).filter(absent) else { return Ok(service) };
+    let sentence = format!(
+        "no gaitd answers, neither on {}: {of_own}, nor on {SERVICE_SOCKET}: {of_service}; start one (gaitd run, systemctl start \
+         gaitd), or say where its socket is with --socket PATH or $GAITD_SOCKET",
+        own.display()
+    );
+    Err(Failure::new(exit::UNAVAILABLE, sentence))
+}
 
 /// What is asked.
 pub(super) struct Request {

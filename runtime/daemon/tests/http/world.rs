@@ -155,6 +155,7 @@ impl Operator for Fake {
             }],
             settings: self.settings(),
             slowdown: Some(Estimate { mean: 1.5, spread: 0.25 }),
+            token: true,
             signals: Load::cpu(0.25),
             memory: MemoryView { resident_bytes: Some(40 << 20), ladder_bytes: 8 << 20 },
             reloads: ReloadsView {
