@@ -89,14 +89,12 @@ fn a_run_that_ends_before_its_first_window_is_summed_up() {
     assert_eq!((lines(stdout, "gaitd").len(), &summary(stdout)["windows"]["decided"]), (1, &Value::from(0)));
 }
 
-/// Runs gaitd where no file may grow beyond 16 KiB, as on a full disk: what fits of a line is written.
+/// Runs gaitd where no file may grow beyond some KiB, as on a full disk: what fits of a line is written.
 fn run_on_a_full_disk(state: &Path, arguments: &[&str], stdout: Stdio) -> i32 {
     let program = assert_cmd::cargo::cargo_bin!("gaitd");
-    let script = "trap '' XFSZ; ulimit -f 32; exec \"$@\"";
-    let mut command = Command::new("/bin/dash");
-    if !Path::new("/bin/dash").exists() {
-        command = Command::new("/bin/sh");
-    }
+    // in blocks of 512 bytes, or of 1024, by the shell
+    let script = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
+    let mut command = Command::new("/bin/sh");
     command.args(["-c", script, "sh"]).arg(program).args(arguments);
     command.env_remove("STATE_DIRECTORY").env("XDG_STATE_HOME", state).stderr(Stdio::null());
     command.stdout(stdout).status().unwrap().code().unwrap()
@@ -116,7 +114,7 @@ fn a_full_disk_keeps_whole_lines_only() {
         assert_eq!(run_on_a_full_disk(state.path(), &[&run[..], &["-"]].concat(), stdout), 74);
         for path in [appended, redirected] {
             let text = std::fs::read_to_string(&path).unwrap();
-            assert!(text.len() > 8 << 10 && text.ends_with('\n'), "{} bytes of {}", text.len(), path.display());
+            assert!(text.len() > 4 << 10 && text.ends_with('\n'), "{} bytes of {}", text.len(), path.display());
             if format == "ndjson" {
                 for line in text.lines() {
                     assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");

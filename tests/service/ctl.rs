@@ -69,6 +69,8 @@ fn where_no_daemon_answers_it_says_so_and_what_to_do() {
 fn by_default(runtime: &Path) -> (Setup, super::daemon::Daemon) {
     let setup = Setup::with(|config| {
         config["source"]["pace"] = json!("live");
+        // no window is overtaken, however busy the machine
+        config["control"] = json!({"budget_ms": 60_000});
         config["http"] = json!(null);
         config["socket"] = json!(null);
     });

@@ -63,6 +63,9 @@ pub(super) struct Arguments {
     /// How decisions are written [default: text on a terminal, NDJSON elsewhere]
     #[arg(short, long, value_enum)]
     format: Option<FormatFlag>,
+    /// Write decisions as JSON, one object per line: --format ndjson
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Append the decisions to this file instead of standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -118,7 +121,7 @@ impl Arguments {
         }
         config.models = models.clone().or(config.models);
         config.state = state.clone().or(config.state);
-        if output.is_some() || self.format.is_some() {
+        if output.is_some() || self.format.is_some() || self.json {
             config.outputs = vec![self.only_output(&config)];
         }
         if let Some(cpus) = cpus {
@@ -140,7 +143,7 @@ impl Arguments {
             // as for the source, and as elsewhere
             only.path = (path != Path::new("-")).then(|| path.to_path_buf());
         }
-        if let Some(format) = self.format {
+        if let Some(format) = self.format.or(self.json.then_some(FormatFlag::Ndjson)) {
             only.format = match format {
                 FormatFlag::Auto => Format::Auto,
                 FormatFlag::Text => Format::Text,

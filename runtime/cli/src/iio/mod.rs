@@ -150,9 +150,7 @@ fn write_samples(
     let mut writer = TextWriter::new(format, capture.format().clone());
     let mut left = arguments.seconds.map(|seconds| (seconds * arguments.rate).round() as u64);
     let mut sample = Sample { time_s: None, values: Vec::new() };
-    // with the first sample: a sensor that gives none leaves nothing
-    let mut header = Some(writer.header());
-    let mut fate = Fate::Written;
+    let mut fate = reader.write(&writer.header(), stop)?;
     let mut heard = false;
     while fate == Fate::Written && left != Some(0) {
         if stop.asked() {
@@ -171,12 +169,7 @@ fn write_samples(
             }
             Err(error) => return Err(error.into()),
         }
-        if let Some(header) = header.take() {
-            fate = reader.write(&header, stop)?;
-        }
-        if fate == Fate::Written {
-            fate = reader.write(writer.line(&sample), stop)?;
-        }
+        fate = reader.write(writer.line(&sample), stop)?;
         left = left.map(|left| left - 1);
     }
     Ok(if fate == Fate::Written { Fate::Stopped } else { fate })

@@ -148,6 +148,7 @@ impl Arguments {
         if let Some(mount) = self.mount_matrix {
             source.set_mount(mount);
         }
+        Config { source: source.clone(), ..Config::default() }.check()?;
         Ok(Data::Source(source))
     }
 
