@@ -5,6 +5,8 @@
 //! window costs against the inference of `1.00x-128`. Load of load are read at their own pace, apart from each other,
 //! for that is what a reading costs in a daemon.
 
+#![allow(clippy::print_stdout, reason = "its figures are for whoever runs it")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
