@@ -208,7 +208,8 @@ fn several(files: &[&str]) -> Result<SourceSpec, ConfigError> {
 /// has no token of its own.
 fn with_link(mut config: Config) -> Config {
     let reached = config.http.as_ref().map(|http| http.listen).filter(|listen| listen.ip().is_loopback());
-    if let Some(listen) = reached.filter(|listen| listen.port() != 0 && std::io::stderr().is_terminal())
+    let served = cfg!(feature = "http") && std::io::stderr().is_terminal();
+    if let Some(listen) = reached.filter(|listen| served && listen.port() != 0)
         && let Ok(None) = config.token()
         && let Ok(token) = random_token()
     {

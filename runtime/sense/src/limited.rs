@@ -70,46 +70,40 @@ impl Source for Limited {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use gaitd_core::clock::MonotonicClock;
-    use gaitd_core::stream::Channel;
-
     use super::*;
-    use crate::{NO_DEADLINE, Pace, TextSource};
+    use crate::NO_DEADLINE;
 
-    /// How many samples the first `seconds` of `rows` have.
-    fn samples(header: &str, rows: impl Iterator<Item = String>, seconds: f64) -> usize {
-        let text = format!("{header}\n") + &rows.collect::<String>();
-        let channels = vec![Channel { name: "acc_x".into(), unit: "g".into() }];
-        let format = StreamFormat { channels, rate_hz: 50.0 };
-        let clock = Arc::new(MonotonicClock::start());
-        let bytes = std::io::Cursor::new(text.into_bytes());
-        let source = TextSource::new(bytes, "a.csv".into(), &format, None, Pace::Fast, clock);
-        let mut limited = Limited::new(Box::new(source), seconds, &format);
-        let mut sample = Sample { time_s: None, values: vec![0.0] };
-        let mut count = 0;
-        loop {
-            match limited.read(&mut sample, NO_DEADLINE).unwrap() {
-                Reading::Sample => count += 1,
-                Reading::End => return count,
-                _ => {}
-            }
+    /// A sample for each time, or for each that has none.
+    struct Times<I>(I);
+
+    impl<I: Iterator<Item = Option<f64>> + Send> Source for Times<I> {
+        fn read(&mut self, sample: &mut Sample, _deadline: Duration) -> Result<Reading, SenseError> {
+            let Some(time_s) = self.0.next() else { return Ok(Reading::End) };
+            sample.time_s = time_s;
+            Ok(Reading::Sample)
         }
+    }
+
+    /// How many samples the first `seconds` have.
+    fn samples(times: impl Iterator<Item = Option<f64>> + Send + 'static, seconds: f64) -> usize {
+        let format = StreamFormat { channels: Vec::new(), rate_hz: 50.0 };
+        let mut limited = Limited::new(Box::new(Times(times)), seconds, &format);
+        let mut sample = Sample { time_s: None, values: Vec::new() };
+        std::iter::from_fn(|| (limited.read(&mut sample, NO_DEADLINE).unwrap() == Reading::Sample).then_some(()))
+            .count()
     }
 
     #[test]
     fn seconds_are_those_of_the_samples() {
-        let timed = |hz: f64| (0..1000).map(move |number| format!("{:.4},0.5\n", 7.0 + f64::from(number) / hz));
-        assert_eq!(samples("t,acc_x", timed(50.0), 3.0), 150);
-        assert_eq!(samples("t,acc_x", timed(100.0), 3.0), 300);
-        let untimed = || (0..1000).map(|_| "0.5\n".to_owned());
-        assert_eq!(samples("acc_x", untimed(), 3.0), 150);
-        // a gap is a part of the time; a clock that is set is not
-        let gap = (0..1000).map(|n| format!("{:.2},0.5\n", f64::from(n) / 50.0 + if n < 50 { 0.0 } else { 1.0 }));
-        assert_eq!(samples("t,acc_x", gap, 3.0), 100);
-        let set = (0..1000).map(|n| format!("{:.2},0.5\n", f64::from(n) / 50.0 + if n < 50 { 0.0 } else { 1e6 }));
-        assert_eq!(samples("t,acc_x", set, 3.0), 150);
-        assert_eq!(samples("t,acc_x", timed(50.0), 1e9), 1000);
+        let every = |hz: f64| (0..1000).map(move |number| Some(1.7e9 + f64::from(number) / hz));
+        assert_eq!(samples(every(50.0), 3.0), 150);
+        assert_eq!(samples(every(100.0), 3.0), 300);
+        assert_eq!(samples(every(50.0), 1e9), 1000);
+        assert_eq!(samples((0..1000).map(|_| None), 3.0), 150);
+        // a gap is a part of the time; a clock that is set, forth or back, is not
+        let stepped = |step: f64| (0..1000).map(move |n| Some(f64::from(n) / 50.0 + if n < 50 { 0.0 } else { step }));
+        assert_eq!(samples(stepped(1.0), 3.0), 100);
+        assert_eq!(samples(stepped(1e6), 3.0), 150);
+        assert_eq!(samples(stepped(-0.5), 3.0), 150);
     }
 }

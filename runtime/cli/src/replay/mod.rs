@@ -90,8 +90,11 @@ pub(super) enum ArgumentError {
     #[error("--seed is for the simulated wearer; the data is {data}")]
     NoWearer { data: String },
     /// A flag that is for samples as text only.
-    #[error("--columns, --units, --rate, --mount-matrix and --seconds are for streams of samples; the data is {data}")]
+    #[error("--columns, --units, --rate and --mount-matrix are for samples as text; the data is {data}")]
     NoText { data: String },
+    /// A flag that is for streams, not for windows that are cut already.
+    #[error("--seconds is for streams of samples; of {data} take the first windows, by --limit")]
+    NoStream { data: String },
     /// Several data that are not files of text.
     #[error("{data} is not put together with other data: only files of samples as text are")]
     Alone { data: String },
@@ -128,8 +131,10 @@ impl Arguments {
             let data = self.data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
             return Err(ArgumentError::NoWearer { data }.into());
         }
-        let as_text = self.spelling.is_given() || self.mount_matrix.is_some();
-        if let Some(path) = alone.filter(|_| as_text || !is_wearer && self.seconds.is_some()) {
+        if let Some(path) = alone.filter(|_| !is_wearer && self.seconds.is_some()) {
+            return Err(ArgumentError::NoStream { data: path.display().to_string() }.into());
+        }
+        if let Some(path) = alone.filter(|_| self.spelling.is_given() || self.mount_matrix.is_some()) {
             return Err(ArgumentError::NoText { data: path.display().to_string() }.into());
         }
         let mut source = match (alone, Paths::new(self.data.clone())) {
