@@ -3,6 +3,8 @@
 //! `cargo bench --bench decision` prints criterion's figures, and then each policy's cost as a multiple of ALERT's,
 //! measured in turns, which holds on a noisy machine. Slowdowns, noise and signals of load are drawn beforehand.
 
+#![allow(clippy::print_stdout, reason = "its figures are for whoever runs it")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -5,6 +5,8 @@
 //! window costs against the inference of `1.00x-128`. Load of load are read at their own pace, apart from each other,
 //! for that is what a reading costs in a daemon.
 
+#![allow(clippy::print_stdout, reason = "its figures are for whoever runs it")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -94,6 +96,7 @@ impl Rest {
             stream: "bench".to_owned(),
             source: "bench".to_owned(),
             simulated: false,
+            timed: true,
             policy: "alert".to_owned(),
             budget,
         };
@@ -103,7 +106,7 @@ impl Rest {
             wearer,
             settings,
             lines: LineWriter::new(header, false),
-            sink: Sink::new(Box::new(std::fs::File::create("/dev/null").expect("the null device"))),
+            sink: Sink::new(std::fs::File::create("/dev/null").expect("the null device")),
             window: Window::new(task.channels.len(), task.window),
             decision: Decision::empty(&manifest),
             samples: (0..task.hop)

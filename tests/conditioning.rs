@@ -11,7 +11,7 @@ use crate::program::gaitd;
 /// The answers of the smallest configuration.
 fn probabilities(state: &Path, model: &Path, samples: &Path) -> Vec<Value> {
     let mut command = gaitd(state);
-    command.args(["run", "--configuration", "0.10x-96", "--pace", "fast", "--format", "ndjson"]);
+    command.args(["run", "--rung", "0.10x-96", "--pace", "fast", "--format", "ndjson"]);
     let output = command.arg("--models").arg(model).arg("--source").arg(samples).unwrap();
     lines(&output.stdout, "decision").into_iter().map(|mut decision| decision["probabilities"].take()).collect()
 }

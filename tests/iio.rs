@@ -369,7 +369,7 @@ fn a_driver_without_a_buffer_is_polled_and_one_with_is_where_it_is_asked_for() {
 fn a_pipe_s_readers_come_and_go() {
     let board = Board::mpu6050(0);
     let pipe = board.path("samples");
-    let (mut child, _output) = board.start(&["--output", pipe.to_str().unwrap(), "-v"]);
+    let (mut child, _output) = board.start(&["--pipe", pipe.to_str().unwrap(), "-v"]);
     let mut told = BufReader::new(child.stderr.take().unwrap());
     let mut wait_for = |text: &str| {
         let mut line = String::new();
@@ -396,6 +396,27 @@ fn a_pipe_s_readers_come_and_go() {
         wait_for("its reader has gone");
         wait_for("waiting for a reader");
     }
+    terminate(&child);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_file_gets_the_samples_behind_those_that_it_has() {
+    let board = Board::mpu6050(0);
+    let file = board.path("walk.csv");
+    for _ in 0..2 {
+        let write = ["--poll", "--seconds", "0.1", "--output", file.to_str().unwrap()];
+        board.gaitd().args(write).assert().success().stdout("");
+    }
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!((text.matches("# rate_hz=50\n").count(), text.lines().count()), (2, 2 * (2 + 5)), "{text}");
+    // a pipe that is there stays one
+    let pipe = board.path("samples");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (mut child, _output) = board.start(&["--poll", "--output", pipe.to_str().unwrap()]);
+    let mut line = String::new();
+    BufReader::new(File::open(&pipe).unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "# rate_hz=50\n");
     terminate(&child);
     assert!(child.wait().unwrap().success());
 }
@@ -745,12 +766,12 @@ fn where_the_pipe_should_be_is_a_file() {
     let board = Board::mpu6050(0);
     let file = board.path("walk.csv");
     fs::write(&file, "precious").unwrap();
-    let (code, told) = failure(&board, &["--output", file.to_str().unwrap()]);
+    let (code, told) = failure(&board, &["--pipe", file.to_str().unwrap()]);
     assert!(
-        code == 64 && told.contains("/walk.csv is no pipe; remove it, or write to a file with `> /walk.csv`"),
+        code == 64 && told.contains("/walk.csv is no pipe; remove it, or write to a file with --output /walk.csv"),
         "{told}"
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
-    let (code, told) = failure(&board, &["--output", board.path("absent/samples").to_str().unwrap()]);
+    let (code, told) = failure(&board, &["--pipe", board.path("absent/samples").to_str().unwrap()]);
     assert!(code == 74 && told.contains("cannot make the pipe /absent/samples"), "{code}: {told}");
 }

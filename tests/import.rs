@@ -215,7 +215,7 @@ fn a_recording_replays_as_the_file_that_it_was_made_of() {
     let text = printed(here.path(), &["import", "in.csv", "-o", "again.csv.gz"]);
     assert!(text.contains("3000 samples at 50 Hz, 60.0 s, 1 gap\n"), "{text}");
     let replay = |file: &str| {
-        let text = printed(here.path(), &["replay", file, "--configuration", "1.00x-128", "--json"]);
+        let text = printed(here.path(), &["replay", file, "--rung", "1.00x-128", "--json"]);
         let report: Value = serde_json::from_str(&text).unwrap();
         (report["configurations"][0]["accuracy"].clone(), report["windows"].clone())
     };

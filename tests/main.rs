@@ -1,9 +1,16 @@
 //! The built program as its users meet it.
 
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails by panicking; its parts see each other")]
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test fails by panicking; its parts see each other"
+)]
 
 mod check_stream;
 mod conditioning;
+mod ends;
 #[cfg(feature = "http")]
 mod examples;
 #[cfg(target_os = "linux")]
@@ -18,9 +25,10 @@ mod model_new;
 mod models;
 #[cfg(feature = "onnx")]
 mod networks;
+#[cfg(target_os = "linux")]
+mod options;
 #[cfg(all(feature = "npz", feature = "onnx"))]
 mod own_network;
-#[cfg(target_os = "linux")]
 mod package;
 #[cfg(all(feature = "npz", feature = "onnx"))]
 mod pages;

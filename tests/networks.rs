@@ -354,7 +354,7 @@ fn field(test: &str, folder: &str) -> Option<(TempDir, PathBuf)> {
             Some((directory, model))
         }
         _ => {
-            eprintln!("SKIPPED {test}: its network needs Python with onnx and onnxruntime; set GAITD_PYTHON");
+            gaitd_tests::skipped(test, "its network needs Python with onnx and onnxruntime; set GAITD_PYTHON");
             None
         }
     }

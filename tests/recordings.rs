@@ -126,7 +126,7 @@ fn raw_recordings_through_the_whole_daemon_are_recognised_as_well_as_prepared_wi
         let (mut right, mut windows) = (0u32, 0u32);
         for (recording, file) in recordings.iter().zip(&files) {
             let output = gaitd(state.path())
-                .args(["run", "--pace", "fast", "--configuration", id, "--source"])
+                .args(["run", "--pace", "fast", "--rung", id, "--source"])
                 .arg(file)
                 .assert()
                 .success();
@@ -257,7 +257,7 @@ fn a_stream_and_what_is_decided_on_it() {
         let id = configuration["id"].as_str().unwrap();
         let state = TempDir::new().unwrap();
         let mut run = gaitd(state.path());
-        run.args(["run", "--pace", "fast", "--format", "ndjson", "--configuration", id, "--source"]).arg(&samples);
+        run.args(["run", "--pace", "fast", "--format", "ndjson", "--rung", id, "--source"]).arg(&samples);
         let output = run.assert().success();
         let stdout = &output.get_output().stdout;
         let windows = (rows.lines().count() - 1 - 128) / 64 + 1;
@@ -359,7 +359,7 @@ fn as_termux_prints(recording: &Recording) -> String {
 fn recordings_at_the_pace_of_termux_are_still_recognised() {
     let test = "recordings_at_the_pace_of_termux_are_still_recognised";
     if std::process::Command::new("jq").arg("--version").output().is_err() {
-        eprintln!("SKIPPED {test}: there is no jq here (Debian: apt-get install jq)");
+        gaitd_tests::skipped(test, "there is no jq here (Debian: apt-get install jq)");
         return;
     }
     let Some(recordings) = test_recordings() else { return };
@@ -376,7 +376,7 @@ fn recordings_at_the_pace_of_termux_are_still_recognised() {
             .assert()
             .success();
         let output = gaitd(state.path())
-            .args(["run", "--source", "-", "--pace", "fast", "--configuration", "1.00x-128"])
+            .args(["run", "--source", "-", "--pace", "fast", "--rung", "1.00x-128"])
             .write_stdin(samples.get_output().stdout.clone())
             .assert()
             .success();

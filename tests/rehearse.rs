@@ -11,7 +11,7 @@ use crate::program::gaitd;
 /// A rehearsal in `directory` with phases that are over at once.
 fn rehearse(directory: &TempDir, flags: &[&str]) -> assert_cmd::Command {
     let mut command = gaitd(directory.path());
-    command.arg("rehearse").args(["--seconds-per-phase", "0.3", "--out"]).arg(directory.path().join("out"));
+    command.arg("rehearse").args(["--seconds-per-phase", "0.3", "--output-dir"]).arg(directory.path().join("out"));
     command.args(flags);
     command
 }
@@ -144,7 +144,7 @@ fn nonsense_is_refused_before_anything_runs() {
         for (flags, message) in cases {
             let directory = TempDir::new().unwrap();
             let mut command = gaitd(directory.path());
-            command.arg("rehearse").args(*flags).arg("--out").arg(directory.path().join("out"));
+            command.arg("rehearse").args(*flags).arg("--output-dir").arg(directory.path().join("out"));
             let output = command.assert().code(code);
             let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
             assert!(stderr.contains(message), "{flags:?}: {stderr}");
@@ -204,7 +204,7 @@ fn long_rehearsal(directory: &TempDir) -> std::process::Child {
     use std::os::unix::process::CommandExt;
     let child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gaitd"))
         .args(["rehearse", "--experiment", "varying", "--loads", "50", "--seconds-per-phase", "600", "--json"])
-        .args(["--policies", "alert", "--out"])
+        .args(["--policies", "alert", "--output-dir"])
         .arg(directory.path().join("out"))
         .env("XDG_STATE_HOME", directory.path())
         .process_group(0)

@@ -23,7 +23,7 @@ fn the_decisions_of_a_replay_are_kept_and_come_out_the_same_again() {
         let file = fresh(&state, "ndjson");
         let mut command = gaitd(state.path());
         command.args(["replay", "wearer", "--seconds", "90", "--seed", "3", "--json", "--scenario"]).arg(scenario());
-        let output = command.arg("--decisions").arg(&file).assert().success();
+        let output = command.arg("--output").arg(&file).assert().success();
         let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
         (report, std::fs::read_to_string(&file).unwrap())
     };
@@ -57,7 +57,7 @@ fn each_decision_has_the_temperature_of_its_own_configuration() {
         let mut command = gaitd(state.path());
         // blind to the activity, so that the same configurations are picked whatever the probabilities
         command.args(["replay", "wearer", "--seconds", "180", "--activity-blind", "--models"]).arg(model.path());
-        command.arg("--scenario").arg(scenario()).arg("--decisions").arg(&file).assert().success();
+        command.arg("--scenario").arg(scenario()).arg("--output").arg(&file).assert().success();
         std::fs::read_to_string(&file).unwrap()
     };
     let plain = replay(&|_| Some(1.0));
@@ -117,8 +117,8 @@ fn what_cannot_be_is_refused_with_what_to_do() {
         (vec!["replay", "walk.csv", "--seed", "1"], 78, "simulated wearer"),
         (vec!["replay", "wearer", "--seconds", "0"], 78, "seconds is 0"),
         (vec!["replay", "wearer", "--seconds", "1"], 65, "no window"),
-        (vec!["replay", "wearer", "--policy", "fixed", "--decisions", &missing], 74, "none/decisions.ndjson"),
-        (vec!["replay", "wearer", "--configuration", "1.00x-128", "--decisions", "d"], 64, "--configuration"),
+        (vec!["replay", "wearer", "--policy", "fixed", "--output", &missing], 74, "none/decisions.ndjson"),
+        (vec!["replay", "wearer", "--rung", "1.00x-128", "--output", "d"], 64, "--rung"),
     ] {
         let output = gaitd(state.path()).args(arguments).assert().code(code);
         let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();

@@ -39,10 +39,7 @@ fn the_embedded_default_recognises_its_simulated_wearer() {
         assert_eq!(decision["simulated"], true);
         let sum: f64 = decision["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-4, "{decision}");
-        let (budget, latency, slack) = ("budget_ms", "latency_ms", "slack_ms");
         let number = |name: &str| decision[name].as_f64().unwrap();
-        assert!((number(budget) - number(latency) - number(slack)).abs() < 1e-9);
-        assert_eq!(decision["miss"], number(slack) < 0.0);
         assert!(number("predicted_ms") > 0.0 && decision["reason"].is_string());
         for share in ["cpu", "pressure", "frequency"] {
             let share = &decision["signals"].as_object().unwrap()[share];
@@ -76,7 +73,7 @@ fn the_same_recording_gives_the_same_decisions_from_file_and_standard_input_as_c
     // one configuration, as the controller's choice depends on how busy the machine is
     let run = |source: &Path, stream: &str| {
         let mut run = gaitd(directory.path());
-        run.args(["run", "--pace", "fast", "--configuration", "0.10x-96", "--source"]).arg(source);
+        run.args(["run", "--pace", "fast", "--rung", "0.10x-96", "--source"]).arg(source);
         answers(&run.write_stdin(stream).assert().success().get_output().stdout)
     };
     let expected = run(Path::new("-"), &text);
@@ -105,7 +102,7 @@ fn a_watch_with_an_accelerometer_only_is_read_at_its_own_rate_and_in_whatever_un
             writeln!(text, "{t},{x},{y},{z}").unwrap();
         }
         let mut run = gaitd(state.path());
-        run.args(["run", "--source", "-", "--pace", "fast", "--configuration", "1.00x-200", "--models"]).arg(&models);
+        run.args(["run", "--source", "-", "--pace", "fast", "--rung", "1.00x-200", "--models"]).arg(&models);
         let output = run.write_stdin(text).assert().success();
         lines(&output.get_output().stdout, "decision")
             .iter()
@@ -254,7 +251,7 @@ fn a_run_whose_samples_came_to_nothing_says_why() {
         let output = run_on(text).code(65);
         let told = stderr(&output);
         assert!(told.contains("standard input: there is no answer") && told.contains(why), "{why}: {told}");
-        assert_eq!(summary(&output.get_output().stdout)["windows"]["produced"], 0);
+        assert_eq!(output.get_output().stdout, b"");
     }
     // what was interrupted has not come to its end, and a wearer moves for as long as it is told
     let state = TempDir::new().unwrap();
@@ -309,7 +306,7 @@ fn wrong_flags_and_configurations_are_refused_with_the_range() {
     refused(&["--miss-target", "2"], 78, "miss_target is 2");
     refused(&["--seconds", "-1"], 78, "seconds is -1");
     refused(&["--seconds", "1e300"], 78, "at most 3200000000");
-    refused(&["--configuration", "0.33x-77"], 78, "0.33x-77");
+    refused(&["--rung", "0.33x-77"], 78, "0.33x-77");
     refused(&["--cpus", "4096"], 78, "4096");
     refused(&["--policy", "psychic"], 64, "psychic");
     refused(&["--source", "no/such/file.csv"], 66, "no/such/file.csv");
@@ -352,7 +349,7 @@ fn flags_have_the_last_word_over_the_configuration_whose_paths_start_at_the_file
     let output = gaitd(directory.path())
         .arg("run")
         .arg(&file)
-        .args(["--budget-ms", "30", "--configuration", "1.00x-128"])
+        .args(["--budget-ms", "30", "--rung", "1.00x-128"])
         .assert()
         .success();
     let decisions = lines(&output.get_output().stdout, "decision");
@@ -362,7 +359,9 @@ fn flags_have_the_last_word_over_the_configuration_whose_paths_start_at_the_file
 #[test]
 fn a_hopeless_budget_gets_the_fastest_configuration_and_honest_misses() {
     let state = TempDir::new().unwrap();
-    let output = gaitd(state.path()).args(["run", "--pace", "fast", "--budget-ms", "0.000001"]).assert().success();
+    let mut run = gaitd(state.path());
+    let output =
+        run.args(["run", "--source", "-", "--budget-ms", "0.000001"]).write_stdin(csv(20.0)).assert().success();
     let decisions = lines(&output.get_output().stdout, "decision");
     assert!(decisions.iter().all(|d| d["miss"] == true && d["reason"] == "least-late"), "{}", decisions[0]);
     let summary = summary(&output.get_output().stdout);
@@ -392,7 +391,7 @@ fn a_live_stream_is_never_held_back_and_its_newest_window_wins() {
         let state = TempDir::new().unwrap();
         // far more than can be decided while it is read
         let output = gaitd(state.path())
-            .args(["run", "--source", "-", "--pace", "live", "--configuration", "1.00x-128", "--budget-ms", budget])
+            .args(["run", "--source", "-", "--pace", "live", "--rung", "1.00x-128", "--budget-ms", budget])
             .write_stdin(csv(1000.0))
             .assert()
             .success();
@@ -500,7 +499,7 @@ fn readable_lines_are_labelled_as_simulated() {
     let output =
         gaitd(state.path()).args(["run", "--pace", "fast", "--seconds", "10", "--format", "text"]).assert().success();
     let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
-    let decisions: Vec<&str> = text.lines().filter(|line| line.contains("x-") && line.contains(" ms ")).collect();
+    let decisions: Vec<&str> = text.lines().filter(|line| line.contains("x-") && line.contains("not timed")).collect();
     assert_eq!(decisions.len() as u64, windows_in(500), "{text}");
     assert!(decisions.iter().all(|line| line.contains("simulated")), "{text}");
 }

@@ -54,12 +54,7 @@ fn folder(files: &[(&str, String)]) -> TempDir {
 /// What gaitd writes to standard output, beside these files, where it succeeds.
 fn run(folder: &TempDir, arguments: &[&str], input: &str) -> Vec<u8> {
     let mut command = gaitd(folder.path());
-    command.current_dir(folder.path()).arg("run").args(arguments).args([
-        "--pace",
-        "fast",
-        "--configuration",
-        "1.00x-128",
-    ]);
+    command.current_dir(folder.path()).arg("run").args(arguments).args(["--pace", "fast", "--rung", "1.00x-128"]);
     command.write_stdin(input.to_owned()).assert().success().get_output().stdout.clone()
 }
 
@@ -118,7 +113,7 @@ fn a_recording_in_several_files_is_replayed() {
     ]);
     let replayed = |files: &[&str]| {
         let mut command = gaitd(folder.path());
-        command.current_dir(folder.path()).args(["replay", "--json", "--configuration", "1.00x-128"]).args(files);
+        command.current_dir(folder.path()).args(["replay", "--json", "--rung", "1.00x-128"]).args(files);
         serde_json::from_slice::<Value>(&command.assert().success().get_output().stdout).unwrap()
     };
     let report = replayed(&["a.csv", "g.csv"]);

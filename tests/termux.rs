@@ -11,7 +11,7 @@ use crate::program::gaitd;
 /// What the program makes of `printed`; nothing where there is no jq, and then standard error says so.
 fn samples(test: &str, printed: &str) -> Option<Vec<u8>> {
     if std::process::Command::new("jq").arg("--version").output().is_err() {
-        eprintln!("SKIPPED {test}: there is no jq here (Debian: apt-get install jq)");
+        gaitd_tests::skipped(test, "there is no jq here (Debian: apt-get install jq)");
         return None;
     }
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/termux/samples.jq");

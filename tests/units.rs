@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use gaitd_tests::skipped;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -29,7 +30,7 @@ fn settings<'a>(unit: &'a str, setting: &str) -> Vec<&'a str> {
 /// The version of the systemd here; nothing where there is none, and then standard error says what is not checked.
 fn systemd(test: &str) -> Option<u32> {
     let Ok(output) = Command::new("systemd-analyze").arg("--version").output() else {
-        eprintln!("SKIPPED {test}: there is no systemd-analyze here (Debian: apt-get install systemd)");
+        skipped(test, "there is no systemd-analyze here (Debian: apt-get install systemd)");
         return None;
     };
     let text = String::from_utf8_lossy(&output.stdout);
@@ -72,7 +73,8 @@ fn systemd_has_nothing_to_say_about_the_units() {
     if version >= 254 {
         variants.push(vec!["back-off.conf"]);
     } else {
-        eprintln!("SKIPPED back-off.conf: systemd {version} does not know its settings, 254 does");
+        let reason = format!("systemd {version} does not know its settings, 254 does");
+        skipped("systemd_has_nothing_to_say_about_the_units, of back-off.conf", reason);
     }
     for drop_ins in variants {
         let directory = installed(&drop_ins);
@@ -105,7 +107,7 @@ fn a_mistake_in_a_unit_would_be_found() {
 fn the_services_are_hardly_exposed() {
     let Some(version) = systemd("the_services_are_hardly_exposed") else { return };
     if version < 250 {
-        eprintln!("SKIPPED the_services_are_hardly_exposed: systemd {version} cannot judge unit files, 250 can");
+        skipped("the_services_are_hardly_exposed", format!("systemd {version} cannot judge unit files, 250 can"));
         return;
     }
     let directory = installed(&[]);
@@ -150,7 +152,7 @@ fn the_sensors_program_writes_where_the_service_reads() {
     let sensor = unit("gaitd-iio@.service");
     let config: Value = serde_json::from_slice(&std::fs::read(configs().join("service.json")).unwrap()).unwrap();
     let samples = config["source"]["path"].as_str().unwrap();
-    assert_eq!(settings(&sensor, "ExecStart"), [format!("/usr/bin/gaitd iio %i --output {samples}")]);
+    assert_eq!(settings(&sensor, "ExecStart"), [format!("/usr/bin/gaitd iio %i --pipe {samples}")]);
     let folder = format!("/run/{}", settings(&sensor, "RuntimeDirectory")[0]);
     assert_eq!(Path::new(samples).parent().unwrap(), Path::new(&folder));
     assert_eq!(settings(&sensor, "Group"), settings(&unit("gaitd.service"), "Group"), "who may read the samples");
@@ -164,11 +166,15 @@ fn a_motion_sensor_starts_its_program() {
     assert!(start[0].contains("gaitd-iio@%k.service") && start[0].contains("TAG+=\"systemd\""), "{rule}");
     let Some(version) = systemd("a_motion_sensor_starts_its_program") else { return };
     if version < 254 {
-        eprintln!("SKIPPED udevadm verify of 70-gaitd.rules: systemd {version} has none, 254 has");
+        skipped(
+            "a_motion_sensor_starts_its_program, by udevadm verify",
+            format!("systemd {version} has none, 254 has"),
+        );
         return;
     }
     let Ok(output) = Command::new("udevadm").arg("verify").arg(configs().join("udev/70-gaitd.rules")).output() else {
-        eprintln!("SKIPPED udevadm verify of 70-gaitd.rules: there is no udevadm here (Debian: apt-get install udev)");
+        let reason = "there is no udevadm here (Debian: apt-get install udev)";
+        skipped("a_motion_sensor_starts_its_program, by udevadm verify", reason);
         return;
     };
     assert!(output.status.success(), "{}", told(&output));

@@ -19,7 +19,7 @@ fn run(seed: u64) -> Vec<u8> {
     let state = TempDir::new().unwrap();
     let seed = seed.to_string();
     let output = gaitd(state.path())
-        .args(["run", "--source", "wearer", "--pace", "fast", "--seconds", "300", "--configuration", "1.00x-128"])
+        .args(["run", "--source", "wearer", "--pace", "fast", "--seconds", "300", "--rung", "1.00x-128"])
         .args(["--seed", &seed, "--budget-ms", "1000", "--format", "ndjson"])
         .assert()
         .success();

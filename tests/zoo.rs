@@ -154,7 +154,7 @@ impl Network {
             let names: Vec<_> = input["channels"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
             new.arg("--input").arg(format!("{}={}", input["name"].as_str().unwrap(), names.join(",")));
         }
-        new.args(self.about["output_name"].as_str().iter().flat_map(|name| ["--output", name]));
+        new.args(self.about["output_name"].as_str().iter().flat_map(|name| ["--network-output", name]));
         // the logits of integers may be steps apart; of them the answers count, in the replay
         if self.same_answers == 1.0 {
             new.arg("--reference").arg(folder.join(REFERENCE));
@@ -185,7 +185,7 @@ impl Network {
             }
         }
         let mut run = gaitd(state);
-        run.args(["run", "--source", "-", "--pace", "fast", "--format", "ndjson", "--configuration", "model"]);
+        run.args(["run", "--source", "-", "--pace", "fast", "--format", "ndjson", "--rung", "model"]);
         let decisions = lines(&output(run.arg("--models").arg(folder.join(MODEL)).write_stdin(csv))?, "decision");
         if decisions.len() != WINDOWS {
             return Err(format!("{} decisions on {WINDOWS} windows", decisions.len()));

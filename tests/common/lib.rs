@@ -4,6 +4,8 @@
 #![allow(
     missing_docs,
     clippy::new_without_default,
+    clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "only tests use it, and they fail by panicking"
 )]
@@ -15,6 +17,8 @@ pub mod scenarios;
 #[cfg(feature = "openapi")]
 pub mod schema;
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,18 +36,30 @@ pub fn shipped_model() -> PathBuf {
     repository().join("models/uci-har-cnn")
 }
 
-/// The folder of the data sets, or nothing, and then the reason stands on standard error.
+/// Says that the check `name` checks nothing, and why: on standard error, and in the file that `GAITD_SKIPPED` names, from
+/// which `cargo xtask test` counts it as skipped.
+pub fn skipped(name: &str, reason: impl std::fmt::Display) {
+    let reason = reason.to_string().replace(['\n', '\t'], " ");
+    eprintln!("SKIPPED {name}: {reason}");
+    if let Some(file) = std::env::var_os("GAITD_SKIPPED") {
+        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        // in one piece: other tests write there, too
+        file.write_all(format!("{name}\t{reason}\n").as_bytes()).unwrap();
+    }
+}
+
+/// The folder of the data sets, or nothing, and then the reason is told.
 pub fn data(test: &str, file: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("GAITD_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
     let path = folder.join(file);
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED {test}: {} is not there; set GAITD_DATA to the folder of the data sets", path.display());
+    skipped(test, format_args!("{} is not there; set GAITD_DATA to the folder of the data sets", path.display()));
     None
 }
 
-/// A Python that can import `package`, or nothing, and then the reason stands on standard error.
+/// A Python that can import `package`, or nothing, and then the reason is told.
 pub fn python(test: &str, package: &str) -> Option<PathBuf> {
     let python = std::env::var_os("GAITD_PYTHON").unwrap_or_else(|| "target/venv/bin/python".into());
     let python = repository().join(python);
@@ -51,7 +67,7 @@ pub fn python(test: &str, package: &str) -> Option<PathBuf> {
     if import.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    eprintln!("SKIPPED {test}: {} is no Python with {package}; set GAITD_PYTHON to one that is", python.display());
+    skipped(test, format_args!("{} is no Python with {package}; set GAITD_PYTHON to one that is", python.display()));
     None
 }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
@@ -53,7 +53,7 @@ fn where_no_daemon_answers_it_says_so_and_what_to_do() {
     }
     let named = |variable: Option<&str>| {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gaitd"));
-        command.args(["ctl", "status"]).env_remove("GAITD_SOCKET");
+        command.args(["ctl", "status"]).env_remove("GAITD_SOCKET").env_remove("XDG_RUNTIME_DIR");
         if let Some(path) = variable {
             command.env("GAITD_SOCKET", path);
         }
@@ -63,6 +63,69 @@ fn where_no_daemon_answers_it_says_so_and_what_to_do() {
     if !std::path::Path::new("/run/gaitd/control.sock").exists() {
         assert!(named(None).refused(69).contains("/run/gaitd/control.sock"));
     }
+}
+
+/// A daemon that reads a live stream and names no socket, where the user's folder is `runtime`.
+fn by_default(runtime: &Path) -> (Setup, super::daemon::Daemon) {
+    let setup = Setup::with(|config| {
+        config["source"]["pace"] = json!("live");
+        // no window is overtaken, however busy the machine
+        config["control"] = json!({"budget_ms": 60_000});
+        config["http"] = json!(null);
+        config["socket"] = json!(null);
+    });
+    let mut command = setup.command();
+    command.env("XDG_RUNTIME_DIR", runtime);
+    let daemon = setup.start_by(command);
+    (setup, daemon)
+}
+
+/// `gaitd ctl` without a word about the socket, where the user's folder is `runtime`.
+fn without_a_socket(runtime: &Path, question: &[&str]) -> Told {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gaitd"));
+    command.arg("ctl").args(question).env_remove("GAITD_SOCKET").env("XDG_RUNTIME_DIR", runtime);
+    Told::of(command.output().unwrap())
+}
+
+#[test]
+fn a_daemon_and_ctl_of_one_user_find_each_other() {
+    let runtime = TempDir::new().unwrap();
+    let (_setup, daemon) = by_default(runtime.path());
+    let process = format!("process {},", daemon.pid());
+    assert!(without_a_socket(runtime.path(), &["status"]).done().contains(&process));
+    assert!(without_a_socket(runtime.path(), &["pin", "0.10x-96"]).done().contains("0.10x-96"));
+
+    // a second one runs, and leaves the first its socket
+    let (_second_setup, mut second) = by_default(runtime.path());
+    second.told.wait("the second has found the first", |lines| {
+        lines.iter().find(|line| line.contains("another process listens there")).map(|_| ())
+    });
+    assert_eq!(second.decide(2).len(), 2);
+    assert!(without_a_socket(runtime.path(), &["status"]).done().contains(&process));
+    second.stop();
+    assert!(without_a_socket(runtime.path(), &["status"]).done().contains(&process));
+
+    // an end takes the socket along, and ctl says where it has looked
+    daemon.stop();
+    let own = runtime.path().join("gaitd/control.sock");
+    assert!(!own.exists());
+    if !Path::new("/run/gaitd/control.sock").exists() {
+        let told = without_a_socket(runtime.path(), &["status"]).refused(69);
+        assert!(told.contains(own.to_str().unwrap()) && told.contains("/run/gaitd/control.sock"), "{told}");
+    }
+}
+
+#[test]
+fn a_folder_that_takes_no_socket_is_a_warning() {
+    let runtime = TempDir::new().unwrap();
+    std::fs::write(runtime.path().join("gaitd"), "").unwrap();
+    let (_setup, mut daemon) = by_default(runtime.path());
+    assert_eq!(daemon.decide(2).len(), 2);
+    let warned = daemon.told.wait("the warning", |lines| {
+        lines.iter().find(|line| line.contains("gaitd/control.sock") && line.contains("WARN")).cloned()
+    });
+    assert!(warned.contains("cannot") || warned.contains("exists") || warned.contains("directory"), "{warned}");
+    daemon.stop();
 }
 
 #[test]
@@ -84,7 +147,7 @@ fn who_may_not_use_the_socket_is_told_of_the_group() {
             let told = Told::of(output).refused(77);
             assert!(told.contains("gaitd-operators") && told.contains(daemon.socket.to_str().unwrap()), "{told}");
         }
-        Err(error) => eprintln!("SKIPPED who_may_not_use_the_socket_is_told_of_the_group: {error}"),
+        Err(error) => gaitd_tests::skipped("who_may_not_use_the_socket_is_told_of_the_group", error),
     }
 }
 

@@ -179,7 +179,7 @@ fn the_service_manager_hears_of_the_start_of_reloads_of_life_and_of_the_end() {
 #[test]
 fn a_daemon_that_may_open_few_files_survives_many_connections() {
     if std::process::Command::new("prlimit").arg("--version").output().is_err() {
-        eprintln!("SKIPPED a_daemon_that_may_open_few_files_survives_many_connections: there is no prlimit here");
+        gaitd_tests::skipped("a_daemon_that_may_open_few_files_survives_many_connections", "there is no prlimit here");
         return;
     }
     let setup = Setup::new();
@@ -213,7 +213,10 @@ fn a_driver_that_does_not_answer_takes_neither_the_load_nor_the_end_of_the_run_a
         command
     };
     if !private("true").output().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: a /sys of its own takes unshare(1) and the privilege to mount");
+        gaitd_tests::skipped(
+            "a_driver_that_does_not_answer_takes_neither_the_load_nor_the_end_of_the_run_along",
+            "a /sys of its own takes unshare(1) and the privilege to mount",
+        );
         return;
     }
     let state = tempfile::TempDir::new().unwrap();

@@ -3,7 +3,14 @@
 //!
 //! `GAITD_SOAK_HOURS` is how many hours of samples there are, `GAITD_SOAK_SEED` what decides the order of faults.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "nobody else uses it; a test fails by panicking")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "nobody else uses it; a test fails by panicking"
+)]
 #![cfg(target_os = "linux")]
 
 mod daemon;

@@ -104,7 +104,7 @@ def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[
     opened: list[tuple[BrowserContext, Watch]] = []
 
     def open_dashboard(
-        daemon: Daemon, clock: bool = False, decided: bool = True, **options: object
+        daemon: Daemon, clock: bool = False, decided: bool = True, path: str = "/", **options: object
     ) -> tuple[Page, Watch]:
         context = browser.new_context(base_url=daemon.url, **options)
         context.set_default_timeout(PATIENCE_MS)
@@ -114,7 +114,7 @@ def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[
         observer.attach(page)
         if clock:
             page.clock.install()  # runs as usual, but can be put forward
-        page.goto("/")
+        page.goto(path)
         if decided:
             expect(page.get_by_text(re.compile("^Recognised: "))).to_be_visible()
         else:

@@ -31,7 +31,8 @@ def free_port() -> int:
 class Daemon:
     """`gaitd run` on a simulated wearer without an end, or on a file at `pace`; its files are in `folder`.
 
-    With `alive` it counts as started before it is ready, as it never is where samples are missing.
+    With `alive` it counts as started before it is ready, as it never is where samples are missing. It has a file with a
+    token where it is to have a `token`, and logs to `terminal`, a file descriptor, if any.
     """
 
     def __init__(
@@ -42,11 +43,14 @@ class Daemon:
         pace: str = "realtime",
         models: Path | None = None,
         alive: bool = False,
+        token: bool = True,
+        terminal: int | None = None,
     ) -> None:
         self.samples = samples
         self.pace = pace
         self.models = models
         self.alive = alive
+        self.terminal = terminal
         self.binary = binary
         self.folder = folder
         self.port = free_port()
@@ -54,7 +58,7 @@ class Daemon:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "token").write_text(TOKEN + "\n")
         config = {
-            "http": {"token_file": "token"},
+            "http": {"token_file": "token"} if token else {},
             "outputs": [{"format": "none"}],
             "socket": "control.sock",
             "state": "state",
@@ -77,7 +81,8 @@ class Daemon:
         if self.models is not None:
             command += ["--models", self.models]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            told = log if self.terminal is None else self.terminal
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=told)
         for _ in range(START_S * 10):
             try:
                 self.ask("/healthz" if self.alive else "/readyz")

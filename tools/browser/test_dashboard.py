@@ -381,6 +381,61 @@ def test_the_token_stays_in_the_tab(daemon: Daemon, visit: Visit) -> None:
     expect(controls(other).get_by_label("Control token")).to_have_value("")
 
 
+def test_without_any_token_the_controls_are_grey_and_say_why(
+    binary: Path, daemon: Daemon, tmp_path: Path, visit: Visit
+) -> None:
+    with running(binary, tmp_path / "daemon", token=False) as bare:
+        assert "#token=" not in bare.log(), "a link is for a terminal"
+        page, _ = visit(bare)
+        expect(page.locator("#no-token")).to_be_visible()
+        expect(page.locator("#no-token")).to_contain_text("Nothing can be changed here")
+        expect(page.locator("#token-form")).to_be_hidden()
+        for name in ("Pin", "Automatic", "Set budget", "Reload configuration"):
+            expect(controls(page).get_by_role("button", name=name, exact=True)).to_be_disabled()
+        for field in ("#budget", "#pin-width", "#pin-resolution"):
+            expect(page.locator(field)).to_be_disabled()
+        page.close()
+    # with one they are as they were
+    page, _ = visit(daemon)
+    expect(controls(page).get_by_role("button", name="Pin", exact=True)).to_be_enabled()
+    expect(page.locator("#no-token")).to_be_hidden()
+    expect(page.locator("#token-form")).to_be_visible()
+
+
+def test_the_link_on_the_terminal_opens_the_controls(binary: Path, tmp_path: Path, visit: Visit) -> None:
+    reader, terminal = os.openpty()
+    with running(binary, tmp_path / "daemon", token=False, terminal=terminal) as bare:
+        told = os.read(reader, 1 << 16).decode()
+        link = re.search(rf"{re.escape(bare.url)}/#token=[0-9a-f]{{32}}\b", told)
+        assert link, told
+        page, watch = visit(bare, path=link[0])
+        expect(controls(page).get_by_role("button", name="Pin", exact=True)).to_be_enabled()
+        expect(page.locator("#no-token")).to_be_hidden()
+        expect(page.locator("#token-form")).to_be_hidden()
+        controls(page).get_by_label("Budget, ms").fill("35")
+        controls(page).get_by_role("button", name="Set budget").click()
+        expect(page.get_by_role("alert")).to_have_text("The budget is 35 ms.")
+        assert bare.ask("/api/control")["budget_ms"] == 35
+        # in the page's memory alone
+        kept = "[localStorage.length, sessionStorage.length, document.cookie, location.href.includes('token')]"
+        assert page.evaluate(kept) == [0, 0, "", False]
+        watch.expect(CUT_OFF)
+        page.reload()
+        expect(page.locator("#token-form")).to_be_visible()
+        # the same link in the same tab
+        page.goto(link[0])
+        expect(page.locator("#token-form")).to_be_hidden()
+        # that of an earlier run: refused, and the field for a token is there again
+        watch.expect(r"status of 403|^refused: 403 .*/api/control$")
+        page.goto(f"{bare.url}/#token={'0' * 32}")
+        controls(page).get_by_role("button", name="Set budget").click()
+        expect(page.get_by_role("alert")).to_contain_text("the token is wrong")
+        expect(page.locator("#token-form")).to_be_visible()
+        page.close()
+    os.close(terminal)
+    os.close(reader)
+
+
 def test_reload(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     give_token(page)

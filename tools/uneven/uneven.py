@@ -1,8 +1,8 @@
 """Makes uneven recordings of HAPT's even ones: what docs/timing.md says of the accuracy on uneven samples.
 
     target/venv/bin/python tools/uneven/uneven.py ../shared/data target/uneven
-    for file in target/uneven/*.csv; do gaitd replay "$file" --configuration 1.00x-128; done
-    gaitd replay target/uneven/two-files/*.csv --configuration 1.00x-128
+    for file in target/uneven/*.csv; do gaitd replay "$file" --rung 1.00x-128; done
+    gaitd replay target/uneven/two-files/*.csv --rung 1.00x-128
 
 The first folder holds `hapt_raw_stream.npz` and `uci_har.npz`. Each file has the raw recordings of UCI-HAR's test
 people, one after the other with gaps between them, disturbed in one way. Values at other times than the recording's

@@ -65,10 +65,11 @@ pub struct DecisionLine<'a> {
     /// The budget, milliseconds.
     #[schemars(range(min = 0))]
     pub budget_ms: f64,
-    /// What of the budget was left, milliseconds; below 0 when late.
-    pub slack_ms: f64,
-    /// The decision was later than its budget.
-    pub miss: bool,
+    /// What of the budget was left, milliseconds; below 0 when late. Null where decisions are not timed, since nobody waits
+    /// for them: at the pace `fast`.
+    pub slack_ms: Option<f64>,
+    /// The decision was later than its budget; null where decisions are not timed.
+    pub miss: Option<bool>,
 }
 
 /// How long each phase of a decision took, milliseconds.
@@ -100,9 +101,10 @@ pub struct Probabilities<'a> {
 
 impl<'a> DecisionLine<'a> {
     /// The line of `decision` in the stream named `stream`, published `latency` after the window's last sample arrived;
-    /// `simulated` where the samples are made up. It borrows all texts, so that making and writing it allocates nothing.
+    /// `simulated` where the samples are made up, `timed` where somebody waits for it. It borrows all texts, so that making
+    /// and writing it allocates nothing.
     #[must_use]
-    pub fn new(stream: &'a str, simulated: bool, decision: &'a Decision, latency: Duration) -> Self {
+    pub fn new(stream: &'a str, simulated: bool, timed: bool, decision: &'a Decision, latency: Duration) -> Self {
         let (choice, budget_ms, latency_ms) = (&decision.choice, milliseconds(decision.budget), milliseconds(latency));
         Self {
             stream: stream.into(),
@@ -124,8 +126,8 @@ impl<'a> DecisionLine<'a> {
             timings_ms: Timings::of(decision),
             latency_ms,
             budget_ms,
-            slack_ms: budget_ms - latency_ms,
-            miss: latency > decision.budget,
+            slack_ms: timed.then_some(budget_ms - latency_ms),
+            miss: timed.then_some(latency > decision.budget),
         }
     }
 }
@@ -234,8 +236,8 @@ mod tests {
             timings_ms: Timings { condition: 0.1, wait: 0.2, prepare: 0.3, infer: 1.0, cpu: None },
             latency_ms: 1.7,
             budget_ms: 50.0,
-            slack_ms: 48.3,
-            miss: false,
+            slack_ms: Some(48.3),
+            miss: Some(false),
         };
         let mut value = serde_json::to_value(&line).unwrap();
         assert_eq!(value["class"], "decision");

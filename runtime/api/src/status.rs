@@ -36,7 +36,7 @@ pub struct Status {
     /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
     /// Decisions later than their budget.
-    pub misses: Misses,
+    pub misses: Option<Misses>,
     /// Changes from one configuration to another.
     pub switches: u64,
     /// Where decisions go, in the order of the configuration; none where they are only watched.
@@ -45,6 +45,9 @@ pub struct Status {
     pub settings: SettingsView,
     /// The policy's estimate of the slowdown at the latest decision; null where it estimates none.
     pub slowdown: Option<Estimate>,
+    /// There is a token: whoever shows it may change something over the network. Without one nobody may.
+    #[serde(default)]
+    pub token: bool,
     /// The latest reading of the load.
     pub signals: Load,
     /// Memory in use.

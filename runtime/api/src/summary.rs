@@ -45,8 +45,9 @@ pub struct Summary {
     pub rate_hz: Option<f64>,
     /// How many windows were decided, dropped or failed.
     pub windows: WindowCounts,
-    /// Decisions later than their budget.
-    pub misses: Misses,
+    /// Decisions later than their budget; null where they are not timed, since nobody waits for them: at the pace `fast`.
+    #[serde(default)]
+    pub misses: Option<Misses>,
     /// Where the truth is known: windows wholly inside one activity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steady: Option<Recognised>,
@@ -137,17 +138,14 @@ impl Summary {
             let _ = writeln!(text, "{line}");
         };
         let total = self.phases.iter().find(|phase| phase.phase == Phase::Total).map(|phase| phase.latency_us);
-        let latency = total.filter(|_| windows.decided > 0).map_or(String::new(), |latency| {
+        let latency = total.filter(|_| windows.decided > 0 && self.misses.is_some()).map_or(String::new(), |latency| {
             format!("; latency {} ms, 1 in 100 above {} ms", short(latency.p50 / 1e3), short(latency.p99 / 1e3))
         });
-        line(format_args!(
-            "\n{} windows in {}: {} later than {} ms ({:.2} %){latency}",
-            windows.produced,
-            span(self.seconds),
-            self.misses.count,
-            self.budget_ms,
-            self.misses.rate * 100.0,
-        ));
+        let late = self.misses.map_or_else(
+            || "not timed".to_owned(),
+            |misses| format!("{} later than {} ms ({:.2} %)", misses.count, self.budget_ms, misses.rate * 100.0),
+        );
+        line(format_args!("\n{} windows in {}: {late}{latency}", windows.produced, span(self.seconds)));
         let mut activities: Vec<_> = self.activities.iter().filter(|activity| activity.windows > 0).collect();
         activities.sort_by_key(|activity| std::cmp::Reverse(activity.windows));
         if !activities.is_empty() {

@@ -338,8 +338,10 @@ fn output(network: &NetworkFile, questions: &mut Questions) -> Option<NetworkOut
         }
         (None, [only]) => Some(only),
         (None, _) => {
-            questions
-                .ask("--output", format!("the one of {file} that answers with a number for each label: {}", names()));
+            questions.ask(
+                "--network-output",
+                format!("the one of {file} that answers with a number for each label: {}", names()),
+            );
             None
         }
     }?;

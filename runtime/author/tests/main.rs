@@ -127,7 +127,7 @@ fn of_several_outputs_one_is_named_and_what_its_end_tells_is_taken() {
     let mut net = network("n", &[("x", &[None, Some(6), Some(9)])]);
     net.facts.outputs.push(OutputFacts { value: value("p", &[None, Some(2)]), holds: Some(Answers::Probabilities) });
     let questions = understand("m", std::slice::from_ref(&net), &stated(6)).unwrap_err();
-    assert_eq!(asked(&questions), ["--output"]);
+    assert_eq!(asked(&questions), ["--network-output"]);
     net.stated.output = Some("p".to_owned());
     let manifest = understand("m", std::slice::from_ref(&net), &stated(6)).unwrap();
     let output = &manifest.configurations[0].output;

@@ -27,6 +27,7 @@ mod model;
 #[cfg(feature = "npz")]
 mod npz;
 mod of_files;
+mod old_names;
 mod profile;
 mod rehearse;
 mod replay;
@@ -46,7 +47,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 ///
 /// Without a command, gaitd runs its embedded default: the shipped ladder on a simulated wearer for a minute.
 #[derive(Parser)]
-#[command(name = "gaitd", version, max_term_width = 120)]
+#[command(name = "gaitd", version, propagate_version = true, max_term_width = 120)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -72,7 +73,6 @@ enum Command {
     Rehearse(rehearse::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
-    #[command(hide = true)]
     Man(man::Arguments),
     #[command(hide = true)]
     CoRunner(co_runner::Arguments),
@@ -80,7 +80,9 @@ enum Command {
 
 /// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
+    let mut called = String::new();
     let arguments = Arguments::command().try_get_matches().and_then(|matches| {
+        called = path(&matches);
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut Arguments::command()))
     });
     let arguments = match arguments {
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         _ => log::LogFormat::default(),
     };
     let last_word = format.start(&filter);
+    old_names::note(&called, std::env::args_os().skip(1));
     let outcome = match arguments.command {
         None => run::execute(run::Arguments::default()),
         Some(Command::Run(arguments)) => run::execute(arguments),
@@ -123,6 +126,12 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error, last_word),
     }
+}
+
+/// The command that was called, with those above it: `model new`.
+fn path(matches: &clap::ArgMatches) -> String {
+    let below = std::iter::successors(matches.subcommand(), |(_, matches)| matches.subcommand());
+    below.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
 }
 
 /// Prints `text` to standard output.

@@ -141,7 +141,7 @@ impl LastWord {
     pub(super) fn write(self, message: &str) {
         let message = shortened(message);
         if self.0 == LogFormat::Text {
-            eprintln!("gaitd: {}", indented(&message));
+            tell(&format!("gaitd: {}", indented(&message)));
             return;
         }
         let logger = self.0.logger({
@@ -158,6 +158,11 @@ impl LastWord {
             indented(&message).lines().for_each(write);
         }
     }
+}
+
+/// Writes `text` as a line to standard error; where that is closed or full, nobody reads it, and nothing else hangs on it.
+pub(super) fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// `message`, or its beginning and how much is missing.

@@ -11,15 +11,15 @@ use clap_mangen::Man;
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The folder to write them to; made where it is missing
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    #[arg(long, value_name = "DIR", alias = "output", short_alias = 'o')]
+    output_dir: PathBuf,
     /// The day that they bear, such as that of the release
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: String,
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    let folder = &arguments.output;
+    let folder = &arguments.output_dir;
     // a page for each `help` subcommand would repeat its command's page
     let mut command = super::Arguments::command().disable_help_subcommand(true);
     command.build();

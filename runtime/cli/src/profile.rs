@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::ladder::{Effort, Profile, ProfileKey, Regime, measure};
+use gaitd_core::state_file;
 use gaitd_daemon::{Config, cpu_name};
 
 use super::loading::ModelArguments;
@@ -51,6 +52,13 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     {
         bail!(gaitd_daemon::ConfigError::OutOfRange(vec![format!("--cpu: there is no processor {id} to use here")]));
     }
+    let state = Config { state: arguments.state.clone(), ..Config::default() }.state_directory();
+    if !arguments.dry_run {
+        state_file::probe(&state).with_context(|| {
+            let advice = "name another folder with --state, or measure only, with --dry-run";
+            format!("no profile can be kept in {}; {advice}", state.display())
+        })?;
+    }
     let ladder = arguments.model.load()?;
     let key = ProfileKey::new(&ladder, &cpu_name());
     let effort = Effort {
@@ -72,12 +80,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     .context("the ladder cannot be measured")?;
     bar.finish_and_clear();
 
-    let saved = if arguments.dry_run {
-        None
-    } else {
-        let state = Config { state: arguments.state.clone(), ..Config::default() }.state_directory();
-        Some(profile.save(&state)?)
-    };
+    let saved = if arguments.dry_run { None } else { Some(profile.save(&state)?) };
     if arguments.json {
         return super::print_json(&profile);
     }

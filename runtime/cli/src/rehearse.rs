@@ -17,6 +17,7 @@ use gaitd_lab::rehearse::{
 
 use super::control::PolicyFlag;
 use super::loading::ModelArguments;
+use super::log::tell;
 use super::table::{percent, table};
 
 /// Rehearse the policies on this machine: with ever smaller budgets, and beside a load that changes
@@ -28,7 +29,7 @@ use super::table::{percent, table};
     table and figure says how often.\n\nWritten to the output folder: report.json, one figure per experiment (SVG and \
     PNG), and trace.json, the varying experiment as a scenario that can be simulated.\n\nExamples:\n  \
     gaitd rehearse --slowdown auto                         about three minutes\n  \
-    gaitd rehearse --experiment varying --load-kind bursts --slowdown auto --out bursts"
+    gaitd rehearse --experiment varying --load-kind bursts --slowdown auto --output-dir bursts"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -76,8 +77,8 @@ pub(super) struct Arguments {
     #[arg(short, long, value_enum, value_name = "LIST", value_delimiter = ',')]
     policies: Vec<PolicyFlag>,
     /// Folder for report, figures and trace; files of an earlier rehearsal are replaced
-    #[arg(short, long, value_name = "DIR", default_value = "rehearsal")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "rehearsal", alias = "out", short_alias = 'o')]
+    output_dir: PathBuf,
     /// Where profiles are kept, to tell whether the machine is as fast as it was [default: the state directory]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -169,7 +170,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     // watched for as long as it lives
     let _requests = Requests::watch(&stop, Hangup::Stop).context("cannot watch for signals")?;
     // made before minutes are spent on what could then not be kept
-    let out = arguments.out.as_path();
+    let out = arguments.output_dir.as_path();
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let ladder = arguments.model.load()?;
     let kept = kept_profile(&ladder, arguments.state.clone());
@@ -178,15 +179,15 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         RehearsalError::Settings(error) => by_flag(&error).into(),
         error => anyhow::Error::from(error),
     })?;
-    eprintln!("{}", announcement(&rehearsal, &stop));
+    tell(&announcement(&rehearsal, &stop));
     if !figure::AVAILABLE {
-        eprintln!("this gaitd was built without figures: there will be the report and the trace only");
+        tell("this gaitd was built without figures: there will be the report and the trace only");
     }
     let bar = super::loading::progress(milliseconds(rehearsal.time()), "rehearsing");
     let outcome = rehearsal.run(&stop, |passed| bar.set_position(milliseconds(passed)));
     bar.finish_and_clear();
     let Some(mut outcome) = outcome? else {
-        eprintln!("ended before anything was rehearsed; nothing is written");
+        tell("ended before anything was rehearsed; nothing is written");
         return Ok(());
     };
     outcome.warnings.extend(kept.and_then(|profile| other_speed(&outcome, &profile)));

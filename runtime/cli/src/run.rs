@@ -1,6 +1,6 @@
 //! `gaitd run`: the daemon.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     /// How the source is paced [default: realtime; live for standard input]
     #[arg(long, value_enum)]
     pace: Option<PaceFlag>,
-    /// How long the simulated wearer moves, in seconds of its stream; 0 for ever [default: 60]
+    /// End after so many seconds of samples; 0 for never [default: 60 of the simulated wearer's, never of others]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Seed of the simulated wearer
@@ -54,22 +54,26 @@ pub(super) struct Arguments {
     seed: Option<u64>,
     #[command(flatten)]
     control: ControlArguments,
-    /// Always use this configuration, such as 1.00x-128 (implies --policy fixed)
-    #[arg(long, value_name = "ID", conflicts_with = "policy")]
-    configuration: Option<String>,
+    /// Always use this configuration of the ladder, such as 1.00x-128 (implies --policy fixed)
+    #[arg(long, value_name = "ID", alias = "configuration", conflicts_with = "policy")]
+    rung: Option<String>,
     /// Processors to use, such as 2,3; the engine gets the first for itself [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     cpus: Option<Vec<usize>>,
     /// How decisions are written [default: text on a terminal, NDJSON elsewhere]
     #[arg(short, long, value_enum)]
     format: Option<FormatFlag>,
+    /// Write decisions as JSON, one object per line: --format ndjson
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Append the decisions to this file instead of standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Serve metrics, status and the dashboard on this address [default: 127.0.0.1:4248]
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1)]
     http: Option<Option<SocketAddr>>,
-    /// Local socket for `gaitd ctl` [default: control.sock in the service's runtime directory, if there is one]
+    /// Local socket for `gaitd ctl` [default: control.sock in the service's runtime directory, or in gaitd below
+    /// $XDG_RUNTIME_DIR; none at the pace fast]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Where profiles and what was learned are kept [default: the state directory]
@@ -117,14 +121,14 @@ impl Arguments {
         }
         config.models = models.clone().or(config.models);
         config.state = state.clone().or(config.state);
-        if output.is_some() || self.format.is_some() {
+        if output.is_some() || self.format.is_some() || self.json {
             config.outputs = vec![self.only_output(&config)];
         }
         if let Some(cpus) = cpus {
             config.cpus.clone_from(cpus);
         }
         self.control.apply(&mut config.control)?;
-        if let Some(id) = &self.configuration {
+        if let Some(id) = &self.rung {
             config.control.policy = PolicySpec::Fixed { configuration: Some(id.clone()) };
         }
         self.set_source(&mut config.source)?;
@@ -139,7 +143,7 @@ impl Arguments {
             // as for the source, and as elsewhere
             only.path = (path != Path::new("-")).then(|| path.to_path_buf());
         }
-        if let Some(format) = self.format {
+        if let Some(format) = self.format.or(self.json.then_some(FormatFlag::Ndjson)) {
             only.format = match format {
                 FormatFlag::Auto => Format::Auto,
                 FormatFlag::Text => Format::Text,
@@ -174,16 +178,16 @@ impl Arguments {
                 PaceFlag::Fast => Pace::Fast,
             });
         }
-        if self.seconds.is_some() || self.seed.is_some() {
-            let SourceSpec::Wearer { seconds, seed, .. } = source else {
+        if let Some(given) = self.seconds {
+            source.set_seconds((given != 0.0).then_some(given));
+        }
+        if let Some(given) = self.seed {
+            let SourceSpec::Wearer { seed, .. } = source else {
                 return Err(ConfigError::OutOfRange(vec![
-                    "--seconds and --seed are for the simulated wearer; the source is another".to_owned(),
+                    "--seed is for the simulated wearer; the source is another".to_owned(),
                 ]));
             };
-            *seed = self.seed.unwrap_or(*seed);
-            if let Some(given) = self.seconds {
-                *seconds = (given != 0.0).then_some(given);
-            }
+            *seed = given;
         }
         Ok(())
     }
@@ -200,17 +204,40 @@ fn several(files: &[&str]) -> Result<SourceSpec, ConfigError> {
     Ok(Paths::new(files.iter().map(path).collect()).map_or_else(SourceSpec::default, SourceSpec::file))
 }
 
+/// `config` with a token that whoever sees this terminal gets in a link, where the dashboard is for this machine alone and
+/// has no token of its own.
+fn with_link(mut config: Config) -> Config {
+    let reached = config.http.as_ref().map(|http| http.listen).filter(|listen| listen.ip().is_loopback());
+    let served = cfg!(feature = "http") && std::io::stderr().is_terminal();
+    if let Some(listen) = reached.filter(|listen| served && listen.port() != 0)
+        && let Ok(None) = config.token()
+        && let Ok(token) = random_token()
+    {
+        super::log::tell(&format!("dashboard, until this run ends: http://{listen}/#token={token}"));
+        config.link_token = Some(token);
+    }
+    config
+}
+
+/// 128 random bits in hexadecimal digits.
+fn random_token() -> std::io::Result<String> {
+    let mut bytes = [0; 16];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     // before any other thread starts, for it changes the environment
     let activated = Activated::take();
-    let config = arguments.config()?;
+    let config = with_link(arguments.config()?);
     let stop = Stop::default();
     // a hang-up of a terminal ends the run; elsewhere it is the usual request to reload
     let terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
     let hangup = if terminal { Hangup::Stop } else { Hangup::Reload };
     let requests = Requests::watch(&stop, hangup).context("cannot watch for signals")?;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-    let reconfigure = Box::new(move || arguments.config());
+    let link_token = config.link_token.clone();
+    let reconfigure = Box::new(move || Ok(Config { link_token: link_token.clone(), ..arguments.config()? }));
     let plan = Plan::new(config, super::loading::library(), Some(reconfigure), activated, clock, stop)?;
     let ending = run(plan, &requests)?;
     if let Some(error) = ending.source {

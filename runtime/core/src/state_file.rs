@@ -8,9 +8,20 @@ use std::path::Path;
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether files can be kept in `directory`, which is made where there is none.
+///
+/// # Errors
+/// What the system says against it.
+pub fn probe(directory: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(directory)?;
+    let file = directory.join(format!(".probe-{}", std::process::id()));
+    File::create(&file)?;
+    std::fs::remove_file(&file)
 }
 
 /// Replaces the file at `path` by `bytes`; makes its directory where there is none.

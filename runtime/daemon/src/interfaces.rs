@@ -97,7 +97,7 @@ mod http {
         pub(crate) fn new(run: &str, config: &Config, activated: Activated, header: &RunHeader) -> (Self, Listen) {
             // what the service manager listens on is not bound a second time
             let tcp = config.http.as_ref().map(|http| http.listen).filter(|_| activated.tcp.is_empty());
-            let unix = config.control_socket().filter(|_| activated.unix.is_empty());
+            let unix = config.control_or_user_socket().filter(|_| activated.unix.is_empty());
             if tcp.is_none() && unix.is_none() && activated.is_empty() {
                 return Default::default();
             }

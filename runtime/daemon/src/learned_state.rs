@@ -33,13 +33,20 @@ pub struct LearnedStateError {
 #[derive(Clone, Debug)]
 pub struct LearnedState {
     path: PathBuf,
+    /// Why nothing can be kept there, which is told already.
+    unusable: Option<ErrorKind>,
 }
 
 impl LearnedState {
     /// The state of `key` in `directory`.
     #[must_use]
     pub fn new(key: &ProfileKey, directory: &Path) -> Self {
-        Self { path: key.file(&directory.join("learned")) }
+        Self { path: key.file(&directory.join("learned")), unusable: None }
+    }
+
+    /// The same, of which it was told already why nothing can be kept there, if nothing can.
+    pub(crate) fn told(self, unusable: Option<ErrorKind>) -> Self {
+        Self { unusable, ..self }
     }
 
     /// What was kept; `None` if nothing was.
@@ -126,10 +133,8 @@ pub(crate) fn restore(state: LearnedState, engine: &mut Engine) -> (SnapshotWrit
     engine.learned(&mut learned);
     let written = learned.as_ref().map_or(0, Learned::windows);
     let shared = Arc::new(Mutex::new(learned));
-    (
-        SnapshotWriter { shared: Arc::clone(&shared), windows: 0 },
-        Persister { state, shared, written, logged: Vec::new() },
-    )
+    let logged = state.unusable.into_iter().collect();
+    (SnapshotWriter { shared: Arc::clone(&shared), windows: 0 }, Persister { state, shared, written, logged })
 }
 
 impl Persister {
@@ -226,7 +231,7 @@ mod tests {
         persister.write();
         persister.write();
         assert_eq!(persister.logged.len(), 1);
-        assert!(persister.state.read().is_err());
+        assert_eq!(persister.state.read().unwrap(), None, "nothing can have been kept");
         std::fs::remove_file(&obstacle).unwrap();
         std::fs::create_dir_all(&persister.state.path).unwrap();
         persister.write();

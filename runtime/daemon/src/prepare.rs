@@ -1,6 +1,7 @@
 //! From a configuration to an engine that is ready to run: at the start, and again at each reload, beside the one that
 //! runs.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{
     Effort, InferenceError, Ladder, Library, LoadError, Manifest, ManifestError, Profile, ProfileKey, measure,
 };
-use gaitd_sense::Pace;
+use gaitd_core::state_file;
 
 /// A daemon that cannot start, or not go on with another configuration.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +107,8 @@ fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Pr
     let ladder = library.load(library.files(config.models.as_deref()).as_ref())?;
     let state = config.state_directory();
     let key = ProfileKey::new(&ladder, &cpu_name());
-    let profile = kept_or_measured(&ladder, &key, &state, clock).map_err(StartError::Measure)?;
+    let unusable = unusable_state(&state, config.source.is_timed());
+    let profile = found_or_measured(&ladder, &key, &state, clock).map_err(StartError::Measure)?;
     let view = LadderView::new(&ladder, &profile);
     let wearer = Wearer::new(&ladder).map_err(LoadError::Runner)?;
     let mut settings = config.control.settings();
@@ -116,8 +118,7 @@ fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Pr
     let ids = ladder.configurations().iter().map(|configuration| configuration.id.clone()).collect();
     let engine = Engine::new(ladder, &profile, &settings)?;
     let handle = ControlHandle::new(ids, knows_accuracy, settings)?;
-    let paced = config.source.pace() != Pace::Fast;
-    let learned = paced.then(|| LearnedState::new(&key, &state));
+    let learned = config.source.is_timed().then(|| LearnedState::new(&key, &state).told(unusable));
     Ok(Prepared { engine, wearer, handle, view, key, learned })
 }
 
@@ -126,13 +127,35 @@ pub(crate) fn manifest(library: &Library, config: &Config) -> Result<Manifest, S
     Ok(Ladder::manifest_of(library.files(config.models.as_deref()).as_ref())?)
 }
 
+/// Says at the start what is lost where nothing can be kept in the folder `state`; returns the kind of error.
+fn unusable_state(state: &Path, learns: bool) -> Option<ErrorKind> {
+    let error = state_file::probe(state).err()?;
+    let learned = if learns { ", and what is learned of it is forgotten" } else { "" };
+    log::warn!(
+        "{}: nothing can be kept there: {error}; each start measures the ladder anew{learned}; name a folder that gaitd may \
+         write to (--state, or `state` in the configuration)",
+        state.display()
+    );
+    Some(error.kind())
+}
+
 /// The profile kept below `state` under `key`, or one measured quickly now and kept, so that what is learned of its
 /// errors stays true at the next start. A damaged one is logged and replaced by a measurement, since nothing is lost
-/// with it.
+/// with it; so is a folder in which nothing can be kept.
 ///
 /// # Errors
 /// When an inference fails.
 pub fn kept_or_measured(
+    ladder: &Ladder,
+    key: &ProfileKey,
+    state: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Result<Profile, InferenceError> {
+    unusable_state(state, false);
+    found_or_measured(ladder, key, state, clock)
+}
+
+fn found_or_measured(
     ladder: &Ladder,
     key: &ProfileKey,
     state: &Path,
@@ -148,7 +171,8 @@ pub fn kept_or_measured(
     let mut profile = measure(ladder, ladder.runner()?.as_mut(), key, Effort::QUICK, clock.as_ref(), |_| ())?;
     profile.warnings.push("measured briefly at a start; `gaitd profile` measures well".to_owned());
     if let Err(error) = profile.save(state) {
-        log::info!("{error}");
+        // told at the start
+        log::debug!("{error}");
     }
     Ok(profile)
 }
@@ -160,6 +184,7 @@ pub(crate) fn header(config: &Config, manifest: &Arc<Manifest>) -> RunHeader {
         stream: config.stream.clone(),
         source: config.source.name(),
         simulated: config.source.is_simulated(),
+        timed: config.source.is_timed(),
         policy: config.control.policy.name().to_owned(),
         budget: config.control.budget(),
     }

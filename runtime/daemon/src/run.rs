@@ -118,7 +118,7 @@ impl Plan {
                 if on_failure == OnFailure::Retry || path.all().iter().any(|path| is_pipe(path)) =>
             {
                 let source = ReconnectingSource::new(spec, path, &format, &clock, &counters.source);
-                let source = spec.mounted(Box::new(source), &format).map_err(OpenError::from)?;
+                let source = spec.dressed(Box::new(source), &format).map_err(OpenError::from)?;
                 Opened { source, truth: None }
             }
             source => source.open(&format, &clock)?,
@@ -160,7 +160,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let Plan { config, library, activated, reconfigure, loader, prepared, intake, source, truth, .. } = plan;
     let Plan { header, outputs, token, counters, clock, stop, .. } = plan;
     let Prepared { mut engine, wearer, handle, view, key, learned } = prepared;
-    let (lossless, live) = (config.source.pace() == Pace::Fast, config.source.pace() == Pace::Live);
+    let (lossless, live) = (!config.source.is_timed(), config.source.pace() == Pace::Live);
     // a simulated wearer moves for as long as it is told
     let origin = (!config.source.is_simulated()).then(|| config.source.name());
     let (engine_cpu, other_cpu) = (config.cpus.first().copied(), config.cpus.last().copied());
@@ -223,7 +223,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     load_thread.join()?;
     let (summary, output) = operations
         .publishers()
-        .finish(|summary| complete(summary, &operations))
+        .finish(source.is_some(), |summary| complete(summary, &operations))
         .map_err(|_| DaemonError::Panicked("publish"))?;
     open.close();
     Ok(Ending { summary, source, output })

@@ -25,7 +25,7 @@ impl Operations {
         let misses = counters.misses.get();
         let published = counters.published.get();
         let slowdown = counters.latest().as_ref().and_then(|decision| decision.slowdown);
-        let (stream, settings, model, ladder_bytes) = {
+        let (stream, settings, model, ladder_bytes, timed, token) = {
             let active = lock(&self.active);
             let model = ModelView {
                 name: active.view.model.clone(),
@@ -35,7 +35,8 @@ impl Operations {
                 backend: active.view.backend.clone(),
             };
             let stream = active.config.stream.clone();
-            (stream, SettingsView::from(&active.handle.settings()), model, active.view.memory_bytes())
+            let (timed, token) = (active.config.source.is_timed(), active.token.is_some());
+            (stream, SettingsView::from(&active.handle.settings()), model, active.view.memory_bytes(), timed, token)
         };
         Status {
             stream,
@@ -49,10 +50,11 @@ impl Operations {
             source,
             outputs: self.publishers().outputs(),
             windows: self.windows(published),
-            misses: Misses::of(misses, published),
+            misses: timed.then(|| Misses::of(misses, published)),
             switches: counters.switches.get(),
             settings,
             slowdown,
+            token,
             signals: lock(&self.load).get(self.clock.now()),
             memory: MemoryView { resident_bytes: resident_bytes(), ladder_bytes },
             reloads: lock(&self.reloads).clone(),
@@ -129,7 +131,9 @@ impl Operations {
         let ready = self.ready();
         let (decided, misses) = (self.counters.decided.get(), self.counters.misses.get());
         let trouble = if ready.ready { String::new() } else { format!("; {}", ready.reasons.join("; ")) };
-        format!("{decided} windows decided, {misses} late{trouble}")
+        let timed = lock(&self.active).config.source.is_timed();
+        let late = if timed { format!(", {misses} late") } else { String::new() };
+        format!("{decided} windows decided{late}{trouble}")
     }
 }
 

@@ -89,7 +89,8 @@ fn sockets_that_were_opened_beforehand_are_served() {
     let mut manager = match started {
         Ok(manager) => manager,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            eprintln!("SKIPPED sockets_that_were_opened_beforehand_are_served: there is no {PROGRAM} here");
+            let reason = format!("there is no {PROGRAM} here");
+            gaitd_tests::skipped("sockets_that_were_opened_beforehand_are_served", reason);
             return;
         }
         Err(error) => panic!("{PROGRAM}: {error}"),

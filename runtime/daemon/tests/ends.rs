@@ -64,6 +64,7 @@ fn a_run_that_waits_for_samples_ends_at_once_and_leaves_no_thread() {
         rate_hz: None,
         units: BTreeMap::new(),
         mount_matrix: None,
+        seconds: None,
     };
     let file = |path: PathBuf, pace, on_failure| files(path.into(), pace, on_failure);
     // a pipe whose writer says nothing, read by its path and as a file that was opened before

@@ -53,11 +53,12 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
                 stream: "test".to_owned(),
                 source: "test".to_owned(),
                 simulated: true,
+                timed: true,
                 policy: policy.name().to_owned(),
                 budget,
             };
             let mut lines = LineWriter::new(header, text);
-            let mut sink = Sink::new(Box::new(std::io::sink()));
+            let mut sink = Sink::new(std::fs::File::create("/dev/null").unwrap());
             let mut window = Window::new(task.channels.len(), task.window);
             let mut decision = Decision::empty(&manifest);
             let mut sample = Sample { time_s: Some(0.0), values: vec![0.0; task.input.channels.len()] };

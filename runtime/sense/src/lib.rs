@@ -6,6 +6,7 @@
 //! - [`TextSource`]: CSV or NDJSON from a file, a pipe, standard input or memory. [`TextWriter`] writes the same.
 //! - [`JoinedSource`]: several such texts, each with some of the sensors, on one clock.
 //! - [`Mounted`]: any source, its sensors turned by a mount matrix.
+//! - [`Limited`]: any source, its first so many seconds.
 //! - [`wearer::WearerSource`]: a simulated wearer, for tests and for a first look.
 //! - `iio::Capture`: a motion sensor that the Linux kernel has a driver for.
 //! - [`Recording`]: a whole labelled recording in memory.
@@ -52,6 +53,7 @@ pub mod iio;
 pub mod import;
 mod joined;
 mod layout;
+mod limited;
 mod lines;
 mod merge;
 mod mount;
@@ -81,6 +83,7 @@ use gaitd_core::stream::{Reading, Sample};
 pub use error::SenseError;
 pub use joined::{JoinedSource, MOST_PARTS};
 pub use layout::{ChannelColumn, TextLayout, TimeColumn};
+pub use limited::Limited;
 pub use mount::{Mount, Mounted};
 pub use pace::{Pace, Pacer};
 pub use recording::Recording;

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 import torch
-from tqdm import tqdm
 
 from gaitd_train.data import Windows
 from gaitd_train.grid import Configuration
 from gaitd_train.networks.slimmable import ConfigurationNorm, Network
+from gaitd_train.progress import bar
 
 BATCH = 512
 # 4,096 windows; all 7,352 of UCI-HAR change the answer of about one window in 2,000 and take twice the time.
@@ -29,9 +29,7 @@ def calibrate(
     device = next(network.parameters()).device
     x = [windows.x[batch].to(device) for batch in batches[:MOST_BATCHES]]
     norms = [module for module in network.modules() if isinstance(module, ConfigurationNorm)]
-    for configuration in tqdm(
-        list(configurations), unit="configuration", desc="calibrate", disable=not progress
-    ):
+    for configuration in bar(list(configurations), progress, unit="configuration", desc="calibrate"):
         for norm in norms:
             norm.forget(configuration)
             norm.collecting = True

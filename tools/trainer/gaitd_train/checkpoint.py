@@ -24,7 +24,7 @@ class Checkpoint:
 
     `recipe_name` to `held_out` are those of `gaitd_train.training.RunConfig`, `epoch` to `generator` those of
     `TrainingState`. `average` holds averaged weights where the recipe asks for them. `source` is the name of
-    the data in reports, `version` that of gaitd-train.
+    the data in reports, `data` the file that it was read from, `version` that of gaitd-train.
     """
 
     recipe_name: str
@@ -40,6 +40,7 @@ class Checkpoint:
     average: dict | None
     optimizer: dict
     generator: torch.Tensor
+    data: str | None = None
 
     def build(self) -> Network:
         """The trained network, uncalibrated, in evaluation mode."""

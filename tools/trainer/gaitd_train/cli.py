@@ -226,10 +226,10 @@ def add_train(commands) -> None:
     )
     parser.add_argument(
         "--hold-out",
-        type=_subjects,
-        default=[],
-        metavar="SUBJECTS",
-        help="training subjects to leave out and validate on, for example 7,14,17",
+        type=_texts,
+        default=(),
+        metavar="SUBJECT,...",
+        help="training subjects to leave out and validate on, by name or number, for example ann,bob or 7,14",
     )
     parser.add_argument(
         "--method",
@@ -253,7 +253,7 @@ def _train(flags) -> None:
     name, loaded = recipe.load(flags.recipe)
     dataset = _dataset(flags, loaded.dataset)
     method = Method(flags.method, flags.configuration)
-    config = training.RunConfig(name, loaded, flags.seed, flags.hold_out, method)
+    config = training.RunConfig(name, loaded, flags.seed, dataset.subjects(flags.hold_out), method)
     with distributed.world(flags.device) as world:
         path = training.train(
             config, dataset, flags.out, world, resume=flags.resume, stop_after=flags.stop_after
@@ -295,7 +295,7 @@ def _evaluate(flags) -> None:
         for path in flags.checkpoints:
             trained = checkpoint.load(path)
             chosen = [trained.recipe.grid.named(name) for name in flags.only or []]
-            dataset = _dataset(flags, trained.recipe.dataset)
+            dataset = _dataset(flags, trained.recipe.dataset, trained.data)
             runs.append(results.Run(*evaluate.evaluate(trained, dataset, flags.split, chosen, world.device)))
     for file in (
         *results.save(runs, flags.out),
@@ -350,7 +350,7 @@ def _export(flags) -> None:
     trained = checkpoint.load(flags.checkpoint)
     validation = [run for folder in flags.validation for run in results.load(folder)]
     test = ladder.run_of(trained, results.load(flags.test), flags.test) if flags.test else None
-    dataset = _dataset(flags, trained.recipe.dataset)
+    dataset = _dataset(flags, trained.recipe.dataset, trained.data)
     name = flags.name or flags.out.resolve().name
     ladder.export_ladder(
         trained, dataset, validation, test, flags.out, name, flags.form, flags.rungs, flags.only
@@ -540,7 +540,8 @@ def _data(parser) -> None:
         "--data",
         type=Path,
         metavar="NPZ",
-        help=f"prepared windows (default: the data set's file in ${data.DATA_VARIABLE} or ../shared/data)",
+        help="prepared windows (default: what the checkpoint was trained on, else the data set's file in "
+        f"${data.DATA_VARIABLE} or ../shared/data)",
     )
 
 
@@ -561,17 +562,23 @@ def _device(parser) -> None:
     )
 
 
-def _dataset(flags, name: str) -> data.Dataset:
-    """The data set that a recipe names: a known one, or a file that brings its own task."""
+def _dataset(flags, name: str, trained_on: str | None = None) -> data.Dataset:
+    """The data set that a recipe names: a known one, or a file that brings its own task.
+
+    It is read from --data, else from the file that a checkpoint was `trained_on`, as long as that is there.
+    """
     task = TASKS.get(name)
-    if task is None and not flags.data:
+    path = flags.data or (Path(trained_on) if trained_on and Path(trained_on).is_file() else None)
+    if task is None and not path:
+        moved = f"; {trained_on}, which it was trained on, is gone" if trained_on else ""
         raise UserError(
-            f"'{name}' is not one of {', '.join(sorted(TASKS))}; for data of your own, point --data at what "
-            "`gaitd-train prepare recording` wrote"
+            f"'{name}' is not one of {', '.join(sorted(TASKS))}{moved}; for data of your own, point "
+            "--data at what `gaitd-train prepare recording` wrote"
         )
-    dataset = data.load(flags.data or data.default_path(task), task)
+    path = path or data.default_path(task)
+    dataset = data.load(path, task)
     if dataset.task.name != name:
-        raise UserError(f"{flags.data}: holds '{dataset.task.name}', but '{name}' was asked for")
+        raise UserError(f"{path}: holds '{dataset.task.name}', but '{name}' was asked for")
     return dataset
 
 
@@ -580,10 +587,6 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
     return value
-
-
-def _subjects(text: str) -> list[int]:
-    return sorted({int(part) for part in text.split(",")})
 
 
 def _ids(text: str) -> list[str]:

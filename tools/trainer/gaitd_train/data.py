@@ -15,6 +15,7 @@
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,26 @@ class Windows:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The training and test split of a prepared file, the name of the data in reports, and its task."""
+    """The training and test split of a prepared file, the name of the data in reports, and its task.
+
+    `subject_names` are those of subject 1, 2, ...; none where the file names nobody. `path` is the file.
+    """
 
     train: Windows
     test: Windows
     source: str
     task: Task
+    subject_names: tuple[str, ...] = ()
+    path: Path | None = None
+
+    def subjects(self, texts: Sequence[str]) -> list[int]:
+        """The numbers of the training subjects that are named by `texts`: by name, else by number."""
+        names = {name: number for number, name in enumerate(self.subject_names, start=1)}
+        found = [names.get(text, int(text) if text.isdecimal() else None) for text in texts]
+        known = {int(subject) for subject in np.unique(self.train.subject)}
+        if unknown := [text for text, number in zip(texts, found, strict=True) if number not in known]:
+            raise UserError(f"no training subject is called {', '.join(unknown)}; {self._known(known)}")
+        return sorted(set(found))
 
     def without(self, held_out: list[int]) -> Windows:
         """The training windows of everyone but `held_out`."""
@@ -67,11 +82,16 @@ class Dataset:
     def _require(self, subjects: list[int]) -> None:
         known = {int(s) for s in np.unique(self.train.subject)}
         if unknown := sorted(set(subjects) - known):
-            raise UserError(
-                f"subjects {unknown} are not among the training subjects; those are {sorted(known)}"
-            )
+            raise UserError(f"subjects {unknown} are not among the training subjects; {self._known(known)}")
         if subjects and not known - set(subjects):
             raise UserError("every training subject is held out; leave some to train on")
+
+    def _known(self, known: set[int]) -> str:
+        names = [
+            self.subject_names[number - 1] if number <= len(self.subject_names) else str(number)
+            for number in sorted(known)
+        ]
+        return f"those are {', '.join(names)}"
 
 
 def default_path(task: Task) -> Path:
@@ -107,7 +127,8 @@ def load(path: Path, task: Task | None = None) -> Dataset:
     source = str(arrays["source"]) if "source" in arrays else _source_of(task, arrays)
     train, test = (_windows(path, arrays, split, task) for split in ("train", "test"))
     require_every_class(str(path), arrays["y_train"], arrays["y_test"], task)
-    return Dataset(train, test, source, task)
+    names = tuple(map(str, arrays["subject_names"])) if "subject_names" in arrays else ()
+    return Dataset(train, test, source, task, names, path)
 
 
 def require_every_class(where: str, y_train: np.ndarray, y_test: np.ndarray, task: Task) -> None:

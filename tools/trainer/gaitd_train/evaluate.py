@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from gaitd_train import __version__
 from gaitd_train.answers import Answers
@@ -15,6 +14,7 @@ from gaitd_train.distributed import CPU
 from gaitd_train.errors import UserError
 from gaitd_train.grid import Configuration
 from gaitd_train.networks.slimmable import Network
+from gaitd_train.progress import bar
 
 SPLITS = ("validation", "test")
 BATCH = 512
@@ -39,7 +39,7 @@ def evaluate(
     calibrate(network, dataset.without(trained.held_out), configurations)
     y = windows.y.numpy()
     results, answers = {}, Answers({}, y, windows.subject)
-    for configuration in tqdm(configurations, unit="configuration", desc=f"evaluate on {split}"):
+    for configuration in bar(configurations, unit="configuration", desc=f"evaluate on {split}"):
         logits = answers.logits[configuration.id] = _logits(network, windows, configuration)
         confusion = confusion_matrix(y, logits.argmax(1), len(task.labels))
         cost = costs(network, configuration)

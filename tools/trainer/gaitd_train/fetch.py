@@ -7,8 +7,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
+from gaitd_train import progress
 from gaitd_train.errors import UserError
 from gaitd_train.files import replaced
 
@@ -123,7 +122,7 @@ def _download(url: str, file) -> str:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             total = int(answer.headers.get("Content-Length") or 0) or None
-            with tqdm(total=total, unit="B", unit_scale=True, desc="download") as bar:
+            with progress.bar(total=total, unit="B", unit_scale=True, desc="download") as bar:
                 while chunk := answer.read(CHUNK):
                     file.write(chunk)
                     digest.update(chunk)

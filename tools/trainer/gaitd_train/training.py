@@ -20,9 +20,8 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn import functional
-from tqdm import tqdm
 
-from gaitd_train import __version__, checkpoint, distributed
+from gaitd_train import __version__, checkpoint, distributed, progress
 from gaitd_train import method as methods
 from gaitd_train import recipe as recipes
 from gaitd_train.augment import augment
@@ -83,12 +82,12 @@ def train(
     if world.leads:
         out.mkdir(parents=True, exist_ok=True)
         _truncate_log(log, trainer.state.epoch)
-    with tqdm(
+    with progress.bar(
+        shown=world.leads,
         total=last,
         initial=trainer.state.epoch,
         unit="epoch",
         desc=f"{config.method.name}, seed {config.seed}",
-        disable=not world.leads,
     ) as bar:
         while trainer.state.epoch < last:
             record = trainer.run_epoch()
@@ -270,6 +269,7 @@ class Trainer:
             task=self.dataset.task,
             source=self.dataset.source,
             version=__version__,
+            data=str(self.dataset.path.resolve()) if self.dataset.path else None,
             **self.state.to_dict(),
         )
 

@@ -110,7 +110,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_made(tmp_path, windows, ca
     command = ["reproduce", str(tmp_path / "mine.toml"), "--data", str(windows), "--out", str(runs)]
     assert main([*command, "--jobs", "2"]) == 1
     error = capsys.readouterr().err
-    assert "heldout0" in error and "[99] are not among the training subjects" in error
+    assert "heldout0" in error and "no training subject is called 99" in error
     assert results.load(runs / "mine/seed0")
 
 

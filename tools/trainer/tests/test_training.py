@@ -90,7 +90,7 @@ def test_an_existing_run_is_not_overwritten(tmp_path, dataset):
 
 
 def test_unknown_subjects_cannot_be_held_out(dataset):
-    with pytest.raises(UserError, match=r"\[77\] are not among the training subjects"):
+    with pytest.raises(UserError, match=r"\[77\] are not among the training subjects; those are 1, 2, 3, 4"):
         dataset.without([77])
     with pytest.raises(UserError, match="every training subject is held out"):
         dataset.without([1, 2, 3, 4])
@@ -103,7 +103,7 @@ def test_a_checkpoint_holds_plain_values_by_name(tmp_path, dataset):
     names = (
         "schema recipe_name recipe task method seed held_out version source epoch network average optimizer"
     )
-    assert values.keys() == {*names.split(), "generator"}
+    assert values.keys() == {*names.split(), "generator", "data"}
     assert (values["schema"], values["method"], values["seed"], values["epoch"]) == (2, "collaborative", 3, 1)
 
 

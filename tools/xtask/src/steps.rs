@@ -37,6 +37,8 @@ struct Step {
 #[derive(Default)]
 pub(crate) struct Report {
     steps: Vec<Step>,
+    /// Checks within the steps that checked nothing, and why.
+    unchecked: Vec<(String, String)>,
     notes: Vec<String>,
 }
 
@@ -68,6 +70,13 @@ impl Report {
         report
     }
 
+    /// Names a check within a step that checked nothing, and why. It counts as skipped, once.
+    pub(crate) fn unchecked(&mut self, name: String, reason: String) {
+        if !self.unchecked.iter().any(|(known, _)| *known == name) {
+            self.unchecked.push((name, reason));
+        }
+    }
+
     /// Adds a line below the table.
     pub(crate) fn note(&mut self, note: String) {
         self.notes.push(note);
@@ -91,8 +100,8 @@ impl Report {
         self.steps.iter().filter(|step| which(&step.ended)).count()
     }
 
-    /// The table of all steps with the time that each took and the processor time of its programs, the notes, and a
-    /// closing line with the sums.
+    /// The table of all steps with the time that each took and the processor time of its programs, the checks that checked
+    /// nothing, the notes, and a closing line with the sums.
     fn summary(&self) -> String {
         let mut text = TITLE.to_owned();
         let width = self.steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
@@ -110,6 +119,9 @@ impl Report {
             let sum: Cost = self.steps.iter().map(|step| step.cost).sum();
             text += &format!("{:<width$} {:<8} {sum}\n", "", "sum");
         }
+        for (name, reason) in &self.unchecked {
+            text += &format!("skipped: {name}: {reason}\n");
+        }
         for note in &self.notes {
             text += &format!("note: {note}\n");
         }
@@ -117,7 +129,7 @@ impl Report {
             "{} passed, {} failed, {} skipped",
             self.count(|ended| matches!(ended, Ended::Passed(_))),
             self.count(|ended| matches!(ended, Ended::Failed(_))),
-            self.count(|ended| matches!(ended, Ended::Skipped(_)))
+            self.count(|ended| matches!(ended, Ended::Skipped(_))) + self.unchecked.len()
         );
         text
     }
@@ -176,6 +188,19 @@ mod tests {
         let summary = report.summary();
         assert!(summary.ends_with("\nnote: a note\n1 passed, 0 failed, 2 skipped"), "{summary}");
         assert!(summary.contains("`base` did not pass"), "{summary}");
+    }
+
+    #[test]
+    fn checks_that_checked_nothing_are_named_and_counted_as_skipped() {
+        let mut report = Report::default();
+        report.step("rust", &[], passes);
+        for (name, reason) in [("metrics", "no promtool"), ("man", "no man"), ("metrics", "no promtool")] {
+            report.unchecked(name.to_owned(), reason.to_owned());
+        }
+        assert!(report.is_good());
+        let summary = report.summary();
+        let expected = "\nskipped: metrics: no promtool\nskipped: man: no man\n1 passed, 0 failed, 2 skipped";
+        assert!(summary.ends_with(expected), "{summary}");
     }
 
     #[test]

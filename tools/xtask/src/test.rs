@@ -117,11 +117,7 @@ impl Step {
                 .env("RUSTDOCFLAGS", "-D warnings")
                 .run()?,
             Self::Book => drop(book::build(tree, true)?),
-            Self::Pytest => trainer_python(tree)
-                .args(["-m", "pytest"])
-                .directory(&trainer(tree))
-                .env("GAITD_BINARY", tree.gaitd("debug"))
-                .run()?,
+            Self::Pytest => pytest(tree, &trainer_venv(tree), &trainer(tree)).run()?,
             Self::Demo => demo(tree)?,
             Self::Rust => rust(tree)?,
             Self::Browser => return browser(tree),
@@ -133,9 +129,16 @@ impl Step {
 /// Runs the chosen steps.
 pub(crate) fn run(tree: &Tree, args: &Args) -> Report {
     let mut report = Report::default();
+    let skipped = skipped_file(tree);
+    // a missing one says that nothing was skipped
+    let _ = fs::remove_file(&skipped);
     for step in chosen(&args.only) {
         let needs: Vec<_> = step.needs().iter().map(|need| need.name()).collect();
         report.step(step.name(), &needs, || step.run(tree));
+    }
+    for line in fs::read_to_string(&skipped).unwrap_or_default().lines() {
+        let (name, reason) = line.split_once('\t').unwrap_or((line, "no reason is told"));
+        report.unchecked(name.to_owned(), reason.to_owned());
     }
     if tree.data().is_none() {
         report.note(
@@ -145,6 +148,24 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Report {
     }
     programs::missing_notes(tree).into_iter().for_each(|note| report.note(note));
     report
+}
+
+/// Where tests write a line for each check that checks nothing for want of data or programs: its name, a tab, the reason.
+fn skipped_file(tree: &Tree) -> PathBuf {
+    tree.target("skipped-checks")
+}
+
+/// The variable that names it to them.
+const SKIPPED: &str = "GAITD_SKIPPED";
+
+/// pytest on all tests of `folder`; those that are skipped say so in the file for that.
+fn pytest(tree: &Tree, venv: &Venv, folder: &Path) -> Process {
+    Process::new(tree, venv.python())
+        .args(["-m", "pytest", "-p", "gaitd_skipped"])
+        .directory(folder)
+        .env("PYTHONPATH", tree.join("tools/skipped"))
+        .env(SKIPPED, skipped_file(tree))
+        .env("GAITD_BINARY", tree.gaitd("debug"))
 }
 
 /// All steps, or those of `only` with all that they need, in running order.
@@ -247,6 +268,8 @@ fn demo(tree: &Tree) -> Result<()> {
 
 fn rust(tree: &Tree) -> Result<()> {
     let mut tests = Process::cargo(tree).args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    // the daemons of tests have sockets of their own
+    tests = tests.env(SKIPPED, skipped_file(tree)).without_env("XDG_RUNTIME_DIR");
     // Without the environment, the demo ladder or a program, the tests that need them say so.
     let python = trainer_venv(tree).python();
     if python.exists() {
@@ -269,10 +292,7 @@ fn browser(tree: &Tree) -> Result<Outcome> {
     let venv = Venv::at(tree, "browser-venv");
     let folder = tree.join("tools/browser");
     venv.ensure(tree, &folder.join("requirements.txt"), "Playwright is about 50 MB to download, without a browser")?;
-    let mut tests = Process::new(tree, venv.python())
-        .args(["-m", "pytest", "-p", "no:cacheprovider"])
-        .directory(&folder)
-        .env("GAITD_BINARY", tree.gaitd("debug"));
+    let mut tests = pytest(tree, &venv, &folder).args(["-p", "no:cacheprovider"]);
     for (name, program) in environment {
         tests = tests.env(name, program);
     }

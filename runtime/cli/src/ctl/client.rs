@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -21,6 +21,26 @@ const LONGEST_ANSWER: usize = 4 << 20;
 
 /// The daemon says something every 15 s at the latest to those who follow it.
 const SILENCE: Duration = Duration::from_secs(35);
+
+/// The service's socket.
+const SERVICE_SOCKET: &str = "/run/gaitd/control.sock";
+
+/// The socket of the daemon that the user runs, else that of the service.
+pub(super) fn default_socket() -> Result<PathBuf, Failure> {
+    let service = PathBuf::from(SERVICE_SOCKET);
+    let Some(own) = gaitd_daemon::user_socket() else { return Ok(service) };
+    let reach = |socket: &Path| std::os::unix::net::UnixStream::connect(socket).err();
+    // any other error is that of a socket that is there
+    let absent = |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+    let Some(of_own) = reach(&own).filter(absent) else { return Ok(own) };
+    let Some(of_service) = reach(&service).filter(absent) else { return Ok(service) };
+    let sentence = format!(
+        "no gaitd answers, neither on {}: {of_own}, nor on {SERVICE_SOCKET}: {of_service}; start one (gaitd run, systemctl start \
+         gaitd), or say where its socket is with --socket PATH or $GAITD_SOCKET",
+        own.display()
+    );
+    Err(Failure::new(exit::UNAVAILABLE, sentence))
+}
 
 /// What is asked.
 pub(super) struct Request {

@@ -20,9 +20,6 @@ use client::{Answer, Followed, Request};
 /// The variable that names the socket where no flag does.
 const SOCKET_VARIABLE: &str = "GAITD_SOCKET";
 
-/// The service's socket.
-const SERVICE_SOCKET: &str = "/run/gaitd/control.sock";
-
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,7 +38,8 @@ const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
     gaitd ctl set --objective energy --accuracy-floor 0.94 --cpu-budget-percent none\n  \
     gaitd ctl --socket /run/gaitd/control.sock reload")]
 pub(super) struct Arguments {
-    /// Control socket of the daemon [default: $GAITD_SOCKET, else /run/gaitd/control.sock]
+    /// Control socket of the daemon [default: $GAITD_SOCKET, else gaitd/control.sock below $XDG_RUNTIME_DIR, else
+    /// /run/gaitd/control.sock]
     #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
     /// Print the daemon's answer (JSON) as it came; `watch`: lines of JSON on a terminal, too
@@ -243,7 +241,7 @@ fn senseless(problem: &str) -> Failure {
 pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { socket, json, question } = arguments;
     let named = || std::env::var_os(SOCKET_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-    let socket = socket.or_else(named).unwrap_or_else(|| PathBuf::from(SERVICE_SOCKET));
+    let socket = socket.or_else(named).map_or_else(client::default_socket, Ok)?;
     let Answer { status, body } = match &question {
         Question::Watch => match watch::watch(&socket, json)? {
             Followed::Enough => return Ok(()),

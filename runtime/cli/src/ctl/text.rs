@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use gaitd_api::{
-    Explanation, FaultView, ListenerState, OutputState, OutputView, Reloaded, SettingsView, SourceState, SourceView,
-    Status, Timings,
+    Explanation, FaultView, ListenerState, Misses, OutputState, OutputView, Reloaded, SettingsView, SourceState,
+    SourceView, Status, Timings,
 };
 use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
@@ -45,10 +45,15 @@ pub(super) fn status(status: &Status) -> String {
         (
             "late",
             format!(
-                "{} ({} %), {} allowed; {}",
-                misses.count,
-                percent(misses.rate),
-                allowed(status.settings.control.miss_target),
+                "{}; {}",
+                misses.map_or_else(
+                    || "not timed".to_owned(),
+                    |Misses { count, rate }| format!(
+                        "{count} ({} %), {} allowed",
+                        percent(rate),
+                        allowed(status.settings.control.miss_target)
+                    )
+                ),
                 counted(status.switches, "change of the configuration", "changes of the configuration")
             ),
         ),

@@ -27,7 +27,7 @@ const STOP_CHECK: Duration = Duration::from_millis(200);
     after_help = "The sensor is set to the rate by its buffer and trigger, else by a timer of the kernel's (iio-trig-hrtimer), \
     else its values are polled. A sensor that does not have the rate samples faster, and is resampled. What was changed is \
     put back at the end. Accelerometer and gyroscope of one chip that are two devices are put together.\n\nExamples:\n  gaitd iio --list\n  gaitd iio | gaitd run --source -\n  gaitd iio iio:device0 \
-    --seconds 60 > walk.csv\n  gaitd iio mpu6050 --output /run/imu/samples\n  \
+    --seconds 60 --output walk.csv\n  gaitd iio mpu6050 --pipe /run/imu/samples\n  \
     gaitd iio lsm6dsr_accel lsm6dsr_gyro"
 )]
 pub(super) struct Arguments {
@@ -54,9 +54,12 @@ pub(super) struct Arguments {
     /// Read values one by one, without buffer, trigger and interrupt
     #[arg(long)]
     poll: bool,
-    /// Write to this pipe instead of standard output (`-`); it is made where it is missing, and its readers may come and go
-    #[arg(short, long, value_name = "PIPE")]
+    /// Append the samples to this file instead of standard output (`-`)
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write to this pipe; it is made where it is missing, and its readers may come and go
+    #[arg(long, value_name = "PIPE", conflicts_with = "output")]
+    pipe: Option<PathBuf>,
     /// How samples are written
     #[arg(short, long, value_enum, default_value_t = FormatFlag::Csv)]
     format: FormatFlag,
@@ -95,7 +98,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     if !devices.iter().any(Device::has_gyroscope) {
         log::warn!("{names} has no gyroscope: a model that needs one, as the shipped one does, refuses its stream");
     }
-    let outlet = Outlet::new(arguments.output.as_deref());
+    let outlet = Outlet::new(arguments.output.as_deref(), arguments.pipe.as_deref());
     while let Some(reader) = outlet.open(&stop)? {
         // each reader has a stream of its own: a sensor without a reader is switched off
         let fate = write_samples(arguments, &devices, &names, reader, &stop)?;

@@ -1,4 +1,4 @@
-//! Where samples are written to: standard output, or a pipe whose readers come and go.
+//! Where samples are written to: standard output, a file, or a pipe whose readers come and go.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gaitd_daemon::Stop;
+use gaitd_daemon::publish::take_back;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, mkfifoat};
 use rustix::io::Errno;
@@ -24,6 +25,7 @@ const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 /// Where samples are written to.
 pub(super) enum Outlet {
     Standard,
+    File(PathBuf),
     Pipe(PathBuf),
 }
 
@@ -34,7 +36,7 @@ pub(super) struct Reader {
 
 /// Where the pipe should be is another kind of file.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is no pipe; remove it, or write to a file with `> {0}` instead of --output")]
+#[error("{0} is no pipe; remove it, or write to a file with --output {0}")]
 pub(crate) struct NotAPipe(String);
 
 impl ExitCode for NotAPipe {
@@ -54,9 +56,15 @@ pub(super) enum Fate {
 }
 
 impl Outlet {
-    /// The pipe at `path`; standard output without one, or for `-`.
-    pub(super) fn new(path: Option<&Path>) -> Self {
-        path.filter(|path| *path != Path::new("-")).map_or(Self::Standard, |path| Self::Pipe(path.to_owned()))
+    /// The `pipe`, else the `file`; standard output without either, or for `-`. A file that is a pipe is one.
+    pub(super) fn new(file: Option<&Path>, pipe: Option<&Path>) -> Self {
+        let is_pipe = |path: &Path| fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
+        match (pipe, file.filter(|path| *path != Path::new("-"))) {
+            (Some(pipe), _) => Self::Pipe(pipe.to_owned()),
+            (None, Some(path)) if is_pipe(path) => Self::Pipe(path.to_owned()),
+            (None, Some(path)) => Self::File(path.to_owned()),
+            (None, None) => Self::Standard,
+        }
     }
 
     pub(super) fn is_pipe(&self) -> bool {
@@ -66,7 +74,7 @@ impl Outlet {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Standard => "standard output".to_owned(),
-            Self::Pipe(path) => path.display().to_string(),
+            Self::File(path) | Self::Pipe(path) => path.display().to_string(),
         }
     }
 
@@ -79,6 +87,11 @@ impl Outlet {
             Self::Standard => {
                 let output = io::stdout().as_fd().try_clone_to_owned().context("cannot use standard output")?;
                 return Ok(Some(Reader { file: output.into() }));
+            }
+            Self::File(path) => {
+                let file = OpenOptions::new().create(true).append(true).open(path);
+                let file = file.with_context(|| format!("cannot write to {}", path.display()))?;
+                return Ok(Some(Reader { file }));
             }
             Self::Pipe(path) => path,
         };
@@ -146,7 +159,10 @@ impl Reader {
                 Ok(written) => rest = &rest[written..],
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Fate::ReaderGone),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    take_back(&mut self.file, text.len() - rest.len());
+                    return Err(error);
+                }
             }
         }
         Ok(Fate::Written)

@@ -40,7 +40,7 @@ use crate::spelling::rate;
                   --labels walking,sitting --rate 50 --data held-out.csv \\\n    \
                   --channels acc_x:m/s2,acc_y:m/s2,acc_z:m/s2\n  \
                   gaitd model new two --onnx two.onnx --labels walking,sitting \\\n    \
-                  --rate 100 --normalise mean.csv --output logits \\\n    \
+                  --rate 100 --normalise mean.csv --network-output logits \\\n    \
                   --channels acc_x:g,acc_y:g,acc_z:g,gyro_x:dps,gyro_y:dps,gyro_z:dps \\\n    \
                   --input acc=acc_x,acc_y,acc_z --input gyro=gyro_x,gyro_y,gyro_z"
 )]
@@ -79,8 +79,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME=CHANNELS")]
     input: Vec<String>,
     /// The output that answers, where there are several
-    #[arg(long, value_name = "[FILE=]NAME")]
-    output: Vec<String>,
+    #[arg(long, value_name = "[FILE=]NAME", alias = "output")]
+    network_output: Vec<String>,
     /// What the output holds: logits, probabilities or log-probabilities [default: by the end of the network]
     #[arg(long, value_name = "[FILE=]WHAT")]
     holds: Vec<String>,
@@ -190,7 +190,7 @@ impl Arguments {
             let (of_all, of_each) = of_files(stated, &paths, flag).map_err(wrong)?;
             Ok(of_each.into_iter().map(|one| one.or_else(|| of_all.clone())).collect())
         };
-        let (layouts, outputs) = (each(&self.layout, "--layout")?, each(&self.output, "--output")?);
+        let (layouts, outputs) = (each(&self.layout, "--layout")?, each(&self.network_output, "--network-output")?);
         let (resolutions, holds) = (each(&self.resolution, "--resolution")?, each(&self.holds, "--holds")?);
         let accuracies = each(&self.accuracy, "--accuracy")?;
         let mut names = HashSet::new();

@@ -37,7 +37,7 @@ use super::spelling::SpellingArguments;
                         labels `y` from 0, or `wearer`, the simulated one.\nOf a stream, \
                         windows that lie wholly inside one activity are compared.\n\nExamples:\n  \
                         gaitd replay uci_har.npz --split test\n  gaitd replay walk.csv --budget-ms 2\n  \
-                        gaitd replay wearer --scenario configs/scenarios/uci-har-steps.json --decisions decisions.ndjson"
+                        gaitd replay wearer --scenario configs/scenarios/uci-har-steps.json --output decisions.ndjson"
 )]
 pub(super) struct Arguments {
     /// A labelled recording, in one file or in several with some of the sensors each; a prepared .npz, or `wearer`
@@ -54,13 +54,13 @@ pub(super) struct Arguments {
     /// Which part of a prepared archive
     #[arg(long, value_enum, default_value_t = Split::Test)]
     split: Split,
-    /// Only this configuration
-    #[arg(long, value_name = "ID", conflicts_with = "policy")]
-    configuration: Option<String>,
+    /// Only this configuration of the ladder
+    #[arg(long, value_name = "ID", alias = "configuration", conflicts_with = "policy")]
+    rung: Option<String>,
     /// Only the first windows
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// How long the simulated wearer moves, in seconds of its stream [default: 300]
+    /// End after so many seconds of samples [default: 300 of the simulated wearer's]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Seed of the simulated wearer [default: 0]
@@ -72,9 +72,9 @@ pub(super) struct Arguments {
     /// simulated load
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Write every decision of the controller to this file, as NDJSON like that of `gaitd run`
-    #[arg(long, value_name = "FILE", conflicts_with = "configuration")]
-    decisions: Option<PathBuf>,
+    /// Write every decision of the controller to this file, as NDJSON like that of `gaitd run`; one that is there is replaced
+    #[arg(short, long, value_name = "FILE", alias = "decisions", conflicts_with = "rung")]
+    output: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -87,11 +87,14 @@ pub(super) enum ArgumentError {
     #[error("{}: {error}", path.display())]
     Scenario { path: PathBuf, error: ScenarioLoadError },
     /// A flag that is for the simulated wearer only.
-    #[error("--seconds and --seed are for the simulated wearer; the data is {data}")]
+    #[error("--seed is for the simulated wearer; the data is {data}")]
     NoWearer { data: String },
     /// A flag that is for samples as text only.
     #[error("--columns, --units, --rate and --mount-matrix are for samples as text; the data is {data}")]
     NoText { data: String },
+    /// A flag that is for streams, not for windows that are cut already.
+    #[error("--seconds is for streams of samples; of {data} take the first windows, by --limit")]
+    NoStream { data: String },
     /// Several data that are not files of text.
     #[error("{data} is not put together with other data: only files of samples as text are")]
     Alone { data: String },
@@ -124,9 +127,12 @@ impl Arguments {
             return Err(ArgumentError::Alone { data: path.display().to_string() }.into());
         }
         let is_wearer = alone.is_some_and(is_wearer);
-        if !is_wearer && (self.seconds.is_some() || self.seed.is_some()) {
+        if !is_wearer && self.seed.is_some() {
             let data = self.data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
             return Err(ArgumentError::NoWearer { data }.into());
+        }
+        if let Some(path) = alone.filter(|_| !is_wearer && self.seconds.is_some()) {
+            return Err(ArgumentError::NoStream { data: path.display().to_string() }.into());
         }
         if let Some(path) = alone.filter(|_| self.spelling.is_given() || self.mount_matrix.is_some()) {
             return Err(ArgumentError::NoText { data: path.display().to_string() }.into());
@@ -140,23 +146,27 @@ impl Arguments {
             }
         };
         source.set_pace(Pace::Fast);
+        if self.seconds.is_some() {
+            source.set_seconds(self.seconds);
+        }
         source.spell(self.spelling.spelling()?);
         if let Some(mount) = self.mount_matrix {
             source.set_mount(mount);
         }
+        Config { source: source.clone(), ..Config::default() }.check()?;
         Ok(Data::Source(source))
     }
 
     /// Whether the controller picks the configurations.
     fn controlled(&self) -> bool {
-        self.control.given() || self.scenario.is_some() || self.decisions.is_some()
+        self.control.given() || self.scenario.is_some() || self.output.is_some()
     }
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let ladder = arguments.model.load()?;
-    if let Some(id) = &arguments.configuration {
+    if let Some(id) = &arguments.rung {
         let ids: Vec<String> = ladder.configurations().iter().map(|it| it.id.clone()).collect();
         PolicySpec::Fixed { configuration: Some(id.clone()) }.check(&ids, Duration::MAX)?;
     }
@@ -189,7 +199,7 @@ fn every_configuration(
     clock: &dyn Clock,
     mut report: Report,
 ) -> anyhow::Result<Report> {
-    let wanted = |id: &str| arguments.configuration.as_ref().is_none_or(|only| only == id);
+    let wanted = |id: &str| arguments.rung.as_ref().is_none_or(|only| only == id);
     let count = ladder.configurations().iter().filter(|configuration| wanted(&configuration.id)).count();
     let bar = super::loading::progress((count * data.compared()) as u64, "replaying");
     for (rung, configuration) in ladder.configurations().iter().enumerate() {
@@ -224,7 +234,7 @@ fn controlled(
             Replay::new(ladder, &profile, settings, clock)?
         }
     };
-    let mut record = match &arguments.decisions {
+    let mut record = match &arguments.output {
         Some(path) => {
             let policy = control.policy.name().to_owned();
             let (data, simulated) = (report.data.clone(), report.simulated);
@@ -233,6 +243,7 @@ fn controlled(
                 stream: "replay".to_owned(),
                 source: data,
                 simulated,
+                timed: true,
                 policy,
                 budget: control.budget(),
             };

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use gaitd_api::{ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
+use gaitd_api::{ConfigurationUse, PhaseLatency, Recognised, Summary, WindowCounts};
 use gaitd_core::engine::{Decision, Phase};
 use gaitd_core::ladder::{Manifest, Percentiles};
 use gaitd_core::stream::StreamCounts;
@@ -58,6 +58,8 @@ pub(crate) struct RunAccount {
     /// Tells the engine's thread how long each window has taken beside its inference.
     overhead: Sender<Duration>,
     counters: Arc<RunCounters>,
+    /// Somebody waits for the decisions.
+    timed: bool,
     delivered: Option<Delivered>,
 }
 
@@ -70,7 +72,8 @@ impl RunAccount {
         counters: Arc<RunCounters>,
         delivered: Option<Delivered>,
     ) -> Self {
-        Self { account: Account::new(header), truth, steady: Recognised::default(), overhead, counters, delivered }
+        let (account, steady, timed) = (Account::new(header), Recognised::default(), header.timed);
+        Self { account, truth, steady, overhead, counters, timed, delivered }
     }
 
     /// Counts a decision that was made, whether or not it can be published.
@@ -87,7 +90,7 @@ impl RunAccount {
     /// Counts a decision that was published at clock time `now`.
     pub(crate) fn published(&mut self, decision: &Decision, now: Duration) {
         self.counters.published.count();
-        if self.account.published(decision, now) {
+        if self.account.published(decision, now) && self.timed {
             self.counters.misses.count();
         }
         // an engine that is so far behind has learned enough of them
@@ -187,7 +190,7 @@ impl Account {
             implausible: Vec::new(),
             rate_hz: None,
             windows: WindowCounts::default(),
-            misses: Misses::default(),
+            misses: None,
             steady: None,
             activities: Vec::new(),
             configurations: self

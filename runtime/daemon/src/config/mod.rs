@@ -57,8 +57,12 @@ pub struct Config {
     /// The HTTP interface; none where it is left out.
     pub http: Option<Http>,
     /// The local control socket, which `gaitd ctl` talks to. A relative path starts at the configuration file; where
-    /// none is given, `control.sock` in the service's runtime directory, if it has one.
+    /// none is given, `control.sock` in the service's runtime directory, if it has one; else, unless the pace is `fast`, in
+    /// the folder `gaitd` of the user's, `$XDG_RUNTIME_DIR`, if there is one.
     pub socket: Option<PathBuf>,
+    /// A token for this run alone, which counts where no file holds one.
+    #[serde(skip)]
+    pub link_token: Option<String>,
 }
 
 impl Default for Config {
@@ -76,6 +80,7 @@ impl Default for Config {
             state: None,
             http: None,
             socket: None,
+            link_token: None,
         }
     }
 }
@@ -146,6 +151,11 @@ pub enum SourceSpec {
         /// axes of which x, y and z are to be made (`y,-x,z`). Every sensor of three axes is turned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mount_matrix: Option<Mount>,
+        /// The run ends after so many seconds of samples, above 0 and at most 3.2e9; it goes on for as long as there are
+        /// samples where none is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(max = MAX_SECONDS), extend("exclusiveMinimum" = 0))]
+        seconds: Option<f64>,
     },
     /// Standard input, in the same forms.
     Stdin {
@@ -168,6 +178,11 @@ pub enum SourceSpec {
         /// axes of which x, y and z are to be made (`y,-x,z`). Every sensor of three axes is turned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mount_matrix: Option<Mount>,
+        /// The run ends after so many seconds of samples, above 0 and at most 3.2e9; it goes on for as long as there are
+        /// samples where none is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(max = MAX_SECONDS), extend("exclusiveMinimum" = 0))]
+        seconds: Option<f64>,
     },
 }
 
@@ -204,13 +219,15 @@ impl SourceSpec {
             units,
             rate_hz: None,
             mount_matrix: None,
+            seconds: None,
         }
     }
 
     /// Standard input, taken as it comes.
     #[must_use]
     pub fn stdin() -> Self {
-        Self::Stdin { pace: Pace::Live, columns: Vec::new(), units: BTreeMap::new(), rate_hz: None, mount_matrix: None }
+        let (columns, units) = Default::default();
+        Self::Stdin { pace: Pace::Live, columns, units, rate_hz: None, mount_matrix: None, seconds: None }
     }
 
     /// What is known of the text of samples beside itself; nothing where the source is none.
@@ -254,12 +271,33 @@ impl SourceSpec {
         true
     }
 
+    /// After how many seconds of samples the run ends, where it is to end.
+    #[must_use]
+    pub fn seconds(&self) -> Option<f64> {
+        match self {
+            Self::Wearer { seconds, .. } | Self::File { seconds, .. } | Self::Stdin { seconds, .. } => *seconds,
+        }
+    }
+
+    /// Says after how many seconds of samples the run ends, if it is to end.
+    pub fn set_seconds(&mut self, new: Option<f64>) {
+        match self {
+            Self::Wearer { seconds, .. } | Self::File { seconds, .. } | Self::Stdin { seconds, .. } => *seconds = new,
+        }
+    }
+
     /// How the source is paced.
     #[must_use]
     pub fn pace(&self) -> Pace {
         match self {
             Self::Wearer { pace, .. } | Self::File { pace, .. } | Self::Stdin { pace, .. } => *pace,
         }
+    }
+
+    /// Whether somebody waits for the decisions: not where samples are read as fast as the engine takes them.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.pace() != Pace::Fast
     }
 
     /// What to do about a source that is missing or fails.
@@ -393,7 +431,7 @@ impl Config {
             ));
         }
         problems.extend(self.control.problems().into_iter().map(|problem| format!("control.{problem}")));
-        if let SourceSpec::Wearer { seconds: Some(seconds), .. } = self.source
+        if let Some(seconds) = self.source.seconds()
             && !(seconds > 0.0 && seconds <= MAX_SECONDS)
         {
             problems.push(format!(
@@ -437,11 +475,18 @@ impl Config {
         self.outputs.iter().filter(|output| output.format != Format::None)
     }
 
-    /// The local control socket, if there is to be one.
+    /// The local control socket that somebody has asked for: the configuration, or the service manager.
     #[must_use]
     pub fn control_socket(&self) -> Option<PathBuf> {
         let service = || first_directory("RUNTIME_DIRECTORY").map(|directory| directory.join("control.sock"));
         self.socket.clone().or_else(service)
+    }
+
+    /// The same, or else that of the user, unless samples are read as fast as possible: such a run is over before somebody
+    /// asks.
+    #[must_use]
+    pub fn control_or_user_socket(&self) -> Option<PathBuf> {
+        self.control_socket().or_else(|| user_socket().filter(|_| self.source.is_timed()))
     }
 
     /// The token that a caller must show to change anything over the network, if there is one.
@@ -449,7 +494,8 @@ impl Config {
     /// # Errors
     /// When the file that should hold it cannot be read, or holds none.
     pub fn token(&self) -> Result<Option<String>, ConfigError> {
-        self.http.as_ref().map_or(Ok(None), Http::token)
+        let token = self.http.as_ref().map_or(Ok(None), Http::token)?;
+        Ok(token.or_else(|| self.link_token.clone()))
     }
 
     /// The directory in which profiles are kept: the configured one, systemd's or the user's.
@@ -463,6 +509,13 @@ impl Config {
             .or_else(|| environment("HOME").map(|home| home.join(".local/state/gaitd")))
             .unwrap_or_else(|| PathBuf::from("/var/lib/gaitd"))
     }
+}
+
+/// Where a daemon that a user runs has its control socket, where the user has a folder for such things.
+#[must_use]
+pub fn user_socket() -> Option<PathBuf> {
+    let folder = environment("XDG_RUNTIME_DIR").filter(|folder| folder.is_absolute() && folder.is_dir())?;
+    Some(folder.join("gaitd/control.sock"))
 }
 
 /// What keeps several files from being read together.

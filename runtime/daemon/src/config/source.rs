@@ -9,7 +9,7 @@ use gaitd_core::clock::Clock;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::StreamFormat;
 use gaitd_sense::wearer::{Truth, WearerConfig, WearerError, WearerSource};
-use gaitd_sense::{HeaderMemory, JoinedSource, Mounted, SenseError, Source, TextSource};
+use gaitd_sense::{HeaderMemory, JoinedSource, Limited, Mounted, SenseError, Source, TextSource};
 
 /// A source that is ready to be read.
 pub struct Opened {
@@ -86,17 +86,21 @@ impl SourceSpec {
         Box::new(texts.remove(0))
     }
 
-    /// `source`, its sensors turned as they are mounted.
+    /// `source`, its sensors turned as they are mounted, and as long as it is to be.
     ///
     /// # Errors
     /// When there is a mount matrix, and no sensor with three axes.
-    pub(crate) fn mounted(
+    pub(crate) fn dressed(
         &self,
         source: Box<dyn Source>,
         format: &StreamFormat,
     ) -> Result<Box<dyn Source>, SenseError> {
-        Ok(match self.mount() {
+        let source = match self.mount() {
             Some(mount) => Box::new(Mounted::new(source, mount, format)?),
+            None => source,
+        };
+        Ok(match self.seconds() {
+            Some(seconds) => Box::new(Limited::new(source, seconds, format)),
             None => source,
         })
     }
@@ -125,6 +129,6 @@ impl SourceSpec {
                 Box::new(text.spelled(self.spelling().unwrap_or_default()))
             }
         };
-        Ok(Opened { source: self.mounted(source, format)?, truth: None })
+        Ok(Opened { source: self.dressed(source, format)?, truth: None })
     }
 }

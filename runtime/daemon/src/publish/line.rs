@@ -37,6 +37,8 @@ pub struct RunHeader {
     pub source: String,
     /// The samples are made up; every line says so.
     pub simulated: bool,
+    /// Somebody waits for the decisions: they can be late.
+    pub timed: bool,
     /// The policy's name.
     pub policy: String,
     /// The budget with which the run starts.
@@ -75,7 +77,7 @@ impl RunHeader {
 
     /// The line of `decision`, published `latency` after its last sample arrived.
     pub(crate) fn line<'a>(&'a self, decision: &'a Decision, latency: Duration) -> DecisionLine<'a> {
-        DecisionLine::new(&self.stream, self.simulated, decision, latency)
+        DecisionLine::new(&self.stream, self.simulated, self.timed, decision, latency)
     }
 }
 

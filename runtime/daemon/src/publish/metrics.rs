@@ -256,7 +256,9 @@ impl Scrape {
             windows.lost,
         );
         self.outputs(&status.outputs);
-        self.count("gaitd_misses_total", "Published decisions that were later than their budget", misses.count);
+        if let Some(misses) = misses {
+            self.count("gaitd_misses_total", "Published decisions that were later than their budget", misses.count);
+        }
         self.count("gaitd_switches_total", "Changes from one configuration to another", status.switches);
         self.count("gaitd_samples_total", "Good samples", samples.samples);
         self.count(

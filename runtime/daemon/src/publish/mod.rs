@@ -20,5 +20,5 @@ pub use line::{Format, LineWriter, RunHeader};
 pub use metrics::{Metrics, Refused};
 pub use publisher::PublishError;
 pub(crate) use publisher::Publisher;
-pub use sink::Sink;
+pub use sink::{Sink, take_back};
 pub use table::Table;

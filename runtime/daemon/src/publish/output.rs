@@ -1,7 +1,8 @@
 //! Decisions as lines, on standard output or appended to a file.
 
 use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::{Format, LineWriter, PublishError, Publisher, RunHeader, Sink};
@@ -9,10 +10,13 @@ use crate::config::Output;
 use gaitd_api::{LocalTime, Summary};
 use gaitd_core::engine::Decision;
 
-/// Writes lines.
+/// Writes lines, the first ones with the first decision: of a stream that is refused at its start nothing is written.
 pub(crate) struct LineOutput {
     lines: LineWriter,
     sink: Sink,
+    /// When the run began.
+    begun: Option<LocalTime>,
+    greeted: bool,
 }
 
 impl LineOutput {
@@ -21,17 +25,25 @@ impl LineOutput {
     /// # Errors
     /// When its file cannot be opened.
     pub(crate) fn open(output: &Output, header: &RunHeader) -> std::io::Result<Self> {
-        let (to, terminal): (Box<dyn Write + Send>, bool) = match open_file(output)? {
-            Some(file) => (Box::new(file), false),
-            // standard output is line-buffered, and whole lines are written
-            None => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
+        let (to, terminal) = match open_file(output)? {
+            Some(file) => (file, false),
+            // as a file, since `Stdout` would keep a part of a line that cannot be written, and write it later
+            None => (std::io::stdout().as_fd().try_clone_to_owned()?.into(), std::io::stdout().is_terminal()),
         };
         let text = match output.format {
             Format::Auto => terminal,
             Format::Text => true,
             Format::Ndjson | Format::None => false,
         };
-        Ok(Self { lines: LineWriter::new(header.clone(), text), sink: Sink::new(to) })
+        Ok(Self { lines: LineWriter::new(header.clone(), text), sink: Sink::new(to), begun: None, greeted: false })
+    }
+
+    fn greet(&mut self) -> Result<(), PublishError> {
+        if !self.greeted {
+            self.sink.write(self.lines.greeting(self.begun).map_err(PublishError::Lost)?)?;
+            self.greeted = true;
+        }
+        Ok(())
     }
 }
 
@@ -42,14 +54,17 @@ pub(crate) fn open_file(output: &Output) -> std::io::Result<Option<File>> {
 
 impl Publisher for LineOutput {
     fn begin(&mut self, _header: &RunHeader) -> Result<(), PublishError> {
-        self.sink.write(self.lines.greeting(LocalTime::now()).map_err(PublishError::Lost)?)
+        self.begun = LocalTime::now();
+        Ok(())
     }
 
     fn decision(&mut self, decision: &Decision, now: Duration) -> Result<(), PublishError> {
+        self.greet()?;
         self.sink.write(self.lines.decision(decision, now).map_err(PublishError::Lost)?)
     }
 
     fn end(&mut self, summary: &Summary) -> Result<(), PublishError> {
+        self.greet()?;
         self.sink.write(self.lines.summary(summary).map_err(PublishError::Lost)?)
     }
 }

@@ -64,15 +64,17 @@ impl Table {
         let probability = decision.probabilities.iter().find(|(label, _)| *label == decision.activity);
         write!(
             out,
-            "  {:<activity$}  {:>5.1}%  {:<configuration$}  {:>7.2} ms  {:>+7.2} ms  {}",
+            "  {:<activity$}  {:>5.1}%  {:<configuration$}  ",
             decision.activity,
             probability.map_or(0.0, |(_, probability)| probability) * 100.0,
             decision.configuration,
-            decision.latency_ms,
-            decision.slack_ms,
-            decision.reason.describe(),
         )?;
-        if decision.miss {
+        match decision.slack_ms {
+            Some(slack_ms) => write!(out, "{:>7.2} ms  {slack_ms:>+7.2} ms", decision.latency_ms)?,
+            None => write!(out, "{:>10}  {:>10}", "not timed", "-")?,
+        }
+        write!(out, "  {}", decision.reason.describe())?;
+        if decision.miss == Some(true) {
             out.write_all(b"  MISS")?;
         }
         for (sensor, fault) in decision.implausible.iter() {

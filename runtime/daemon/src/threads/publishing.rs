@@ -229,12 +229,14 @@ impl Publishers {
     }
 
     /// Waits until everything is published, hands the account to `complete`, publishes what comes back, and ends the
-    /// threads. Returns that summary, and the last error of the first output that was losing decisions in the end.
+    /// threads. Returns that summary, and the last error of the first output that was losing decisions in the end. Where the
+    /// source `failed` before anything was decided, the outputs stay as they are: there is nothing to sum up.
     ///
     /// # Errors
     /// When a publisher has panicked.
     pub(crate) fn finish(
         &self,
+        failed: bool,
         complete: impl FnOnce(Summary) -> Summary,
     ) -> std::thread::Result<(Summary, Option<io::Error>)> {
         let (active, replaced, header) = {
@@ -252,9 +254,10 @@ impl Publishers {
         }
         let summary = complete(lock(&self.account).summary(&header));
         let sent = Arc::new(summary.clone());
+        let refused = failed && summary.windows.decided == 0;
         let mut error = None;
-        for handle in active {
-            if let Some(to) = &handle.summary {
+        for mut handle in active {
+            if let Some(to) = handle.summary.take().filter(|_| !refused || handle.role != Role::Output) {
                 // there is room for one; a thread that panicked takes none
                 let _ = to.try_send(Arc::clone(&sent));
             }

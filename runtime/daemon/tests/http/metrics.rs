@@ -203,9 +203,8 @@ fn prometheus_finds_nothing_to_complain_about() {
     let mut child = match spawned {
         Ok(child) => child,
         Err(error) if std::env::var_os("GAITD_PROMTOOL").is_none() => {
-            eprintln!(
-                "SKIPPED prometheus_finds_nothing_to_complain_about: promtool: {error}; GAITD_PROMTOOL names one"
-            );
+            let reason = format!("promtool: {error}; GAITD_PROMTOOL names one");
+            gaitd_tests::skipped("prometheus_finds_nothing_to_complain_about", reason);
             return;
         }
         Err(error) => panic!("{}: {error}", promtool.display()),

@@ -54,6 +54,7 @@ pub fn header() -> RunHeader {
         stream: "test".to_owned(),
         source: "a test".to_owned(),
         simulated: true,
+        timed: true,
         policy: "bayes".to_owned(),
         budget: Duration::from_millis(50),
     }
@@ -144,7 +145,7 @@ impl Operator for Fake {
                 delay_s: 0.06,
             },
             windows: WindowCounts { produced: 13, decided: 8, dropped: 1, held: 3, failed: 1, published: 7, lost: 1 },
-            misses: Misses { count: 1, rate: 1.0 / 7.0 },
+            misses: Some(Misses { count: 1, rate: 1.0 / 7.0 }),
             switches: 4,
             outputs: vec![OutputView {
                 name: "standard output".to_owned(),
@@ -155,6 +156,7 @@ impl Operator for Fake {
             }],
             settings: self.settings(),
             slowdown: Some(Estimate { mean: 1.5, spread: 0.25 }),
+            token: true,
             signals: Load::cpu(0.25),
             memory: MemoryView { resident_bytes: Some(40 << 20), ladder_bytes: 8 << 20 },
             reloads: ReloadsView {

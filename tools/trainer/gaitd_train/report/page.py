@@ -96,11 +96,10 @@ def _add_introduction(page: Page, sections: list[Section]) -> None:
 
 def _add_section(page: Page, section: Section) -> None:
     page.heading(2, section.title)
-    total = len(plans.jobs(section.plan))
-    missing = total - len(section.runs)
+    missing = [job.name for job in plans.jobs(section.plan) if job not in section.runs]
     page.paragraph(
         f"Plan `{section.name}`, recipe `{section.plan.recipe}` ({section.recipe.epochs} epochs)."
-        + (f" {missing} of the plan's {total} runs are not made yet." if missing else "")
+        + (f" Left out, as they are not made: {', '.join(missing)}." if missing else "")
     )
     if section.plan.note:
         page.paragraph(section.plan.note)

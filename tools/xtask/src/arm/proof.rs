@@ -102,7 +102,7 @@ fn replay(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let decisions = |gaitd: Process, name: &str| -> Result<String> {
         let file = folder.join(name);
-        windows.replay(gaitd).arg("--decisions").arg(&file).run()?;
+        windows.replay(gaitd).arg("--output").arg(&file).run()?;
         fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
     };
     let here = decisions(Process::new(tree, tree.gaitd("debug")), "here.ndjson")?;

@@ -20,7 +20,7 @@ pub(super) fn write(tree: &Tree, builder: &Builder, version: &str) -> Result<()>
     files::remove(&folder)?;
     let pages = folder.join("man");
     let day = date(tree, builder, "+%Y-%m-%d")?;
-    builder.gaitd(tree, &["man", "--date", &day, "--output", path(&pages)?])?;
+    builder.gaitd(tree, &["man", "--date", &day, "--output-dir", path(&pages)?])?;
     for shell in SHELLS {
         let script = builder.gaitd(tree, &["completions", shell])?;
         put(&folder.join(format!("gaitd.{shell}")), &(script + "\n"))?;

@@ -262,7 +262,8 @@ export class LatencyChart {
     const [most, times] = [...uses].reduce((best, entry) => (entry[1] > best[1] ? entry : best));
     const minutes = (points.at(-1).at - points[0].at) / 60;
     const time = minutes >= 1 ? `${number(minutes, 2)} min` : `${Math.round(minutes * 60)} s`;
-    const missed = misses === 0 ? "no miss" : `${misses} missed (${percent(misses / points.length)})`;
+    const timed = points.some((point) => point.miss !== null);
+    const missed = !timed ? "not timed" : misses === 0 ? "no miss" : `${misses} missed (${percent(misses / points.length)})`;
     const configurations =
       uses.size === 1 ? `all by ${most}` : `${uses.size} configurations, ${most} the most often (${percent(times / points.length, 0)})`;
     const windows = points.length === 1 ? "1 window" : `${points.length} windows in ${time}`;
@@ -274,10 +275,10 @@ export class LatencyChart {
       const row = document.createElement("tr");
       const cells = [
         point.window, spoken(point.activity), point.id, number(point.infer), number(point.latency), plain(point.budget),
-        point.miss ? "miss" : "in time",
+        point.miss === null ? "not timed" : point.miss ? "miss" : "in time",
       ];
       for (const cell of cells) row.insertCell().textContent = cell;
-      row.classList.toggle("miss", point.miss);
+      row.classList.toggle("miss", point.miss === true);
       return row;
     });
     this.#table.replaceChildren(...rows);

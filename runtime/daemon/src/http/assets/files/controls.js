@@ -12,11 +12,17 @@ export class Controls {
   #ladder = [];
   #settings = null;
   #shown = null;
+  /** The token of the link by which the page was opened; it is gone with the page. */
+  #linked = null;
+  /** Whether the daemon has a token, without which it lets nobody change anything here. */
+  #possible = true;
 
   /** `form` maps names to the elements of the page's control section. */
   constructor(form) {
     this.#form = form;
     form.token.value = sessionStorage.getItem(STORED) ?? "";
+    this.#takeLink();
+    window.addEventListener("hashchange", () => this.#takeLink());
     form.token.addEventListener("input", () => this.#keepToken());
     form.tokenForm.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -59,6 +65,27 @@ export class Controls {
     if (field !== document.activeElement && (field.value === "" || field.value === this.#shown)) {
       field.value = this.#shown = String(budget);
     }
+  }
+
+  /** Whether the daemon has a token: without one nothing here can be used. */
+  setToken(there) {
+    this.#possible = there;
+    this.#form.noToken.hidden = there;
+    for (const element of this.#form.section.querySelectorAll("button, input, select")) element.disabled = !there;
+    this.#showTokenForm();
+  }
+
+  /** Takes the token out of the address, so that it stands in no history and no screenshot. */
+  #takeLink() {
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (!token) return;
+    this.#linked = token;
+    history.replaceState(null, "", location.pathname + location.search);
+    this.#showTokenForm();
+  }
+
+  #showTokenForm() {
+    this.#form.tokenForm.hidden = this.#linked !== null || !this.#possible;
   }
 
   #keepToken() {
@@ -132,7 +159,7 @@ export class Controls {
   async #ask(method, path, body) {
     const headers = {};
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const token = sessionStorage.getItem(STORED);
+    const token = this.#linked ?? sessionStorage.getItem(STORED);
     if (token) headers.Authorization = `Bearer ${token}`;
     this.#say("", "busy"); // the same answer twice is said twice
     if (token && !/^[\x21-\x7e]+$/.test(token)) {
@@ -146,7 +173,11 @@ export class Controls {
       });
       if (response.ok) return await response.json();
       const refused = response.status === 401 || response.status === 403;
-      if (refused) this.#form.token.setAttribute("aria-invalid", "true");
+      if (refused && this.#linked !== null) {
+        // that of an earlier run
+        this.#linked = null;
+        this.#showTokenForm();
+      } else if (refused) this.#form.token.setAttribute("aria-invalid", "true");
       this.#say(`Refused: ${await complaint(response)}`, "bad");
     } catch {
       this.#say("The daemon cannot be reached; nothing was changed.", "bad");

@@ -34,7 +34,7 @@ const timeline = new Timeline({
 const controls = new Controls({
   token: at("token"), tokenForm: at("token-form"), width: at("pin-width"), resolution: at("pin-resolution"), pinForm: at("pin-form"),
   automatic: at("automatic"), pinned: at("pinned"), budget: at("budget"), budgetForm: at("budget-form"), reload: at("reload"),
-  answer: at("answer"),
+  answer: at("answer"), section: at("controls"), noToken: at("no-token"),
 });
 
 /** What is known of the run that is being watched. */
@@ -170,8 +170,9 @@ let lookup = 0;
 async function fetchLadder() {
   const mine = ++lookup;
   try {
-    const answers = await Promise.all(["/api/ladder", "/api/control"].map((path) => fetch(path, { cache: "no-store" })));
-    const [ladder, settings] = await Promise.all(answers.map((answer) => (answer.ok ? answer.json() : null)));
+    const paths = ["/api/ladder", "/api/control", "/api/status"];
+    const answers = await Promise.all(paths.map((path) => fetch(path, { cache: "no-store" })));
+    const [ladder, settings, status] = await Promise.all(answers.map((answer) => (answer.ok ? answer.json() : null)));
     if (mine !== lookup) return;
     if (ladder !== null) {
       configurations = ladder.configurations;
@@ -185,6 +186,7 @@ async function fetchLadder() {
       if (latest !== null) showActivities(latest);
     }
     showSettings(settings);
+    if (status !== null) controls.setToken(status.token);
   } catch {
     // The daemon went away in between. The connection says so, and its return brings another `hello`.
   }
@@ -240,7 +242,7 @@ function showStatus(status) {
   show("failed", count(windows.failed));
   show("lost", count(windows.lost));
   show("switches", count(status.switches));
-  show("misses", `${count(misses.count)} (${percent(misses.rate, 2)})`);
+  show("misses", misses ? `${count(misses.count)} (${percent(misses.rate, 2)})` : "not timed");
   const { samples: total, resets: _resets, ...faults } = source.samples;
   const kinds = Object.entries(faults).filter(([, times]) => times > 0);
   show("faults", total === 0 ? UNKNOWN : kinds.length === 0 ? "none" : kinds.map(([kind, times]) => `${count(times)} ${spoken(kind)}`).join(", "));
@@ -249,6 +251,7 @@ function showStatus(status) {
   show("slowdown", status.slowdown ? `${number(status.slowdown.mean)} ± ${number(status.slowdown.spread, 2)}` : "not estimated");
   showSignals(status.signals);
   showSettings(status.settings);
+  controls.setToken(status.token);
 }
 
 function showSignals({ cpu, pressure, frequency, temperature_c: temperature }) {

@@ -1,0 +1,155 @@
+//! Options mean the same thing in every command, and the names that they had before go on working.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use gaitd_tests::{csv, lines, summary};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::program::gaitd;
+
+fn stderr(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn every_command_tells_its_version_and_is_listed() {
+    let state = TempDir::new().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let help = gaitd(state.path()).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // what continues a description stands further in
+    let listed = listed.filter(|line| !line.starts_with("   "));
+    let commands: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.contains(&"man") && commands.contains(&"run"), "{help}");
+    for command in commands.iter().filter(|command| **command != "help") {
+        for flag in ["--version", "-V"] {
+            let told = gaitd(state.path()).args([command, flag]).output().unwrap();
+            let text = String::from_utf8_lossy(&told.stdout).into_owned();
+            assert!(told.status.success() && text.trim().ends_with(version), "{command} {flag}: {text}");
+        }
+    }
+    for below in [["ctl", "status"], ["model", "show"]] {
+        gaitd(state.path()).args(below).arg("--version").assert().success();
+    }
+}
+
+#[test]
+fn old_names_of_options_work_and_are_told_of() {
+    let directory = TempDir::new().unwrap();
+    let file = |name: &str| directory.path().join(name).display().to_string();
+    std::fs::write(file("walk.csv"), csv(10.0)).unwrap();
+    let (decisions, pages, rehearsal) = (file("decisions"), file("pages"), file("rehearsal"));
+    let run = |rung: &str| -> Vec<String> {
+        let flags = ["run", "--pace", "fast", "--source", "wearer", "--seconds", "5", rung];
+        flags.map(str::to_owned).to_vec()
+    };
+    let replay = |output: &[&str]| -> Vec<String> {
+        [&["replay", "wearer", "--seconds", "20"][..], output].concat().into_iter().map(str::to_owned).collect()
+    };
+    let man = |flag: &str| ["man", "--date", "2026-11-25", flag, &pages].map(str::to_owned).to_vec();
+    let rehearse = |flag: &str| -> Vec<String> {
+        let flags = ["rehearse", "--experiment", "static", "--budgets-ms", "50", "--seconds-per-phase", "0.2"];
+        [&flags[..], &["--policies", "fixed", flag, &rehearsal]].concat().into_iter().map(str::to_owned).collect()
+    };
+    for (before, after, old) in [
+        (run("--configuration=0.10x-96"), run("--rung=0.10x-96"), "--configuration is called --rung now"),
+        (
+            replay(&["--configuration", "0.10x-96"]),
+            replay(&["--rung", "0.10x-96"]),
+            "--configuration is called --rung now",
+        ),
+        (replay(&["--decisions", &decisions]), replay(&["-o", &decisions]), "--decisions is called --output now"),
+        (man("--output"), man("--output-dir"), "--output is called --output-dir now"),
+        (man("-o"), man("--output-dir"), "-o is called --output-dir now"),
+        (rehearse("--out"), rehearse("--output-dir"), "--out is called --output-dir now"),
+    ] {
+        let output = gaitd(directory.path()).args(&before).output().unwrap();
+        assert!(output.status.success() && stderr(&output).contains(old), "{before:?}: {}", stderr(&output));
+        let output = gaitd(directory.path()).args(&after).output().unwrap();
+        assert!(output.status.success() && !stderr(&output).contains("is called"), "{after:?}: {}", stderr(&output));
+        let help = gaitd(directory.path()).args([before[0].as_str(), "--help"]).output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        let gone = old.split(' ').next().unwrap();
+        assert!(!help.contains(&format!("{gone} <")), "{gone} is shown in {help}");
+    }
+}
+
+#[test]
+fn seconds_end_any_source() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("walk.csv");
+    std::fs::write(&path, csv(60.0)).unwrap();
+    let samples = |arguments: &[&str]| {
+        let output = gaitd(directory.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        summary(&output.stdout)["samples"]["samples"].as_u64().unwrap()
+    };
+    let source = path.display().to_string();
+    assert_eq!(samples(&["run", "--pace", "fast", "--source", &source, "--seconds", "10"]), 500);
+    assert_eq!(samples(&["run", "--pace", "fast", "--source", &source, "--seconds", "0"]), 3000);
+    assert_eq!(samples(&["run", "--pace", "fast", "--source", "wearer", "--seconds", "10"]), 500);
+    let config = directory.path().join("config.json");
+    let limited = json!({"source": {"kind": "file", "path": "walk.csv", "pace": "fast", "seconds": 8}});
+    std::fs::write(&config, limited.to_string()).unwrap();
+    let config = config.display().to_string();
+    assert_eq!(samples(&["run", &config]), 400);
+    assert_eq!(samples(&["run", &config, "--seconds", "12"]), 600);
+    for wrong in ["-1", "nan", "4e9"] {
+        let refused = gaitd(directory.path()).args(["run", "--source", &source, "--seconds", wrong]).output().unwrap();
+        assert!(refused.status.code() == Some(78) && stderr(&refused).contains("source.seconds is"), "{wrong}");
+    }
+
+    // a stream that does not end
+    let mut live = std::process::Command::new(assert_cmd::cargo::cargo_bin!("gaitd"))
+        .args(["run", "--source", "-", "--seconds", "10", "--format", "ndjson"])
+        .env("XDG_STATE_HOME", directory.path())
+        .env_remove("XDG_RUNTIME_DIR")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = live.stdin.take().unwrap();
+    // the daemon may be gone before it has read all
+    let _ = stdin.write_all(csv(20.0).as_bytes());
+    let output = live.wait_with_output().unwrap();
+    drop(stdin);
+    assert!(output.status.success());
+    assert_eq!(summary(&output.stdout)["samples"]["samples"], 500);
+
+    // labelled windows of the first ten seconds alone
+    let labelled = directory.path().join("labelled.csv");
+    let text: String = csv(60.0).lines().map(|line| format!("{line},walking\n")).collect();
+    std::fs::write(&labelled, text.replacen(",walking", ",label", 1)).unwrap();
+    let compared = |more: &[&str]| {
+        let mut replay = gaitd(directory.path());
+        let output = replay.arg("replay").arg(&labelled).args(["--json", "--rung", "0.10x-96"]).args(more).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["windows"].as_u64().unwrap()
+    };
+    assert!(compared(&["--seconds", "10"]) < compared(&[]) / 3);
+    let mut refused = gaitd(directory.path());
+    let refused = refused.arg("replay").arg(&labelled).args(["--seconds", "-1"]).output().unwrap();
+    assert!(refused.status.code() == Some(78) && stderr(&refused).contains("source.seconds is -1"));
+}
+
+#[test]
+fn the_output_is_the_file_that_is_written() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("decisions.ndjson");
+    let mut run = gaitd(directory.path());
+    run.args(["run", "--pace", "fast", "--seconds", "10", "-o"]).arg(&file).assert().success().stdout("");
+    let decided = lines(&std::fs::read(&file).unwrap(), "decision").len();
+    assert!(decided > 0);
+    let mut run = gaitd(directory.path());
+    let output = run.args(["run", "--pace", "fast", "--seconds", "10", "--json"]).output().unwrap();
+    assert_eq!(lines(&output.stdout, "decision").len(), decided);
+    let mut replay = gaitd(directory.path());
+    replay.args(["replay", "wearer", "--seconds", "30", "-o"]).arg(&file).assert().success();
+    assert!(lines(&std::fs::read(&file).unwrap(), "decision").len() > decided);
+}
