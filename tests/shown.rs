@@ -25,7 +25,7 @@ fn since_1970(seconds: f64) -> String {
 fn run(stream: &str, arguments: &[&str]) -> String {
     let state = TempDir::new().unwrap();
     let mut run = gaitd(state.path());
-    run.args(["run", "--source", "-", "--configuration", "0.10x-96"]).args(arguments);
+    run.args(["run", "--source", "-", "--rung", "0.10x-96"]).args(arguments);
     run.env("TZ", ZONE).env_remove("GAITD_LOG");
     let run = run.write_stdin(stream).assert().success();
     String::from_utf8(run.get_output().stdout.clone()).unwrap()
