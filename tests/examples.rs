@@ -138,8 +138,10 @@ fn the_dashboard_for_grafana_asks_for_metrics_that_there_are() {
     let targets = panels.filter_map(|panel| panel["targets"].as_array()).flatten();
     let queries: Vec<_> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
     assert!(queries.len() >= 10, "{queries:?}");
-    let setup = Setup::new();
-    let daemon = setup.start();
+    // at any other pace decisions are not timed, and before the first one there is no activity
+    let setup = Setup::with(|config| config["source"]["pace"] = "live".into());
+    let mut daemon = setup.start();
+    daemon.decide(2);
     let metrics = daemon.unix().get("/metrics");
     let metrics = metrics.text();
     for query in queries {
