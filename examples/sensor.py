@@ -4,8 +4,8 @@
     python3 sensor.py | gaitd run --source -          # live, on a board with the sensor on I2C bus 1
     python3 sensor.py --pretend 10 > samples.csv      # without a sensor: ten seconds of somebody who sways
 
-What matters for any other sensor: a header with names and units, the time of each sample from a clock that only goes on, and
-each line flushed as it is written. The rate need not be exact; gaitd goes by the times.
+What matters for any other sensor: a header with names and units, the time of each sample from a clock that only goes
+on, and each line flushed as it is written. The rate need not be exact; gaitd goes by the times.
 """
 
 import argparse
@@ -25,7 +25,8 @@ class Mpu6050:
 
         self.bus, self.address = SMBus(bus), address
         self.bus.write_byte_data(address, 0x6B, 0)  # awake
-        self.bus.write_byte_data(address, 0x1A, 3)  # low pass at 44 Hz, so that nothing folds back at 50 samples a second
+        # low pass at 44 Hz, so that little folds back at 50 samples a second
+        self.bus.write_byte_data(address, 0x1A, 3)
 
     def read(self, _now):
         block = bytes(self.bus.read_i2c_block_data(self.address, 0x3B, 14))

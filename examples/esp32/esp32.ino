@@ -30,7 +30,7 @@ void setup() {
   Wire.begin();
   Wire.setClock(400000);
   set(0x6B, 0);  // awake
-  set(0x1A, 3);  // low pass at 44 Hz, so that nothing folds back at 50 samples a second
+  set(0x1A, 3);  // low pass at 44 Hz, so that little folds back at 50 samples a second
   next_ms = millis();
 }
 

@@ -145,7 +145,7 @@ impl Summary {
             || "not timed".to_owned(),
             |misses| format!("{} later than {} ms ({:.2} %)", misses.count, self.budget_ms, misses.rate * 100.0),
         );
-        line(format_args!("\n{} windows in {}: {late}{latency}", windows.produced, span(self.seconds)));
+        line(format_args!("\n{} in {}: {late}{latency}", counted(windows.produced), span(self.seconds)));
         let mut activities: Vec<_> = self.activities.iter().filter(|activity| activity.windows > 0).collect();
         activities.sort_by_key(|activity| std::cmp::Reverse(activity.windows));
         if !activities.is_empty() {
@@ -153,7 +153,7 @@ impl Summary {
             line(format_args!("activities: {}", activities.collect::<Vec<_>>().join(", ")));
         }
         if !self.configurations.is_empty() {
-            let configurations = self.configurations.iter().map(|one| format!("{} {} windows", one.id, one.windows));
+            let configurations = self.configurations.iter().map(|one| format!("{} {}", one.id, counted(one.windows)));
             line(format_args!("configurations: {}", configurations.collect::<Vec<_>>().join(", ")));
         }
         self.troubles(&mut line);
@@ -229,6 +229,11 @@ fn span(seconds: f64) -> String {
     } else {
         format!("{:.0} h {:.0} min", (minutes / 60.0).floor(), minutes % 60.0)
     }
+}
+
+/// So many windows.
+fn counted(windows: u64) -> String {
+    if windows == 1 { "1 window".to_owned() } else { format!("{windows} windows") }
 }
 
 /// `ms` with two digits at least.

@@ -5,9 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::Read;
-
-use ruzstd::decoding::StreamingDecoder;
+use gaitd_packed::{packed, unpack};
 
 /// What is described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +24,11 @@ pub enum Subject {
     OpenApi,
 }
 
-macro_rules! packed {
-    ($name:literal) => {
-        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".zst"))
-    };
-}
-
 impl Subject {
     /// Its form, as indented JSON with a line feed at its end.
     #[must_use]
     pub fn text(self) -> String {
-        let mut packed: &[u8] = match self {
+        let packed: &[u8] = match self {
             Self::Config => packed!("config"),
             Self::Manifest => packed!("manifest"),
             Self::Scenario => packed!("scenario"),
@@ -44,9 +36,6 @@ impl Subject {
             Self::Decision => packed!("decision"),
             Self::OpenApi => packed!("openapi"),
         };
-        let mut text = String::new();
-        let unpacked = StreamingDecoder::new(&mut packed).map(|mut decoder| decoder.read_to_string(&mut text));
-        debug_assert!(matches!(unpacked, Ok(Ok(_))), "it was packed by the build script");
-        text
+        String::from_utf8(unpack(packed)).unwrap_or_default()
     }
 }

@@ -1,11 +1,10 @@
 //! Where figures are drawn: an SVG document, or pixels that become a PNG.
 
-use std::io::Read;
 use std::sync::OnceLock;
 
+use gaitd_packed::{packed, unpack};
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
-use ruzstd::decoding::StreamingDecoder;
 
 use super::draw::Figure;
 
@@ -18,16 +17,9 @@ pub(super) const FONT: &str = "sans-serif";
 /// Makes the embedded font known, once.
 fn register() -> Result<(), String> {
     static REGISTERED: OnceLock<Result<(), String>> = OnceLock::new();
-    REGISTERED.get_or_init(|| unpack().map_err(|error| format!("the embedded font cannot be read: {error}"))).clone()
-}
-
-/// Unpacks the embedded font and makes it known; it stays in memory, as figures are drawn by commands that end.
-fn unpack() -> Result<(), String> {
-    let mut packed: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/font.zst"));
-    let mut font = Vec::new();
-    let mut decoder = StreamingDecoder::new(&mut packed).map_err(|error| error.to_string())?;
-    decoder.read_to_end(&mut font).map_err(|error| error.to_string())?;
-    register_font(FONT, FontStyle::Normal, font.leak()).map_err(|_| "it is no font".to_owned())
+    // it stays in memory, as figures are drawn by commands that end
+    let register = || register_font(FONT, FontStyle::Normal, unpack(packed!("font")).leak());
+    REGISTERED.get_or_init(|| register().map_err(|_| "the embedded font cannot be read".to_owned())).clone()
 }
 
 /// `figure` as an SVG document.

@@ -1,17 +1,18 @@
 //! The dashboard's files, which are part of the binary.
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
-static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/src/http/assets/files");
+/// The files by name, packed.
+static FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 const FRONT: &str = "dashboard.html";
 
 struct Asset {
     /// Where it is served, without the leading slash.
     name: &'static str,
-    contents: &'static [u8],
+    contents: Bytes,
     tag: HeaderValue,
 }
 
@@ -20,14 +21,14 @@ pub(super) struct Assets(Vec<Asset>);
 
 impl Assets {
     pub(super) fn new() -> Self {
-        let asset = |file: &'static include_dir::File| {
-            let name = file.path().to_str()?;
-            let digest = Sha256::digest(file.contents());
+        let asset = |&(name, packed): &(&'static str, &[u8])| {
+            let contents = Bytes::from(gaitd_packed::unpack(packed));
+            let digest = Sha256::digest(&contents);
             let tag = digest.iter().take(8).fold(String::new(), |tag, byte| format!("{tag}{byte:02x}"));
             let tag = HeaderValue::try_from(format!("\"{tag}\"")).ok()?;
-            Some(Asset { name: if name == FRONT { "" } else { name }, contents: file.contents(), tag })
+            Some(Asset { name: if name == FRONT { "" } else { name }, contents, tag })
         };
-        Self(FILES.files().filter_map(asset).collect())
+        Self(FILES.iter().filter_map(asset).collect())
     }
 
     /// The answer to a request for `path`, if there is such a file.
@@ -43,7 +44,7 @@ impl Assets {
         Some(if known {
             (StatusCode::NOT_MODIFIED, caching).into_response()
         } else {
-            (caching, [(header::CONTENT_TYPE, content_type(asset.name))], asset.contents).into_response()
+            (caching, [(header::CONTENT_TYPE, content_type(asset.name))], asset.contents.clone()).into_response()
         })
     }
 }
