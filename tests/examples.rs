@@ -12,7 +12,7 @@ use gaitd_core::ladder::Manifest;
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_sense::Source;
 use gaitd_sense::wearer::{WearerConfig, WearerSource};
-use gaitd_tests::{lines, python, repository, shipped_model};
+use gaitd_tests::{lines, python, repository, shipped_model, skipped};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -121,7 +121,7 @@ fn the_sketch_for_a_microcontroller_writes_what_gaitd_reads() {
     compiler.args(["-std=c++11", "-Wall", "-Werror", "-I"]).arg(folder.path());
     let compiled = compiler.arg(path("sketch.cpp")).arg("-o").arg(path("sketch")).output();
     let Ok(compiled) = compiled else {
-        eprintln!("SKIPPED the_sketch_for_a_microcontroller_writes_what_gaitd_reads: there is no c++");
+        skipped("the_sketch_for_a_microcontroller_writes_what_gaitd_reads", "there is no c++");
         return;
     };
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));

@@ -30,7 +30,7 @@ mod options;
 #[cfg(all(feature = "npz", feature = "onnx"))]
 mod own_network;
 mod package;
-#[cfg(all(feature = "npz", feature = "onnx"))]
+#[cfg(all(unix, feature = "http", feature = "npz"))]
 mod pages;
 #[cfg(feature = "npz")]
 mod plausible;

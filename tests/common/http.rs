@@ -178,15 +178,21 @@ impl Client {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        self.raw(&self.request(method, path, headers, body)).expect("an answer")
+        let came = self.exchange(&self.request(method, path, headers, body));
+        Answer::parse(&came).unwrap_or_else(|| panic!("no answer but {:?}", String::from_utf8_lossy(&came)))
     }
 
     /// Sends these bytes; the answer, if one came.
     pub fn raw(&self, bytes: &[u8]) -> Option<Answer> {
+        Answer::parse(&self.exchange(bytes))
+    }
+
+    /// Sends these bytes; all that came.
+    fn exchange(&self, bytes: &[u8]) -> Vec<u8> {
         let mut wire = self.connect();
         // the server may have answered and gone before it has read everything
         let _ = wire.write_all(bytes);
-        Answer::parse(&wire.rest())
+        wire.rest()
     }
 
     pub fn get(&self, path: &str) -> Answer {
