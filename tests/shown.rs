@@ -80,9 +80,10 @@ fn other_streams_have_the_time_of_their_arrival_and_none_where_nobody_waits_for_
         assert!(times.is_sorted() && before <= times[0] + Duration::from_millis(1), "{times:?}");
         assert!(*times.last().unwrap() <= now() + Duration::from_millis(1), "{times:?}");
         if pace == "realtime" {
-            // a hop of 1.28 s apart, however busy the machine is: the last sample arrives when it is due, or later
-            let step = times[2] - times[1];
-            assert!((1.0..60.0).contains(&step.as_secs_f64()), "{step:?}");
+            // however busy the machine is: the last sample arrives when it is due, or later
+            for (window, due_s) in [(1, 2.5), (2, 3.8)] {
+                assert!(times[window] >= before + Duration::from_secs_f64(due_s), "{times:?} after {before:?}");
+            }
         }
         assert_eq!(decisions[0]["time_s"], 2.56);
     }

@@ -42,6 +42,7 @@ impl Wire {
                 Ok(0) => return all,
                 Ok(read) => all.extend(&some[..read]),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("the server hangs"),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => return all,
             }
         }

@@ -14,7 +14,7 @@ use gaitd_core::engine::Decision;
 pub(crate) struct LineOutput {
     lines: LineWriter,
     sink: Sink,
-    /// When the run began.
+    /// When the run began, and no sample had come.
     begun: Option<LocalTime>,
     greeted: bool,
 }
@@ -35,7 +35,12 @@ impl LineOutput {
             Format::Text => true,
             Format::Ndjson | Format::None => false,
         };
-        Ok(Self { lines: LineWriter::new(header.clone(), text), sink: Sink::new(to), begun: None, greeted: false })
+        Ok(Self {
+            lines: LineWriter::new(header.clone(), text),
+            sink: Sink::new(to),
+            begun: LocalTime::now(),
+            greeted: false,
+        })
     }
 
     fn greet(&mut self) -> Result<(), PublishError> {
@@ -54,7 +59,6 @@ pub(crate) fn open_file(output: &Output) -> std::io::Result<Option<File>> {
 
 impl Publisher for LineOutput {
     fn begin(&mut self, _header: &RunHeader) -> Result<(), PublishError> {
-        self.begun = LocalTime::now();
         Ok(())
     }
 

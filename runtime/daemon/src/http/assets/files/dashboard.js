@@ -3,12 +3,12 @@
 
 import { LatencyChart, paint } from "./chart.js";
 import { Controls } from "./controls.js";
+import { activityEntry } from "./entry.js";
 import { Stream } from "./stream.js";
 import { Timeline } from "./timeline.js";
 import { Traces } from "./traces.js";
-import { UNKNOWN, count, duration, isNumber, megabytes, mflops, milliseconds, number, percent, picture, plain, spoken } from "./words.js";
+import { UNKNOWN, count, duration, isNumber, megabytes, mflops, milliseconds, number, percent, plain, spoken } from "./words.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 /** A change of activity is announced when it has lasted, and no more often than this, in milliseconds. */
 const ANNOUNCE_MS = 4000;
 
@@ -56,24 +56,8 @@ function setLabels(labels) {
   at("others").hidden = labels.length <= TILES;
   show("others", "");
   at("activities").replaceChildren(...labels.map((label) => {
-    const entry = document.createElement("li");
-    const image = document.createElementNS(SVG, "svg");
-    image.setAttribute("aria-hidden", "true");
-    const use = document.createElementNS(SVG, "use");
-    use.setAttribute("href", `/pictures.svg#${picture(label)}`);
-    image.append(use);
-    const name = document.createElement("span");
-    name.className = "label";
-    name.textContent = spoken(label);
-    const share = document.createElement("span");
-    share.className = "share";
+    const { entry, share, filled } = activityEntry(label);
     share.textContent = UNKNOWN;
-    const bar = document.createElement("span");
-    bar.className = "bar";
-    bar.setAttribute("aria-hidden", "true");
-    const filled = document.createElement("span");
-    bar.append(filled);
-    entry.append(image, name, share, bar);
     activities.set(label, { entry, share, filled });
     return entry;
   }));

@@ -3,7 +3,8 @@
 // The daemon has the spans of today; from there on they grow by the decisions as they come. What is drawn is a list of
 // spans, whatever makes them.
 
-import { picture, span, spoken } from "./words.js";
+import { activityEntry } from "./entry.js";
+import { span, spoken } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MINUTE = 60_000;
@@ -177,25 +178,9 @@ export class Timeline {
     sharesTitle.hidden = sorted.length === 0;
     sharesTitle.textContent = this.#midnight === null ? "Since the start" : "Today, in all";
     shares.replaceChildren(...sorted.map(([label, seconds]) => {
-      const entry = document.createElement("li");
-      const image = document.createElementNS(SVG, "svg");
-      image.setAttribute("aria-hidden", "true");
-      const use = document.createElementNS(SVG, "use");
-      use.setAttribute("href", `/pictures.svg#${picture(label)}`);
-      image.append(use);
-      const name = document.createElement("span");
-      name.className = "label";
-      name.textContent = spoken(label);
-      const time = document.createElement("span");
-      time.className = "share";
-      time.textContent = span(seconds);
-      const bar = document.createElement("span");
-      bar.className = "bar";
-      bar.setAttribute("aria-hidden", "true");
-      const filled = document.createElement("span");
+      const { entry, share, filled } = activityEntry(label);
+      share.textContent = span(seconds);
       filled.style.transform = `scaleX(${seconds / whole})`;
-      bar.append(filled);
-      entry.append(image, name, time, bar);
       return entry;
     }));
   }
