@@ -110,19 +110,24 @@ pub trait Source: Send {
     /// cannot be understood is not an error but [`Reading::Malformed`].
     fn read(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError>;
 
+    /// The source whose samples this one passes on; what it is asked below is what that one says.
+    fn inner(&self) -> Option<&dyn Source> {
+        None
+    }
+
     /// The activity that the source states for the sample read last; nothing where it knows of none.
     fn label(&self) -> Option<&str> {
-        None
+        self.inner()?.label()
     }
 
     /// Whoever wears the sensor by the source, for the sample read last; nothing where it does not say.
     fn subject(&self) -> Option<&str> {
-        None
+        self.inner()?.subject()
     }
 
     /// At what rate, in hertz, the sample that was read last is taken to have come, where it had no timestamp of its own and the
     /// stream declares a rate; nothing where the rate is the expected one, or the timestamps tell.
     fn untimed_hz(&self) -> Option<f64> {
-        None
+        self.inner()?.untimed_hz()
     }
 }

@@ -169,16 +169,8 @@ impl Source for Mounted {
         Ok(reading)
     }
 
-    fn label(&self) -> Option<&str> {
-        self.source.label()
-    }
-
-    fn subject(&self) -> Option<&str> {
-        self.source.subject()
-    }
-
-    fn untimed_hz(&self) -> Option<f64> {
-        self.source.untimed_hz()
+    fn inner(&self) -> Option<&dyn Source> {
+        Some(&*self.source)
     }
 }
 
