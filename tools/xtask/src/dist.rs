@@ -11,14 +11,17 @@ use crate::tree::Tree;
 /// The profile of what is shipped.
 pub(crate) const PROFILE: &str = "dist";
 
+/// The arguments for cargo by which the program is small: without all of ONNX, which takes longest to link.
+pub(crate) const SMALL: [&str; 3] = ["--no-default-features", "--features", "figures,http,npz"];
+
 /// `cargo COMMAND` for the shipped gaitd on a toolchain's target.
 pub(crate) fn cargo(tree: &Tree, toolchain: &Toolchain, command: &str) -> Result<Process> {
     let rustc = Process::new(tree, toolchain.rustc());
-    shipped(tree, toolchain.cargo(tree, command), toolchain.target().triple(), rustc)
+    shipped(tree, toolchain.cargo(tree, command)?, toolchain.target().triple(), rustc)
 }
 
 /// Builds the shipped gaitd for a toolchain's target, with further arguments for cargo; where it is.
-pub(crate) fn build(tree: &Tree, toolchain: &Toolchain, args: &[String]) -> Result<PathBuf> {
+pub(crate) fn build(tree: &Tree, toolchain: &Toolchain, args: &[&str]) -> Result<PathBuf> {
     cargo(tree, toolchain, "build")?.args(args).run()?;
     Ok(toolchain.gaitd(tree, PROFILE))
 }

@@ -11,6 +11,8 @@ mod cost;
 mod debian;
 mod decision;
 mod dist;
+mod elf;
+mod epoch;
 mod files;
 mod fuzz;
 mod instructions;
@@ -19,6 +21,7 @@ mod package;
 mod process;
 mod programs;
 mod python;
+mod release;
 mod size;
 mod soak;
 mod start;
@@ -51,7 +54,7 @@ enum Command {
     Test(test::Args),
     /// Run all checks of a change, as CI does, with what each costs
     Ci,
-    /// Build for every ARM system that gaitd knows, and prove what can be proven under emulation
+    /// Build for every system that gaitd is cross-compiled for, and prove what can be proven under emulation
     Arm(arm::Args),
     /// Make the book of the documents, and see that its links lead somewhere
     Book(book::Args),
@@ -73,6 +76,8 @@ enum Command {
     Start(start::Args),
     /// Build and check Debian packages for amd64, arm64 and armhf
     Package(package::Args),
+    /// Make all that a page of a release holds: packages, static programs, a container's files, checksums
+    Release(release::Args),
     /// Boot an arm64 Debian under emulation, install the package and see what the service lives through
     #[cfg(unix)]
     VmTest(vm::Args),
@@ -105,6 +110,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Fuzz(args) => return Ok(fuzz::run(&tree, &args)?.finish()),
         Command::Mutants(args) => return Ok(mutants::run(&tree, &args)?.finish()),
         Command::Package(args) => return Ok(package::run(&tree, &args)?.finish()),
+        Command::Release(args) => return Ok(release::run(&tree, &args)?.finish()),
         #[cfg(unix)]
         Command::VmTest(args) => return vm::run(&tree, &args),
         Command::Bench { args } => Process::cargo(&tree).arg("bench").args(["-p", "gaitd"]).args(args).run()?,

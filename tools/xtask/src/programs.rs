@@ -12,6 +12,7 @@ use crate::debian;
 use crate::fuzz::CARGO_FUZZ;
 use crate::package::CARGO_DEB;
 use crate::process::{Process, on_path};
+use crate::release::CARGO_CYCLONEDX;
 use crate::steps::Outcome;
 use crate::test::CARGO_DENY;
 use crate::tree::Tree;
@@ -53,7 +54,7 @@ enum Source {
 pub(crate) const CHROMIUM: &str = "GAITD_CHROMIUM";
 
 /// All of them.
-pub(crate) const PROGRAMS: [Program; 10] = [
+pub(crate) const PROGRAMS: [Program; 11] = [
     Program {
         name: "chromium",
         names: &["chromium", "chromium-browser", "google-chrome"],
@@ -109,6 +110,13 @@ pub(crate) const PROGRAMS: [Program; 10] = [
         serves: "the step `deny` of `cargo xtask test`",
         variable: None,
         source: Source::Cargo(&CARGO_DENY),
+    },
+    Program {
+        name: "cargo-cyclonedx",
+        names: &["cargo-cyclonedx"],
+        serves: "`cargo xtask release`, and no test",
+        variable: None,
+        source: Source::Cargo(&CARGO_CYCLONEDX),
     },
     Program {
         name: "jq",

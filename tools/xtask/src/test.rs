@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::book;
 use crate::cargo_tool::CargoTool;
-use crate::files::remove;
+use crate::files::{self, remove};
 use crate::process::Process;
 use crate::programs;
 use crate::python::Venv;
@@ -226,27 +226,14 @@ fn ruff(tree: &Tree) -> Result<()> {
 }
 
 fn configs(tree: &Tree) -> Result<Outcome> {
-    let configs = entries(&tree.join("configs"), |path| path.extension().is_some_and(|extension| extension == "json"))?;
-    let ladders = entries(&tree.join("models"), |path| path.join("manifest.json").exists())?;
+    let configs =
+        files::entries(&tree.join("configs"), |path| path.extension().is_some_and(|extension| extension == "json"))?;
+    let ladders = tree.ladders()?;
     if configs.is_empty() && ladders.is_empty() {
         return Ok(Outcome::Skipped("nothing in configs/ and models/".into()));
     }
     gaitd(tree).arg("check").args(configs.iter().chain(&ladders)).run()?;
     Ok(Outcome::Passed)
-}
-
-/// The matching entries of a folder, sorted; none where the folder is missing.
-fn entries(dir: &Path, matches: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
-    if !dir.exists() {
-        return Ok(vec![]);
-    }
-    let read = || -> std::io::Result<Vec<PathBuf>> {
-        let paths: Vec<_> = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-        Ok(paths.into_iter().filter(|path| matches(path)).collect())
-    };
-    let mut found = read().with_context(|| format!("cannot read {}", dir.display()))?;
-    found.sort();
-    Ok(found)
 }
 
 /// The gaitd that the step `build` made.

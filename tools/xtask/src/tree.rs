@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::files;
+
 /// The working copy and the folder of its build output, both absolute.
 pub(crate) struct Tree {
     root: PathBuf,
@@ -69,6 +71,11 @@ impl Tree {
             None => env::home_dir().context("no home directory; set XDG_CACHE_HOME to a folder")?.join(".cache"),
         };
         Ok(caches.join("gaitd").join(name))
+    }
+
+    /// The folders of the shipped ladders.
+    pub(crate) fn ladders(&self) -> Result<Vec<PathBuf>> {
+        files::entries(&self.join("models"), |path| path.join("manifest.json").exists())
     }
 
     /// The recorded data sets that some tests need, if this machine has them.

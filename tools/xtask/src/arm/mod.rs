@@ -1,12 +1,13 @@
 //! `cargo xtask arm`: gaitd on every system that it is built for, as far as that can be proven under emulation.
 
-mod musl;
+pub(crate) mod ndk;
 mod parity;
 mod proof;
 mod rust;
 mod standard;
 pub(crate) mod targets;
 pub(crate) mod toolchain;
+mod zig;
 
 use clap::ValueEnum;
 
@@ -24,9 +25,12 @@ pub(crate) struct Args {
     /// Do only this [default: all that a target is proven by]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "ACTION,...")]
     only: Vec<Action>,
-    /// Profile of the static programs; `dist` is what is shipped and takes several times as long to build
+    /// Profile of the programs; `dist` is what is shipped and takes several times as long to build
     #[arg(long, default_value = "dev")]
     profile: String,
+    /// Programs of profile `dist` without the feature `onnx`, as `cargo xtask instructions` counts
+    #[arg(long)]
+    small: bool,
     /// Get the toolchains, and build nothing with them
     #[arg(long, conflicts_with = "only")]
     toolchain: bool,
@@ -63,7 +67,7 @@ fn prove(tree: &Tree, args: &Args, target: Target, report: &mut Report) {
     });
     let Some(toolchain) = found.filter(|_| !args.toolchain) else { return };
     for action in actions {
-        report.step(&name(action.name()), &[], || action.run(tree, &toolchain, &args.profile));
+        report.step(&name(action.name()), &[], || action.run(tree, &toolchain, &args.profile, args.small));
     }
 }
 

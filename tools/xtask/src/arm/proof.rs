@@ -2,13 +2,16 @@
 
 use std::env;
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use super::parity;
 use super::targets::{Proof, Target};
 use super::toolchain::Toolchain;
+use crate::dist;
+use crate::elf;
 use crate::process::Process;
 use crate::steps::Outcome;
 use crate::test;
@@ -33,8 +36,10 @@ pub(crate) enum Action {
     Tests,
     /// Replay 200 windows, and compare every decision with this machine's
     Replay,
-    /// Build one static program, and let it check the shipped ladder
+    /// Build one static program, and let it check the shipped ladders
     Static,
+    /// Build the program, which nothing here runs
+    Link,
 }
 
 impl Action {
@@ -45,6 +50,7 @@ impl Action {
             Self::Tests => "tests",
             Self::Replay => "replay",
             Self::Static => "static",
+            Self::Link => "link",
         }
     }
 
@@ -52,51 +58,72 @@ impl Action {
     pub(crate) fn of(target: Target) -> &'static [Self] {
         match target.proof() {
             Proof::Checked => &[Self::Check],
-            Proof::Run => &[Self::Static],
+            Proof::Linked => &[Self::Link],
+            Proof::Run => &[Self::Static, Self::Replay],
             Proof::Tested => &[Self::Tests, Self::Replay],
         }
     }
 
-    /// Does it; `profile` is that of the static program.
-    pub(crate) fn run(self, tree: &Tree, toolchain: &Toolchain, profile: &str) -> Result<Outcome> {
+    /// Does it; `profile` is that of the program, `small` leaves a feature out of one of profile `dist`.
+    pub(crate) fn run(self, tree: &Tree, toolchain: &Toolchain, profile: &str, small: bool) -> Result<Outcome> {
+        let program = || program(tree, toolchain, profile, small);
         match self {
             Self::Check => check(tree, toolchain),
             Self::Tests => tests(tree, toolchain),
-            Self::Replay => replay(tree, toolchain),
-            Self::Static => run_static(tree, toolchain, profile),
+            Self::Replay => replay(tree, toolchain, program),
+            Self::Static => {
+                run_static(tree, toolchain, &program()?).map(|size| found(profile, "one static file", size))
+            }
+            Self::Link => bytes(&program()?).map(|size| found(profile, "linked", size)),
         }
     }
 }
 
+fn found(profile: &str, what: &str, bytes: u64) -> Outcome {
+    Outcome::Found(format!("{what}, profile {profile}, {:.1} MB", bytes as f64 / 1e6))
+}
+
+/// Builds gaitd; where it is.
+fn program(tree: &Tree, toolchain: &Toolchain, profile: &str, small: bool) -> Result<PathBuf> {
+    if profile == dist::PROFILE {
+        let features: &[&str] = if small { &dist::SMALL } else { &[] };
+        return dist::build(tree, toolchain, features);
+    }
+    ensure!(!small, "programs of profile dist can be small, not those of {profile}");
+    // with a test, since the libraries have other features without any, and would be built once more
+    let build = cargo(tree, toolchain, "build")?.args(["--profile", profile]);
+    build.args(["--bin", "gaitd", "--test", TESTS[0]]).run()?;
+    Ok(toolchain.gaitd(tree, profile))
+}
+
 fn check(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
-    toolchain.cargo(tree, "check").args(["--locked", "-p", "gaitd"]).run()?;
+    toolchain.cargo(tree, "check")?.args(["--locked", "-p", "gaitd"]).run()?;
     Ok(Outcome::Passed)
 }
 
 fn tests(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
     // Under emulation a few dozen random cases per property take as long as hundreds on the host, where they run.
     let cases = env::var("PROPTEST_CASES").unwrap_or_else(|_| "32".into());
-    let cargo_test = || cargo(tree, toolchain, "test").env("PROPTEST_CASES", &cases);
+    let cargo_test = || anyhow::Ok(cargo(tree, toolchain, "test")?.env("PROPTEST_CASES", &cases));
     let tests = TESTS.iter().flat_map(|test| ["--test", test]);
     let skipped = NOT_EMULATED.iter().flat_map(|test| ["--skip", test]);
-    cargo_test().arg("--lib").args(tests).arg("--").args(skipped).run()?;
-    cargo_test().args(["--test", "daemon", DAEMON_TESTS]).run()?;
+    cargo_test()?.arg("--lib").args(tests).arg("--").args(skipped).run()?;
+    cargo_test()?.args(["--test", "daemon", DAEMON_TESTS]).run()?;
     Ok(Outcome::Passed)
 }
 
 /// The same packages in each command, so that dependencies have the same features and are built once.
-fn cargo(tree: &Tree, toolchain: &Toolchain, command: &str) -> Process {
+fn cargo(tree: &Tree, toolchain: &Toolchain, command: &str) -> Result<Process> {
     // what fails under emulation is looked into on the host, with its lines
-    let cargo = toolchain.cargo(tree, command).env("CARGO_PROFILE_DEV_DEBUG", "false");
-    cargo.args(["--locked", "-p", "gaitd", "-p", "gaitd-*"])
+    let cargo = toolchain.cargo(tree, command)?.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    Ok(cargo.args(["--locked", "-p", "gaitd", "-p", "gaitd-*"]))
 }
 
 /// The same windows through the controller here and there, in the virtual time of a scenario: so no decision depends
 /// on how fast either machine is.
-fn replay(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
+fn replay(tree: &Tree, toolchain: &Toolchain, program: impl FnOnce() -> Result<PathBuf>) -> Result<Outcome> {
     test::build(tree)?;
-    // with a test, since the libraries have other features without any, and would be built once more
-    cargo(tree, toolchain, "build").args(["--bin", "gaitd", "--test", TESTS[0]]).run()?;
+    let program = program()?;
     let windows = parity::Windows::choose(tree);
     let folder = tree.target("arm/replay");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -106,17 +133,20 @@ fn replay(tree: &Tree, toolchain: &Toolchain) -> Result<Outcome> {
         fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
     };
     let here = decisions(Process::new(tree, tree.gaitd("debug")), "here.ndjson")?;
-    let emulated = toolchain.emulator(tree, None)?.arg(toolchain.gaitd(tree, "dev"));
+    let emulated = toolchain.emulator(tree, None)?.arg(program);
     let there = decisions(emulated, &format!("{}.ndjson", toolchain.target()))?;
     let agreement = parity::compare(&here, &there)?;
     Ok(Outcome::Found(format!("{agreement}, {}", windows.name())))
 }
 
-fn run_static(tree: &Tree, toolchain: &Toolchain, profile: &str) -> Result<Outcome> {
-    toolchain.cargo(tree, "build").args(["--locked", "-p", "gaitd", "--profile", profile]).run()?;
-    let gaitd = toolchain.gaitd(tree, profile);
+/// Lets a static program check every shipped ladder against its golden vectors; the program's size in bytes.
+fn run_static(tree: &Tree, toolchain: &Toolchain, program: &Path) -> Result<u64> {
+    elf::ensure_static(tree, program)?;
     // the emulator is given no libraries and no loader: what runs there is static
-    toolchain.emulator(tree, None)?.arg(&gaitd).args(["check", "models/uci-har-cnn"]).run()?;
-    let size = fs::metadata(&gaitd).with_context(|| format!("cannot read {}", gaitd.display()))?.len();
-    Ok(Outcome::Found(format!("one static file, profile {profile}, {:.1} MB", size as f64 / 1e6)))
+    toolchain.emulator(tree, None)?.arg(program).arg("check").args(tree.ladders()?).run()?;
+    bytes(program)
+}
+
+fn bytes(program: &Path) -> Result<u64> {
+    Ok(fs::metadata(program).with_context(|| format!("cannot read {}", program.display()))?.len())
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::musl;
 use super::rust::Rust;
 use super::targets::{Proof, Target};
 use crate::files::remove;
@@ -47,9 +46,6 @@ pub(super) fn build(tree: &Tree, cache: &Path, rust: &Rust, target: Target) -> R
     fs::create_dir_all(&part).with_context(|| format!("cannot make {}", part.display()))?;
     let built = work.join("target").join(target.triple()).join("release/deps");
     collect(&built, if checked { "rmeta" } else { "rlib" }, &part)?;
-    if target.is_musl() {
-        musl::add(tree, cache, target, &part.join("self-contained"))?;
-    }
     remove(&libraries)?;
     fs::rename(&part, &libraries).with_context(|| format!("cannot make {}", libraries.display()))?;
     remove(&work)

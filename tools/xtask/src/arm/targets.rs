@@ -1,8 +1,11 @@
 //! The systems that gaitd is built for.
 
+use std::env;
 use std::fmt;
 
 use clap::ValueEnum;
+
+use super::ndk;
 
 /// A Rust target, by its triple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -19,9 +22,12 @@ pub(crate) enum Target {
     /// 32-bit boards with any Linux, as one static file
     #[value(name = "armv7-unknown-linux-musleabihf")]
     Armv7Musl,
-    /// Raspberry Pi Zero and 1
-    #[value(name = "arm-unknown-linux-gnueabihf")]
-    Armv6Gnu,
+    /// Raspberry Pi Zero and 1 with any Linux, as one static file
+    #[value(name = "arm-unknown-linux-musleabihf")]
+    Armv6Musl,
+    /// PCs with any Linux, as one static file
+    #[value(name = "x86_64-unknown-linux-musl")]
+    X86Musl,
     /// Android on 64-bit devices
     #[value(name = "aarch64-linux-android")]
     Android,
@@ -30,9 +36,11 @@ pub(crate) enum Target {
 /// What `cargo xtask arm` does for a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Proof {
-    /// Compiles it: there is no linker, or no C library that the emulated processor could run
+    /// Compiles it: there is no linker
     Checked,
-    /// Builds it into one static file and runs that on the shipped ladder's golden vectors
+    /// Builds it, and runs nothing
+    Linked,
+    /// Builds it into one static file, runs that on the golden vectors, and compares answers with those of this machine
     Run,
     /// Runs the tests, and compares answers with those of this machine
     Tested,
@@ -49,7 +57,8 @@ impl Target {
             Self::Armv7Gnu => "armv7-unknown-linux-gnueabihf",
             Self::Aarch64Musl => "aarch64-unknown-linux-musl",
             Self::Armv7Musl => "armv7-unknown-linux-musleabihf",
-            Self::Armv6Gnu => "arm-unknown-linux-gnueabihf",
+            Self::Armv6Musl => "arm-unknown-linux-musleabihf",
+            Self::X86Musl => "x86_64-unknown-linux-musl",
             Self::Android => "aarch64-linux-android",
         }
     }
@@ -58,21 +67,34 @@ impl Target {
     pub(crate) fn proof(self) -> Proof {
         match self {
             Self::Aarch64Gnu | Self::Armv7Gnu => Proof::Tested,
-            Self::Aarch64Musl | Self::Armv7Musl => Proof::Run,
-            Self::Armv6Gnu | Self::Android => Proof::Checked,
+            Self::Aarch64Musl | Self::Armv7Musl | Self::Armv6Musl | Self::X86Musl => Proof::Run,
+            Self::Android if ndk::bin().is_some() => Proof::Linked,
+            Self::Android => Proof::Checked,
         }
     }
 
     /// Whether its programs are one static file, with musl in it.
     pub(crate) fn is_musl(self) -> bool {
-        matches!(self, Self::Aarch64Musl | Self::Armv7Musl)
+        matches!(self, Self::Aarch64Musl | Self::Armv7Musl | Self::Armv6Musl | Self::X86Musl)
     }
 
     /// Its processor.
     pub(super) fn processor(self) -> Processor {
         match self {
             Self::Aarch64Gnu | Self::Aarch64Musl | Self::Android => Processor::Arm64,
-            Self::Armv7Gnu | Self::Armv7Musl | Self::Armv6Gnu => Processor::Arm,
+            Self::Armv7Gnu | Self::Armv7Musl | Self::Armv6Musl => Processor::Arm,
+            Self::X86Musl => Processor::X86,
+        }
+    }
+
+    /// The core, as qemu names it, that programs for the target are emulated on, where qemu's richest would hide that they
+    /// need more than the target has.
+    pub(super) fn core(self) -> Option<&'static str> {
+        match self {
+            Self::Armv6Musl => Some("arm1176"),
+            Self::Armv7Gnu | Self::Armv7Musl => Some("cortex-a7"),
+            Self::Aarch64Gnu | Self::Aarch64Musl => Some("cortex-a53"),
+            Self::X86Musl | Self::Android => None,
         }
     }
 }
@@ -90,6 +112,8 @@ pub(super) enum Processor {
     Arm64,
     /// 32 bits
     Arm,
+    /// PCs, 64 bits
+    X86,
 }
 
 impl Processor {
@@ -99,6 +123,7 @@ impl Processor {
         match self {
             Self::Arm64 => "aarch64-linux-gnu",
             Self::Arm => "arm-linux-gnueabihf",
+            Self::X86 => "x86_64-linux-gnu",
         }
     }
 
@@ -107,6 +132,7 @@ impl Processor {
         match self {
             Self::Arm64 => &["qemu-aarch64", "qemu-aarch64-static"],
             Self::Arm => &["qemu-arm", "qemu-arm-static"],
+            Self::X86 => &["qemu-x86_64", "qemu-x86_64-static"],
         }
     }
 
@@ -115,6 +141,16 @@ impl Processor {
         match self {
             Self::Arm64 => "arm64",
             Self::Arm => "armhf",
+            Self::X86 => "amd64",
+        }
+    }
+
+    /// Whether this machine runs its programs without an emulator.
+    pub(super) fn is_here(self) -> bool {
+        match self {
+            Self::Arm64 => env::consts::ARCH == "aarch64",
+            Self::Arm => false,
+            Self::X86 => env::consts::ARCH == "x86_64",
         }
     }
 }

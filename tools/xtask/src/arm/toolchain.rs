@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::ndk;
 use super::rust::{Rust, has_standard};
 use super::standard;
 use super::targets::{Proof, Target};
+use super::zig::Zig;
 use crate::debian;
 use crate::process::{Process, on_path};
 use crate::tree::Tree;
@@ -22,6 +24,8 @@ pub(crate) struct Toolchain {
     target: Target,
     /// The compiler that was made; the caller's where there is none.
     rust: Option<Rust>,
+    /// What compiles and links static programs.
+    zig: Option<Zig>,
 }
 
 impl Toolchain {
@@ -31,15 +35,16 @@ impl Toolchain {
     pub(crate) fn find(tree: &Tree, target: Target) -> Result<Self> {
         let make = || -> Result<Self> {
             install_programs(tree, target)?;
+            let zig = if target.is_musl() { Some(Zig::get(tree)?) } else { None };
             let rust = if caller_has_standard(tree, target) { None } else { Some(make_rust(tree, target)?) };
-            Ok(Self { target, rust })
+            Ok(Self { target, rust, zig })
         };
         make().with_context(|| {
             format!(
                 "there is no toolchain for {target}, and none could be made. It takes `rustup target add {target}`, \
-                 {}-gcc and {}; this command makes it on Debian for amd64, as root. With Docker, `cross` needs none \
+                 {} and {}; this command makes it on Debian for amd64, as root. With Docker, `cross` needs none \
                  of it (CONTRIBUTING.md, ARM)",
-                target.processor().gnu(),
+                if target.is_musl() { "Python".to_owned() } else { format!("{}-gcc", target.processor().gnu()) },
                 target.processor().emulators()[0],
             )
         })
@@ -52,22 +57,26 @@ impl Toolchain {
 
     /// `cargo COMMAND --target TARGET` with everything that the target's compiler needs; output goes below
     /// `target/arm`.
-    pub(crate) fn cargo(&self, tree: &Tree, command: &str) -> Process {
-        let mut process = Process::cargo(tree).args([command, "--target", self.target.triple()]);
+    pub(crate) fn cargo(&self, tree: &Tree, command: &str) -> Result<Process> {
+        let process = match &self.zig {
+            Some(zig) => zig.cargo(tree, command, self.target)?,
+            None => Process::cargo(tree).arg(command),
+        };
+        let mut process = process.args(["--target", self.target.triple()]);
         for (name, value) in self.environment() {
             process = process.env(&name, value);
         }
         // Another compiler than the host's: in one directory, each would rebuild what the other has built.
-        process.env("CARGO_TARGET_DIR", build_folder(tree))
+        Ok(process.env("CARGO_TARGET_DIR", build_folder(tree)))
     }
 
-    /// The emulator, to be given one of the target's programs and its arguments. `core` is one of
-    /// `qemu-... -cpu help`; without it qemu emulates a processor with everything that it knows.
+    /// The emulator, to be given one of the target's programs and its arguments; what starts it where this machine needs no
+    /// emulator. `core` is one of `qemu-... -cpu help`; without it the least that the target is for is emulated.
     pub(crate) fn emulator(&self, tree: &Tree, core: Option<&str>) -> Result<Process> {
         let processor = self.target.processor();
         let words = emulator(self.target).with_context(|| format!("there is no {}", processor.emulators()[0]))?;
         let mut process = Process::new(tree, &words[0]).args(&words[1..]);
-        if let Some(core) = core {
+        if let Some(core) = core.or(self.target.core()).filter(|_| !processor.is_here()) {
             process = process.args(["-cpu", core]);
         }
         Ok(process)
@@ -93,11 +102,16 @@ impl Toolchain {
     /// The variables that cargo, rustc and the `cc` crate take the toolchain from. What the caller has set stays.
     fn environment(&self) -> Vec<(String, OsString)> {
         let (target, gnu) = (self.target, self.target.processor().gnu());
-        let mut variables: Vec<(String, OsString)> = vec![
-            (cargo_variable(target, "LINKER"), format!("{gnu}-gcc").into()),
-            (cc_variable(target, "CC"), format!("{gnu}-gcc").into()),
-            (cc_variable(target, "AR"), format!("{gnu}-ar").into()),
-        ];
+        let mut variables: Vec<(String, OsString)> = Vec::new();
+        if self.zig.is_none() {
+            let (compiler, archiver) = match ndk::bin().filter(|_| target == Target::Android) {
+                Some(bin) => (ndk::compiler(&bin).into(), bin.join("llvm-ar").into()),
+                None => (OsString::from(format!("{gnu}-gcc")), OsString::from(format!("{gnu}-ar"))),
+            };
+            variables.push((cargo_variable(target, "LINKER"), compiler.clone()));
+            variables.push((cc_variable(target, "CC"), compiler));
+            variables.push((cc_variable(target, "AR"), archiver));
+        }
         if let Some(words) = emulator(target) {
             variables.push((cargo_variable(target, "RUNNER"), words.join(" ").into()));
         }
@@ -137,6 +151,9 @@ fn emulator(target: Target) -> Option<Vec<String>> {
         return Some(runner.split_whitespace().map(str::to_owned).collect()).filter(|words: &Vec<_>| !words.is_empty());
     }
     let processor = target.processor();
+    if processor.is_here() {
+        return Some(vec!["env".into()]);
+    }
     let program = on_path(processor.emulators()).into_iter().find(|path| path.is_file())?;
     let mut words = vec![program.display().to_string()];
     if let Some(libraries) = libraries(target) {
@@ -182,11 +199,11 @@ fn missing_packages(target: Target) -> Vec<String> {
     let compiler = format!("{}-gcc", processor.gnu());
     let named = |name| env::var_os(name).is_some();
     let compiler_named = named(cargo_variable(target, "LINKER")) && named(cc_variable(target, "CC"));
-    if !compiler_named && !on_path(&[&compiler]).iter().any(|path| path.is_file()) {
+    if !target.is_musl() && !compiler_named && !on_path(&[&compiler]).iter().any(|path| path.is_file()) {
         packages.push(format!("gcc-{}", processor.gnu()));
         packages.push(format!("libc6-dev-{}-cross", processor.debian()));
     }
-    if target.proof() != Proof::Checked && emulator(target).is_none() {
+    if !matches!(target.proof(), Proof::Checked | Proof::Linked) && emulator(target).is_none() {
         packages.push("qemu-user".into());
     }
     packages

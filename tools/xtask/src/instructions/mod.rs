@@ -22,9 +22,6 @@ use crate::dist;
 use crate::steps::Outcome;
 use crate::tree::Tree;
 
-/// Without all of ONNX, which takes no part in what is counted, and which takes longest to link.
-const FEATURES: [&str; 3] = ["--no-default-features", "--features", "figures,http,npz"];
-
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write the counts into the table instead of holding them against it
@@ -60,7 +57,7 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Outcome> {
     };
     let program = match &args.gaitd {
         Some(program) => std::path::absolute(program)?,
-        None => dist::build(tree, &toolchain, &FEATURES.map(str::to_owned))?,
+        None => dist::build(tree, &toolchain, &dist::SMALL)?,
     };
     ensure!(program.is_file(), "there is no {}", program.display());
     let counter = Counter::build(tree, &toolchain, &folder, program)?;

@@ -32,7 +32,7 @@ impl Architecture {
     }
 
     /// The target of the cross toolchain, if it needs that.
-    pub(super) fn arm(self) -> Option<Target> {
+    pub(crate) fn arm(self) -> Option<Target> {
         match self {
             Self::Amd64 => None,
             Self::Arm64 => Some(Target::Aarch64Gnu),

@@ -1,14 +1,14 @@
 //! The program of a package.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::architecture::Architecture;
 use crate::arm::toolchain::{self, Toolchain};
 use crate::dist;
+use crate::epoch;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -28,7 +28,7 @@ impl Builder {
             None => None,
         };
         ensure!(toolchain.is_some() || env::consts::ARCH == "x86_64", "amd64 is built on amd64 only");
-        Ok(Self { architecture, toolchain, epoch: epoch(tree)? })
+        Ok(Self { architecture, toolchain, epoch: epoch::find(tree)? })
     }
 
     /// The target directory.
@@ -61,16 +61,4 @@ impl Builder {
             None => dist::cargo_here(tree, self.architecture.triple(), command),
         }
     }
-}
-
-/// The last commit's time, or what `SOURCE_DATE_EPOCH` says.
-fn epoch(tree: &Tree) -> Result<String> {
-    const NAME: &str = "SOURCE_DATE_EPOCH";
-    let named = env::var_os(NAME).map(OsString::into_string).transpose();
-    let named = named.map_err(|value| anyhow::anyhow!("{NAME} is {value:?}, not seconds since 1970"))?;
-    let epoch = named
-        .or_else(|| Process::new(tree, "git").args(["log", "-1", "--format=%ct"]).probe())
-        .with_context(|| format!("git does not know the last commit's time; set {NAME}"))?;
-    ensure!(epoch.parse::<u64>().is_ok(), "{NAME} is {epoch:?}, not seconds since 1970");
-    Ok(epoch)
 }

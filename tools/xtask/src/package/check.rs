@@ -1,10 +1,9 @@
 //! What must hold of a package.
 
-use std::env;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::process::Process;
 use crate::tree::Tree;
@@ -66,24 +65,6 @@ fn missing(depends: &str, dynamic: &str, versions: &str) -> Result<Vec<String>> 
 fn version(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.split('.').map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
-}
-
-/// No path of this machine stands in the program: another machine makes the same one.
-pub(super) fn says_nothing_of_this_machine(tree: &Tree, program: &Path) -> Result<()> {
-    let bytes = fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
-    let home = env::home_dir().context("no home directory")?;
-    for place in [tree.join(""), tree.target(""), tree.cargo_home()?, home] {
-        // a home at the root is no path of this machine's own
-        let place = place.to_string_lossy().trim_end_matches('/').to_owned() + "/";
-        if place == "/" {
-            continue;
-        }
-        if let Some(start) = bytes.windows(place.len()).position(|window| window == place.as_bytes()) {
-            let rest = &bytes[start..bytes.len().min(start + 120)];
-            bail!("{} names a folder of this machine: {:?}", program.display(), String::from_utf8_lossy(rest));
-        }
-    }
-    Ok(())
 }
 
 /// lintian finds neither an error nor a warning, but for those in configs/debian/lintian-overrides.

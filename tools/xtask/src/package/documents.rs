@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::build::Builder;
+use crate::epoch;
 use crate::files;
 use crate::process::Process;
 use crate::tree::Tree;
@@ -18,19 +19,29 @@ pub(super) fn write(tree: &Tree, builder: &Builder, version: &str) -> Result<()>
     let folder = builder.folder(tree).join("package");
     // the page of a command that there is no more
     files::remove(&folder)?;
-    let pages = folder.join("man");
-    let day = date(tree, builder, "+%Y-%m-%d")?;
-    builder.gaitd(tree, &["man", "--date", &day, "--output-dir", path(&pages)?])?;
-    for shell in SHELLS {
-        let script = builder.gaitd(tree, &["completions", shell])?;
-        put(&folder.join(format!("gaitd.{shell}")), &(script + "\n"))?;
-    }
+    let mut files = of_program(tree, &builder.epoch, &folder, |args| builder.gaitd(tree, args))?;
     let changelog = folder.join("changelog.Debian");
-    put(&changelog, &changes(tree, version, &date(tree, builder, "--rfc-email")?)?)?;
-    let mut files = pages_in(&pages)?;
+    files::write(&changelog, changes(tree, version, &epoch::date(tree, &builder.epoch, "--rfc-email")?)?)?;
     files.push(changelog);
     // without the time and name of the file
     Process::new(tree, "gzip").args(["--best", "--no-name"]).args(files).capture().map(drop)
+}
+
+/// Lets `gaitd`, which is given arguments and gives what it printed, write its manual pages into the folder `man` below
+/// `folder`, and its completions beside that; the pages.
+pub(crate) fn of_program(
+    tree: &Tree,
+    epoch: &str,
+    folder: &Path,
+    gaitd: impl Fn(&[&str]) -> Result<String>,
+) -> Result<Vec<PathBuf>> {
+    let pages = folder.join("man");
+    let day = epoch::date(tree, epoch, "+%Y-%m-%d")?;
+    gaitd(&["man", "--date", &day, "--output-dir", path(&pages)?])?;
+    for shell in SHELLS {
+        files::write(&folder.join(format!("gaitd.{shell}")), gaitd(&["completions", shell])? + "\n")?;
+    }
+    files::entries(&pages, |_| true)
 }
 
 /// The changelog in Debian's form; what is new in gaitd stands in gaitd's own.
@@ -43,21 +54,6 @@ fn changes(tree: &Tree, version: &str, date: &str) -> Result<String> {
         "gaitd ({version}) unstable; urgency=medium\n\n  * changelog.gz tells what is new in gaitd.\n\n \
          -- {maintainer}  {date}\n"
     ))
-}
-
-/// The time that everything in the package bears.
-fn date(tree: &Tree, builder: &Builder, form: &str) -> Result<String> {
-    let seconds = format!("--date=@{}", builder.epoch);
-    Process::new(tree, "date").env("LC_ALL", "C").args(["--utc", &seconds, form]).capture()
-}
-
-fn pages_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = || fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
-    read().with_context(|| format!("cannot read {}", folder.display()))
-}
-
-fn put(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn path(path: &Path) -> Result<&str> {

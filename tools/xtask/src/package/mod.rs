@@ -5,12 +5,11 @@
 mod architecture;
 mod build;
 mod check;
-mod documents;
+pub(crate) mod documents;
 mod pack;
 mod reproduce;
 mod trial;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -19,6 +18,8 @@ use clap::ValueEnum;
 pub(crate) use self::architecture::Architecture;
 use self::build::Builder;
 pub(crate) use self::pack::CARGO_DEB;
+use crate::elf;
+use crate::files;
 use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
 
@@ -55,13 +56,24 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
     let (mut report, mut notes) = (Report::default(), Vec::new());
     for &architecture in architectures {
         report.step(architecture.name(), &[], || match Builder::find(tree, architecture) {
-            Ok(builder) => package(tree, &cargo_deb, &builder, args, &mut notes),
+            Ok(builder) => {
+                let package = package(tree, &cargo_deb, &builder, args.revision, args.reproduce, &mut notes)?;
+                let path = tree.target("packages").join(package.file_name().context("a package without a name")?);
+                files::copy(&package, &path)?;
+                notes.push(path.display().to_string());
+                Ok(Outcome::Passed)
+            }
             Err(error) if args.if_possible => Ok(Outcome::Skipped(format!("{error:#}"))),
             Err(error) => Err(error),
         });
     }
     notes.into_iter().for_each(|note| report.note(note));
     Ok(report)
+}
+
+/// Why packages cannot be made and checked here, if they cannot.
+pub(crate) fn missing(tree: &Tree) -> Option<anyhow::Error> {
+    check::ensure_programs(tree).err()
 }
 
 /// Makes the first revision of the package for `architecture`, unchecked, and gives where it is; `install` allows to
@@ -73,32 +85,40 @@ pub(crate) fn make(tree: &Tree, architecture: Architecture, install: bool) -> Re
     pack::pack(tree, &cargo_deb, &builder, 1, &tree.target("package/new"))
 }
 
-fn package(tree: &Tree, cargo_deb: &Path, builder: &Builder, args: &Args, notes: &mut Vec<String>) -> Result<Outcome> {
-    let pack = |tree: &Tree, revision, folder| pack::pack(tree, cargo_deb, builder, revision, &tree.target(folder));
-    builder.build(tree)?;
-    let package = pack(tree, args.revision, "package/new")?;
-    check::depends(tree, &builder.program(tree), &package)?;
-    check::says_nothing_of_this_machine(tree, &builder.program(tree))?;
-    check::lintian(tree, &package)?;
-    check::same(&package, &pack(tree, args.revision, "package/again")?)?;
-    let later = pack(tree, args.revision + 1, "package/later")?;
-    notes.extend(trial::live_through(tree, &package, &later)?);
-    if args.reproduce {
-        let copy = reproduce::copy(tree)?;
-        builder.build(&copy)?;
-        check::same(&package, &pack(&copy, args.revision, "package/new")?)?;
-        notes.push(format!("{}: built twice, in different places: the same bytes", builder.architecture));
-    }
-    let (path, size) = publish(tree, &package)?;
-    notes.push(format!("{}: {:.1} MB", path.display(), size as f64 / 1e6));
-    Ok(Outcome::Passed)
+/// Makes the first revision of the package for `architecture` and holds it against all that must be true of it; gives where
+/// it is. `notes` gets what could not be tried.
+pub(crate) fn make_checked(
+    tree: &Tree,
+    architecture: Architecture,
+    install: bool,
+    notes: &mut Vec<String>,
+) -> Result<PathBuf> {
+    let cargo_deb = CARGO_DEB.get(tree, install)?;
+    package(tree, &cargo_deb, &Builder::find(tree, architecture)?, 1, false, notes)
 }
 
-/// Puts a package that is good where packages are looked for; its path there and its size in bytes.
-fn publish(tree: &Tree, package: &Path) -> Result<(PathBuf, u64)> {
-    let folder = tree.target("packages");
-    let path = folder.join(package.file_name().context("a package without a name")?);
-    let size = fs::create_dir_all(&folder).and_then(|()| fs::copy(package, &path));
-    let size = size.with_context(|| format!("cannot write {}", path.display()))?;
-    Ok((path, size))
+fn package(
+    tree: &Tree,
+    cargo_deb: &Path,
+    builder: &Builder,
+    revision: u32,
+    reproduce: bool,
+    notes: &mut Vec<String>,
+) -> Result<PathBuf> {
+    let pack = |tree: &Tree, revision, folder| pack::pack(tree, cargo_deb, builder, revision, &tree.target(folder));
+    builder.build(tree)?;
+    let package = pack(tree, revision, "package/new")?;
+    check::depends(tree, &builder.program(tree), &package)?;
+    elf::says_nothing_of_this_machine(tree, &builder.program(tree))?;
+    check::lintian(tree, &package)?;
+    check::same(&package, &pack(tree, revision, "package/again")?)?;
+    let later = pack(tree, revision + 1, "package/later")?;
+    notes.extend(trial::live_through(tree, &package, &later)?);
+    if reproduce {
+        let copy = reproduce::copy(tree)?;
+        builder.build(&copy)?;
+        check::same(&package, &pack(&copy, revision, "package/new")?)?;
+        notes.push(format!("{}: built twice, in different places: the same bytes", builder.architecture));
+    }
+    Ok(package)
 }

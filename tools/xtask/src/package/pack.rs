@@ -8,6 +8,7 @@ use super::build::Builder;
 use super::documents;
 use crate::cargo_tool::CargoTool;
 use crate::dist;
+use crate::epoch;
 use crate::process::Process;
 use crate::tree::Tree;
 
@@ -35,7 +36,7 @@ pub(super) fn pack(tree: &Tree, cargo_deb: &Path, builder: &Builder, revision: u
         // a folder, also where it is missing
         .arg(folder.join(""))
         .env("CARGO_TARGET_DIR", builder.target_folder(tree))
-        .env("SOURCE_DATE_EPOCH", &builder.epoch)
+        .env(epoch::NAME, &builder.epoch)
         .run()?;
     let package = folder.join(format!("gaitd_{version}_{}.deb", builder.architecture));
     ensure!(package.is_file(), "cargo-deb made no {}", package.display());

@@ -103,11 +103,7 @@ impl<'a> Root<'a> {
     }
 
     fn write(&self, path: &str, text: &str) -> Result<()> {
-        let path = self.path.join(path);
-        let folder = path.parent().context("a path without a folder")?;
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, text))
-            .with_context(|| format!("cannot write {}", path.display()))
+        files::write(&self.path.join(path), text)
     }
 
     /// Everything below `folder` that is named after gaitd.
