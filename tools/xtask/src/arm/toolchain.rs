@@ -42,9 +42,9 @@ impl Toolchain {
         make().with_context(|| {
             format!(
                 "there is no toolchain for {target}, and none could be made. It takes `rustup target add {target}`, \
-                 {} and {}; this command makes it on Debian for amd64, as root. With Docker, `cross` needs none \
+                 {}-gcc and {}; this command makes it on Debian for amd64, as root. With Docker, `cross` needs none \
                  of it (CONTRIBUTING.md, ARM)",
-                if target.is_musl() { "Python".to_owned() } else { format!("{}-gcc", target.processor().gnu()) },
+                target.processor().gnu(),
                 target.processor().emulators()[0],
             )
         })
@@ -103,12 +103,14 @@ impl Toolchain {
     fn environment(&self) -> Vec<(String, OsString)> {
         let (target, gnu) = (self.target, self.target.processor().gnu());
         let mut variables: Vec<(String, OsString)> = Vec::new();
-        if self.zig.is_none() {
+        if needs_gcc(target) {
             let (compiler, archiver) = match ndk::bin().filter(|_| target == Target::Android) {
                 Some(bin) => (ndk::compiler(&bin).into(), bin.join("llvm-ar").into()),
                 None => (OsString::from(format!("{gnu}-gcc")), OsString::from(format!("{gnu}-ar"))),
             };
-            variables.push((cargo_variable(target, "LINKER"), compiler.clone()));
+            if self.zig.is_none() {
+                variables.push((cargo_variable(target, "LINKER"), compiler.clone()));
+            }
             variables.push((cc_variable(target, "CC"), compiler));
             variables.push((cc_variable(target, "AR"), archiver));
         }
@@ -193,13 +195,19 @@ fn install_programs(tree: &Tree, target: Target) -> Result<()> {
     Ok(())
 }
 
+/// Whether the GNU compiler serves for the target, if only as assembler: Zig's knows no instruction beyond the target's
+/// least processor, and tract picks its kernels where they run.
+fn needs_gcc(target: Target) -> bool {
+    target != Target::X86Musl
+}
+
 fn missing_packages(target: Target) -> Vec<String> {
     let processor = target.processor();
     let mut packages = Vec::new();
     let compiler = format!("{}-gcc", processor.gnu());
     let named = |name| env::var_os(name).is_some();
     let compiler_named = named(cargo_variable(target, "LINKER")) && named(cc_variable(target, "CC"));
-    if !target.is_musl() && !compiler_named && !on_path(&[&compiler]).iter().any(|path| path.is_file()) {
+    if needs_gcc(target) && !compiler_named && !on_path(&[&compiler]).iter().any(|path| path.is_file()) {
         packages.push(format!("gcc-{}", processor.gnu()));
         packages.push(format!("libc6-dev-{}-cross", processor.debian()));
     }

@@ -1,4 +1,4 @@
-//! Zig as C compiler and linker of static programs: it brings musl, and the code around `main`, for every processor.
+//! Zig as linker of static programs: it brings musl, the code around `main` and what unwinds, for every processor.
 
 use std::env;
 use std::path::Path;
