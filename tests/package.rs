@@ -1,4 +1,5 @@
-//! What the Debian package is made of, without making it: `cargo xtask package` makes it, and tries it out.
+//! What the Debian package is made of, without making it (`cargo xtask package` makes it, and tries it out), and what
+//! `cargo install` reads.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// `[package.metadata.deb]`.
-fn metadata() -> Value {
+/// What Cargo.toml says, as cargo reads it.
+fn package() -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["metadata", "--no-deps", "--locked", "--format-version", "1", "--manifest-path"])
@@ -20,7 +21,12 @@ fn metadata() -> Value {
         .unwrap();
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    packages.iter().find(|package| package["name"] == "gaitd").unwrap()["metadata"]["deb"].clone()
+    packages.iter().find(|package| package["name"] == "gaitd").unwrap().clone()
+}
+
+/// `[package.metadata.deb]`.
+fn metadata() -> Value {
+    package()["metadata"]["deb"].clone()
 }
 
 /// Each source with the path that it gets, and its mode. A path that ends with `/` is a folder.
@@ -113,4 +119,20 @@ fn the_licence_is_that_of_the_project() {
     let licence = read("LICENSE-MIT");
     let (_, terms) = licence.split_once("Permission is").unwrap();
     assert!(read("configs/debian/copyright").contains(terms), "{terms}");
+}
+
+/// `cargo install` reads a manifest in which there are no dependencies of tests, and refuses features that name one.
+#[test]
+fn no_feature_names_a_dependency_of_tests() {
+    let package = package();
+    let shipped: Vec<_> =
+        package["dependencies"].as_array().unwrap().iter().filter(|one| one["kind"].is_null()).collect();
+    for (feature, parts) in package["features"].as_object().unwrap() {
+        for part in parts.as_array().unwrap() {
+            let part = part.as_str().unwrap().trim_start_matches("dep:");
+            let Some((name, _)) = part.split_once('/') else { continue };
+            let name = name.trim_end_matches('?');
+            assert!(shipped.iter().any(|one| one["name"] == name), "{feature} names {name}");
+        }
+    }
 }

@@ -25,23 +25,51 @@ struct Command {
 const FIRST: Command = Command { name: "programs", args: &["programs", "--install", "--if-possible"] };
 
 /// Commands that run one after the other, beside those of the other lane: what links, trains or emulates on one processor
-/// leaves the second one to the other lane. Together the two take about as much processor time. On ARMv7 the crates' own
-/// tests are left to a release; what they prove beyond aarch64 is words of 32 bits, in which the replay runs, too. So is
-/// the fuzzing of networks, with which tract would be built once more.
+/// leaves the second one to the other lane. Together the two take about as much processor time. On ARM the programs that are
+/// shipped run (golden vectors, 200 windows), of 64 bits and of 32; the crates' own tests there are left to a release, as are
+/// the other parts of one. So is the fuzzing of networks, with which tract would be built once more.
 const LANES: [&[Command]; 2] = [
     &[
         Command { name: "test", args: &["test"] },
         Command {
-            name: "armv7",
-            args: &["arm", "--if-possible", "--target", "armv7-unknown-linux-gnueabihf", "--only", "replay"],
+            name: "fuzz",
+            args: &["fuzz", "--without", "network", "--seconds", "5", "--install", "--if-possible"],
         },
     ],
     &[
         Command { name: "instructions", args: &["instructions", "--if-possible"] },
-        Command { name: "aarch64", args: &["arm", "--if-possible", "--target", "aarch64-unknown-linux-gnu"] },
+        // of the program that was just counted
         Command {
-            name: "fuzz",
-            args: &["fuzz", "--without", "network", "--seconds", "5", "--install", "--if-possible"],
+            name: "aarch64",
+            args: &[
+                "arm",
+                "--if-possible",
+                "--target",
+                "aarch64-unknown-linux-gnu",
+                "--only",
+                "golden,replay",
+                "--profile",
+                "dist",
+                "--small",
+            ],
+        },
+        Command {
+            name: "release",
+            args: &["release", "--check", "--install", "--if-possible", "--only", "deb-amd64,static-armv6"],
+        },
+        // of the program that was just made
+        Command {
+            name: "armv6",
+            args: &[
+                "arm",
+                "--if-possible",
+                "--target",
+                "arm-unknown-linux-musleabihf",
+                "--only",
+                "replay",
+                "--profile",
+                "dist",
+            ],
         },
     ],
 ];
