@@ -153,3 +153,17 @@ fn the_output_is_the_file_that_is_written() {
     replay.args(["replay", "wearer", "--seconds", "30", "-o"]).arg(&file).assert().success();
     assert!(lines(&std::fs::read(&file).unwrap(), "decision").len() > decided);
 }
+
+/// Who names a recording where a configuration goes is told where recordings go.
+#[test]
+fn a_recording_in_place_of_a_configuration_is_told_where_it_goes() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("walk.csv");
+    std::fs::write(&path, csv(10.0)).unwrap();
+    for command in ["run", "check"] {
+        let output = gaitd(directory.path()).arg(command).arg(&path).output().unwrap();
+        let told = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(78), "{told}");
+        assert!(told.contains("--source FILE") && told.contains("--stream FILE"), "{told}");
+    }
+}

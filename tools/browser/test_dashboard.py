@@ -91,9 +91,9 @@ def test_it_follows_the_daemon(daemon: Daemon, visit: Visit) -> None:
 def test_it_shows_the_configuration_and_its_cost(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     configurations = {one["id"]: one for one in daemon.ask("/api/ladder")["configurations"]}
-    expect(fact(page, "Configuration", "MFLOPs")).to_have_text(re.compile(r"^[\d.]+$"))
+    expect(fact(page, "Configuration", "MMACs")).to_have_text(re.compile(r"^[\d.]+$"))
     # read at one instant: another window may bring another configuration
-    facts = ["configuration", "width", "resolution", "mflops"]
+    facts = ["configuration", "width", "resolution", "mmacs"]
     shown = page.evaluate("(ids) => ids.map((id) => document.getElementById(id).textContent)", facts)
     configuration = configurations[shown[0]]
     assert shown[1] == f"{configuration['width']:.2f}x"

@@ -1,4 +1,4 @@
-//! `gaitd co-runner`: the load that `gaitd rehearse` starts beside itself; hidden from the help.
+//! `gaitd co-runner`: the load that `gaitd rehearse` starts beside itself, and no command of a user's.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,8 +8,12 @@ use gaitd_lab::rehearse::{CoRunnerLoad, LoadKind, carry};
 
 use super::rehearse::LoadFlag;
 
+/// The first argument by which it is asked for.
+pub(super) const NAME: &str = "co-runner";
+
 /// Load a processor until standard input ends (started by `gaitd rehearse`)
-#[derive(clap::Args)]
+#[derive(clap::Parser)]
+#[command(name = "gaitd co-runner")]
 pub(super) struct Arguments {
     /// How the share is taken
     #[arg(long, value_enum)]

@@ -74,12 +74,20 @@ enum Command {
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
-    #[command(hide = true)]
-    CoRunner(co_runner::Arguments),
 }
 
 /// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
+    // no command of a user's: neither help nor completions nor suggestions know it
+    if std::env::args_os().nth(1).is_some_and(|word| word == co_runner::NAME) {
+        return match co_runner::Arguments::try_parse_from(std::env::args_os().skip(1)) {
+            Ok(arguments) => {
+                let last_word = log::LogFormat::default().start("warn");
+                ended(co_runner::execute(&arguments), last_word)
+            }
+            Err(error) => misused(&error),
+        };
+    }
     let mut called = String::new();
     let arguments = Arguments::command().try_get_matches().and_then(|matches| {
         called = path(&matches);
@@ -87,11 +95,7 @@ pub fn main() -> ExitCode {
     });
     let arguments = match arguments {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // nothing can be done about a closed terminal
-            let _ = error.print();
-            return if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return misused(&error),
     };
     let level = ["warn", "info", "debug"][usize::from(arguments.verbose.min(2))];
     // the inference library logs its own details at these levels
@@ -120,8 +124,18 @@ pub fn main() -> ExitCode {
         Some(Command::Schema(arguments)) => schema::execute(&arguments),
         Some(Command::Completions(arguments)) => completions::execute(&arguments),
         Some(Command::Man(arguments)) => man::execute(&arguments),
-        Some(Command::CoRunner(arguments)) => co_runner::execute(&arguments),
     };
+    ended(outcome, last_word)
+}
+
+/// Tells what clap has to say: what is wrong with the arguments, or the help that was asked for.
+fn misused(error: &clap::Error) -> ExitCode {
+    // nothing can be done about a closed terminal
+    let _ = error.print();
+    if error.use_stderr() { exit::USAGE.into() } else { ExitCode::SUCCESS }
+}
+
+fn ended(outcome: anyhow::Result<()>, last_word: log::LastWord) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error, last_word),

@@ -13,8 +13,8 @@ pub(super) struct Arguments {
     /// The folder to write them to; made where it is missing
     #[arg(long, value_name = "DIR", alias = "output", short_alias = 'o')]
     output_dir: PathBuf,
-    /// The day that they bear, such as that of the release
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// The day that they bear, such as that of the release [default: none]
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "", hide_default_value = true)]
     date: String,
 }
 
@@ -30,10 +30,14 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Writes the page of `command`, and those of the commands below it.
 fn write(command: clap::Command, date: &str, folder: &Path) -> std::io::Result<()> {
-    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+    for below in command.get_subcommands() {
         write(below.clone(), date, folder)?;
     }
     let version = concat!("gaitd ", env!("CARGO_PKG_VERSION"));
-    Man::new(command).date(date).source(version).manual("gaitd").generate_to(folder)?;
-    Ok(())
+    let page = Man::new(command).date(date).source(version).manual("gaitd");
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    // examples, signals, exit codes: no section of this name is known elsewhere
+    let text = String::from_utf8_lossy(&text).replace("\n.SH EXTRA\n", "\n.SH NOTES\n");
+    fs::write(folder.join(page.get_filename()), text)
 }

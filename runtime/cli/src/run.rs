@@ -69,8 +69,8 @@ pub(super) struct Arguments {
     /// Append the decisions to this file instead of standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Serve metrics, status and the dashboard on this address [default: 127.0.0.1:4248]
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1)]
+    /// Serve metrics, status and the dashboard on this address, or port of the loopback [default: 127.0.0.1:4248]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, value_parser = address)]
     http: Option<Option<SocketAddr>>,
     /// Local socket for `gaitd ctl` [default: control.sock in the service's runtime directory, or in gaitd below
     /// $XDG_RUNTIME_DIR; none at the pace fast]
@@ -226,6 +226,20 @@ fn random_token() -> std::io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// An address with its port, or one of the two, as people write them.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let usual = Http::default().listen;
+    let named = match text.strip_prefix("localhost") {
+        Some(rest) => format!("{}{rest}", usual.ip()),
+        None => text.to_owned(),
+    };
+    let ip = || named.parse().ok().map(|ip| SocketAddr::new(ip, usual.port()));
+    let port = || named.trim_start_matches(':').parse().ok().map(|port| SocketAddr::new(usual.ip(), port));
+    named.parse().ok().or_else(ip).or_else(port).ok_or_else(|| {
+        format!("expected an address and a port such as {usual} or 0.0.0.0:80, or a port; a configuration goes before --http")
+    })
+}
+
 pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     // before any other thread starts, for it changes the environment
     let activated = Activated::take();
@@ -246,5 +260,27 @@ pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     match ending.output {
         Some(error) => Err(error).context("decisions were lost because the output could not be written"),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_lack_what_is_usual() {
+        for (text, expected) in [
+            ("0.0.0.0:80", "0.0.0.0:80"),
+            ("5010", "127.0.0.1:5010"),
+            (":5010", "127.0.0.1:5010"),
+            ("localhost:5010", "127.0.0.1:5010"),
+            ("192.168.1.7", "192.168.1.7:4248"),
+            ("[::1]:80", "[::1]:80"),
+        ] {
+            assert_eq!(address(text).unwrap(), expected.parse().unwrap(), "{text}");
+        }
+        for wrong in ["config.json", "99999", "localhost:x", ""] {
+            assert!(address(wrong).unwrap_err().contains("127.0.0.1:4248"), "{wrong}");
+        }
     }
 }

@@ -350,7 +350,7 @@ pub enum ConfigError {
         error: std::io::Error,
     },
     /// The file is not a configuration.
-    #[error("{}: {at}: {message}", path.display())]
+    #[error("{}: {}{message}", path.display(), if at == "." { String::new() } else { format!("{at}: ") })]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -388,7 +388,13 @@ impl Config {
     /// When they are not JSON, or have unknown keys, or both `output` and `outputs`.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, ConfigError> {
         let wrong = |Misplaced { at, message }| ConfigError::Syntax { path: path.to_path_buf(), at, message };
-        let mut config: Self = parse_json(bytes).map_err(wrong)?;
+        let mut config: Self = parse_json(bytes).map_err(|misplaced| {
+            // who names a recording where a configuration goes is told where recordings go
+            let message = "this is no JSON, so no configuration; samples are given with `gaitd run --source FILE`, and looked at \
+                           with `gaitd check --stream FILE`";
+            let object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"{[\xef".contains(byte));
+            wrong(if object { misplaced } else { Misplaced { message: message.to_owned(), ..misplaced } })
+        })?;
         if let Some(output) = config.output.take() {
             let keys: Keys = parse_json(bytes).map_err(wrong)?;
             if keys.outputs.is_some() {

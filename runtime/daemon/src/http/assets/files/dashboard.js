@@ -7,7 +7,7 @@ import { activityEntry } from "./entry.js";
 import { Stream } from "./stream.js";
 import { Timeline } from "./timeline.js";
 import { Traces } from "./traces.js";
-import { UNKNOWN, count, duration, isNumber, megabytes, mflops, milliseconds, number, percent, plain, spoken } from "./words.js";
+import { UNKNOWN, count, duration, isNumber, megabytes, milliseconds, mmacs, number, percent, plain, spoken } from "./words.js";
 
 /** A change of activity is announced when it has lasted, and no more often than this, in milliseconds. */
 const ANNOUNCE_MS = 4000;
@@ -114,7 +114,7 @@ function showLadder() {
     swatch.className = "swatch";
     paint(swatch, rung, configurations.length);
     entry.append(swatch, configuration.id);
-    if (isNumber(configuration.macs)) entry.title = `${mflops(configuration.macs)} MFLOPs`;
+    if (isNumber(configuration.macs)) entry.title = `${mmacs(configuration.macs)} MMACs`;
     return entry;
   }));
 }
@@ -128,7 +128,7 @@ function showConfiguration() {
   paint(at("configuration-swatch"), rung < 0 ? undefined : rung, configurations.length);
   show("width", configuration?.width === undefined ? UNKNOWN : `${configuration.width.toFixed(2)}x`);
   show("resolution", configuration?.resolution === undefined ? UNKNOWN : `${configuration.resolution} steps`);
-  show("mflops", mflops(configuration?.macs));
+  show("mmacs", mmacs(configuration?.macs));
   for (const entry of at("ladder-legend").children) {
     if (entry.dataset.id === id) entry.setAttribute("aria-current", "true");
     else entry.removeAttribute("aria-current");

@@ -35,9 +35,9 @@ export function megabytes(bytes) {
   return isNumber(bytes) ? `${number(bytes / 1e6)} MB` : UNKNOWN;
 }
 
-/** Millions of floating-point operations of one inference: a multiply-accumulate is two. */
-export function mflops(macs) {
-  return isNumber(macs) ? number((2 * macs) / 1e6) : UNKNOWN;
+/** Millions of multiply-accumulates of one inference. */
+export function mmacs(macs) {
+  return isNumber(macs) ? number(macs / 1e6) : UNKNOWN;
 }
 
 /** A duration in seconds, in its two largest units. */
