@@ -21,7 +21,7 @@ class Mpu6050:
     """Registers and scales are those of the data sheet: 0x3B on, 16384 to a g, 131 to a degree a second."""
 
     def __init__(self, bus, address=0x68):
-        from smbus2 import SMBus  # pip install smbus2
+        from smbus2 import SMBus
 
         self.bus, self.address = SMBus(bus), address
         self.bus.write_byte_data(address, 0x6B, 0)  # awake
@@ -54,7 +54,12 @@ def main():
     parser.add_argument("--bus", type=int, default=1, help="number of the I2C bus [default: 1]")
     parser.add_argument("--pretend", type=float, metavar="SECONDS", help="make up so many seconds, at once")
     args = parser.parse_args()
-    sensor = Pretended() if args.pretend else Mpu6050(args.bus)
+    try:
+        sensor = Pretended() if args.pretend else Mpu6050(args.bus)
+    except ImportError:
+        sys.exit("sensor.py: smbus2 is missing: sudo apt install python3-smbus2 (or pip install smbus2)")
+    except OSError as error:
+        sys.exit(f"sensor.py: no MPU-6050 on I2C bus {args.bus}: {error}; is the bus switched on (raspi-config), and wired?")
     print(HEADER, flush=True)
     start, sample = time.monotonic(), 0
     while args.pretend is None or sample < args.pretend * RATE_HZ:

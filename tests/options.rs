@@ -167,3 +167,51 @@ fn a_recording_in_place_of_a_configuration_is_told_where_it_goes() {
         assert!(told.contains("--source FILE") && told.contains("--stream FILE"), "{told}");
     }
 }
+
+/// A recording is the dearest thing that a user has: decisions go neither into it nor over it.
+#[test]
+fn decisions_never_go_where_samples_come_from() {
+    let directory = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let samples = csv(20.0);
+    let recording = write("walk.csv", &samples);
+    let other_name = directory.path().join("same.csv");
+    std::fs::hard_link(&recording, &other_name).unwrap();
+    let config =
+        write("config.json", r#"{"source": {"kind": "file", "path": "walk.csv"}, "outputs": [{"path": "same.csv"}]}"#);
+    let notes = write("notes.txt", "dear notes");
+    let file = |path: &std::path::Path| path.display().to_string();
+    for (arguments, told) in [
+        (
+            ["run", "--source", &file(&recording), "-o", &file(&other_name)].map(str::to_owned).to_vec(),
+            "what samples are read from",
+        ),
+        (vec!["run".to_owned(), file(&config)], "what samples are read from"),
+        (vec!["check".to_owned(), file(&config)], "what samples are read from"),
+        (["replay", &file(&recording), "-o", &file(&recording)].map(str::to_owned).to_vec(), "is what is replayed"),
+        (["replay", &file(&recording), "-o", &file(&notes)].map(str::to_owned).to_vec(), "holds no decisions"),
+    ] {
+        let output = gaitd(directory.path()).args(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(78), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(told), "{arguments:?}: {}", stderr(&output));
+    }
+    assert_eq!(std::fs::read_to_string(&recording).unwrap(), samples);
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "dear notes");
+
+    // decisions of before are replaced
+    let decisions = directory.path().join("decisions.ndjson");
+    let replay = || {
+        let output = gaitd(directory.path())
+            .args(["replay", "wearer", "--seconds", "20", "-o"])
+            .arg(&decisions)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        std::fs::read_to_string(&decisions).unwrap().lines().count()
+    };
+    assert_eq!(replay(), replay());
+}

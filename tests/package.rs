@@ -90,7 +90,7 @@ fn the_units_find_what_they_name() {
         })
         .collect();
     let unit = std::fs::read_to_string(root().join("configs/systemd/gaitd.service")).unwrap();
-    for path in ["/usr/bin/gaitd", "/etc/gaitd/config.json", "/usr/share/doc/gaitd/service.md"] {
+    for path in ["/usr/bin/gaitd", "/etc/gaitd/config.json", "/usr/share/doc/gaitd/docs/service.md"] {
         assert!(unit.contains(path), "{path}");
         assert!(places.iter().any(|place| place == path), "{path}: {places:?}");
     }

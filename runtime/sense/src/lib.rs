@@ -67,6 +67,7 @@ mod rate;
 mod recording;
 mod recording_file;
 mod row;
+mod same_file;
 mod spelling;
 pub mod survey;
 mod tags;
@@ -90,6 +91,7 @@ pub use recording::Recording;
 pub use recording_file::{
     FORM, LONGEST_STEP, RecordingInfo, RecordingPaths, RecordingWriter, SourceInfo, VERSION, WriteError,
 };
+pub use same_file::same_file;
 pub use spelling::{HeaderMemory, Spelling};
 pub use tags::TagColumns;
 pub use text::{TextFormat, TextSource};

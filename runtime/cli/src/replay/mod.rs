@@ -17,7 +17,7 @@ use gaitd_daemon::publish;
 use gaitd_daemon::{Config, Paths, SourceSpec};
 use gaitd_lab::replay::{self, Replay, ScenarioLoad, ScenarioLoadError};
 use gaitd_lab::simulate::Scenario;
-use gaitd_sense::{Mount, Pace};
+use gaitd_sense::{Mount, Pace, same_file};
 
 use super::exit::{self, ExitCode};
 use record::Record;
@@ -72,7 +72,7 @@ pub(super) struct Arguments {
     /// simulated load
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Write every decision of the controller to this file, as NDJSON like that of `gaitd run`; one that is there is replaced
+    /// Write every decision of the controller to this file, as NDJSON like that of `gaitd run`; decisions that are there are replaced
     #[arg(short, long, value_name = "FILE", alias = "decisions", conflicts_with = "rung")]
     output: Option<PathBuf>,
     /// Print the result as JSON
@@ -95,6 +95,9 @@ pub(super) enum ArgumentError {
     /// A flag that is for streams, not for windows that are cut already.
     #[error("--seconds is for streams of samples; of {data} take the first windows, by --limit")]
     NoStream { data: String },
+    /// The decisions would take the place of something else.
+    #[error("--output: {} is there and {what}; name another file", path.display())]
+    Kept { path: PathBuf, what: &'static str },
     /// Several data that are not files of text.
     #[error("{data} is not put together with other data: only files of samples as text are")]
     Alone { data: String },
@@ -247,6 +250,14 @@ fn controlled(
                 policy,
                 budget: control.budget(),
             };
+            let what = if arguments.data.iter().any(|data| same_file(data, path)) {
+                Some("is what is replayed")
+            } else {
+                record::is_of_somebody_else(path).then_some("holds no decisions")
+            };
+            if let Some(what) = what {
+                return Err(ArgumentError::Kept { path: path.clone(), what }.into());
+            }
             Some(Record::create(path, header)?)
         }
         None => None,

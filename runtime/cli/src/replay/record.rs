@@ -1,11 +1,14 @@
 //! The decisions of a replay, kept in a file.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use gaitd_core::engine::Decision;
 use gaitd_daemon::publish::{self, LineWriter};
+
+/// What stands first in every one.
+const BEGINNING: &str = "{\"class\":\"gaitd\"";
 
 /// A file of decisions, as NDJSON like that of the daemon.
 pub(super) struct Record {
@@ -35,6 +38,23 @@ impl Record {
     /// Brings all of it to the file.
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.file.flush().map_err(|error| unwritable(&self.path, error))
+    }
+}
+
+/// Whether there is a file at `path` that was not made by a record: it is not empty, and begins with something else.
+pub(super) fn is_of_somebody_else(path: &Path) -> bool {
+    let beginning = || -> std::io::Result<String> {
+        let mut beginning = String::new();
+        let file = File::open(path)?;
+        if file.metadata()?.is_file() {
+            file.take(BEGINNING.len() as u64).read_to_string(&mut beginning)?;
+        }
+        Ok(beginning)
+    };
+    match beginning() {
+        Ok(beginning) => !beginning.is_empty() && beginning != BEGINNING,
+        // what is no text is no record either
+        Err(error) => error.kind() == ErrorKind::InvalidData,
     }
 }
 

@@ -18,7 +18,7 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
 use gaitd_core::plausibility::Responses;
 use gaitd_sense::wearer::MAX_SECONDS;
-use gaitd_sense::{MOST_PARTS, Mount, Pace, Spelling};
+use gaitd_sense::{MOST_PARTS, Mount, Pace, Spelling, same_file};
 pub use paths::Paths;
 
 /// A daemon configuration. Every field may be left out; the defaults are the embedded default: the shipped ladder on
@@ -446,6 +446,10 @@ impl Config {
         }
         if let SourceSpec::File { path, .. } = &self.source {
             problems.extend(path_problems(path.all()));
+            let outputs = self.written_outputs().filter_map(|output| output.path.as_ref());
+            problems.extend(outputs.filter(|output| path.all().iter().any(|source| same_file(source, output))).map(
+                |output| format!("outputs: {} is what samples are read from; name another file", output.display()),
+            ));
         }
         if let Some(rate_hz) = self.source.spelling().and_then(|it| it.rate_hz).filter(|it| !RATES.contains(it)) {
             let (slowest, fastest) = (RATES.start(), RATES.end());

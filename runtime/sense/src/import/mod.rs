@@ -15,7 +15,7 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::{Channel, StreamFormat};
 
 use crate::survey::{Known, Survey, nominal_hz};
-use crate::{FORM, RecordingInfo, RecordingPaths, RecordingWriter, SenseError, VERSION, WriteError, rate};
+use crate::{FORM, RecordingInfo, RecordingPaths, RecordingWriter, SenseError, VERSION, WriteError, rate, same_file};
 pub use intervals::{Intervals, IntervalsError, Timeline};
 use reading::{Out, Stated};
 use tagging::Names;
@@ -255,7 +255,7 @@ impl Import {
             if !std::fs::metadata(&file.path).map_or(true, |metadata| metadata.is_file()) {
                 return Err(ImportError::NotAFile(file.path.clone()));
             }
-            if [&self.output.samples, &self.output.info].into_iter().any(|output| same(output, &file.path)) {
+            if [&self.output.samples, &self.output.info].into_iter().any(|output| same_file(output, &file.path)) {
                 return Err(ImportError::OverItself(file.path.clone()));
             }
         }
@@ -396,12 +396,6 @@ fn own_rate(path: &Path, survey: &Survey, says: &[(f64, &'static str)]) -> Resul
             Err(ImportError::Contradiction { path: path(), found_hz: own, found_by, stated_hz, by })
         }
     }
-}
-
-/// Whether two paths are one file, which is there.
-fn same(one: &Path, other: &Path) -> bool {
-    let whole = |path: &Path| std::fs::canonicalize(path).ok();
-    whole(one).is_some_and(|one| Some(one) == whole(other))
 }
 
 fn contradicts(one: f64, other: f64) -> bool {

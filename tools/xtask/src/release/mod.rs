@@ -104,6 +104,13 @@ impl<'a> Release<'a> {
         Ok(folder)
     }
 
+    /// Puts `paths`, as they were committed, into `folder`; all where none is named.
+    fn export(&self, paths: &[&str], folder: &Path) -> Result<()> {
+        let script = "git archive HEAD \"${@:2}\" | tar --extract --directory=\"$1\"";
+        let bash = Process::new(self.tree, "bash").args(["-o", "pipefail", "-c", script, "export"]);
+        bash.arg(folder).args(paths).run()
+    }
+
     /// Lists the checksum of every file, and reads them once more by that list.
     fn sum(&self) -> Result<String> {
         let sums = self.folder.join(SUMS);

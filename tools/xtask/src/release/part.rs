@@ -1,7 +1,6 @@
 //! The parts of a release.
 
 use std::env;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
@@ -55,16 +54,18 @@ pub(super) enum Part {
     Container,
 }
 
-/// What an archive of a program holds beside it, its manual pages and its completions.
-const BESIDE: [&str; 8] = [
+/// What an archive of a program holds beside it, its manual pages and its completions: as it lies here, so that links hold.
+const BESIDE: [&str; 10] = [
     "README.md",
     "CHANGELOG.md",
     "SECURITY.md",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "configs/service.json",
-    "docs/deploy.md",
-    "docs/service.md",
+    "configs/systemd",
+    "docs",
+    "examples",
+    "models/wisdm-watch-cnn",
 ];
 
 impl Part {
@@ -194,10 +195,7 @@ fn program(release: &Release, target: Target) -> Result<String> {
     let work = release.work(&name)?;
     let folder = work.join(&name);
     files::copy(&gaitd, &folder.join("gaitd"))?;
-    for file in BESIDE {
-        let kept = Path::new(file).file_name().context("a file without a name")?;
-        files::copy(&tree.join(file), &folder.join(kept))?;
-    }
+    release.export(&BESIDE, &folder)?;
     if target.is_musl() {
         elf::ensure_static(tree, &gaitd)?;
         let run = |args: &[&str]| toolchain.emulator(tree, None)?.arg(&gaitd).args(args).capture();
@@ -212,6 +210,8 @@ fn program(release: &Release, target: Target) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
     fn what_lies_beside_a_program_is_there() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         for file in BESIDE {
-            assert!(root.join(file).is_file(), "{file}");
+            assert!(root.join(file).exists(), "{file}");
         }
     }
 }

@@ -32,8 +32,7 @@ pub(super) fn make(release: &Release) -> Result<String> {
     let tool = CARGO_CYCLONEDX.get(tree, release.install)?;
     // it writes one beside each crate's manifest, where nothing may change
     let copy = release.work("sbom")?;
-    let script = "git archive HEAD | tar --extract --directory=\"$0\"";
-    Process::new(tree, "bash").args(["-o", "pipefail", "-c", script]).arg(&copy).run()?;
+    release.export(&[], &copy)?;
     Process::new(tree, tool)
         .args(["cyclonedx", "--format", "json", "--spec-version", "1.5", "--target", "all", "--describe", "binaries"])
         .directory(&copy)
