@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 import argparse
+import dataclasses
 import json
 import sys
 import tempfile
@@ -251,6 +252,11 @@ def add_train(commands) -> None:
 
 def _train(flags) -> None:
     name, loaded = recipe.load(flags.recipe)
+    built_in = flags.recipe in recipe.shipped()
+    if built_in and flags.data and (own := data.own_name(flags.data)) and own != loaded.dataset:
+        # how a network is trained does not hang on whose data it is; whether it fits, the network says
+        print(f"recipe {name}, made for {loaded.dataset}, on {own}", file=sys.stderr)
+        loaded = dataclasses.replace(loaded, dataset=own)
     dataset = _dataset(flags, loaded.dataset)
     method = Method(flags.method, flags.configuration)
     config = training.RunConfig(name, loaded, flags.seed, dataset.subjects(flags.hold_out), method)

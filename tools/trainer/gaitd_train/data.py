@@ -100,6 +100,15 @@ def default_path(task: Task) -> Path:
     return folder / f"{task.name.replace('-', '_')}.npz"
 
 
+def own_name(path: Path) -> str | None:
+    """The name of the data set in a prepared file, where the file brings its own task; else `None`."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return json.loads(str(archive["task"]))["name"] if "task" in archive.files else None
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile):
+        return None  # `load` says what is wrong with it
+
+
 def load(path: Path, task: Task | None = None) -> Dataset:
     """Reads a prepared file.
 

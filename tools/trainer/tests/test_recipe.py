@@ -1,8 +1,11 @@
 """Recipes: shipped ones load, wrong ones are refused with the key's name."""
 
+import json
+
+import numpy as np
 import pytest
 
-from gaitd_train import recipe
+from gaitd_train import checkpoint, recipe
 from gaitd_train.cli import main
 from gaitd_train.costs import costs
 from gaitd_train.errors import UserError
@@ -114,6 +117,17 @@ def test_an_unknown_data_set_needs_a_file_of_its_own(tmp_path, windows, capsys):
     assert "prepare recording" in capsys.readouterr().err
     assert main([*command, "--data", str(windows)]) == 1
     assert "gestures" in capsys.readouterr().err
+
+
+def test_a_recipe_of_ours_trains_on_data_of_others(tmp_path, windows, capsys):
+    with np.load(windows, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    task = json.loads(str(arrays["task"])) | {"name": "ward"}
+    np.savez(tmp_path / "ward.npz", **(arrays | {"task": json.dumps(task)}))
+    command = ["train", "--recipe", "demo", "--stop-after", "1", "--data", str(tmp_path / "ward.npz")]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 0
+    assert "made for uci-har, on ward" in capsys.readouterr().err
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.pt").recipe.dataset == "ward"
 
 
 def test_the_command_line_reports_a_wrong_recipe(tmp_path, windows, capsys):
