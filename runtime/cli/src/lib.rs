@@ -81,7 +81,7 @@ enum Command {
 /// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
     let mut called = String::new();
-    let arguments = Arguments::command().try_get_matches().and_then(|matches| {
+    let arguments = of_one_program(Arguments::command()).try_get_matches().and_then(|matches| {
         called = path(&matches);
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut Arguments::command()))
     });
@@ -126,6 +126,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error, last_word),
     }
+}
+
+/// `command`, which with those below it says the version as that of the program, and not as its own.
+fn of_one_program(command: clap::Command) -> clap::Command {
+    command.display_name("gaitd").mut_subcommands(of_one_program)
 }
 
 /// The command that was called, with those above it: `model new`.
