@@ -112,6 +112,7 @@ impl Plan {
         let counters = Arc::new(RunCounters::new(clock.now()));
         // opened early so that a bad path fails before the ladder is measured
         let on_failure = config.source.on_failure();
+        config.source.suits(&manifest.task.labels)?;
         let Opened { source, truth } = match &config.source {
             // a pipe without a writer must not keep a stop waiting
             spec @ SourceSpec::File { path, .. }
