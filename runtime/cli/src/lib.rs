@@ -100,11 +100,11 @@ pub fn main() -> ExitCode {
         Some(Command::Run(arguments)) => arguments.log_format,
         _ => log::LogFormat::default(),
     };
-    let last_word = format.start(&filter);
+    let (last_word, details) = (format.start(&filter), arguments.verbose > 0);
     old_names::note(&called, std::env::args_os().skip(1));
     let outcome = match arguments.command {
-        None => run::execute(run::Arguments::default()),
-        Some(Command::Run(arguments)) => run::execute(arguments),
+        None => run::execute(run::Arguments::default(), details),
+        Some(Command::Run(arguments)) => run::execute(arguments, details),
         #[cfg(feature = "http")]
         Some(Command::Ctl(arguments)) => ctl::execute(arguments),
         Some(Command::Replay(arguments)) => replay::execute(&arguments),

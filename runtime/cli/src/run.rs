@@ -226,10 +226,11 @@ fn random_token() -> std::io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
+/// Runs the daemon; its summary for people is `detailed` where they ask for it.
+pub(super) fn execute(arguments: Arguments, detailed: bool) -> anyhow::Result<()> {
     // before any other thread starts, for it changes the environment
     let activated = Activated::take();
-    let config = with_link(arguments.config()?);
+    let config = Config { detailed, ..with_link(arguments.config()?) };
     let stop = Stop::default();
     // a hang-up of a terminal ends the run; elsewhere it is the usual request to reload
     let terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
@@ -237,7 +238,7 @@ pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let requests = Requests::watch(&stop, hangup).context("cannot watch for signals")?;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let link_token = config.link_token.clone();
-    let reconfigure = Box::new(move || Ok(Config { link_token: link_token.clone(), ..arguments.config()? }));
+    let reconfigure = Box::new(move || Ok(Config { link_token: link_token.clone(), detailed, ..arguments.config()? }));
     let plan = Plan::new(config, super::loading::library(), Some(reconfigure), activated, clock, stop)?;
     let ending = run(plan, &requests)?;
     if let Some(error) = ending.source {

@@ -200,7 +200,7 @@ pub(crate) fn check_outputs(config: &Config) -> Result<(), StartError> {
 /// The outputs that `config` names, open; one that publishes nothing where there are none.
 pub(crate) fn outputs(config: &Config, header: &RunHeader) -> Result<Vec<NewPublisher>, StartError> {
     let open = |output: &Output| {
-        let publisher = LineOutput::open(output, header).map_err(|error| unwritable(output, error))?;
+        let publisher = LineOutput::open(output, header, config.detailed).map_err(|error| unwritable(output, error))?;
         Ok(NewPublisher { publisher: Box::new(publisher), name: output.name(), role: Role::Output })
     };
     let mut outputs = config.written_outputs().map(open).collect::<Result<Vec<_>, StartError>>()?;

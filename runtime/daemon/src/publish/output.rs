@@ -14,6 +14,8 @@ use gaitd_core::engine::Decision;
 pub(crate) struct LineOutput {
     lines: LineWriter,
     sink: Sink,
+    /// The summary for people has everything.
+    detailed: bool,
     /// When the run began, and no sample had come.
     begun: Option<LocalTime>,
     greeted: bool,
@@ -24,7 +26,7 @@ impl LineOutput {
     ///
     /// # Errors
     /// When its file cannot be opened.
-    pub(crate) fn open(output: &Output, header: &RunHeader) -> std::io::Result<Self> {
+    pub(crate) fn open(output: &Output, header: &RunHeader, detailed: bool) -> std::io::Result<Self> {
         let (to, terminal) = match open_file(output)? {
             Some(file) => (file, false),
             // as a file, since `Stdout` would keep a part of a line that cannot be written, and write it later
@@ -38,6 +40,7 @@ impl LineOutput {
         Ok(Self {
             lines: LineWriter::new(header.clone(), text),
             sink: Sink::new(to),
+            detailed,
             begun: LocalTime::now(),
             greeted: false,
         })
@@ -69,7 +72,7 @@ impl Publisher for LineOutput {
 
     fn end(&mut self, summary: &Summary) -> Result<(), PublishError> {
         self.greet()?;
-        self.sink.write(self.lines.summary(summary).map_err(PublishError::Lost)?)
+        self.sink.write(self.lines.summary(summary, self.detailed).map_err(PublishError::Lost)?)
     }
 }
 
