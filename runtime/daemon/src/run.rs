@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select, tick};
+use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 
 use super::config::{Config, OnFailure, SourceSpec};
 use super::operations::{Active, Operations, Reconfigure, ReloadChannels, Shared, run_name};
@@ -30,7 +30,6 @@ use crate::threads::publishing::{NewPublisher, Publishers};
 use crate::threads::sensing::Sensing;
 use crate::threads::traces::Traces;
 use crate::threads::{Cpu, spawn};
-use crossbeam_channel::bounded;
 use gaitd_api::{LocalTime, Summary};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::Decision;
@@ -60,6 +59,8 @@ pub struct Plan {
     /// What all decisions have in common.
     header: RunHeader,
     outputs: Vec<NewPublisher>,
+    /// To be told of the first sample.
+    flowing: Sender<()>,
     token: Option<String>,
     counters: Arc<RunCounters>,
     /// The clock of everything above.
@@ -108,11 +109,11 @@ impl Plan {
         config.check()?;
         let token = config.token()?;
         let manifest = prepare::manifest(&library, &config)?;
+        config.source.suits(&manifest.task.labels)?;
         let format = manifest.stream_format();
         let counters = Arc::new(RunCounters::new(clock.now()));
         // opened early so that a bad path fails before the ladder is measured
         let on_failure = config.source.on_failure();
-        config.source.suits(&manifest.task.labels)?;
         let Opened { source, truth } = match &config.source {
             // a pipe without a writer must not keep a stop waiting
             spec @ SourceSpec::File { path, .. }
@@ -131,7 +132,9 @@ impl Plan {
         let loader = LoaderThread::spawn().map_err(StartError::Thread)?;
         let prepared = prepare::prepare(&loader, &library, &config, &clock)?;
         let header = prepare::header(&config, prepared.engine.ladder().manifest());
-        let outputs = prepare::outputs(&config, &header)?;
+        // of a stream that nobody waits for the first decision comes at once, or the refusal
+        let (flowing, flows) = bounded(1);
+        let outputs = prepare::outputs(&config, &header, Some(&flows).filter(|_| header.timed))?;
         Ok(Self {
             config,
             library,
@@ -144,6 +147,7 @@ impl Plan {
             truth,
             header,
             outputs,
+            flowing,
             token,
             counters,
             clock,
@@ -159,7 +163,7 @@ impl Plan {
 /// of what was done before.
 pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let Plan { config, library, activated, reconfigure, loader, prepared, intake, source, truth, .. } = plan;
-    let Plan { header, outputs, token, counters, clock, stop, .. } = plan;
+    let Plan { header, outputs, flowing, token, counters, clock, stop, .. } = plan;
     let Prepared { mut engine, wearer, handle, view, key, learned } = prepared;
     let (lossless, live) = (!config.source.is_timed(), config.source.pace() == Pace::Live);
     // a simulated wearer moves for as long as it is told
@@ -206,9 +210,11 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let open = interfaces.open(listen, &operations).map_err(DaemonError::Thread)?;
     let rate = AchievedRate::new(intake.rate_hz(), live);
     let wall = WallTime::new(!lossless);
-    let sensing = Sensing { origin, rate, wall, source, intake, windows, clock, stop: stop.clone(), counters, traces }
-        .spawn(other_cpu)
-        .map_err(DaemonError::Thread)?;
+    let flowing = Some(flowing);
+    let sensing =
+        Sensing { origin, rate, wall, source, intake, windows, clock, stop: stop.clone(), counters, traces, flowing }
+            .spawn(other_cpu)
+            .map_err(DaemonError::Thread)?;
 
     operations.notifier().ready();
     let reloads = watch(&sensing.over, &stop, requests, &operations);
