@@ -1,6 +1,7 @@
 //! One run: from a source to published decisions, until the stream ends or the run is asked to stop.
 
 use std::io::PipeWriter;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use super::prepare::{self, Prepared, StartError};
 use crate::Operator;
 use crate::account::{RunAccount, RunCounters};
 use crate::config::source::{OpenError, Opened};
-use crate::interfaces::Interfaces;
+use crate::interfaces::{Interfaces, OnListening};
 use crate::learned_state;
 use crate::load::{LatestLoad, Sampling, SystemProbe};
 use crate::os::activation::Activated;
@@ -61,6 +62,8 @@ pub struct Plan {
     outputs: Vec<NewPublisher>,
     /// To be told of the first sample.
     flowing: Sender<()>,
+    /// To be told of each TCP port that is listened on.
+    on_listening: Option<OnListening>,
     token: Option<String>,
     counters: Arc<RunCounters>,
     /// The clock of everything above.
@@ -148,11 +151,18 @@ impl Plan {
             header,
             outputs,
             flowing,
+            on_listening: None,
             token,
             counters,
             clock,
             stop,
         })
+    }
+
+    /// Lets `tell` know the address of each TCP port on which the HTTP interface listens, once it does.
+    #[must_use]
+    pub fn on_listening(self, tell: impl Fn(SocketAddr) + Send + Sync + 'static) -> Self {
+        Self { on_listening: Some(Arc::new(tell)), ..self }
     }
 }
 
@@ -163,7 +173,7 @@ impl Plan {
 /// of what was done before.
 pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let Plan { config, library, activated, reconfigure, loader, prepared, intake, source, truth, .. } = plan;
-    let Plan { header, outputs, flowing, token, counters, clock, stop, .. } = plan;
+    let Plan { header, outputs, flowing, on_listening, token, counters, clock, stop, .. } = plan;
     let Prepared { mut engine, wearer, handle, view, key, learned } = prepared;
     let (lossless, live) = (!config.source.is_timed(), config.source.pace() == Pace::Live);
     // a simulated wearer moves for as long as it is told
@@ -173,7 +183,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let (snapshots, persister) = learned.map(|learned| learned_state::restore(learned, &mut engine)).unzip();
     let load = LatestLoad::default();
     let run = run_name();
-    let (interfaces, listen) = Interfaces::new(&run, &config, activated, &header);
+    let (interfaces, listen) = Interfaces::new(&run, &config, activated, on_listening, &header);
 
     let (overhead, overheads) = bounded(engine::OVERHEADS);
     let account = RunAccount::new(&header, truth, overhead, Arc::clone(&counters), interfaces.delivered());
