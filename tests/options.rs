@@ -16,7 +16,7 @@ fn stderr(output: &std::process::Output) -> String {
 #[test]
 fn every_command_tells_its_version_and_is_listed() {
     let state = TempDir::new().unwrap();
-    let version = env!("CARGO_PKG_VERSION");
+    let version = concat!("gaitd ", env!("CARGO_PKG_VERSION"), "\n");
     let help = gaitd(state.path()).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
@@ -28,11 +28,11 @@ fn every_command_tells_its_version_and_is_listed() {
         for flag in ["--version", "-V"] {
             let told = gaitd(state.path()).args([command, flag]).output().unwrap();
             let text = String::from_utf8_lossy(&told.stdout).into_owned();
-            assert!(told.status.success() && text.trim().ends_with(version), "{command} {flag}: {text}");
+            assert!(told.status.success() && text == version, "{command} {flag}: {text}");
         }
     }
     for below in [["ctl", "status"], ["model", "show"]] {
-        gaitd(state.path()).args(below).arg("--version").assert().success();
+        gaitd(state.path()).args(below).arg("--version").assert().success().stdout(version);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use gaitd_tests::{csv, fresh, lines, shipped_model, summary};
+use gaitd_tests::{ModelCopy, csv, fresh, lines, shipped_model, summary};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -118,9 +118,47 @@ fn a_watch_with_an_accelerometer_only_is_read_at_its_own_rate_and_in_whatever_un
     assert_ne!(found[0].1, found[5].1, "a still arm is doing something else: {found:?}");
     assert_eq!(answers("g", 1.0), found);
 
-    let wearer = gaitd(state.path()).arg("run").arg("--models").arg(&models).assert().failure();
-    let message = stderr(&wearer);
-    assert!(message.contains("50.00 samples per second") && message.contains("expects 20.00"), "{message}");
+    for command in [&["run"][..], &["replay", "wearer"]] {
+        let wearer = gaitd(state.path()).args(command).arg("--models").arg(&models).assert().code(78).stdout("");
+        let message = stderr(&wearer);
+        for part in [
+            "at the waist",
+            "this ladder does not know the activities upstairs, downstairs, lying, and",
+            "--source FILE",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_simulated_wearer_is_brought_to_the_rate_of_a_ladder_that_knows_what_it_does() {
+    let state = TempDir::new().unwrap();
+    let model = ModelCopy::new();
+    let models = model.path().to_str().unwrap();
+    // nobody was trained at that rate; what is counted and compared must be right all the same
+    model.edit(|manifest| manifest["task"]["sample_rate_hz"] = json!(40));
+    let run = ["run", "--pace", "fast", "--seconds", "60", "--seed", "3", "--rung", "0.10x-96", "--models", models];
+    let output = gaitd(state.path()).args(run).assert().success();
+    let summary = summary(&output.get_output().stdout);
+    // of 3000 samples at 50 Hz, 2400 at 40 Hz, of which one or two are held back: 36 windows of 128, each 64 later
+    assert_eq!(summary["samples"]["samples"], 3000, "{summary}");
+    assert_eq!(summary["windows"]["decided"], 36, "{summary}");
+    let steady = &summary["steady"]["windows"];
+
+    let replay = ["replay", "wearer", "--seconds", "60", "--seed", "3", "--json", "--models", models];
+    let output = gaitd(state.path()).args(replay).assert().success();
+    let report: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(report["windows"].as_u64().unwrap() + report["unlabelled"].as_u64().unwrap(), 36);
+    assert_eq!(&report["windows"], steady, "{report}");
+    // bouts are as long as ever: two thirds and more of them are steady
+    assert!(steady.as_u64().unwrap() > 20, "{summary}");
+
+    // too slow for a ladder of 100 Hz
+    model.edit(|manifest| manifest["task"]["sample_rate_hz"] = json!(100));
+    let refused = gaitd(state.path()).args(run).assert().code(78);
+    let message = stderr(&refused);
+    assert!(message.contains("50.00 samples per second") && message.contains("expects 100.00"), "{message}");
 }
 
 #[test]

@@ -21,14 +21,18 @@ fn since_1970(seconds: f64) -> String {
     CSV_HEADER.to_owned() + &(0..(seconds * 50.0) as u64).map(line).collect::<String>()
 }
 
-/// Standard output of a run on `stream` by one configuration.
-fn run(stream: &str, arguments: &[&str]) -> String {
+/// Standard output of a run on `stream` by one configuration; the log's level is `level`, or what the arguments say.
+fn run_with_log(level: Option<&str>, stream: &str, arguments: &[&str]) -> String {
     let state = TempDir::new().unwrap();
     let mut run = gaitd(state.path());
     run.args(["run", "--source", "-", "--rung", "0.10x-96"]).args(arguments);
-    run.env("TZ", ZONE).env_remove("GAITD_LOG");
+    run.env("TZ", ZONE).env_remove("GAITD_LOG").envs(level.map(|level| ("GAITD_LOG", level)));
     let run = run.write_stdin(stream).assert().success();
     String::from_utf8(run.get_output().stdout.clone()).unwrap()
+}
+
+fn run(stream: &str, arguments: &[&str]) -> String {
+    run_with_log(None, stream, arguments)
 }
 
 fn decisions(output: &str) -> Vec<Value> {
@@ -113,11 +117,14 @@ fn the_summary_is_three_lines_and_has_the_rest_where_it_is_asked_for() {
     assert_eq!(words, ["3", "activities", "configurations"], "{brief}");
     assert!(brief.starts_with("3 windows in ") && brief.contains("configurations: 0.10x-96 3 windows\n"), "{brief}");
     assert!(brief.contains(" 3.8 s") || brief.contains(" 2.6 s"), "the time of the activities: {brief}");
-    assert!(!brief.contains("p50"));
-    let detailed = run(&csv(6.0), &["--pace", "fast", "--format", "text", "-v"]);
-    let (_, detailed) = detailed.rsplit_once("\n\n").unwrap();
-    for part in ["p50", "300 samples, 50.00 a second", "publish", "total"] {
-        assert!(detailed.contains(part), "{part} in {detailed}");
+    for (level, verbose, is_detailed) in [(None, true, true), (Some("off"), true, true), (Some("debug"), false, false)]
+    {
+        let verbosity: &[&str] = if verbose { &["-v"] } else { &[] };
+        let output = run_with_log(level, &csv(6.0), &[&["--pace", "fast", "--format", "text"], verbosity].concat());
+        let (_, summary) = output.rsplit_once("\n\n").unwrap();
+        for part in ["p50", "300 samples, 50.00 a second", "publish", "total"] {
+            assert_eq!(summary.contains(part), is_detailed, "{part} in {summary} with {level:?}");
+        }
     }
 }
 

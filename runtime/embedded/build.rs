@@ -11,9 +11,6 @@ use std::{env, fs};
 
 const MODEL: &str = "../../models/uci-har-cnn";
 
-/// Beyond this, packing takes longer and gains nothing.
-const LEVEL: i32 = 19;
-
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={MODEL}");
     println!("cargo::rerun-if-changed=build.rs");
@@ -36,14 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             bytes.extend(&file);
         }
     }
-    let mut packer = zstd::bulk::Compressor::new(LEVEL)?;
-    // as far back as the whole reaches
-    packer.long_distance_matching(true)?;
-    packer.window_log(bytes.len().next_power_of_two().ilog2())?;
-    let packed = packer.compress(&bytes)?;
-
-    let out = env::var("OUT_DIR")?;
-    fs::write(Path::new(&out).join("ladder.zst"), packed)?;
-    fs::write(Path::new(&out).join("ladder.rs"), format!("&[\n{index}]\n"))?;
+    gaitd_packed::pack("ladder", &bytes)?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("ladder.rs"), format!("&[\n{index}]\n"))?;
     Ok(())
 }

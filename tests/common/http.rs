@@ -42,6 +42,7 @@ impl Wire {
                 Ok(0) => return all,
                 Ok(read) => all.extend(&some[..read]),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("the server hangs"),
+                // a wait with a limit ends so where the machine, or this process, was stopped meanwhile
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => return all,
             }

@@ -288,7 +288,7 @@ struct Shared {
 }
 
 impl Lines {
-    fn of(stream: impl Read + Send + 'static) -> Self {
+    pub fn of(stream: impl Read + Send + 'static) -> Self {
         let lines = Self(Arc::new(Shared { state: Mutex::default(), more: Condvar::new() }));
         let shared = Arc::clone(&lines.0);
         std::thread::spawn(move || {

@@ -10,4 +10,5 @@ mod lifetime;
 mod outputs;
 mod reloaded;
 mod sources;
+mod terminal;
 mod watch;

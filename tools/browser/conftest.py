@@ -100,11 +100,19 @@ def watch() -> Iterator[Callable[[str], Watch]]:
 
 @pytest.fixture
 def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[..., tuple[Page, Watch]]]:
-    """Opens a daemon's dashboard in a fresh context, and waits until it shows a decision, unless there is none."""
+    """Opens a daemon's dashboard in a fresh context, and waits until it shows a decision, unless there is none.
+
+    Where it is not `answered`, nothing comes of what the page asks for.
+    """
     opened: list[tuple[BrowserContext, Watch]] = []
 
     def open_dashboard(
-        daemon: Daemon, clock: bool = False, decided: bool = True, path: str = "/", **options: object
+        daemon: Daemon,
+        clock: bool = False,
+        decided: bool = True,
+        answered: bool = True,
+        path: str = "/",
+        **options: object,
     ) -> tuple[Page, Watch]:
         context = browser.new_context(base_url=daemon.url, **options)
         context.set_default_timeout(PATIENCE_MS)
@@ -114,8 +122,12 @@ def visit(browser: Browser, watch: Callable[[str], Watch]) -> Iterator[Callable[
         observer.attach(page)
         if clock:
             page.clock.install()  # runs as usual, but can be put forward
+        if not answered:
+            page.route("**/api/**", lambda route: None)
         page.goto(path)
-        if decided:
+        if not answered:
+            expect(page.get_by_text("connecting", exact=True)).to_be_visible()
+        elif decided:
             expect(page.get_by_text(re.compile("^Recognised: "))).to_be_visible()
         else:
             expect(page.get_by_text("connected", exact=True)).to_be_visible()

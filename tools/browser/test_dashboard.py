@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conditions import CONDITIONS, check, marks, scenes
 from conftest import Watch
 from daemon import TOKEN, Daemon, running
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -69,9 +70,6 @@ def test_it_follows_the_daemon(daemon: Daemon, visit: Visit) -> None:
         expect(activity).to_contain_text(label)
         expect(activity).to_contain_text(re.compile(r"\d\.\d %"))
     expect(page.locator("#activities [aria-current]")).to_have_count(1)
-    # few enough for tiles
-    expect(page.locator("#activities")).to_have_class("activities")
-    expect(page.locator("#others")).to_be_hidden()
 
     # the numbers change, and the chart with them
     windows = "() => (document.querySelector('#chart-summary').textContent.match(/^(\\d+) windows?/) ?? [0, 0])[1] - 0"
@@ -116,12 +114,34 @@ def test_the_traces_move(daemon: Daemon, visit: Visit) -> None:
     page.wait_for_function(f"(before) => ({picture})() !== before", arg=page.evaluate(picture))
 
 
+def test_all_that_comes_and_goes_is_seen_there_and_absent() -> None:
+    assert marks() == {mark for one in CONDITIONS for mark in one.marks.split()}, "each has a line in conditions.py"
+    assert all(one.there and one.absent for one in CONDITIONS)
+    checked = set(re.findall(r'\bcheck\(\w+, "(\w+)"\)', Path(__file__).read_text()))
+    assert checked == scenes()
+
+
 def test_simulated_data_is_marked(daemon: Daemon, visit: Visit) -> None:
     page, _ = visit(daemon)
     expect(page.get_by_role("banner").get_by_text("simulated data")).to_be_visible()
     assert daemon.ask("/api/status")["source"]["simulated"] is True
-    expect(page.locator("#trouble")).to_be_hidden()
-    expect(page.locator("#answer")).to_be_hidden()
+    check(page, "simulated")
+
+
+def test_what_comes_with_the_focus_or_the_pointer_goes_with_it(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon)
+    page.keyboard.press("Tab")
+    check(page, "focused")
+    page.locator("#chart").hover()
+    check(page, "pointed")
+    page.keyboard.press("Tab")
+    page.get_by_role("heading", level=1).hover()
+    check(page, "simulated")
+
+
+def test_before_the_daemon_answers_nothing_is_claimed(daemon: Daemon, visit: Visit) -> None:
+    page, _ = visit(daemon, answered=False)
+    check(page, "unanswered")
 
 
 def test_a_file_is_not_called_simulated_and_implausible_samples_are_told(
@@ -142,8 +162,8 @@ def test_a_file_is_not_called_simulated_and_implausible_samples_are_told(
         banner = page.get_by_role("banner")
         expect(page.locator("#trouble")).to_contain_text("--units acc=m/s2")
         expect(banner.get_by_text("source: streaming")).to_be_visible()
-        expect(banner.get_by_text("simulated data")).to_be_hidden()
         expect(page.get_by_text("ready", exact=True)).to_be_visible()
+        check(page, "file")
         page.close()
 
 
@@ -209,10 +229,8 @@ def test_a_stream_without_a_time_of_day_has_no_today(binary: Path, tmp_path: Pat
             page, _ = visit(daemon)
             timeline = page.get_by_role("region", name="Timeline")
             expect(timeline.locator("#timeline-note")).to_have_text("The stream has no time of day.")
-            expect(timeline.locator("#today-figure")).to_be_hidden()
             expect(timeline.get_by_role("heading", name="Since the start")).to_be_visible()
-            expect(timeline.locator("#shares li")).not_to_have_count(0)
-            expect(timeline.locator(".spans")).to_have_count(0)
+            check(page, "undated")
             page.close()
     finally:
         os.close(end)
@@ -224,31 +242,20 @@ def test_a_fault_is_told_in_one_place_and_before_the_first_decision_there_are_ax
     missing = tmp_path / "no-such-sensor"
     with running(binary, tmp_path / "daemon", samples=missing, alive=True) as daemon:
         page, _ = visit(daemon, decided=False)
-        expect(page.locator("#trouble")).to_be_visible()
         expect(page.locator("#trouble")).to_contain_text("no-such-sensor")
         # neither twice within the sentence, nor as a badge
         assert page.locator("#trouble").inner_text().count("no-such-sensor") == 1
-        for badge in ("#source-state", "#readiness", "#simulated"):
-            expect(page.locator(badge)).to_be_hidden()
+        check(page, "missing")
 
         expect(page.get_by_text("No window has been decided yet.").first).to_be_visible()
         expect(page.locator("#chart .budget-label")).to_have_text("50")
         expect(page.locator("#chart .grid")).not_to_have_count(0)
-        expect(page.locator("#chart .dots, #chart .misses")).to_have_count(0)
         expect(page.locator("#minutes .grid")).not_to_have_count(0)
-        expect(page.locator(".spans")).to_have_count(0)
-        for absent in ("#today-figure", "#shares-title", "#others", "#answer"):
-            expect(page.locator(absent)).to_be_hidden()
 
         # the sensor comes, and with it everything else
         missing.write_text(walk(600))
         expect(page.get_by_text(re.compile("^Recognised: "))).to_be_visible()
-        expect(page.locator("#trouble")).to_be_hidden()
-        for badge in ("#source-state", "#readiness"):
-            expect(page.locator(badge)).to_be_visible()
-        for present in ("#chart .dots", "#minutes .spans", "#today .spans"):
-            expect(page.locator(present).first).to_be_visible()
-        expect(page.locator("#today-figure")).to_be_visible()
+        check(page, "found")
         page.close()
 
 
@@ -257,7 +264,7 @@ def test_many_activities_are_a_list_of_the_most_probable(binary: Path, tmp_path:
     samples.write_text(walk(600, hz=20))
     with running(binary, tmp_path / "daemon", samples=samples, models=MODELS / "wisdm-watch-cnn") as daemon:
         page, _ = visit(daemon, viewport={"width": 390, "height": 844})
-        expect(page.locator("#activities")).to_have_class("activities list")
+        check(page, "many")
         expect(page.locator("#activities li")).to_have_count(18)
         expect(page.locator("#activities li:visible")).to_have_count(8)
         expect(page.locator("#others")).to_have_text(re.compile(r"^10 others: \d+\.\d % together$"))
@@ -275,23 +282,19 @@ def test_a_late_window_is_marked_and_no_other(daemon: Daemon, visit: Visit) -> N
     page.get_by_text("The latest windows as a table").click()
     latest = page.locator("#latency-table tr").first
     daemon.ask("/api/control", "PATCH", {"budget_ms": 0.01}, TOKEN)
-    expect(latest).to_have_class("miss")
-    expect(page.locator("#chart path.misses")).to_have_attribute("d", re.compile("^M"))
+    check(page, "late")
     daemon.ask("/api/control", "PATCH", {"budget_ms": 10_000}, TOKEN)
-    expect(latest).not_to_have_class("miss")
     expect(latest).to_contain_text("in time")
+    check(page, "punctual")
 
 
-def test_without_scripts_the_page_says_where_else_to_look(browser: Browser, daemon: Daemon, visit: Visit) -> None:
-    words = "noscript p"
+def test_without_scripts_the_page_says_where_else_to_look(browser: Browser, daemon: Daemon) -> None:
     context = browser.new_context(base_url=daemon.url, java_script_enabled=False)
     page = context.new_page()
     page.goto("/")
-    expect(page.locator(words)).to_contain_text("This page needs JavaScript.")
-    expect(page.locator(words)).to_be_visible()
+    expect(page.locator("noscript p")).to_contain_text("This page needs JavaScript.")
+    check(page, "scriptless")
     context.close()
-    page, _ = visit(daemon)
-    expect(page.locator(words)).to_be_hidden()
 
 
 def test_pin_and_unpin(daemon: Daemon, visit: Visit) -> None:
@@ -303,6 +306,7 @@ def test_pin_and_unpin(daemon: Daemon, visit: Visit) -> None:
     expect(page.get_by_role("alert")).to_have_text(f"Pinned to {smallest['id']}.")
     expect(controls(page).get_by_text(f"Pinned to {smallest['id']}.").first).to_be_visible()
     assert daemon.ask("/api/control")["pin"] == smallest["id"]
+    check(page, "pinned")
     # the next window is decided by it
     expect(page.locator("#configuration")).to_have_text(smallest["id"])
     expect(page.get_by_text(re.compile("^Picked as: pinned"))).to_be_visible()
@@ -310,6 +314,7 @@ def test_pin_and_unpin(daemon: Daemon, visit: Visit) -> None:
     controls(page).get_by_role("button", name="Automatic").click()
     expect(page.get_by_role("alert")).to_have_text("Automatic again.")
     assert daemon.ask("/api/control")["pin"] is None
+    check(page, "automatic")
     expect(page.get_by_text(re.compile("^Picked as: pinned"))).to_have_count(0)
 
 
@@ -365,8 +370,10 @@ def test_without_the_token_nothing_changes(daemon: Daemon, visit: Visit, token: 
     for name in ("Pin", "Set budget", "Reload configuration"):
         controls(page).get_by_role("button", name=name, exact=True).click()
         expect(page.get_by_role("alert")).to_contain_text(f"Refused: {words}")
-    expect(controls(page).get_by_label("Control token")).to_have_attribute("aria-invalid", "true")
+    check(page, "mistaken")
     assert daemon.ask("/api/control") == before
+    give_token(page)
+    check(page, "corrected")
 
 
 def test_the_token_stays_in_the_tab(daemon: Daemon, visit: Visit) -> None:
@@ -381,25 +388,17 @@ def test_the_token_stays_in_the_tab(daemon: Daemon, visit: Visit) -> None:
     expect(controls(other).get_by_label("Control token")).to_have_value("")
 
 
-def test_without_any_token_the_controls_are_grey_and_say_why(
-    binary: Path, daemon: Daemon, tmp_path: Path, visit: Visit
-) -> None:
+def test_without_any_token_the_controls_are_grey_and_say_why(binary: Path, tmp_path: Path, visit: Visit) -> None:
     with running(binary, tmp_path / "daemon", token=False) as bare:
         assert "#token=" not in bare.log(), "a link is for a terminal"
         page, _ = visit(bare)
-        expect(page.locator("#no-token")).to_be_visible()
         expect(page.locator("#no-token")).to_contain_text("Nothing can be changed here")
-        expect(page.locator("#token-form")).to_be_hidden()
+        check(page, "tokenless")
         for name in ("Pin", "Automatic", "Set budget", "Reload configuration"):
             expect(controls(page).get_by_role("button", name=name, exact=True)).to_be_disabled()
         for field in ("#budget", "#pin-width", "#pin-resolution"):
             expect(page.locator(field)).to_be_disabled()
         page.close()
-    # with one they are as they were
-    page, _ = visit(daemon)
-    expect(controls(page).get_by_role("button", name="Pin", exact=True)).to_be_enabled()
-    expect(page.locator("#no-token")).to_be_hidden()
-    expect(page.locator("#token-form")).to_be_visible()
 
 
 def test_the_link_on_the_terminal_opens_the_controls(binary: Path, tmp_path: Path, visit: Visit) -> None:
@@ -410,8 +409,7 @@ def test_the_link_on_the_terminal_opens_the_controls(binary: Path, tmp_path: Pat
         assert link, told
         page, watch = visit(bare, path=link[0])
         expect(controls(page).get_by_role("button", name="Pin", exact=True)).to_be_enabled()
-        expect(page.locator("#no-token")).to_be_hidden()
-        expect(page.locator("#token-form")).to_be_hidden()
+        check(page, "linked")
         controls(page).get_by_label("Budget, ms").fill("35")
         controls(page).get_by_role("button", name="Set budget").click()
         expect(page.get_by_role("alert")).to_have_text("The budget is 35 ms.")
@@ -421,7 +419,7 @@ def test_the_link_on_the_terminal_opens_the_controls(binary: Path, tmp_path: Pat
         assert page.evaluate(kept) == [0, 0, "", False]
         watch.expect(CUT_OFF)
         page.reload()
-        expect(page.locator("#token-form")).to_be_visible()
+        check(page, "unlinked")
         # the same link in the same tab
         page.goto(link[0])
         expect(page.locator("#token-form")).to_be_hidden()
@@ -459,11 +457,10 @@ def test_it_comes_back_after_a_restart(binary: Path, tmp_path: Path, visit: Visi
         daemon.stop(ending)
         expect(page.get_by_text("reconnecting", exact=True)).to_be_visible()
         expect(page.get_by_text("Connection lost")).to_be_visible()
-        expect(page.locator("main.stale")).to_have_count(1)
+        check(page, "lost")
         daemon.start()
         expect(page.get_by_text("connected", exact=True)).to_be_visible()
-        expect(page.get_by_text("Connection lost")).to_be_hidden()
-        expect(page.locator("main.stale")).to_have_count(0)
+        check(page, "regained")
         again = daemon.ask("/api/status")["run"]
         assert again != run
         expect(page.get_by_role("contentinfo")).to_contain_text(f"run {again}")

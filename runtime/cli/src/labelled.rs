@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use gaitd_core::clock::Clock;
 use gaitd_core::ladder::Manifest;
+use gaitd_core::stream::Sample;
 use gaitd_core::stream::continuity::DEFAULT_BRIDGE_S;
-use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Cutter, Window};
 use gaitd_daemon::{Opened, SourceSpec};
 use gaitd_lab::replay::LabelledWindow;
-use gaitd_sense::wearer::Truth;
-use gaitd_sense::{NO_DEADLINE, Recording, Source};
+use gaitd_sense::Recording;
 
 use super::exit::{self, ExitCode};
 #[cfg(feature = "npz")]
@@ -64,22 +63,8 @@ impl Labelled {
     /// Reads labelled samples, and conditions and cuts them as the daemon does.
     pub(super) fn read(source: &SourceSpec, manifest: &Manifest, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let name = source.name();
-        let Opened { source, truth } = source.open(&manifest.stream_format(), clock)?;
-        let data = match truth {
-            Some(truth) => Self::simulated(source, truth, manifest)?,
-            None => Self::recording(source, &name, manifest)?,
-        };
-        data.comparable(&name)
-    }
-
-    /// Lets a simulated wearer move, who knows what he does.
-    fn simulated(mut source: Box<dyn Source>, mut truth: Truth, manifest: &Manifest) -> anyhow::Result<Self> {
-        let mut cut = Cut::new(manifest)?;
-        let mut sample = Sample { time_s: None, values: vec![0.0; manifest.task.input.channels.len()] };
-        while source.read(&mut sample, NO_DEADLINE)? == Reading::Sample {
-            cut.push(&sample.values, |first, last| Some(truth.steady(first, last)?.name()));
-        }
-        Ok(Self { windows: cut.windows })
+        source.suits(&manifest.task.labels)?;
+        Self::recording(source.open(&manifest.stream_format(), clock)?, &name, manifest)?.comparable(&name)
     }
 
     /// Itself, if there is something to compare.
@@ -90,9 +75,11 @@ impl Labelled {
         Ok(self)
     }
 
-    fn recording(mut source: Box<dyn Source>, name: &str, manifest: &Manifest) -> anyhow::Result<Self> {
+    /// Of a simulated wearer it is known what he does; a recording has to say it.
+    fn recording(opened: Opened, name: &str, manifest: &Manifest) -> anyhow::Result<Self> {
+        let Opened { mut source, mut truth } = opened;
         let recording = Recording::read(source.as_mut(), &manifest.stream_format(), DEFAULT_BRIDGE_S)?;
-        if recording.labels.is_none() {
+        if recording.labels.is_none() && truth.is_none() {
             return Err(unusable(name, "has no labels; a recording to replay needs a `label` column").into());
         }
         for label in recording.label_names.iter().filter(|label| !label.is_empty()) {
@@ -111,6 +98,9 @@ impl Labelled {
             sample.values.copy_from_slice(recording.sample(number));
             plausibility.push(&sample);
             cut.push(recording.sample(number), |first, last| {
+                if let Some(truth) = &mut truth {
+                    return Some(truth.steady(first, last)?.name());
+                }
                 let mut inside = first as usize..=last as usize;
                 let label = recording.label(*inside.start());
                 label.filter(|_| inside.all(|sample| recording.label(sample) == label))

@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
         };
     }
     let mut called = String::new();
-    let arguments = Arguments::command().try_get_matches().and_then(|matches| {
+    let arguments = of_one_program(Arguments::command()).try_get_matches().and_then(|matches| {
         called = path(&matches);
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut Arguments::command()))
     });
@@ -104,11 +104,11 @@ pub fn main() -> ExitCode {
         Some(Command::Run(arguments)) => arguments.log_format,
         _ => log::LogFormat::default(),
     };
-    let last_word = format.start(&filter);
+    let (last_word, details) = (format.start(&filter), arguments.verbose > 0);
     old_names::note(&called, std::env::args_os().skip(1));
     let outcome = match arguments.command {
-        None => run::execute(run::Arguments::default()),
-        Some(Command::Run(arguments)) => run::execute(arguments),
+        None => run::execute(run::Arguments::default(), details),
+        Some(Command::Run(arguments)) => run::execute(arguments, details),
         #[cfg(feature = "http")]
         Some(Command::Ctl(arguments)) => ctl::execute(arguments),
         Some(Command::Replay(arguments)) => replay::execute(&arguments),
@@ -140,6 +140,11 @@ fn ended(outcome: anyhow::Result<()>, last_word: log::LastWord) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error, last_word),
     }
+}
+
+/// `command`, which with those below it says the version as that of the program, and not as its own.
+fn of_one_program(command: clap::Command) -> clap::Command {
+    command.display_name("gaitd").mut_subcommands(of_one_program)
 }
 
 /// The command that was called, with those above it: `model new`.

@@ -204,19 +204,12 @@ fn several(files: &[&str]) -> Result<SourceSpec, ConfigError> {
     Ok(Paths::new(files.iter().map(path).collect()).map_or_else(SourceSpec::default, SourceSpec::file))
 }
 
-/// `config` with a token that whoever sees this terminal gets in a link, where the dashboard is for this machine alone and
-/// has no token of its own.
-fn with_link(mut config: Config) -> Config {
-    let reached = config.http.as_ref().map(|http| http.listen).filter(|listen| listen.ip().is_loopback());
+/// A token that whoever sees this terminal gets in a link, where the dashboard is for this machine alone and has no token of
+/// its own.
+fn link_token(config: &Config) -> Option<String> {
+    let local = config.http.as_ref().is_some_and(|http| http.listen.ip().is_loopback());
     let served = cfg!(feature = "http") && std::io::stderr().is_terminal();
-    if let Some(listen) = reached.filter(|listen| served && listen.port() != 0)
-        && let Ok(None) = config.token()
-        && let Ok(token) = random_token()
-    {
-        super::log::tell(&format!("dashboard, until this run ends: http://{listen}/#token={token}"));
-        config.link_token = Some(token);
-    }
-    config
+    if local && served && config.token().is_ok_and(|token| token.is_none()) { random_token().ok() } else { None }
 }
 
 /// 128 random bits in hexadecimal digits.
@@ -240,10 +233,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
+/// Runs the daemon; its summary for people is `detailed` where they ask for it.
+pub(super) fn execute(arguments: Arguments, detailed: bool) -> anyhow::Result<()> {
     // before any other thread starts, for it changes the environment
     let activated = Activated::take();
-    let config = with_link(arguments.config()?);
+    let mut config = arguments.config()?;
+    config.link_token = link_token(&config);
+    config.detailed = detailed;
     let stop = Stop::default();
     // a hang-up of a terminal ends the run; elsewhere it is the usual request to reload
     let terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
@@ -251,8 +247,14 @@ pub(super) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let requests = Requests::watch(&stop, hangup).context("cannot watch for signals")?;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let link_token = config.link_token.clone();
-    let reconfigure = Box::new(move || Ok(Config { link_token: link_token.clone(), ..arguments.config()? }));
+    let token = link_token.clone();
+    let reconfigure = Box::new(move || Ok(Config { link_token: token.clone(), detailed, ..arguments.config()? }));
     let plan = Plan::new(config, super::loading::library(), Some(reconfigure), activated, clock, stop)?;
+    let plan = plan.on_listening(move |address| {
+        if let Some(token) = link_token.as_ref().filter(|_| address.ip().is_loopback()) {
+            super::log::tell(&format!("dashboard, until this run ends: http://{address}/#token={token}"));
+        }
+    });
     let ending = run(plan, &requests)?;
     if let Some(error) = ending.source {
         return Err(error.into());

@@ -1,6 +1,7 @@
 //! The interfaces on which the daemon is watched and operated, where the configuration or the service manager asks for
 //! one. Without the feature `http` there are none, and everything here does nothing.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::account::{Delivered, RunCounters};
@@ -10,6 +11,9 @@ use crate::os::activation::Activated;
 use crate::publish::RunHeader;
 use crate::threads::publishing::NewPublisher;
 use gaitd_api::ListenerView;
+
+/// Is told the address of each TCP port that is listened on, once it is.
+pub(crate) type OnListening = Arc<dyn Fn(SocketAddr) + Send + Sync>;
 
 /// What the interfaces show; clones share it.
 #[derive(Clone, Default)]
@@ -40,7 +44,13 @@ impl Open {
 #[cfg(not(feature = "http"))]
 impl Interfaces {
     /// None, with a warning where `config` or the service manager asks for one.
-    pub(crate) fn new(_run: &str, config: &Config, activated: Activated, _header: &RunHeader) -> (Self, Listen) {
+    pub(crate) fn new(
+        _run: &str,
+        config: &Config,
+        activated: Activated,
+        _on_listening: Option<OnListening>,
+        _header: &RunHeader,
+    ) -> (Self, Listen) {
         if config.http.is_some() || config.control_socket().is_some() || !activated.is_empty() {
             log::warn!(
                 "this gaitd was built without its feature `http`: it has no HTTP interface and no control socket"
@@ -75,8 +85,8 @@ impl Interfaces {
 #[cfg(feature = "http")]
 mod http {
     use super::{
-        Activated, Arc, Config, Delivered, Interfaces, Listen, ListenerView, NewPublisher, Open, Operations,
-        RunCounters, RunHeader,
+        Activated, Arc, Config, Delivered, Interfaces, Listen, ListenerView, NewPublisher, OnListening, Open,
+        Operations, RunCounters, RunHeader,
     };
     use crate::http::{Listeners, Server, ServerOptions};
     use crate::publish::watch::{EventPublisher, MetricsPublisher};
@@ -93,8 +103,14 @@ mod http {
 
     impl Interfaces {
         /// The interfaces that `config` names or that came with the process, `activated`, and where to open them.
-        /// `header` is what the first decisions have in common.
-        pub(crate) fn new(run: &str, config: &Config, activated: Activated, header: &RunHeader) -> (Self, Listen) {
+        /// `on_listening` is told of them; `header` is what the first decisions have in common.
+        pub(crate) fn new(
+            run: &str,
+            config: &Config,
+            activated: Activated,
+            on_listening: Option<OnListening>,
+            header: &RunHeader,
+        ) -> (Self, Listen) {
             // what the service manager listens on is not bound a second time
             let tcp = config.http.as_ref().map(|http| http.listen).filter(|_| activated.tcp.is_empty());
             let unix = config.control_or_user_socket().filter(|_| activated.unix.is_empty());
@@ -105,7 +121,8 @@ mod http {
             board.greet(header);
             let metrics = Arc::new(Metrics::new(header.budget));
             let Activated { tcp: activated_tcp, unix: activated_unix } = activated;
-            let options = ServerOptions { tcp, unix, activated_tcp, activated_unix, ..ServerOptions::default() };
+            let options =
+                ServerOptions { tcp, unix, activated_tcp, activated_unix, on_listening, ..ServerOptions::default() };
             let shown = Shown { board, metrics, listeners: options.listeners.clone() };
             (Self { shown: Some(shown) }, Listen { options: Some(options) })
         }

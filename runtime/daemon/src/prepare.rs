@@ -14,6 +14,7 @@ use crate::publish::RunHeader;
 use crate::publish::output::{LineOutput, NoOutput, open_file};
 use crate::threads::loader::LoaderThread;
 use crate::threads::publishing::{NewPublisher, Role};
+use crossbeam_channel::Receiver;
 use gaitd_api::LadderView;
 use gaitd_core::clock::Clock;
 use gaitd_core::control::PolicyError;
@@ -197,10 +198,16 @@ pub(crate) fn check_outputs(config: &Config) -> Result<(), StartError> {
         .try_for_each(|output| open_file(output).map(drop).map_err(|error| unwritable(output, error)))
 }
 
-/// The outputs that `config` names, open; one that publishes nothing where there are none.
-pub(crate) fn outputs(config: &Config, header: &RunHeader) -> Result<Vec<NewPublisher>, StartError> {
+/// The outputs that `config` names, open; one that publishes nothing where there are none. `flowing` says once that samples
+/// come, where they are waited for.
+pub(crate) fn outputs(
+    config: &Config,
+    header: &RunHeader,
+    flowing: Option<&Receiver<()>>,
+) -> Result<Vec<NewPublisher>, StartError> {
     let open = |output: &Output| {
-        let publisher = LineOutput::open(output, header).map_err(|error| unwritable(output, error))?;
+        let publisher =
+            LineOutput::open(output, header, flowing, config.detailed).map_err(|error| unwritable(output, error))?;
         Ok(NewPublisher { publisher: Box::new(publisher), name: output.name(), role: Role::Output })
     };
     let mut outputs = config.written_outputs().map(open).collect::<Result<Vec<_>, StartError>>()?;

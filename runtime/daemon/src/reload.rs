@@ -129,7 +129,7 @@ impl Operations {
             ));
         }
         let header = prepare::header(&config, &manifest);
-        let mut publishers = prepare::outputs(&config, &header).map_err(problem)?;
+        let mut publishers = prepare::outputs(&config, &header, None).map_err(problem)?;
         publishers.extend(self.interfaces.publishers(&header, &self.counters));
         let blank = Decision::empty(&manifest);
         let (publishers, queues) =

@@ -1,11 +1,12 @@
 //! One run: from a source to published decisions, until the stream ends or the run is asked to stop.
 
 use std::io::PipeWriter;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select, tick};
+use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 
 use super::config::{Config, OnFailure, SourceSpec};
 use super::operations::{Active, Operations, Reconfigure, ReloadChannels, Shared, run_name};
@@ -13,7 +14,7 @@ use super::prepare::{self, Prepared, StartError};
 use crate::Operator;
 use crate::account::{RunAccount, RunCounters};
 use crate::config::source::{OpenError, Opened};
-use crate::interfaces::Interfaces;
+use crate::interfaces::{Interfaces, OnListening};
 use crate::learned_state;
 use crate::load::{LatestLoad, Sampling, SystemProbe};
 use crate::os::activation::Activated;
@@ -30,7 +31,6 @@ use crate::threads::publishing::{NewPublisher, Publishers};
 use crate::threads::sensing::Sensing;
 use crate::threads::traces::Traces;
 use crate::threads::{Cpu, spawn};
-use crossbeam_channel::bounded;
 use gaitd_api::{LocalTime, Summary};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::Decision;
@@ -60,6 +60,10 @@ pub struct Plan {
     /// What all decisions have in common.
     header: RunHeader,
     outputs: Vec<NewPublisher>,
+    /// To be told of the first sample.
+    flowing: Sender<()>,
+    /// To be told of each TCP port that is listened on.
+    on_listening: Option<OnListening>,
     token: Option<String>,
     counters: Arc<RunCounters>,
     /// The clock of everything above.
@@ -108,6 +112,7 @@ impl Plan {
         config.check()?;
         let token = config.token()?;
         let manifest = prepare::manifest(&library, &config)?;
+        config.source.suits(&manifest.task.labels)?;
         let format = manifest.stream_format();
         let counters = Arc::new(RunCounters::new(clock.now()));
         // opened early so that a bad path fails before the ladder is measured
@@ -130,7 +135,9 @@ impl Plan {
         let loader = LoaderThread::spawn().map_err(StartError::Thread)?;
         let prepared = prepare::prepare(&loader, &library, &config, &clock)?;
         let header = prepare::header(&config, prepared.engine.ladder().manifest());
-        let outputs = prepare::outputs(&config, &header)?;
+        // of a stream that nobody waits for the first decision comes at once, or the refusal
+        let (flowing, flows) = bounded(1);
+        let outputs = prepare::outputs(&config, &header, Some(&flows).filter(|_| header.timed))?;
         Ok(Self {
             config,
             library,
@@ -143,11 +150,19 @@ impl Plan {
             truth,
             header,
             outputs,
+            flowing,
+            on_listening: None,
             token,
             counters,
             clock,
             stop,
         })
+    }
+
+    /// Lets `tell` know the address of each TCP port on which the HTTP interface listens, once it does.
+    #[must_use]
+    pub fn on_listening(self, tell: impl Fn(SocketAddr) + Send + Sync + 'static) -> Self {
+        Self { on_listening: Some(Arc::new(tell)), ..self }
     }
 }
 
@@ -158,7 +173,7 @@ impl Plan {
 /// of what was done before.
 pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let Plan { config, library, activated, reconfigure, loader, prepared, intake, source, truth, .. } = plan;
-    let Plan { header, outputs, token, counters, clock, stop, .. } = plan;
+    let Plan { header, outputs, flowing, on_listening, token, counters, clock, stop, .. } = plan;
     let Prepared { mut engine, wearer, handle, view, key, learned } = prepared;
     let (lossless, live) = (!config.source.is_timed(), config.source.pace() == Pace::Live);
     // a simulated wearer moves for as long as it is told
@@ -168,7 +183,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let (snapshots, persister) = learned.map(|learned| learned_state::restore(learned, &mut engine)).unzip();
     let load = LatestLoad::default();
     let run = run_name();
-    let (interfaces, listen) = Interfaces::new(&run, &config, activated, &header);
+    let (interfaces, listen) = Interfaces::new(&run, &config, activated, on_listening, &header);
 
     let (overhead, overheads) = bounded(engine::OVERHEADS);
     let account = RunAccount::new(&header, truth, overhead, Arc::clone(&counters), interfaces.delivered());
@@ -205,9 +220,11 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let open = interfaces.open(listen, &operations).map_err(DaemonError::Thread)?;
     let rate = AchievedRate::new(intake.rate_hz(), live);
     let wall = WallTime::new(!lossless);
-    let sensing = Sensing { origin, rate, wall, source, intake, windows, clock, stop: stop.clone(), counters, traces }
-        .spawn(other_cpu)
-        .map_err(DaemonError::Thread)?;
+    let flowing = Some(flowing);
+    let sensing =
+        Sensing { origin, rate, wall, source, intake, windows, clock, stop: stop.clone(), counters, traces, flowing }
+            .spawn(other_cpu)
+            .map_err(DaemonError::Thread)?;
 
     operations.notifier().ready();
     let reloads = watch(&sensing.over, &stop, requests, &operations);

@@ -18,11 +18,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use gaitd_core::ladder::{FilesError, ModelFiles};
-use ruzstd::decoding::FrameDecoder;
+use gaitd_packed::{packed, try_unpack};
 
 /// Names of all files in the order in which they are packed, and their lengths.
 static INDEX: &[(&str, usize)] = include!(concat!(env!("OUT_DIR"), "/ladder.rs"));
-static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/ladder.zst"));
+static PACKED: &[u8] = packed!("ladder");
 
 /// The ladder that ships inside the program.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,10 +91,9 @@ fn unpacked() -> io::Result<Arc<Unpacked>> {
 
 impl Unpacked {
     fn from_packed(packed: &[u8]) -> io::Result<Self> {
-        let length = INDEX.iter().map(|(_, length)| length).sum();
-        let mut bytes = Vec::with_capacity(length);
-        match FrameDecoder::new().decode_all_to_vec(packed, &mut bytes) {
-            Ok(()) if bytes.len() == length => Ok(Self(bytes)),
+        let length: usize = INDEX.iter().map(|(_, length)| length).sum();
+        match try_unpack(packed) {
+            Ok(bytes) if bytes.len() == length => Ok(Self(bytes)),
             _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the program is damaged; install gaitd again")),
         }
     }

@@ -63,6 +63,9 @@ pub struct Config {
     /// A token for this run alone, which counts where no file holds one.
     #[serde(skip)]
     pub link_token: Option<String>,
+    /// The summary for people has phases and percentiles, too.
+    #[serde(skip)]
+    pub detailed: bool,
 }
 
 impl Default for Config {
@@ -81,6 +84,7 @@ impl Default for Config {
             http: None,
             socket: None,
             link_token: None,
+            detailed: false,
         }
     }
 }

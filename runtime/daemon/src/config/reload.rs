@@ -46,7 +46,8 @@ pub(crate) fn needs_restart(key: &str) -> bool {
 
 /// `wanted`, but for what needs a restart: there the present values stay.
 pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
-    let Config { schema, models, plausibility, control, outputs, output, http, link_token, .. } = wanted.clone();
+    let Config { schema, models, plausibility, control, outputs, output, http, link_token, detailed, .. } =
+        wanted.clone();
     let Config { stream, source, cpus, state, socket, http: present_http, .. } = present.clone();
     let http = match (http, present_http) {
         (Some(mut http), Some(present)) => {
@@ -69,6 +70,7 @@ pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
         http,
         socket,
         link_token,
+        detailed,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::config::SourceSpec;
 use gaitd_core::clock::Clock;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::StreamFormat;
-use gaitd_sense::wearer::{Truth, WearerConfig, WearerError, WearerSource};
+use gaitd_sense::wearer::{self, Truth, WearerConfig, WearerError, WearerSource};
 use gaitd_sense::{HeaderMemory, JoinedSource, Limited, Mounted, SenseError, Source, TextSource};
 
 /// A source that is ready to be read.
@@ -57,6 +57,14 @@ impl SourceSpec {
             Self::File { path, .. } => path.to_string(),
             Self::Stdin { .. } => "standard input".to_owned(),
         }
+    }
+
+    /// Refuses a model that reads the simulated wearer's samples without knowing what they are of; `labels` are what it knows.
+    ///
+    /// # Errors
+    /// With what it does not know.
+    pub fn suits(&self, labels: &[String]) -> Result<(), OpenError> {
+        if self.is_simulated() { Ok(wearer::check_labels(labels)?) } else { Ok(()) }
     }
 
     /// Whether the samples are made up.

@@ -21,6 +21,7 @@ use super::connection::{Stream, serve};
 use super::guard::Peer;
 use super::routes::router;
 use super::{Limits, Shared, stopped};
+use crate::interfaces::OnListening;
 use crate::publish::metrics::Refused;
 use gaitd_api::{ListenerState, ListenerView};
 
@@ -219,6 +220,7 @@ pub(super) struct Attempt {
     /// Its number among the listeners that are shown.
     index: usize,
     outcome: io::Result<Listening>,
+    on_listening: Option<OnListening>,
     retry: Duration,
     longest: Duration,
     /// The latest cause that was logged.
@@ -229,6 +231,7 @@ pub(super) struct Attempt {
 pub(super) async fn bind_all(
     activated: Vec<Listening>,
     places: Vec<Place>,
+    on_listening: Option<OnListening>,
     listeners: &Listeners,
     limits: &Limits,
 ) -> Vec<Attempt> {
@@ -240,7 +243,8 @@ pub(super) async fn bind_all(
     let attempt = |(place, outcome)| {
         let (retry, longest) = (limits.retry, limits.retry_longest);
         let index = listeners.add();
-        let mut attempt = Attempt { place, index, outcome, retry, longest, logged: None };
+        let on_listening = on_listening.clone();
+        let mut attempt = Attempt { place, index, outcome, on_listening, retry, longest, logged: None };
         attempt.show(listeners);
         attempt
     };
@@ -257,6 +261,9 @@ impl Attempt {
                     Listening::Tcp(listener) => {
                         log::info!("HTTP: listening on http://{address}");
                         warn_if_not_loopback(listener);
+                        if let (Some(tell), Ok(address)) = (&self.on_listening, listener.local_addr()) {
+                            tell(address);
+                        }
                     }
                     Listening::Unix(..) => log::info!("HTTP: listening on the control socket {address}"),
                 }

@@ -80,7 +80,7 @@ impl Default for Limits {
 }
 
 /// Where a [`Server`] listens, and its limits.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ServerOptions {
     /// Address and port to bind.
     pub tcp: Option<SocketAddr>,
@@ -90,6 +90,8 @@ pub struct ServerOptions {
     pub activated_tcp: Vec<std::net::TcpListener>,
     /// Control sockets that listen already; their files are left in place at the end.
     pub activated_unix: Vec<std::os::unix::net::UnixListener>,
+    /// Is told the address of each TCP port, once the server listens on it.
+    pub on_listening: Option<Arc<dyn Fn(SocketAddr) + Send + Sync>>,
     /// The limits.
     pub limits: Limits,
     /// Where the server shows how its listeners are; keep a clone to see it.
@@ -142,7 +144,7 @@ impl Server {
         board: Board,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Self> {
-        let ServerOptions { tcp, unix, activated_tcp, activated_unix, limits, listeners } = options;
+        let ServerOptions { tcp, unix, activated_tcp, activated_unix, on_listening, limits, listeners } = options;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -162,7 +164,7 @@ impl Server {
         let shared = Arc::new(Shared { operator, board: board.clone(), metrics, limits, assets: Assets::new() });
         let connections = ConnectionLimits::new(Arc::clone(&shared));
         // the first attempts are made here, so that the server listens when this returns, where it can
-        let bound = runtime.block_on(listen::bind_all(activated, places, &listeners, &limits));
+        let bound = runtime.block_on(listen::bind_all(activated, places, on_listening, &listeners, &limits));
         let (stop, stopping) = watch::channel(false);
         let thread = std::thread::Builder::new().name("gaitd-http".to_owned()).spawn({
             let listeners = listeners.clone();

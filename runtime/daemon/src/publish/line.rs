@@ -145,17 +145,15 @@ impl LineWriter {
         Ok(line)
     }
 
-    /// The last lines of a run.
+    /// The last lines of a run; those for people with phases and percentiles where they are to be `detailed`.
     ///
     /// # Errors
     /// Never in practice; the buffer is memory.
-    pub fn summary(&mut self, summary: &Summary) -> std::io::Result<&[u8]> {
+    pub fn summary(&mut self, summary: &Summary, detailed: bool) -> std::io::Result<&[u8]> {
         let Self { table, line, .. } = self;
         line.clear();
         if table.is_some() {
-            // -v asks for these as it does for more log records
-            let details = log::log_enabled!(log::Level::Info);
-            line.extend_from_slice(summary.text(details).as_bytes());
+            line.extend_from_slice(summary.text(detailed).as_bytes());
         } else {
             serde_json::to_writer(&mut *line, summary)?;
             line.push(b'\n');

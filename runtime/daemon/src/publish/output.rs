@@ -7,24 +7,35 @@ use std::time::Duration;
 
 use super::{Format, LineWriter, PublishError, Publisher, RunHeader, Sink};
 use crate::config::Output;
+use crossbeam_channel::Receiver;
 use gaitd_api::{LocalTime, Summary};
 use gaitd_core::engine::Decision;
 
-/// Writes lines, the first ones with the first decision: of a stream that is refused at its start nothing is written.
+/// Writes lines, the first ones with the first decision: of a stream that is refused at its start nothing is written. People
+/// at a terminal see them as soon as samples come.
 pub(crate) struct LineOutput {
     lines: LineWriter,
     sink: Sink,
+    /// Says once that samples come, where somebody at a terminal waits for that.
+    flowing: Option<Receiver<()>>,
+    /// The summary for people has everything.
+    detailed: bool,
     /// When the run began, and no sample had come.
     begun: Option<LocalTime>,
     greeted: bool,
 }
 
 impl LineOutput {
-    /// The lines of a run that `output` asks for.
+    /// The lines of a run that `output` asks for; `flowing` says once that samples come, where anything does.
     ///
     /// # Errors
     /// When its file cannot be opened.
-    pub(crate) fn open(output: &Output, header: &RunHeader) -> std::io::Result<Self> {
+    pub(crate) fn open(
+        output: &Output,
+        header: &RunHeader,
+        flowing: Option<&Receiver<()>>,
+        detailed: bool,
+    ) -> std::io::Result<Self> {
         let (to, terminal) = match open_file(output)? {
             Some(file) => (file, false),
             // as a file, since `Stdout` would keep a part of a line that cannot be written, and write it later
@@ -38,6 +49,8 @@ impl LineOutput {
         Ok(Self {
             lines: LineWriter::new(header.clone(), text),
             sink: Sink::new(to),
+            flowing: flowing.filter(|_| text && terminal).cloned(),
+            detailed,
             begun: LocalTime::now(),
             greeted: false,
         })
@@ -59,7 +72,11 @@ pub(crate) fn open_file(output: &Output) -> std::io::Result<Option<File>> {
 
 impl Publisher for LineOutput {
     fn begin(&mut self, _header: &RunHeader) -> Result<(), PublishError> {
-        Ok(())
+        match self.flowing.take() {
+            // until then there is nothing to publish; an error says that no sample came
+            Some(flowing) if flowing.recv().is_ok() => self.greet(),
+            _ => Ok(()),
+        }
     }
 
     fn decision(&mut self, decision: &Decision, now: Duration) -> Result<(), PublishError> {
@@ -69,7 +86,7 @@ impl Publisher for LineOutput {
 
     fn end(&mut self, summary: &Summary) -> Result<(), PublishError> {
         self.greet()?;
-        self.sink.write(self.lines.summary(summary).map_err(PublishError::Lost)?)
+        self.sink.write(self.lines.summary(summary, self.detailed).map_err(PublishError::Lost)?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::account::RunCounters;
 use crate::log_limits::RateLimitedLog;
@@ -38,6 +38,8 @@ pub(crate) struct Sensing {
     pub(crate) stop: Stop,
     pub(crate) counters: Arc<RunCounters>,
     pub(crate) traces: Traces,
+    /// Told of the first sample.
+    pub(crate) flowing: Option<Sender<()>>,
 }
 
 /// The running thread.
@@ -105,6 +107,10 @@ impl Sensing {
                 }
                 Reading::Sample => {
                     sensed.latest = Some(arrived);
+                    if let Some(flowing) = self.flowing.take() {
+                        // there is room for one
+                        let _ = flowing.try_send(());
+                    }
                     self.note_rate(&sample, arrived);
                     sensed.rate_hz = self.rate.hz();
                     self.traces.push(&sample, arrived);

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use model::{Activity, Model};
 pub use schedule::Truth;
 
-use crate::{Pace, Pacer, SenseError, Source};
+use crate::{Pace, Pacer, SenseError, Source, rate};
 use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Channel, Reading, Sample, StreamFormat, unit};
 use schedule::{Schedule, Segment, uniform};
@@ -88,6 +88,27 @@ pub enum WearerError {
     /// The model that is to read the samples asks for other channels, units or another rate.
     #[error(transparent)]
     Format(#[from] SenseError),
+    /// The model that is to read the samples was trained for something else.
+    #[error(
+        "the simulated wearer has its sensor at the waist, and walks, climbs stairs up and down, sits, stands and lies; this \
+         ladder does not know the {} {missing}, and may be for another place of the body, so that its answers would mean \
+         nothing; give it samples of its own kind (--source FILE, or - for standard input; `source`; see examples/)",
+        if missing.contains(',') { "activities" } else { "activity" }
+    )]
+    Foreign {
+        /// What the wearer does and the model does not know.
+        missing: String,
+    },
+}
+
+/// Refuses a model whose `labels` lack something that the simulated wearer does: what it answered would mean nothing.
+///
+/// # Errors
+/// With the names of what they lack.
+pub fn check_labels(labels: &[String]) -> Result<(), WearerError> {
+    let names = Activity::ALL.map(Activity::name);
+    let missing: Vec<&str> = names.into_iter().filter(|name| !labels.iter().any(|label| label == name)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(WearerError::Foreign { missing: missing.join(", ") }) }
 }
 
 /// The longest run, seconds. A century: long enough for any run, and short enough to count samples exactly.
@@ -125,6 +146,8 @@ pub struct WearerSource {
     persona: usize,
     /// Per value of a sample: which axis it is, and what it is multiplied by to be in the unit that was asked for.
     outputs: Vec<(usize, f64)>,
+    /// Samples that the wearer gives for each one at the rate that was asked for.
+    ratio: f64,
     beginning: Schedule,
     schedule: Schedule,
     rng: Xoshiro256PlusPlus,
@@ -147,11 +170,12 @@ impl WearerSource {
         Self::with_model(Model::embedded()?, config, format, clock)
     }
 
-    /// A wearer with the parameters of `model`, who delivers the channels of `format`, in its order and units.
+    /// A wearer with the parameters of `model`, who delivers the channels of `format`, in its order and units, and at the rate
+    /// of `model`.
     ///
     /// # Errors
-    /// When the configuration is out of range, or `format` has another rate, or a channel or unit that the wearer
-    /// cannot deliver.
+    /// When the configuration is out of range, or `format` has a rate to which that of `model` cannot be brought, or a channel
+    /// or unit that the wearer cannot deliver.
     pub fn with_model(
         model: Model,
         config: &WearerConfig,
@@ -188,6 +212,7 @@ impl WearerSource {
         let pace = if config.pace == Pace::Live { Pace::Realtime } else { config.pace };
         let pacer = Pacer::new(clock, pace, model.sample_rate_hz);
         Ok(Self {
+            ratio: model.sample_rate_hz / format.rate_hz,
             model,
             persona,
             outputs,
@@ -204,10 +229,11 @@ impl WearerSource {
         })
     }
 
-    /// What the wearer does, from the first sample on; ask it wherever decisions are compared with the truth.
+    /// What the wearer does, from the first sample on, by samples at the rate that was asked for; ask it wherever decisions are
+    /// compared with the truth.
     #[must_use]
     pub fn truth(&self) -> Truth {
-        Truth::new(self.beginning.clone(), self.samples)
+        Truth::new(self.beginning.clone(), self.samples, self.ratio)
     }
 
     /// Which of the fitted persons this is.
@@ -269,7 +295,7 @@ impl Source for WearerSource {
 /// For every channel of `format`, the wearer's axis and the factor to its unit.
 fn outputs(model: &Model, format: &StreamFormat) -> Result<Vec<(usize, f64)>, SenseError> {
     let place = || "the simulated wearer".to_owned();
-    if format.rate_hz != model.sample_rate_hz {
+    if !rate::fits(model.sample_rate_hz, format.rate_hz) {
         return Err(SenseError::Rate {
             place: place(),
             found_hz: model.sample_rate_hz,
@@ -473,9 +499,9 @@ mod tests {
     #[test]
     fn another_format_is_refused_by_name() {
         let mut other = format();
-        other.rate_hz = 20.0;
+        other.rate_hz = 100.0;
         let message = error(WearerConfig::default(), &other);
-        assert!(message.contains("20.00") && message.contains("50.00"), "{message}");
+        assert!(message.contains("100.00") && message.contains("50.00"), "{message}");
         let mut other = format();
         other.channels[1].name = "mag_y".into();
         let message = error(WearerConfig::default(), &other);

@@ -113,13 +113,15 @@ pub struct Truth {
     schedule: Schedule,
     /// Samples of the run, where it ends.
     samples: Option<u64>,
+    /// Samples of the schedule for each of those that are asked about.
+    ratio: f64,
     segment: Segment,
 }
 
 impl Truth {
-    pub(super) fn new(mut schedule: Schedule, samples: Option<u64>) -> Self {
+    pub(super) fn new(mut schedule: Schedule, samples: Option<u64>, ratio: f64) -> Self {
         let segment = schedule.next_segment();
-        Self { schedule, samples, segment }
+        Self { schedule, samples, ratio, segment }
     }
 
     /// The activity of the sample `sample` (counted from 0); `None` during a transition and behind the end.
@@ -134,6 +136,8 @@ impl Truth {
     ///
     /// Ask in the order of `first`: the answer about a window before the segment of the latest question is `None`.
     pub fn steady(&mut self, first: u64, last: u64) -> Option<Activity> {
+        // exact where the rates are the same
+        let (first, last) = ((first as f64 * self.ratio) as u64, (last as f64 * self.ratio).ceil() as u64);
         if self.samples.is_some_and(|samples| last >= samples) {
             return None;
         }
