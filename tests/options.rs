@@ -215,3 +215,15 @@ fn decisions_never_go_where_samples_come_from() {
     };
     assert_eq!(replay(), replay());
 }
+
+/// What is no file is refused when it is opened, by its name, whatever asks for it.
+#[test]
+fn a_folder_is_no_source() {
+    let directory = TempDir::new().unwrap();
+    let folder = directory.path().display().to_string();
+    for arguments in [vec!["run", "--source", &folder, "--pace", "fast"], vec!["replay", &folder]] {
+        let output = gaitd(directory.path()).args(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(66), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("cannot open {folder}")), "{}", stderr(&output));
+    }
+}

@@ -83,10 +83,14 @@ fn files_or_none(source: &str) -> Vec<PathBuf> {
 fn the_units_find_what_they_name() {
     let places: Vec<_> = assets()
         .into_iter()
-        .map(|(source, target, _)| {
-            let name =
-                if target.ends_with('/') { Path::new(&source).file_name().unwrap().to_str().unwrap() } else { "" };
-            format!("/{target}{name}")
+        .flat_map(|(source, target, _)| {
+            let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+            let names: Vec<_> = match target.ends_with('/') {
+                true if source.starts_with("target/release/") => vec![name(Path::new(&source))],
+                true => files(&source).iter().map(|path| name(path)).collect(),
+                false => vec![String::new()],
+            };
+            names.into_iter().map(move |name| format!("/{target}{name}"))
         })
         .collect();
     let unit = std::fs::read_to_string(root().join("configs/systemd/gaitd.service")).unwrap();

@@ -14,8 +14,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR", alias = "output", short_alias = 'o')]
     output_dir: PathBuf,
     /// The day that they bear, such as that of the release [default: none]
-    #[arg(long, value_name = "YYYY-MM-DD", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "", hide_default_value = true, value_parser = day)]
     date: String,
+}
+
+fn day(text: &str) -> Result<String, String> {
+    let like = |(byte, form): (u8, u8)| if form == b'-' { byte == b'-' } else { byte.is_ascii_digit() };
+    let is_day = text.is_empty() || text.len() == 10 && text.bytes().zip(*b"0000-00-00").all(like);
+    if is_day { Ok(text.to_owned()) } else { Err("expected a day such as 2026-11-30".to_owned()) }
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {

@@ -13,8 +13,7 @@ pub(crate) struct SpellingArguments {
     /// Units of the samples, by channel, by sensor or of the time, such as acc=mg,gyro=dps,t=ms
     #[arg(long, value_name = "UNITS")]
     units: Option<String>,
-    /// Samples per second of samples without times, against which `gaitd import` also holds those with times [default: what
-    /// they declare, else what the model expects]
+    /// Samples per second of samples without times [default: what they declare, else what the model expects]
     #[arg(long, value_name = "HZ", value_parser = rate)]
     rate: Option<f64>,
 }

@@ -30,9 +30,15 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         std::fs::create_dir_all(parent)?;
     }
     let half = path.with_extension("json.new");
-    let mut file = File::create(&half)?;
-    file.write_all(bytes)?;
-    // a wearable loses power at any time, and a rename may reach the disk before what it renames
-    file.sync_all()?;
-    std::fs::rename(&half, path)
+    let write = || {
+        let mut file = File::create(&half)?;
+        file.write_all(bytes)?;
+        // a wearable loses power at any time, and a rename may reach the disk before what it renames
+        file.sync_all()?;
+        std::fs::rename(&half, path)
+    };
+    write().inspect_err(|_| {
+        // on a full disk the half would only take what little there is
+        let _ = std::fs::remove_file(&half);
+    })
 }

@@ -48,6 +48,7 @@ mod csv;
 mod decoder;
 mod error;
 mod fields;
+mod files;
 #[cfg(target_os = "linux")]
 pub mod iio;
 pub mod import;
@@ -67,7 +68,6 @@ mod rate;
 mod recording;
 mod recording_file;
 mod row;
-mod same_file;
 mod spelling;
 pub mod survey;
 mod tags;
@@ -82,6 +82,7 @@ use std::time::Duration;
 use gaitd_core::stream::{Reading, Sample};
 
 pub use error::SenseError;
+pub use files::{open_file, same_file};
 pub use joined::{JoinedSource, MOST_PARTS};
 pub use layout::{ChannelColumn, TextLayout, TimeColumn};
 pub use limited::Limited;
@@ -91,7 +92,6 @@ pub use recording::Recording;
 pub use recording_file::{
     FORM, LONGEST_STEP, RecordingInfo, RecordingPaths, RecordingWriter, SourceInfo, VERSION, WriteError,
 };
-pub use same_file::same_file;
 pub use spelling::{HeaderMemory, Spelling};
 pub use tags::TagColumns;
 pub use text::{TextFormat, TextSource};

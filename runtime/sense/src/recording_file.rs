@@ -179,9 +179,12 @@ impl RecordingWriter {
         if let Some(there) = there.filter(|_| !force) {
             return Err(WriteError::Exists(there.clone()));
         }
-        let half = paths.samples.with_extension(format!("{}.new", std::process::id()));
+        // one name, so that what an interrupted writer left is taken over
+        let half = paths.samples.with_extension("new");
         let at = |error| WriteError::Io { path: paths.samples.clone(), error };
-        let file = OpenOptions::new().write(true).create_new(true).open(&half).map_err(at)?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&half).map_err(at)?;
+        file.try_lock().map_err(|error| at(error.into()))?;
+        file.set_len(0).map_err(at)?;
         let file = BufWriter::new(file);
         let gzip = paths.samples.extension().is_some_and(|extension| extension == "gz");
         let out = if gzip {

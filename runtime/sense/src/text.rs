@@ -19,7 +19,7 @@ use super::name::Sensor;
 use super::place::Place;
 use super::rate::{self, RateCheck};
 use super::time::TimeUnit;
-use crate::{HeaderMemory, Pace, Pacer, SenseError, Source, Spelling, TagColumns, TextLayout};
+use crate::{HeaderMemory, Pace, Pacer, SenseError, Source, Spelling, TagColumns, TextLayout, open_file};
 use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
 
@@ -105,7 +105,7 @@ impl TextSource<BufReader<Arc<File>>> {
         pace: Pace,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SenseError> {
-        let file = File::open(path).map_err(|error| SenseError::Open { path: path.to_path_buf(), error })?;
+        let file = open_file(path).map_err(|error| SenseError::Open { path: path.to_path_buf(), error })?;
         Ok(Self::from_file(Arc::new(file), path.display().to_string(), expected, format, pace, clock))
     }
 

@@ -189,7 +189,7 @@ fn no_way_in(socket: &Path, error: &std::io::Error) -> Failure {
             exit::UNAVAILABLE,
             format!(
                 "no gaitd answers on {socket}: {error}; start it (systemctl start gaitd), or say where its socket is \
-                 with --socket PATH or $GAITD_SOCKET"
+                 with --socket PATH or $GAITD_SOCKET; a `gaitd run` without $XDG_RUNTIME_DIR has one with --socket only"
             ),
         ),
     }

@@ -32,7 +32,7 @@ const RELOAD_PATIENCE: Duration = Duration::from_secs(120);
     Exit codes: 69 no gaitd answers; 77 no permission; 75 try again later; 65 a value was refused; 78 a reload was \
     refused, and everything stays as it was; 76 the answer makes no sense.\n\nExamples:\n  \
     gaitd ctl status\n  \
-    gaitd ctl watch               (lines of JSON in a pipe: gaitd ctl watch | jq .activity)\n  \
+    gaitd ctl watch               (lines of JSON in a pipe: gaitd ctl watch | jq 'select(.activity).activity')\n  \
     gaitd ctl budget 20\n  \
     gaitd ctl pin 0.10x-96        (gaitd ctl unpin leaves the choice to the policy again)\n  \
     gaitd ctl set --objective energy --accuracy-floor 0.94 --cpu-budget-percent none\n  \

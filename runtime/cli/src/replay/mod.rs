@@ -121,6 +121,19 @@ enum Data {
 const WEARER_SECONDS: f64 = 300.0;
 
 impl Arguments {
+    /// Refuses to put decisions in the place of something else.
+    fn spare_what_is_there(&self) -> Result<(), ArgumentError> {
+        let Some(path) = &self.output else { return Ok(()) };
+        let what = if self.data.iter().any(|data| same_file(data, path)) {
+            "is what is replayed"
+        } else if record::is_of_somebody_else(path) {
+            "holds no decisions"
+        } else {
+            return Ok(());
+        };
+        Err(ArgumentError::Kept { path: path.clone(), what })
+    }
+
     /// What is to be replayed.
     fn data(&self) -> anyhow::Result<Data> {
         let is_wearer = |path: &PathBuf| path == Path::new("wearer");
@@ -167,6 +180,7 @@ impl Arguments {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
+    arguments.spare_what_is_there()?;
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let ladder = arguments.model.load()?;
     if let Some(id) = &arguments.rung {
@@ -250,14 +264,6 @@ fn controlled(
                 policy,
                 budget: control.budget(),
             };
-            let what = if arguments.data.iter().any(|data| same_file(data, path)) {
-                Some("is what is replayed")
-            } else {
-                record::is_of_somebody_else(path).then_some("holds no decisions")
-            };
-            if let Some(what) = what {
-                return Err(ArgumentError::Kept { path: path.clone(), what }.into());
-            }
             Some(Record::create(path, header)?)
         }
         None => None,

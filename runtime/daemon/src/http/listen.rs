@@ -272,7 +272,8 @@ impl Attempt {
             Err(error) => {
                 let (cause, address) = (error.to_string(), self.place.as_ref().map_or_else(String::new, Place::name));
                 if self.logged.as_ref() != Some(&cause) {
-                    log::warn!("HTTP: cannot listen on {address}, and go on trying: {cause}");
+                    let what = if matches!(self.place, Some(Place::Unix(..))) { "control socket" } else { "HTTP" };
+                    log::warn!("{what}: cannot listen on {address}, and go on trying: {cause}");
                 }
                 let detail = format!("{cause}; next attempt within {} s", self.retry.as_secs_f64());
                 self.logged = Some(cause);

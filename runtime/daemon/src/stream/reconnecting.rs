@@ -138,7 +138,7 @@ impl ReconnectingSource {
     fn open(&self) -> Result<State, SenseError> {
         let open = |path: &Path| {
             if !is_pipe(path) {
-                return Ok(OpenFile { file: Arc::new(File::open(path)?), without_writer: None });
+                return Ok(OpenFile { file: Arc::new(gaitd_sense::open_file(path)?), without_writer: None });
             }
             let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
             let pipe = File::options().read(true).custom_flags(flags).open(path)?;

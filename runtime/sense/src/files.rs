@@ -1,7 +1,17 @@
-//! Whether two names are one file's.
+//! Files that samples are read from.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io;
 use std::path::Path;
+
+/// Opens what is no folder, which would open as well, and say so only when it is read.
+///
+/// # Errors
+/// What the system says.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+}
 
 /// Whether both paths lead to one file, which is there, whatever they are called. What is written to one of them is read
 /// from the other.
