@@ -280,7 +280,7 @@ fn a_run_whose_samples_came_to_nothing_says_why() {
         (csv(0.32), "320 ms of samples, but a window takes 2.56 s, and conditioning 20 ms more"),
         (
             disturbed(&|place, _| format!("{:.2},nan,0,0,0,0,0", f64::from(place) / 50.0)),
-            "none of its samples could be used (1000 not finite)",
+            "none of its samples could be used (1000 not finite or beyond 1e6)",
         ),
         (disturbed(&pauses), "no stretch without a gap is longer than 1.20 s, but a window takes 2.56 s"),
         (disturbed(&pauses), "(16 gaps)"),

@@ -140,6 +140,6 @@ fn what_went_wrong_has_a_line_of_its_own_in_the_summary() {
     let output = run(&broken, &["--pace", "fast", "--format", "text"]);
     let (_, summary) = output.rsplit_once("\n\n").unwrap();
     assert_eq!(summary.lines().count(), 5, "{summary}");
-    assert!(summary.contains("  1 lines of the stream could not be understood\n"), "{summary}");
-    assert!(summary.contains("  1 gaps in the stream were too long to be bridged\n"), "{summary}");
+    assert!(summary.contains("  1 line of the stream could not be understood\n"), "{summary}");
+    assert!(summary.contains("  1 gap in the stream could not be bridged\n"), "{summary}");
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use gaitd_core::engine::Phase;
 use gaitd_core::ladder::Percentiles;
 use gaitd_core::stream::StreamCounts;
+use gaitd_core::words::counted;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -139,13 +140,22 @@ impl Summary {
         };
         let total = self.phases.iter().find(|phase| phase.phase == Phase::Total).map(|phase| phase.latency_us);
         let latency = total.filter(|_| windows.decided > 0 && self.misses.is_some()).map_or(String::new(), |latency| {
-            format!("; latency {} ms, 1 in 100 above {} ms", short(latency.p50 / 1e3), short(latency.p99 / 1e3))
+            let most = match windows.decided {
+                // of fewer, one in a hundred is none
+                ..100 => String::new(),
+                _ => format!(", 1 in 100 above {} ms", short(latency.p99 / 1e3)),
+            };
+            format!("; latency {} ms{most}", short(latency.p50 / 1e3))
         });
         let late = self.misses.map_or_else(
             || "not timed".to_owned(),
             |misses| format!("{} later than {} ms ({:.2} %)", misses.count, self.budget_ms, misses.rate * 100.0),
         );
-        line(format_args!("\n{} in {}: {late}{latency}", counted(windows.produced), span(self.seconds)));
+        line(format_args!(
+            "\n{} in {}: {late}{latency}",
+            counted(windows.produced, "window", "windows"),
+            span(self.seconds)
+        ));
         let mut activities: Vec<_> = self.activities.iter().filter(|activity| activity.windows > 0).collect();
         activities.sort_by_key(|activity| std::cmp::Reverse(activity.windows));
         if !activities.is_empty() {
@@ -153,7 +163,10 @@ impl Summary {
             line(format_args!("activities: {}", activities.collect::<Vec<_>>().join(", ")));
         }
         if !self.configurations.is_empty() {
-            let configurations = self.configurations.iter().map(|one| format!("{} {}", one.id, counted(one.windows)));
+            let configurations = self
+                .configurations
+                .iter()
+                .map(|one| format!("{} {}", one.id, counted(one.windows, "window", "windows")));
             line(format_args!("configurations: {}", configurations.collect::<Vec<_>>().join(", ")));
         }
         self.troubles(&mut line);
@@ -166,19 +179,19 @@ impl Summary {
     /// What went wrong, a line each.
     fn troubles(&self, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
         let (windows, samples) = (&self.windows, &self.samples);
-        for (count, what) in [
-            (windows.dropped, "windows were dropped: there was no time for them"),
-            (windows.held, "windows were not decided, for a sensor's fault"),
-            (windows.failed, "windows have no decision: their inference failed"),
-            (windows.lost, "decisions were lost at the output"),
-            (samples.malformed, "lines of the stream could not be understood"),
-            (samples.non_finite, "samples were no finite numbers"),
-            (samples.out_of_order, "samples came out of order and were dropped"),
-            (samples.astray, "samples had a timestamp far ahead of their neighbours' and were dropped"),
-            (samples.gaps, "gaps in the stream were too long to be bridged"),
+        for (count, one, many, what) in [
+            (windows.dropped, "window was", "windows were", "dropped for want of time"),
+            (windows.held, "window was", "windows were", "not decided, for a sensor's fault"),
+            (windows.failed, "window has", "windows have", "no decision: the inference failed"),
+            (windows.lost, "decision was", "decisions were", "lost at the output"),
+            (samples.malformed, "line", "lines", "of the stream could not be understood"),
+            (samples.non_finite, "sample was", "samples were", "not finite or beyond 1e6"),
+            (samples.out_of_order, "sample", "samples", "out of order, and dropped"),
+            (samples.astray, "sample", "samples", "with a timestamp far ahead of the others, and dropped"),
+            (samples.gaps, "gap", "gaps", "in the stream could not be bridged"),
         ] {
             if count > 0 {
-                line(format_args!("  {count} {what}"));
+                line(format_args!("  {} {what}", counted(count, one, many)));
             }
         }
         for fault in &self.implausible {
@@ -190,15 +203,15 @@ impl Summary {
     fn details(&self, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
         let samples = &self.samples;
         line(format_args!(
-            "{} samples{}{}: {} bridged, {} placed evenly, {} computed; {} gaps, {} resets",
-            samples.samples,
+            "{}{}{}: {} bridged, {} placed evenly, {} computed; {}, {}",
+            counted(samples.samples, "sample", "samples"),
             if self.simulated { " (simulated)" } else { "" },
             self.rate_hz.map(|hz| format!(", {hz:.2} a second")).unwrap_or_default(),
             samples.bridged,
             samples.moved,
             samples.resampled,
-            samples.gaps,
-            samples.resets
+            counted(samples.gaps, "gap", "gaps"),
+            counted(samples.resets, "reset", "resets")
         ));
         if let Some(steady) = self.steady.filter(|steady| steady.windows > 0) {
             line(format_args!(
@@ -229,11 +242,6 @@ fn span(seconds: f64) -> String {
     } else {
         format!("{:.0} h {:.0} min", (minutes / 60.0).floor(), minutes % 60.0)
     }
-}
-
-/// So many windows.
-fn counted(windows: u64) -> String {
-    if windows == 1 { "1 window".to_owned() } else { format!("{windows} windows") }
 }
 
 /// `ms` with two digits at least.

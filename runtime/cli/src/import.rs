@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gaitd_core::ladder::Ladder;
 use gaitd_core::stream::StreamCounts;
+use gaitd_core::words::counted;
 use gaitd_daemon::ConfigError;
 use gaitd_sense::import::{Import, ImportFile};
 use gaitd_sense::survey::Known;
@@ -123,7 +124,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn text(info: &RecordingInfo, output: &RecordingPaths) -> String {
     let mut text: String = info.sources.iter().map(|source| of_source(source, info)).collect();
-    let gaps = if info.gaps == 1 { "1 gap".to_owned() } else { format!("{} gaps", info.gaps) };
+    let gaps = counted(info.gaps, "gap", "gaps");
     text += &format!(
         "{}: {} samples at {} Hz, {:.1} s, {gaps}\n",
         info.name,
@@ -172,15 +173,15 @@ pub(super) fn in_words(counts: &StreamCounts) -> String {
     let StreamCounts { samples, bridged, malformed, non_finite, out_of_order, astray, moved, resampled, gaps, .. } =
         *counts;
     let parts = [
-        (non_finite, "with missing or impossible values"),
-        (malformed, "lines not understood"),
-        (out_of_order, "out of order"),
-        (astray, "with a wild time"),
-        (bridged, "filled in"),
-        (moved, "placed evenly against their times"),
-        (resampled, "computed for the grid"),
-        (gaps, "gaps"),
+        (non_finite, "with missing or impossible values", "with missing or impossible values"),
+        (malformed, "line not understood", "lines not understood"),
+        (out_of_order, "out of order", "out of order"),
+        (astray, "with a wild time", "with a wild time"),
+        (bridged, "filled in", "filled in"),
+        (moved, "placed evenly against its time", "placed evenly against their times"),
+        (resampled, "computed for the grid", "computed for the grid"),
+        (gaps, "gap", "gaps"),
     ];
-    let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-    std::iter::once(format!("{samples} samples")).chain(parts).collect::<Vec<_>>().join(", ")
+    let parts = parts.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| counted(*count, one, many));
+    std::iter::once(counted(samples, "sample", "samples")).chain(parts).collect::<Vec<_>>().join(", ")
 }

@@ -75,6 +75,7 @@ pub mod engine;
 pub mod exit;
 
 pub mod virtual_time;
+pub mod words;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

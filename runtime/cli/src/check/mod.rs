@@ -6,6 +6,7 @@ mod stream;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use gaitd_core::words::counted;
 use gaitd_daemon::{Config, ConfigError};
 use gaitd_lab::simulate::{LadderSpec, Scenario, SlowdownSpec};
 use serde::Serialize;
@@ -144,10 +145,10 @@ fn check_model(path: &Path) -> anyhow::Result<String> {
     let ladder = super::loading::load(Some(path))?;
     let manifest = ladder.manifest();
     Ok(format!(
-        "model {}; {} configurations agree with their hashes and golden vectors, {} channels at {} Hz",
+        "model {}; {} with hashes and golden vectors, {} at {} Hz",
         manifest.name,
-        ladder.configurations().len(),
-        manifest.task.input.channels.len(),
+        counted(ladder.configurations().len() as u64, "configuration agrees", "configurations agree"),
+        counted(manifest.task.input.channels.len() as u64, "channel", "channels"),
         manifest.task.sample_rate_hz
     ))
 }

@@ -8,6 +8,7 @@ use gaitd_api::{
 };
 use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
+use gaitd_core::words::counted;
 
 use super::super::log::deceives;
 use super::super::table::{percent, table};
@@ -245,19 +246,19 @@ fn samples(source: &SourceView) -> String {
     if let Some(hz) = source.rate_hz {
         text += &format!(" ({hz:.2} a second)");
     }
-    for (count, what) in [
-        (samples.bridged, "bridged"),
-        (samples.malformed, "malformed"),
-        (samples.non_finite, "not finite"),
-        (samples.out_of_order, "out of order"),
-        (samples.astray, "astray"),
-        (samples.moved, "moved"),
-        (samples.resampled, "resampled"),
-        (samples.gaps, "gaps"),
-        (samples.resets.saturating_sub(samples.gaps), "times the clock was set back"),
+    for (count, one, many) in [
+        (samples.bridged, "bridged", "bridged"),
+        (samples.malformed, "malformed", "malformed"),
+        (samples.non_finite, "not finite or beyond 1e6", "not finite or beyond 1e6"),
+        (samples.out_of_order, "out of order", "out of order"),
+        (samples.astray, "astray", "astray"),
+        (samples.moved, "moved", "moved"),
+        (samples.resampled, "resampled", "resampled"),
+        (samples.gaps, "gap", "gaps"),
+        (samples.resets.saturating_sub(samples.gaps), "time the clock was set back", "times the clock was set back"),
     ] {
         if count > 0 {
-            text += &format!(", {count} {what}");
+            text += &format!(", {}", counted(count, one, many));
         }
     }
     if source.delay_s > 0.0 {
@@ -335,10 +336,6 @@ fn listening(state: ListenerState) -> &'static str {
 
 fn with_detail(state: &str, detail: Option<&str>) -> String {
     detail.map_or_else(|| state.to_owned(), |detail| format!("{state}: {detail}"))
-}
-
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn allowed(share: f64) -> String {

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::stream::StreamCounts;
+use crate::words::counted;
 
 /// What a stream had, and what one window would have taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,16 +22,16 @@ impl Display for Shortfall {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let StreamCounts { samples, malformed, non_finite, out_of_order, astray, gaps, resets, .. } = self.counts;
         let causes: Vec<String> = [
-            (gaps, "gaps"),
-            (resets.saturating_sub(gaps), "times the clock was set back"),
-            (malformed, "malformed"),
-            (non_finite, "not finite"),
-            (out_of_order, "out of order"),
-            (astray, "with a timestamp far ahead"),
+            (gaps, "gap", "gaps"),
+            (resets.saturating_sub(gaps), "time the clock was set back", "times the clock was set back"),
+            (malformed, "malformed", "malformed"),
+            (non_finite, "not finite or beyond 1e6", "not finite or beyond 1e6"),
+            (out_of_order, "out of order", "out of order"),
+            (astray, "with a timestamp far ahead", "with a timestamp far ahead"),
         ]
         .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, cause)| format!("{count} {cause}"))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| counted(count, one, many))
         .collect();
         match (samples, resets) {
             (0, _) if causes.is_empty() => return f.write_str("there are no samples"),
@@ -72,7 +73,7 @@ mod tests {
         let none = StreamCounts::default();
         assert_eq!(told(0.0, 0.02, none), "there are no samples");
         let bad = StreamCounts { malformed: 7, non_finite: 2, ..none };
-        assert_eq!(told(0.0, 0.02, bad), "none of its samples could be used (7 malformed, 2 not finite)");
+        assert_eq!(told(0.0, 0.02, bad), "none of its samples could be used (7 malformed, 2 not finite or beyond 1e6)");
         let short = StreamCounts { samples: 16, ..none };
         assert_eq!(told(0.32, 0.0, short), "320 ms of samples, but a window takes 2.56 s");
         let odd = StreamCounts { samples: 100, out_of_order: 60, gaps: 3, resets: 5, ..none };

@@ -17,6 +17,7 @@ use crate::threads::{Cpu, spawn};
 use gaitd_api::{OutputState, OutputView, Summary};
 use gaitd_core::clock::Clock;
 use gaitd_core::engine::Decision;
+use gaitd_core::words::counted;
 
 /// Decisions that may wait for a slow publisher before the oldest one is lost.
 const QUEUE: usize = 64;
@@ -388,7 +389,7 @@ impl PublisherThread {
             Err(PublishError::Lost(error)) => {
                 let problem = format!("{} cannot be written: {error}", self.title());
                 if let Some(count) = self.faults.occurred(self.clock.now()) {
-                    log::error!("{problem}; {count} decisions lost so far, still trying");
+                    log::error!("{problem}; {} lost so far, still trying", counted(count, "decision", "decisions"));
                 }
                 self.counters.set_health(OutputState::Failing, Some(problem));
                 self.error = Some(error);

@@ -256,6 +256,8 @@ export class LatencyChart {
     if (points.length === 0) return "No window has been decided yet.";
     const latencies = points.map((point) => point.latency).sort((a, b) => a - b);
     const rank = (share) => latencies[Math.max(Math.ceil(share * latencies.length) - 1, 0)];
+    // of fewer, one in a hundred is none
+    const slowest = points.length < 100 ? "" : `99 of 100 within ${milliseconds(rank(0.99))}, `;
     const misses = points.filter((point) => point.miss).length;
     const uses = new Map();
     for (const { id } of points) uses.set(id, (uses.get(id) ?? 0) + 1);
@@ -267,7 +269,7 @@ export class LatencyChart {
     const configurations =
       uses.size === 1 ? `all by ${most}` : `${uses.size} configurations, ${most} the most often (${percent(times / points.length, 0)})`;
     const windows = points.length === 1 ? "1 window" : `${points.length} windows in ${time}`;
-    return `${windows}: median ${milliseconds(rank(0.5))}, 99 of 100 within ${milliseconds(rank(0.99))}, ${missed}; ${configurations}.`;
+    return `${windows}: median ${milliseconds(rank(0.5))}, ${slowest}${missed}; ${configurations}.`;
   }
 
   #drawTable() {
