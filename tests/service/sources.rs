@@ -14,6 +14,19 @@ fn on_fifo() -> Setup {
 }
 
 #[test]
+fn a_path_at_which_there_is_nothing_is_looked_at_every_five_seconds() {
+    let setup = on_fifo();
+    let daemon = setup.start();
+    let is_longest = |source: &Value| source["detail"].as_str().is_some_and(|detail| detail.ends_with("in 5.00 s"));
+    let status = daemon.status_until("the longest pause", |status| is_longest(&status["source"]));
+    let failures = status["source"]["failures"].as_u64().unwrap();
+    let later = |status: &Value| status["source"]["failures"].as_u64() == Some(failures + 1);
+    let status = daemon.status_until("the next try", later);
+    assert!(is_longest(&status["source"]), "{status}");
+    daemon.stop();
+}
+
+#[test]
 fn a_pipe_that_comes_late_is_waited_for_and_its_writers_come_and_go() {
     let setup = on_fifo();
     let daemon = setup.start();

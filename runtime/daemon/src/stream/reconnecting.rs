@@ -18,9 +18,11 @@ use gaitd_core::clock::Clock;
 use gaitd_core::stream::{Reading, Sample, StreamFormat};
 use gaitd_sense::{HeaderMemory, SenseError, Source};
 
-/// From one attempt to the next: doubles from the first to the last.
+/// From one attempt to the next: doubles from the first to the last. Whoever has just put in the plug waits no longer for what
+/// could not be opened.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE_MISSING: Duration = Duration::from_secs(5);
 
 /// How often a pipe without a writer is checked to be still the one at its path.
 const PATH_CHECK: Duration = Duration::from_millis(500);
@@ -167,7 +169,10 @@ impl ReconnectingSource {
 
     /// Logs what went wrong, and closes the source for the pause before the next attempt.
     fn pause_after(&mut self, fault: Fault, problem: &str) {
-        let pause = self.pause;
+        let pause = match fault {
+            Fault::Missing => self.pause.min(LONGEST_PAUSE_MISSING),
+            Fault::Broken | Fault::Closed => self.pause,
+        };
         let now = self.clock.now();
         self.pause = (pause * 2).min(LONGEST_PAUSE);
         let next = format!("{problem}; trying again in {:.2} s", pause.as_secs_f64());
