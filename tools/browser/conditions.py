@@ -37,18 +37,19 @@ def element(selector: str, there: str, absent: str, marks: str = "") -> Conditio
     return Condition(selector, there, absent, marks, "element")
 
 
-CONTROLS = "#controls :is(button, input, select)"
+TOKEN_FIELD = "#token-form :is(button, input)"
+CHANGES = "#controls :is(button, input, select):not(#token-form *)"
 
 CONDITIONS = [
     # the head
     Condition("#simulated", "simulated", "file missing undated unanswered scriptless", "hidden:simulated"),
     Condition("#source-state", "simulated file found unanswered", "missing", "hidden:source-state"),
     Condition("#readiness", "simulated file found unanswered", "missing", "hidden:readiness"),
-    Condition("#trouble", "file missing lost", "simulated found regained unanswered", "hidden:trouble empty:trouble"),
+    Condition("#trouble", "file missing lost", "simulated found regained ended unanswered", "hidden:trouble empty:trouble"),
     Condition("noscript p", "scriptless", "simulated unanswered", "noscript"),
-    element('#connection[data-kind="bad"]', "lost", "simulated regained unanswered", "data:kind"),
-    element('#connection[title]:not([title=""])', "lost", "simulated regained unanswered", "title"),
-    element("main.stale", "lost unanswered", "simulated regained", "class:stale"),
+    element('#connection[data-kind="bad"]', "lost", "simulated regained ended unanswered", "data:kind"),
+    element('#connection[title]:not([title=""])', "lost ended", "simulated regained unanswered", "title"),
+    element("main.stale", "lost ended unanswered", "simulated regained", "class:stale"),
     Condition(".skip", "focused", "simulated", by="viewport"),
     # what the wearer does, and did
     Condition("#activities li", "simulated missing", "unanswered scriptless", "empty:activities"),
@@ -82,9 +83,11 @@ CONDITIONS = [
     text("#reason", "simulated found", "missing unanswered", "empty:reason"),
     # the controls
     Condition("#no-token", "tokenless", "simulated linked unanswered", "hidden:no-token"),
-    Condition("#token-form", "simulated unlinked", "tokenless linked", "hidden:token-form"),
-    element(f"{CONTROLS}:disabled", "tokenless", "simulated linked", "disabled"),
-    element(f"{CONTROLS}:enabled", "simulated linked", "tokenless", "disabled"),
+    Condition("#token-form", "simulated refused", "tokenless linked again", "hidden:token-form"),
+    element(f"{TOKEN_FIELD}:disabled", "tokenless", "simulated", "disabled"),
+    element(f"{TOKEN_FIELD}:enabled", "simulated mistaken", "tokenless", "disabled"),
+    element(f"{CHANGES}:disabled", "tokenless simulated refused", "linked again pinned", "disabled"),
+    element(f"{CHANGES}:enabled", "linked again pinned", "tokenless simulated refused", "disabled"),
     element("#token[aria-invalid]", "mistaken", "simulated corrected", "attribute:aria-invalid"),
     element("#pin-width option", "simulated", "unanswered", "empty:pin-width"),
     element("#pin-resolution option", "simulated", "unanswered", "empty:pin-resolution"),

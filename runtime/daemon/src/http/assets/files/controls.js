@@ -6,14 +6,16 @@ import { plain } from "./words.js";
 
 /** This tab's storage: the token is gone with the tab, and no other page's script gets at it. */
 const STORED = "gaitd.token";
+/** That of the link by which the page was opened. */
+const LINKED = "gaitd.linked";
 
 export class Controls {
   #form;
   #ladder = [];
   #settings = null;
   #shown = null;
-  /** The token of the link by which the page was opened; it is gone with the page. */
-  #linked = null;
+  /** The token of the link by which the page was opened; it is gone with the tab. */
+  #linked = sessionStorage.getItem(LINKED);
   /** Whether the daemon has a token, without which it lets nobody change anything here. */
   #possible = true;
 
@@ -71,8 +73,7 @@ export class Controls {
   setToken(there) {
     this.#possible = there;
     this.#form.noToken.hidden = there;
-    for (const element of this.#form.section.querySelectorAll("button, input, select")) element.disabled = !there;
-    this.#showTokenForm();
+    this.#enable();
   }
 
   /** Takes the token out of the address, so that it stands in no history and no screenshot. */
@@ -80,12 +81,19 @@ export class Controls {
     const token = new URLSearchParams(location.hash.slice(1)).get("token");
     if (!token) return;
     this.#linked = token;
+    sessionStorage.setItem(LINKED, token);
     history.replaceState(null, "", location.pathname + location.search);
-    this.#showTokenForm();
+    this.#enable();
   }
 
-  #showTokenForm() {
-    this.#form.tokenForm.hidden = this.#linked !== null || !this.#possible;
+  /** Without a token of the daemon's nothing can be used; without one of this page's, only the field for it. */
+  #enable() {
+    const { section, tokenForm } = this.#form;
+    const usable = this.#possible && (this.#linked ?? sessionStorage.getItem(STORED)) !== null;
+    for (const element of section.querySelectorAll("button, input, select")) {
+      element.disabled = tokenForm.contains(element) ? !this.#possible : !usable;
+    }
+    tokenForm.hidden = this.#linked !== null || !this.#possible;
   }
 
   #keepToken() {
@@ -93,6 +101,7 @@ export class Controls {
     if (token === "") sessionStorage.removeItem(STORED);
     else sessionStorage.setItem(STORED, token);
     this.#form.token.removeAttribute("aria-invalid");
+    this.#enable();
   }
 
   /** The id of the configuration that the two lists name together. */
@@ -176,7 +185,8 @@ export class Controls {
       if (refused && this.#linked !== null) {
         // that of an earlier run
         this.#linked = null;
-        this.#showTokenForm();
+        sessionStorage.removeItem(LINKED);
+        this.#enable();
       } else if (refused) this.#form.token.setAttribute("aria-invalid", "true");
       this.#say(`Refused: ${await complaint(response)}`, "bad");
     } catch {

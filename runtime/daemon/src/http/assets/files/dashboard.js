@@ -42,6 +42,8 @@ let run = null;
 let lastNumber = -1;
 let configurations = [];
 let latest = null;
+/** The daemon has said that its run is over. */
+let ended = false;
 
 // --- activities ---------------------------------------------------------------------------------------------------
 
@@ -310,6 +312,9 @@ const handlers = {
   reload() {
     fetchLadder();
   },
+  bye() {
+    ended = true;
+  },
   lost({ events }) {
     badge("connection", "bad", `connected, too slow: ${count(events)} events lost`);
   },
@@ -329,9 +334,11 @@ const stream = new Stream("/api/events", {
     handlers[name]?.(data);
   },
   onState(state, detail) {
-    const kinds = { connected: "good", connecting: "idle", reconnecting: "bad", paused: "idle" };
-    badge("connection", kinds[state], state);
-    at("connection").title = detail;
+    if (state === "connected") ended = false;
+    const over = ended && state === "reconnecting";
+    const kinds = { connected: "good", connecting: "idle", reconnecting: over ? "idle" : "bad", paused: "idle" };
+    badge("connection", kinds[state], over ? "this run has ended" : state);
+    at("connection").title = over ? "The page goes on with the next run." : detail;
     // what is on the page is old news while nothing comes in
     at("main").classList.toggle("stale", state !== "connected");
     if (state !== "connected") {
@@ -339,7 +346,8 @@ const stream = new Stream("/api/events", {
       badge("source-state", "idle", "source: unknown");
       badge("readiness", "idle", "readiness: unknown");
     }
-    if (state === "reconnecting") trouble([`Connection lost: ${detail}. Trying again by itself.`]);
+    if (over) trouble([]);
+    else if (state === "reconnecting") trouble([`Connection lost: ${detail}. Trying again by itself.`]);
     else if (state === "connected") trouble([]);
   },
 });
