@@ -33,9 +33,14 @@ struct AtTerminal {
 impl AtTerminal {
     /// Starts it with samples from here; its standard error is a terminal of its own.
     fn start(setup: Setup) -> Self {
+        Self::start_with(setup, Stdio::piped())
+    }
+
+    /// Starts it with samples from `stdin`.
+    fn start_with(setup: Setup, stdin: Stdio) -> Self {
         let ((stdout, shown), (stderr, told)) = (terminal(), terminal());
         let mut command = setup.command();
-        command.env("GAITD_LOG", "info").stdin(Stdio::piped()).stdout(stdout).stderr(stderr);
+        command.env("GAITD_LOG", "info").stdin(stdin).stdout(stdout).stderr(stderr);
         Self { child: command.spawn().unwrap(), shown, told, _setup: setup }
     }
 
@@ -66,6 +71,16 @@ fn live(listen: &str) -> Setup {
 fn link(lines: &[String]) -> Option<(String, String)> {
     let (_, link) = lines.iter().find_map(|line| line.split_once("dashboard, until this run ends: http://"))?;
     link.split_once("/#token=").map(|(address, token)| (address.to_owned(), token.to_owned()))
+}
+
+#[test]
+fn whoever_starts_it_without_a_sensor_is_told_that_it_reads_what_is_typed() {
+    let (stdin, _typed) = terminal();
+    let daemon = AtTerminal::start_with(live("127.0.0.1:0"), stdin);
+    daemon.told.line("reading samples from this terminal; Ctrl-D ends");
+    let piped = AtTerminal::start(live("127.0.0.1:0"));
+    piped.told.wait("the link", link);
+    assert!(!piped.told.all().iter().any(|line| line.contains("Ctrl-D")));
 }
 
 #[test]

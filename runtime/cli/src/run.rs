@@ -240,6 +240,9 @@ pub(super) fn execute(arguments: Arguments, detailed: bool) -> anyhow::Result<()
     let mut config = arguments.config()?;
     config.link_token = link_token(&config);
     config.detailed = detailed;
+    if matches!(config.source, SourceSpec::Stdin { .. }) && std::io::stdin().is_terminal() {
+        super::log::tell("reading samples from this terminal; Ctrl-D ends");
+    }
     let stop = Stop::default();
     // a hang-up of a terminal ends the run; elsewhere it is the usual request to reload
     let terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
