@@ -92,13 +92,22 @@ fn the_flag_that_is_named_mends_it() {
 }
 
 #[test]
-fn counts_of_a_converter_are_answered_by_nothing() {
+fn a_stream_of_which_no_window_is_decided_is_no_answer() {
     let counts = stream(6, |_, values| values.map(|value| (value * 16_384.0).round()));
-    let (decisions, summary, told) = run(&counts, json!({}));
-    assert_eq!(decisions, [] as [Value; 0]);
-    assert_eq!((&summary["windows"]["produced"], &summary["windows"]["held"]), (&json!(3), &json!(3)));
-    assert!(told.contains("which no sensor does: raw counts of a converter"), "{told}");
-    assert!(told.contains("no window is decided while this lasts"), "{told}");
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("samples.csv");
+    std::fs::write(&path, counts).unwrap();
+    for format in ["text", "ndjson"] {
+        let mut command = gaitd(directory.path());
+        let output = command.arg("run").arg("--source").arg(&path).args(["--pace", "fast", "--format", format]);
+        let output = output.assert().code(65).get_output().clone();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+        assert!(told.contains("no window is decided while this lasts"), "{told}");
+        let last = told.lines().last().unwrap();
+        assert!(last.contains("there is no answer, since all of its 3 windows were held back: acc measures"), "{told}");
+        assert!(last.contains("which no sensor does: raw counts of a converter"), "{told}");
+    }
 }
 
 #[test]
@@ -153,5 +162,21 @@ fn a_stuck_axis_missing_gravity_and_noise_are_told() {
         let marks = last.as_array().unwrap();
         assert!(marks.contains(&json!({"sensor": sensor, "fault": fault})), "{fault}: {last} {told}");
         assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
+fn a_sensor_that_is_mounted_otherwise_is_remarked_once() {
+    let upright = stream(20, |_, [x, y, z, turns @ ..]| [-y, x, z, turns[0], turns[1], turns[2]]);
+    let (decisions, _, told) = run(&upright, json!({}));
+    assert_eq!((decisions.len(), told.matches("gravity lies along").count()), (14, 1), "{told}");
+    assert!(told.contains("gravity lies along y, and in training most often along x"), "{told}");
+    assert!(told.contains("--mount-matrix (`source.mount_matrix`) says how, such as y,-x,z"), "{told}");
+    // turned as the flag says, and of too short a stream, there is nothing to remark
+    for (text, source) in [
+        (&upright, json!({"kind": "file", "path": "samples.csv", "pace": "fast", "mount_matrix": "y,-x,z"})),
+        (&stream(8, |_, values| values), json!({"kind": "file", "path": "samples.csv", "pace": "fast"})),
+    ] {
+        assert!(!run(text, json!({"source": source})).2.contains("gravity lies"));
     }
 }

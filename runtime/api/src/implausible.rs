@@ -25,7 +25,7 @@ enum Marks<'a> {
 pub struct ImplausibleSensor<'a> {
     /// The sensor: what the names of its channels have in common.
     pub sensor: Cow<'a, str>,
-    /// `zero`, `frozen`, `counts`, `unit`, `gravity`, `saturated`, `stuck` or `noise`.
+    /// `zero`, `frozen`, `counts`, `unit`, `gravity`, `saturated`, `stuck`, `noise` or `rate`.
     pub fault: Cow<'a, str>,
 }
 

@@ -139,6 +139,19 @@ pub enum SenseError {
         /// Why none did.
         shortfall: Box<Shortfall>,
     },
+    /// The stream has ended, and all of its windows were held back.
+    #[error(
+        "{origin}: there is no answer, since {} held back: {why}",
+        if *windows == 1 { "its one window was".to_owned() } else { format!("all of its {windows} windows were") }
+    )]
+    Implausible {
+        /// The source.
+        origin: String,
+        /// How many windows there were.
+        windows: u64,
+        /// What is wrong with its sensors.
+        why: String,
+    },
     /// A sensor of the kernel's.
     #[cfg(target_os = "linux")]
     #[error(transparent)]

@@ -25,12 +25,24 @@ pub enum Fault {
     Stuck,
     /// Far more noise than in training, or far less.
     Noise,
+    /// Samples without timestamps arrive at another rate than they are taken for. It is of the whole stream, and stands with
+    /// its first sensor.
+    Rate,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 8] =
-        [Self::Zero, Self::Frozen, Self::Counts, Self::Unit, Self::Gravity, Self::Saturated, Self::Stuck, Self::Noise];
+    pub const ALL: [Self; 9] = [
+        Self::Zero,
+        Self::Frozen,
+        Self::Counts,
+        Self::Unit,
+        Self::Gravity,
+        Self::Saturated,
+        Self::Stuck,
+        Self::Noise,
+        Self::Rate,
+    ];
 
     /// Its name in outputs and configurations.
     #[must_use]
@@ -44,6 +56,7 @@ impl Fault {
             Self::Saturated => "saturated",
             Self::Stuck => "stuck",
             Self::Noise => "noise",
+            Self::Rate => "rate",
         }
     }
 }
@@ -141,7 +154,7 @@ pub struct Finding {
     /// How often it came.
     pub times: u64,
     /// What was measured when it was seen last: a magnitude, an end of the range or the noise, in the sensor's unit;
-    /// for [`Fault::Stuck`] the number of the axis.
+    /// for [`Fault::Stuck`] the number of the axis, for [`Fault::Rate`] samples per second.
     pub value: f64,
 }
 

@@ -34,8 +34,12 @@ const NOISE_FACTOR: f64 = 20.0;
 /// Seconds over which the mean vector is smoothed.
 const SMOOTHED_S: f64 = 8.0;
 
+/// After so many seconds it is looked at how the sensor is mounted.
+const MOUNTED_S: f64 = 10.0;
+
 /// Seconds for which each fault must show, and be gone, in the order of [`Fault::ALL`].
-const PATIENCE: [(u32, u32); 8] = [(2, 2), (2, 2), (2, 10), (2, 10), (3, 10), (1, 60), (3, 3), (3, 10)];
+const PATIENCE: [(u32, u32); Fault::ALL.len()] =
+    [(2, 2), (2, 2), (2, 10), (2, 10), (3, 10), (1, 60), (3, 3), (3, 10), (1, 1)];
 
 /// A gyroscope's unit shows in motion only: it must be right for so long.
 const UNMOVED_S: u32 = 600;
@@ -51,7 +55,7 @@ const QUIET_S: u32 = 5;
 pub(super) struct Judge {
     /// What one m/s2 or rad/s is in the sensor's unit.
     base: f64,
-    watches: [Watch; 8],
+    watches: [Watch; Fault::ALL.len()],
     /// The mean vector, smoothed, and how many seconds are in it.
     mean: [f64; 3],
     heard: f64,
@@ -81,7 +85,7 @@ impl Judge {
     pub(super) fn new(sensor: &Sensor) -> Self {
         Self {
             base: unit::factor(sensor.quantity.base(), &sensor.unit).unwrap_or(1.0),
-            watches: [Watch::default(); 8],
+            watches: [Watch::default(); Fault::ALL.len()],
             mean: [0.0; 3],
             heard: 0.0,
             cut_off: 0,
@@ -128,6 +132,16 @@ impl Judge {
         let noisy = white && within(NOISE_FACTOR) == [true; 3];
         let quiet = within(NOISE_FACTOR.recip()) == [false; 3];
         self.note(Fault::Noise, (scale_is_right && (noisy || quiet)).then_some(noise), quiet.then_some(QUIET_S));
+    }
+
+    /// Takes the rate at which samples arrive, where that is another one than they are taken for.
+    pub(super) fn hear_rate(&mut self, found_hz: Option<f64>) {
+        self.note(Fault::Rate, found_hz, None);
+    }
+
+    /// The mean of the acceleration over the last seconds, once it is of enough of them, and holds gravity.
+    pub(super) fn gravity(&self) -> Option<[f64; 3]> {
+        (self.heard >= MOUNTED_S && !self.is_present(Fault::Gravity)).then_some(self.mean)
     }
 
     fn is_present(&self, fault: Fault) -> bool {

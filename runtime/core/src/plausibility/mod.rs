@@ -22,7 +22,7 @@ use judge::Judge;
 use second::Second;
 
 /// The most sensors that are looked at; a model of more is watched in its first ones.
-pub const MOST_SENSORS: usize = 8;
+pub const MOST_SENSORS: usize = 7;
 
 /// Fewer samples than this say nothing of a second.
 const FEWEST: u32 = 8;
@@ -61,6 +61,10 @@ pub struct Plausibility {
     faults: Faults,
     findings: Vec<Finding>,
     revision: u64,
+    /// The rate at which samples arrive, where they are taken for another one.
+    arriving_hz: Option<f64>,
+    /// How the accelerometer is mounted was looked at, and what there is to say of that.
+    mounting: Option<Option<String>>,
 }
 
 impl Plausibility {
@@ -82,6 +86,8 @@ impl Plausibility {
             last_s: None,
             faults: Faults::NONE,
             revision: 0,
+            arriving_hz: None,
+            mounting: None,
         }
     }
 
@@ -103,7 +109,19 @@ impl Plausibility {
         &self.findings
     }
 
-    /// Changes whenever [`Plausibility::findings`] does.
+    /// What there is to say of how the accelerometer is mounted, once ten seconds of it have been heard.
+    #[must_use]
+    pub fn mounting(&self) -> Option<&str> {
+        self.mounting.as_ref()?.as_deref()
+    }
+
+    /// Samples without timestamps arrive `found_hz` times a second, where that is another rate than they are taken for; from
+    /// here on, until something else is said.
+    pub fn set_arriving(&mut self, found_hz: Option<f64>) {
+        self.arriving_hz = found_hz;
+    }
+
+    /// Changes whenever [`Plausibility::findings`] or [`Plausibility::mounting`] does.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision
@@ -146,6 +164,15 @@ impl Plausibility {
             let figures = self.seconds[index].figures();
             let Self { sensors, judges, .. } = self;
             judges[index].hear(&sensors[index], &figures, rate_hz);
+            if index == 0 {
+                judges[0].hear_rate(self.arriving_hz);
+            }
+            if self.mounting.is_none()
+                && let Some(mean) = judges[index].gravity()
+            {
+                self.mounting = Some(sensors[index].mounted_otherwise(mean));
+                self.revision += 1;
+            }
             for fault in Fault::ALL {
                 let verdict = self.judges[index].verdict(fault);
                 if verdict.present || self.faults.contains(index, fault) {

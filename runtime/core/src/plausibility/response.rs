@@ -40,6 +40,8 @@ pub struct Responses {
     pub stuck: Response,
     /// Far more noise than in training, or far less. `warn` by default.
     pub noise: Response,
+    /// Samples without timestamps arrive at another rate than they are taken for. `warn` by default.
+    pub rate: Response,
 }
 
 impl Default for Responses {
@@ -54,6 +56,7 @@ impl Default for Responses {
             saturated: warn,
             stuck: warn,
             noise: warn,
+            rate: warn,
         }
     }
 }
@@ -71,6 +74,7 @@ impl Responses {
             Fault::Saturated => self.saturated,
             Fault::Stuck => self.stuck,
             Fault::Noise => self.noise,
+            Fault::Rate => self.rate,
         }
     }
 

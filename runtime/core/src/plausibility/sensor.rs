@@ -10,6 +10,12 @@ use crate::stream::unit::{self, Quantity};
 /// Peaks below this, in m/s2 and rad/s, are not cut off: no sensor ends so early (1 g, and 125 degrees per second).
 const EARLIEST_END: [f64; 2] = [1.1 * 9.806_65, 2.0];
 
+/// The least cosine of the angle between gravity and that of training: 60 degrees.
+const MOUNTED_ALIKE: f64 = 0.5;
+
+/// A sensor whose mean in training is less than this share of gravity was held in every way.
+const HELD_ALIKE: f64 = 0.7;
+
 /// What training samples of a sensor were like, in the unit of its channels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -143,11 +149,35 @@ impl Sensor {
                 let axis = ["x", "y", "z"][(finding.value as usize).min(2)];
                 format!("{name}'s {axis} axis stays the same while the others move: the sensor or its wiring is broken")
             }
+            Fault::Rate => format!(
+                "{value} samples arrive per second, but without timestamps they are taken for another rate, so that windows span \
+                 another time than they should; let the stream have a time (`t`), or state its true rate (--rate {value}, \
+                 `source.rate_hz`)"
+            ),
             Fault::Noise => format!(
                 "{name} has a noise of {value} {unit} at rest, where {noise} {unit} are usual: a loose or broken sensor, another \
                  filter, or another unit"
             ),
         }
+    }
+
+    /// What to say where gravity, the mean of this accelerometer, lies along another axis than in training; nothing where it
+    /// does not, or lay along every one there.
+    #[must_use]
+    pub fn mounted_otherwise(&self, mean: [f64; 3]) -> Option<String> {
+        let statistics = self.statistics.as_ref().filter(|_| self.quantity == Quantity::Acceleration)?;
+        let length = |vector: [f64; 3]| vector.iter().map(|it| it * it).sum::<f64>().sqrt();
+        let trained = statistics.mean;
+        let along = mean.iter().zip(trained).map(|(one, other)| one * other).sum::<f64>();
+        let held_alike = length(trained) >= HELD_ALIKE * statistics.at_rest.magnitude;
+        (held_alike && along < MOUNTED_ALIKE * length(mean) * length(trained)).then(|| {
+            format!(
+                "gravity lies along {}, and in training most often along {}; if the sensor is mounted otherwise, --mount-matrix \
+                 (`source.mount_matrix`) says how, such as y,-x,z",
+                axis(mean),
+                axis(trained)
+            )
+        })
     }
 
     /// The unit in which `magnitude`, which is said to be in this sensor's, would be a usual one, or up to `vigour` times
@@ -172,6 +202,12 @@ impl Sensor {
             }),
         }
     }
+}
+
+/// The axis along which a vector points most.
+fn axis(vector: [f64; 3]) -> String {
+    let longest = (0..3).max_by(|one, other| vector[*one].abs().total_cmp(&vector[*other].abs())).unwrap_or_default();
+    format!("{}{}", if vector[longest] < 0.0 { "-" } else { "" }, ["x", "y", "z"][longest])
 }
 
 /// A figure with at least three digits.

@@ -49,6 +49,11 @@ impl Intake {
         &self.plausibility
     }
 
+    /// Samples without timestamps arrive at this rate, in hertz, where they are taken for another one.
+    pub fn set_arriving(&mut self, found_hz: Option<f64>) {
+        self.plausibility.set_arriving(found_hz);
+    }
+
     /// Channels of a raw sample.
     #[must_use]
     pub fn channels(&self) -> usize {

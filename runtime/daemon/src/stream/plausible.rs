@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::sync::lock;
 use gaitd_api::FaultView;
-use gaitd_core::plausibility::{Faults, Finding, Plausibility, Response, Responses, Sensor};
+use gaitd_core::plausibility::{Fault, Faults, Finding, Plausibility, Response, Responses, Sensor};
 
 /// What the sensing thread has found, and what is to be done about it; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,17 @@ impl Findings {
         !faults.of(Faults::from_bits(self.0.hold.load(Ordering::Relaxed))).is_empty()
     }
 
+    /// What kept windows from being decided, for people.
+    pub(crate) fn held_for(&self, plausibility: &Plausibility) -> String {
+        let holds = |finding: &&Finding| {
+            let mut faults = Faults::NONE;
+            faults.set(finding.sensor, finding.fault, true);
+            self.holds(faults)
+        };
+        let held = plausibility.findings().iter().filter(holds);
+        held.map(|finding| plausibility.sensors()[finding.sensor].explain(finding)).collect::<Vec<_>>().join("; ")
+    }
+
     /// Everything that was found of `sensors`.
     pub(crate) fn views(&self, sensors: &[Sensor], responses: &Responses) -> Vec<FaultView> {
         lock(&self.0.found).iter().filter_map(|finding| FaultView::new(finding, sensors, responses)).collect()
@@ -46,11 +57,12 @@ impl Findings {
 pub(crate) struct Watch {
     findings: Findings,
     revision: u64,
+    told_mounting: bool,
 }
 
 impl Watch {
     pub(crate) fn new(findings: Findings) -> Self {
-        Self { findings, revision: 0 }
+        Self { findings, revision: 0, told_mounting: false }
     }
 
     /// Takes over what `plausibility` has found since the last time.
@@ -66,6 +78,11 @@ impl Watch {
                 self.tell(finding, &plausibility.sensors()[finding.sensor]);
             }
         }
+        if let Some(mounting) = plausibility.mounting()
+            && !std::mem::replace(&mut self.told_mounting, true)
+        {
+            log::warn!("{mounting}");
+        }
         known.clear();
         known.extend_from_slice(plausibility.findings());
     }
@@ -73,7 +90,10 @@ impl Watch {
     fn tell(&self, finding: &Finding, sensor: &Sensor) {
         let mut faults = Faults::NONE;
         faults.set(finding.sensor, finding.fault, true);
-        // of a fault that comes and goes the first times are news
+        // of a fault that comes and goes the first times are news; the rate is told where both are known
+        if finding.fault == Fault::Rate {
+            return;
+        }
         if self.findings.told(faults).is_empty() || !finding.times.is_power_of_two() {
             return;
         }
@@ -90,7 +110,6 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gaitd_core::plausibility::Fault;
 
     #[test]
     fn what_is_held_and_told_is_as_configured_and_changes_with_the_configuration() {

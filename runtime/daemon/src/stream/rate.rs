@@ -10,6 +10,15 @@ const SHORTEST_S: f64 = 2.0;
 const LONGEST_S: f64 = 4.0;
 const LONGEST_ARRIVAL_S: f64 = 10.0;
 
+/// What arrives right after the start has waited for its reader, for so long, in seconds.
+const BACKLOG_S: f64 = 0.5;
+
+/// A rate this far from the expected one, as a share, shows after so many seconds of samples that come evenly: no further apart
+/// than the last.
+const FAR: f64 = 0.25;
+const FAR_S: f64 = 3.0;
+const EVENLY_S: f64 = 0.5;
+
 /// Longer pauses are left out, in seconds: by their timestamps those are gaps, and by their arrival the sensor was off.
 const LONGEST_STEP_S: f64 = 1.05;
 const LONGEST_SILENCE_S: f64 = 60.0;
@@ -27,8 +36,10 @@ pub(crate) struct AchievedRate {
     live: bool,
     by_stamps: Stretch,
     by_arrival: Stretch,
-    /// By arrival, the rate was last found to be another than the one that counts.
-    off: bool,
+    soon: Stretch,
+    began_s: Option<f64>,
+    /// By arrival, the rate, where it was last found to be another than the one that counts.
+    off: Option<f64>,
 }
 
 /// What is to be told of the rate of a live stream without timestamps, whose samples are taken to come at another rate.
@@ -47,7 +58,9 @@ impl AchievedRate {
             live,
             by_stamps: Stretch::new(expected_hz, LONGEST_S, LONGEST_STEP_S),
             by_arrival: Stretch::new(expected_hz, LONGEST_ARRIVAL_S, LONGEST_SILENCE_S),
-            off: false,
+            soon: Stretch::new(expected_hz, FAR_S, EVENLY_S),
+            began_s: None,
+            off: None,
         }
     }
 
@@ -64,15 +77,26 @@ impl AchievedRate {
             return None;
         }
         let untimed_hz = untimed_hz.filter(|_| self.live)?;
-        if !self.by_arrival.push(arrived.as_secs_f64()) {
+        let arrived_s = arrived.as_secs_f64();
+        if arrived_s - *self.began_s.get_or_insert(arrived_s) < BACKLOG_S {
             return None;
         }
-        let found = self.by_arrival.hz?;
-        let off = (found / untimed_hz - 1.0).abs() > TOLERANCE;
-        if std::mem::replace(&mut self.off, off) == off {
-            return None;
+        let (soon, whole) = (self.soon.push(arrived_s), self.by_arrival.push(arrived_s));
+        let off = |found: &f64, tolerance: f64| (found / untimed_hz - 1.0).abs() > tolerance;
+        let far = self.soon.hz.filter(|found| soon && off(found, FAR));
+        let found = if whole { self.by_arrival.hz? } else { far? };
+        let was_off = self.off.is_some();
+        self.off = Some(found).filter(|found| off(found, TOLERANCE));
+        match (was_off, self.off) {
+            (false, Some(found)) => Some(Told::Off(found)),
+            (true, None) => Some(Told::Right(found)),
+            _ => None,
         }
-        Some(if off { Told::Off(found) } else { Told::Right(found) })
+    }
+
+    /// Samples per second by their arrival, where they are taken for another rate.
+    pub(crate) fn off_hz(&self) -> Option<f64> {
+        self.off
     }
 }
 
@@ -178,6 +202,30 @@ mod tests {
         assert!(near(hz, 50.0));
         // nobody wore it for a night
         assert!(by_arrival(at(50.0, 60.0, 0.0).chain(at(50.0, 60.0, 30_000.0))).0.is_empty());
+    }
+
+    #[test]
+    fn a_rate_that_is_far_off_shows_soon_and_a_backlog_or_a_stall_does_not() {
+        let at = |hz: f64, seconds: f64| (0..(hz * seconds) as u32).map(move |number| f64::from(number) / hz);
+        let first = |times: Vec<f64>| {
+            let mut rate = AchievedRate::new(50.0, true);
+            let mut told = times
+                .into_iter()
+                .map(|time| (time, rate.push(&sample(None), Duration::from_secs_f64(time), Some(50.0))));
+            told.find_map(|(time, told)| Some((time, told?)))
+        };
+        for hz in [20.0, 37.0, 64.0, 100.0, 1000.0] {
+            let (after, told) = first(at(hz, 20.0).collect()).unwrap();
+            assert!((3.0..4.0).contains(&after), "{hz}: after {after} s");
+            assert!(matches!(told, Told::Off(found) if near(Some(found), hz)), "{hz}: {told:?}");
+        }
+        let (after, _) = first(at(58.0, 20.0).collect()).unwrap();
+        assert!((10.0..11.0).contains(&after), "{after} s");
+        // ten seconds that had waited in a pipe, and a stall of two
+        let backlog = (0..500).map(|number| f64::from(number) * 1e-4).chain(at(50.0, 20.0).map(|time| time + 0.1));
+        assert_eq!(first(backlog.collect()), None);
+        let stall = at(50.0, 5.0).map(|time| if (1.0..3.0).contains(&time) { 3.0 } else { time });
+        assert_eq!(first(stall.collect()), None);
     }
 
     #[test]

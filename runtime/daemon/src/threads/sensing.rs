@@ -75,6 +75,7 @@ impl Sensing {
         let expected_hz = self.intake.rate_hz();
         let untimed_hz = self.source.untimed_hz().or(sample.time_s.is_none().then_some(expected_hz));
         let (Some(told), Some(hz)) = (self.rate.push(sample, arrived, untimed_hz), untimed_hz) else { return };
+        self.intake.set_arriving(self.rate.off_hz());
         match told {
             Told::Off(found) => log::warn!(
                 "{found:.1} samples arrive per second, but without timestamps they are taken for {hz:.1} per second, so that \
@@ -136,10 +137,15 @@ impl Sensing {
             (sensed.stream, sensed.delay_s) = (self.intake.counts(), self.intake.delay_s());
             *self.counters.sensed() = sensed;
             if reading == Reading::End {
-                let nothing = self.origin.take().zip(self.intake.shortfall());
-                return nothing.map_or(Ok(()), |(origin, shortfall)| {
-                    Err(SenseError::NoWindow { origin, shortfall: Box::new(shortfall) })
-                });
+                let Some(origin) = self.origin.take() else { return Ok(()) };
+                if let Some(shortfall) = self.intake.shortfall() {
+                    return Err(SenseError::NoWindow { origin, shortfall: Box::new(shortfall) });
+                }
+                if sensed.held == sensed.produced {
+                    let why = findings.held_for(self.intake.plausibility());
+                    return Err(SenseError::Implausible { origin, windows: sensed.held, why });
+                }
+                return Ok(());
             }
         }
         Ok(())
