@@ -8,6 +8,7 @@
     reason = "a test fails by panicking; its parts see each other"
 )]
 
+mod arrival;
 mod check_stream;
 mod conditioning;
 mod ends;
@@ -51,6 +52,7 @@ mod shown;
 mod sources;
 mod termux;
 mod together;
+mod told;
 #[cfg(target_os = "linux")]
 mod units;
 mod wearer;

@@ -71,13 +71,14 @@ impl Encoding {
         Ok(())
     }
 
-    /// The source has ended: appends what was held back.
-    pub(super) fn finish(&mut self, text: &mut Vec<u8>) {
+    /// The source has ended: appends what was held back. Gives what is wrong where it ends too early.
+    pub(super) fn finish(&mut self, text: &mut Vec<u8>) -> Option<io::Error> {
         match self {
             Self::Unknown(start) => text.extend(start.first.take()),
             Self::Plain | Self::Utf16(_) => {}
-            Self::Gzip(gzip) => gzip.finish(text),
+            Self::Gzip(gzip) => return gzip.finish(text),
         }
+        None
     }
 
     fn from_start(start: [u8; 2], unpacked: bool) -> Self {
@@ -120,15 +121,13 @@ impl Gzip {
         passed
     }
 
-    fn finish(&mut self, text: &mut Vec<u8>) {
+    fn finish(&mut self, text: &mut Vec<u8>) -> Option<io::Error> {
         if std::mem::replace(&mut self.finished, true) {
-            return;
+            return None;
         }
         // a recorder that lost its power: all that came is good
-        if let Err(error) = self.unpacker.try_finish().and_then(|()| self.pass_on(text)) {
-            log::warn!("gzip ends before its end ({error}): what came before is read");
-        }
-        self.inner.finish(text);
+        let cut = self.unpacker.try_finish().and_then(|()| self.pass_on(text)).err();
+        cut.or(self.inner.finish(text))
     }
 }
 

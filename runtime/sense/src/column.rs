@@ -8,7 +8,7 @@
 //! `x`, `y` and `z` alone are channels where their unit says of which sensor, or the file's name, or a column `sensor` in each
 //! row. Acceleration without gravity is never taken for acceleration.
 
-use log::{info, warn};
+use log::info;
 
 use super::layout::{ChannelColumn, TextLayout, TimeColumn};
 use super::name::{self, Meaning, Name, Said, Sensor, TimeKind, is_total, sensor_of_file};
@@ -63,11 +63,10 @@ pub(super) struct Plan {
     pub(super) axis_factors: Vec<f64>,
     /// Channels that no column is.
     pub(super) missing: Vec<usize>,
-    found: Vec<String>,
+    /// The columns as the stream names them.
+    pub(super) found: Vec<String>,
     near: String,
     notes: Vec<String>,
-    /// A column that looks like the time, where none is.
-    untimed: Option<String>,
     conversions: Vec<String>,
     pub(super) layout: TextLayout,
 }
@@ -89,10 +88,9 @@ impl Plan {
             roles: Vec::new(),
             axis_factors: vec![1.0; wanted.expected.channels.len()],
             missing: Vec::new(),
-            found: columns.iter().map(|column| column.text.clone()).filter(|text| !text.is_empty()).collect(),
+            found: columns.iter().map(|column| column.text.clone()).collect(),
             near: String::new(),
             notes: Vec::new(),
-            untimed: None,
             conversions: Vec::new(),
             layout: TextLayout { channels: vec![None; wanted.expected.channels.len()], ..TextLayout::default() },
         };
@@ -140,9 +138,10 @@ impl Plan {
             .iter()
             .zip(&roles)
             .filter(|(column, role)| **role == ColumnRole::Ignored && !column.name.is_empty());
-        if !roles.iter().any(|role| matches!(role, ColumnRole::Time(_) | ColumnRole::Date | ColumnRole::Rest(_))) {
+        if plan.layout.time.is_none() {
             let time = unused.clone().find(|(column, _)| name::looks_like_time(&column.name));
-            plan.untimed = time.map(|(column, _)| format!("{:.40}", column.text));
+            plan.layout.likely_time =
+                time.map(|(column, _)| format!("`{:.40}` looks like it by its name", column.text));
         }
         let unused: Vec<_> = unused.map(|(column, _)| format!("{:.40}", column.text)).collect();
         if !unused.is_empty() {
@@ -171,20 +170,15 @@ impl Plan {
 
     /// The error of a stream that lacks channels.
     pub(super) fn incomplete(&self, wanted: &Wanted, place: Place<'_>) -> SenseError {
-        near::missing(&self.missing, &self.found, self.near.clone(), wanted, place)
+        let found: Vec<_> = self.found.iter().filter(|text| !text.is_empty()).cloned().collect();
+        near::missing(&self.missing, &found, self.near.clone(), wanted, place)
     }
 
     /// Tells what is converted, and what is not used.
     pub(super) fn tell(&self, origin: &str) {
         self.notes.iter().for_each(|note| info!("{origin}: {note}"));
-        if let Some(untimed) = &self.untimed {
-            warn!(
-                "{origin}: samples are placed by their rate alone, since no column is known to be the time; {untimed} looks like \
-                 one: name it `time_s`, `time_ms`, `time_us` or `time_ns`, in the stream or by --columns (`source.columns`)"
-            );
-        }
         if !self.conversions.is_empty() {
-            warn!("{origin}: converting {}", self.conversions.join(", "));
+            info!("{origin}: converting {}", self.conversions.join(", "));
         }
     }
 

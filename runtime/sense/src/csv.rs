@@ -13,7 +13,7 @@ use super::number;
 use super::place::Place;
 use super::row::Row;
 use super::tags::Tags;
-use super::time::Stamp;
+use super::time::{Stamp, TimeUnit};
 use super::wanted::Wanted;
 use crate::SenseError;
 use gaitd_core::stream::Sample;
@@ -107,6 +107,11 @@ impl CsvDecoder {
         &self.layout
     }
 
+    /// What the stream calls a column.
+    pub(super) fn name(&self, column: usize) -> Option<&str> {
+        self.plan.found.get(column).map(String::as_str)
+    }
+
     /// Whether rows are of one sensor each, which they name.
     pub(super) fn is_by_row(&self) -> bool {
         self.by_row
@@ -185,7 +190,11 @@ impl CsvDecoder {
                 ColumnRole::Tie(unit) => row.tie = Stamp::parse(field).map(|stamp| (stamp, unit)),
                 ColumnRole::Label => tags.label.push_str(field),
                 ColumnRole::Subject => tags.subject.push_str(field),
-                ColumnRole::Ignored => {}
+                ColumnRole::Ignored => {
+                    if let Some(unused) = &mut row.unused {
+                        unused.observe(number, Stamp::parse(field).and_then(|stamp| stamp.seconds(TimeUnit::Seconds)));
+                    }
+                }
             }
         }
         Ok(())

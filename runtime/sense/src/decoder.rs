@@ -9,12 +9,17 @@ use super::merge::Sensors;
 use super::ndjson::{NdjsonDecoder, Object};
 use super::near;
 use super::place::Place;
+use super::rising::Rising;
 use super::row::Row;
 use super::tags::Tags;
 use super::time::TimeUnit;
 use super::wanted::Wanted;
 use crate::{HeaderMemory, SenseError, Spelling, TextFormat};
 use gaitd_core::stream::{Sample, StreamFormat};
+use gaitd_core::words::counted;
+
+/// So many letters of a line are shown.
+const SHOWN: usize = 40;
 
 const OTHER_SENSOR: &str = "of a sensor that none of the channels is of";
 
@@ -27,6 +32,8 @@ pub(super) enum Decoded {
     Nothing,
     /// Nothing that is wanted, and why: the stream is none if that is all.
     Other(&'static str),
+    /// Words before the header, and what they are not.
+    Words(String),
     Malformed(String),
 }
 
@@ -66,7 +73,7 @@ impl TextDecoder {
             memory: HeaderMemory::default(),
             decoder: None,
             candidate: None,
-            row: Row::default(),
+            row: Row::watching(),
             tags: Tags::default(),
             sensors: 0,
             tie_s: None,
@@ -119,7 +126,22 @@ impl TextDecoder {
             time.unit = self.assembly.unit().map(|unit| unit.symbol().to_owned());
             time.seen = time.unit.is_some();
         }
+        // what it holds says more than what it is called
+        let named = |(at, step)| {
+            let name = match self.decoder.as_ref()? {
+                Decoder::Csv(csv) => csv.name(at),
+                Decoder::Ndjson(json) => json.name(at),
+            };
+            Some(format!("`{:.40}` rises evenly, by about {} a row", name?, rounded(step)))
+        };
+        let rising = self.row.unused.as_ref().and_then(Rising::found).filter(|_| layout.time.is_none());
+        layout.likely_time = rising.and_then(named).or(layout.likely_time);
         Some(layout)
+    }
+
+    /// Looks no further for a column that may be the time.
+    pub(super) fn end_search(&mut self) {
+        self.row.unused = None;
     }
 
     /// What a time without a unit is in.
@@ -168,6 +190,10 @@ impl TextDecoder {
 
     /// Reads a line. `sample` is filled where it is one; afterwards it may have another buffer.
     pub(super) fn decode(&mut self, line: &[u8], place: Place<'_>, sample: &mut Sample) -> Result<Decoded, SenseError> {
+        if place.line == 1 && line.starts_with(b"PK\x03\x04") {
+            let problem = "is a zip archive: unpack it, and name the files in it".to_owned();
+            return Err(SenseError::Header { place: place.origin.to_owned(), problem });
+        }
         let Ok(line) = std::str::from_utf8(line) else {
             return Ok(Decoded::Malformed("not text (invalid UTF-8)".to_owned()));
         };
@@ -232,10 +258,10 @@ impl TextDecoder {
                 if self.candidate.as_ref().is_none_or(|before| before.known <= known) {
                     self.candidate = Some(Candidate { fields, known, error });
                 }
-                Decoded::Other("words, but no header with the channels")
+                Decoded::Words(format!("words, but no header with the channels: {}", shown(line)))
             }
             Beginning::Numbers { fields } => return self.without_header(line, fields, place),
-            Beginning::Other => Decoded::Malformed("neither a CSV header nor a JSON object".to_owned()),
+            Beginning::Other => Decoded::Malformed(format!("neither a CSV header nor a JSON object: {}", shown(line))),
         }))
     }
 
@@ -260,7 +286,9 @@ impl TextDecoder {
                 None
             }
             None => Some(Decoded::Malformed(format!(
-                "{fields} fields with numbers, but no header; state the names of the columns (--columns, `source.columns`)"
+                "{} with numbers, but no header; state the names of the columns (--columns, `source.columns`): {}",
+                counted(fields as u64, "field", "fields"),
+                shown(line)
             ))),
         })
     }
@@ -382,6 +410,32 @@ impl TextDecoder {
         self.assembly.finish(place.origin);
         self.check_sensors(place)
     }
+}
+
+/// The start of a line, and what may keep it from being read.
+fn shown(line: &str) -> String {
+    let text = line.trim();
+    let start: String = text.chars().take(SHOWN).collect();
+    let dots = if start.len() < text.len() { "..." } else { "" };
+    let apart = |by: fn(char) -> bool| text.split(by).filter(|field| !field.is_empty()).count();
+    let hint = if text.contains([',', ';', '\t']) {
+        // as plotters of serial ports have them
+        let pair = |field: &str| field.split_once(':').is_some_and(|(_, value)| value.trim().parse::<f64>().is_ok());
+        let pairs = text.split([',', ';', '\t']).all(pair);
+        if pairs { " (names beside the values? write them once, as a header, or lines of JSON)" } else { "" }
+    } else if apart(|letter| letter == '|') > 2 {
+        " (fields apart by bars? gaitd reads commas, semicolons and tabs)"
+    } else if apart(char::is_whitespace) > 2 {
+        " (fields apart by blanks? gaitd reads commas, semicolons and tabs)"
+    } else {
+        ""
+    };
+    format!("`{start}{dots}`{hint}")
+}
+
+/// A number with two digits that matter, for people.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.1e}").parse().unwrap_or(number)
 }
 
 /// The sample rate that a comment such as `rate_hz=50` declares; an error is the text that is not a rate.

@@ -17,6 +17,8 @@ pub struct TextLayout {
     pub subject: Option<String>,
     /// Columns that are not used.
     pub unused: Vec<String>,
+    /// One of them that may be the time, where none is known to be it, and why.
+    pub likely_time: Option<String>,
 }
 
 /// What a channel is read from.
@@ -54,6 +56,7 @@ impl TextLayout {
         self.time = self.time.take().or(other.time);
         self.label = self.label.take().or(other.label);
         self.subject = self.subject.take().or(other.subject);
+        self.likely_time = self.likely_time.take().or(other.likely_time);
         for unused in other.unused {
             if !self.unused.contains(&unused) {
                 self.unused.push(unused);

@@ -67,6 +67,7 @@ mod place;
 mod rate;
 mod recording;
 mod recording_file;
+mod rising;
 mod row;
 mod spelling;
 pub mod survey;

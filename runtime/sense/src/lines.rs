@@ -37,6 +37,8 @@ pub(super) struct LineReader<R> {
     /// Bytes that `reader` holds already.
     buffered: usize,
     encoding: Encoding,
+    /// Why the source ends earlier than it should.
+    cut: Option<io::Error>,
     /// What came out of encoded bytes, and how much of it is in lines already.
     text: Vec<u8>,
     used: usize,
@@ -84,6 +86,7 @@ impl<R: BufRead> LineReader<R> {
             file: None,
             buffered: 0,
             encoding: Encoding::unknown(),
+            cut: None,
             text: Vec::new(),
             used: 0,
             line: Collected::default(),
@@ -99,6 +102,11 @@ impl<R: BufRead> LineReader<R> {
     /// The file in which further bytes are to be waited for; nothing where there are some, or none is waited for.
     pub(super) fn waits_for(&self) -> Option<&File> {
         self.file.as_deref().filter(|_| self.buffered == 0 && self.used >= self.text.len())
+    }
+
+    /// Once: why the source ends earlier than it should, where it does.
+    pub(super) fn take_cut(&mut self) -> Option<io::Error> {
+        self.cut.take()
     }
 
     /// Number of the line read last, from 1.
@@ -132,7 +140,7 @@ impl<R: BufRead> LineReader<R> {
                 Err(error) => return Err(error),
             };
             if bytes.is_empty() {
-                self.encoding.finish(&mut self.text);
+                self.cut = self.encoding.finish(&mut self.text).or(self.cut.take());
                 if !self.text.is_empty() {
                     continue;
                 }

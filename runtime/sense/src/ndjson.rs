@@ -20,7 +20,7 @@ use super::number;
 use super::place::Place;
 use super::row::Row;
 use super::tags::Tags;
-use super::time::Stamp;
+use super::time::{Stamp, TimeUnit};
 use super::wanted::{Wanted, time_unit, unit_of};
 use crate::SenseError;
 use gaitd_core::stream::Sample;
@@ -117,6 +117,11 @@ impl NdjsonDecoder {
     /// What the keys are, as far as they have come.
     pub(super) fn layout(&self) -> &TextLayout {
         &self.layout
+    }
+
+    /// What the stream calls a key.
+    pub(super) fn name(&self, key: usize) -> Option<&str> {
+        self.keys.get(key).map(|key| key.path.as_str())
     }
 
     /// What the axes of each channel are multiplied by.
@@ -337,7 +342,7 @@ impl Sink<'_> {
             return self.classify(leaf);
         }
         object.has_name |= self.keys[place].names;
-        self.fill(self.keys[place].role, leaf);
+        self.fill(place, leaf);
     }
 
     fn classify(&mut self, leaf: &Leaf<'_>) {
@@ -348,7 +353,9 @@ impl Sink<'_> {
         };
     }
 
-    fn fill(&mut self, role: ColumnRole, leaf: &Leaf<'_>) {
+    /// Takes the value of the key at `place`.
+    fn fill(&mut self, place: usize, leaf: &Leaf<'_>) {
+        let role = self.keys[place].role;
         match role {
             ColumnRole::Channel { index, factor } => {
                 // of a key that is there twice the last value counts
@@ -378,7 +385,17 @@ impl Sink<'_> {
                     _ => self.wrong("is neither text nor a whole number", leaf),
                 }
             }
-            ColumnRole::Ignored => {}
+            ColumnRole::Ignored => {
+                if let Some(unused) = &mut self.row.unused {
+                    let stamp = match leaf {
+                        Leaf::Whole(number) => Some(Stamp::Whole(*number)),
+                        Leaf::Real(number) => Some(Stamp::from(*number)),
+                        Leaf::Text(text) => Stamp::parse(text.trim()),
+                        Leaf::Null | Leaf::Bool => None,
+                    };
+                    unused.observe(place, stamp.and_then(|stamp| stamp.seconds(TimeUnit::Seconds)));
+                }
+            }
         }
     }
 

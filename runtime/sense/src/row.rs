@@ -1,6 +1,7 @@
 //! What one line holds besides the channels' values.
 
 use super::name::{Name, Sensor};
+use super::rising::Rising;
 use super::time::{Stamp, TimeUnit};
 use super::wanted::Wanted;
 
@@ -20,11 +21,18 @@ pub(super) struct Row {
     pub(super) axes: [f64; 3],
     /// The sensor that the line names, where it names one.
     pub(super) sensor: Option<Option<Sensor>>,
+    /// Of the first rows, what is in columns that are not used.
+    pub(super) unused: Option<Rising>,
     /// Names of sensors that were met, with what they mean.
     met: Vec<(String, Option<Sensor>)>,
 }
 
 impl Row {
+    /// Before the first line: what is in unused columns is kept of the first rows.
+    pub(super) fn watching() -> Self {
+        Self { unused: Some(Rising::default()), ..Self::default() }
+    }
+
     /// Before the next line is read.
     pub(super) fn clear(&mut self) {
         (self.stamp, self.unit, self.date) = (Stamp::Missing, None, Stamp::Missing);

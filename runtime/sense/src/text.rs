@@ -18,6 +18,7 @@ use super::merge::Labelled;
 use super::name::Sensor;
 use super::place::Place;
 use super::rate::{self, RateCheck};
+use super::rising;
 use super::time::TimeUnit;
 use crate::{HeaderMemory, Pace, Pacer, SenseError, Source, Spelling, TagColumns, TextLayout, open_file};
 use gaitd_core::clock::Clock;
@@ -86,11 +87,19 @@ pub struct TextSource<R> {
     rows: u64,
     /// A row has had a time.
     timed: bool,
+    /// Something says at what rate rows without times come.
+    rate_known: bool,
+    /// It was told by what samples are placed, where that may not be what is meant.
+    told_placing: bool,
+    /// Samples do not arrive as they are taken: nothing but their rate says when they were.
+    recorded: bool,
     pacer: Pacer,
     decoded: bool,
     ended: bool,
     rejected: u64,
     first_rejected: Option<String>,
+    /// Lines that could not be read before it was known how: how many, and the first.
+    unread: (u64, Option<String>),
 }
 
 impl TextSource<BufReader<Arc<File>>> {
@@ -137,6 +146,7 @@ impl TextSource<BufReader<Arc<File>>> {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mut source = Self::new(BufReader::new(Arc::clone(&file)), origin, expected, format, pace, clock);
+        source.recorded |= file.metadata().is_ok_and(|file| file.is_file());
         source.lines.poll(file);
         source
     }
@@ -164,11 +174,15 @@ impl<R: BufRead> TextSource<R> {
             told_coarse: false,
             rows: 0,
             timed: false,
+            rate_known: false,
+            told_placing: false,
+            recorded: pace != Pace::Live,
             pacer: Pacer::new(clock, pace, expected.rate_hz),
             decoded: false,
             ended: false,
             rejected: 0,
             first_rejected: None,
+            unread: (0, None),
         }
     }
 
@@ -176,6 +190,7 @@ impl<R: BufRead> TextSource<R> {
     #[must_use]
     pub fn spelled(mut self, spelling: Spelling) -> Self {
         self.stated_hz = spelling.rate_hz;
+        self.rate_known = spelling.rate_hz.is_some();
         self.declared_hz = spelling.rate_hz.or(self.declared_hz);
         self.text.spelled(spelling);
         self
@@ -267,6 +282,14 @@ impl<R: BufRead> TextSource<R> {
         if self.decoded || self.rejected < HOPELESS_LINES { Ok(()) } else { Err(self.not_samples()) }
     }
 
+    /// Tells of lines that were no header, now that there is one.
+    fn tell_unread(&mut self) {
+        let (count, first) = std::mem::take(&mut self.unread);
+        let more =
+            if count > 1 { format!("; {} more before the first that could be read", count - 1) } else { String::new() };
+        warn!("{}{more}", first.unwrap_or_default());
+    }
+
     fn not_samples(&mut self) -> SenseError {
         // a header that lacks channels says more than the lines around it
         if let Some(error) = self.text.incomplete_header() {
@@ -291,11 +314,46 @@ impl<R: BufRead> TextSource<R> {
         if !self.any_rate {
             self.rate.finish().map_err(|found| self.rate_error(found, "timestamps"))?;
         }
+        if !self.told_placing && self.rows > 0 {
+            self.tell_placing();
+        }
         Ok(Reading::End)
+    }
+
+    /// Tells where samples are placed by another rate than people may think, once the first rows have shown that.
+    fn tell_placing(&mut self) {
+        self.told_placing = true;
+        let quiet = self.text.wanted().quiet;
+        let (origin, rate_hz) = (&self.origin, self.expected().rate_hz);
+        if let (true, false, Some(stated_hz)) = (self.timed, quiet, self.stated_hz) {
+            warn!(
+                "{origin}: its samples have times, and go by those; the stated rate of {stated_hz} per second (--rate, \
+                 `source.rate_hz`) is not used"
+            );
+        }
+        let likely = self.layout().and_then(|layout| layout.likely_time);
+        let by_default = self.recorded && !self.rate_known;
+        if !self.timed && !quiet && (by_default || likely.is_some()) {
+            let rate_hz = self.declared_hz.unwrap_or(rate_hz);
+            let hint = likely.map_or(String::new(), |likely| {
+                format!(
+                    "; {likely}, and may be the time: name it `time_s`, `time_ms`, `time_us` or `time_ns`, in the stream or by \
+                     --columns (`source.columns`)"
+                )
+            });
+            let state = if by_default { "; state the true rate (--rate, `source.rate_hz`)" } else { "" };
+            warn!(
+                "{origin}: no column is known to be the time, so its samples are taken for {rate_hz} per second{state}{hint}"
+            );
+        }
+        self.text.end_search();
     }
 
     fn hand_on(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
         self.timed |= sample.time_s.is_some();
+        if !self.told_placing && (self.timed || self.rows >= rising::ROWS as u64) {
+            self.tell_placing();
+        }
         let differs = self.declared_hz.is_some_and(|declared_hz| declared_hz != self.expected().rate_hz);
         if !self.timed && (differs || self.text.is_in_part()) {
             sample.time_s = self.declared_hz.map(|rate_hz| self.rows as f64 / rate_hz);
@@ -350,11 +408,17 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 Ok(Line::Pending) => return Ok(Reading::Pending),
                 Ok(Line::End) if std::mem::replace(&mut self.ended, true) => return self.end(),
                 Ok(Line::End) => {
+                    if let Some(error) = self.lines.take_cut() {
+                        warn!("{}: gzip ends before its end ({error}): what came before is read", self.origin);
+                    }
                     self.text.finish(Place { origin: &self.origin, line: after })?;
                     continue;
                 }
                 Err(error) => return Err(SenseError::Read { place: self.place(), error }),
             };
+            if self.unread.0 > 0 && self.text.has_begun() {
+                self.tell_unread();
+            }
             match decoded {
                 Decoded::Sample => {
                     self.decoded = true;
@@ -365,6 +429,15 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 {
                     return Err(self.rate_error(found, "declaration"));
                 }
+                // told when it is known what the lines are, or with the error that they are none
+                Decoded::Malformed(problem) if !self.text.has_begun() => {
+                    self.note_rejected(&problem)?;
+                    self.unread.0 += 1;
+                    if self.unread.1.is_none() {
+                        self.unread.1 = Some(format!("{}: {problem}", self.place()));
+                    }
+                }
+                Decoded::Words(problem) => self.note_rejected(&problem)?,
                 Decoded::Malformed(problem) => {
                     if let Some(malformed) = self.reject(&problem)? {
                         self.rows += 1;
@@ -373,7 +446,10 @@ impl<R: BufRead + Send> Source for TextSource<R> {
                 }
                 Decoded::Other(problem) => self.note_rejected(problem)?,
                 Decoded::Taken => self.decoded = true,
-                Decoded::Rate(found) => self.declared_hz = self.stated_hz.or(Some(found)),
+                Decoded::Rate(found) => {
+                    self.rate_known = true;
+                    self.declared_hz = self.stated_hz.or(Some(found));
+                }
                 Decoded::Nothing => {}
             }
             // lines without end that are no samples must not keep the caller, either

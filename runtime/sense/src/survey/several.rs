@@ -70,6 +70,7 @@ impl Seen {
         // the first channel's sensor gives the times
         let clock = texts.iter().flatten().find(|seen| seen.channels.contains(&0)).map(|seen| &seen.survey);
         layout.time = clock.and_then(|clock| clock.layout.time.clone());
+        layout.likely_time = clock.and_then(|clock| clock.layout.likely_time.clone());
         Survey {
             declared_hz: clock.and_then(|clock| clock.declared_hz),
             rate_hz: clock.and_then(|clock| clock.rate_hz),
