@@ -42,7 +42,7 @@ fn a_stream_that_fits_is_told_whole() {
         "time: `time_ms`, in ms",
         "rate: 100.0 samples per second by the time, 50 expected",
         "read: 40.0 s, 4000 samples",
-        "1 gaps",
+        "1 gap\n",
         "gravity: 0.999 g, mean (0.979, 0.041, 0.194), over",
         "window 0 to 127, to 2.5",
     ] {

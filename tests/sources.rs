@@ -227,3 +227,84 @@ fn a_mount_that_is_none_or_has_nothing_to_turn_is_refused() {
         refused(&folder, &["run", "c.json"], 78, problem);
     }
 }
+
+/// Files as Sensor Logger names them, for a walk of ten seconds in m/s2 and rad/s, without units.
+fn logger() -> TempDir {
+    let part = |columns: fn([f64; 6]) -> [f64; 3]| {
+        csv("seconds_elapsed,z,y,x", 0.0, |values| columns(values).into_iter().rev().map(|it| it * 9.80665).collect())
+    };
+    let gyro = csv("seconds_elapsed,z,y,x", 0.0, |values| values[3..].iter().rev().copied().collect());
+    folder(&[
+        ("whole.csv", whole()),
+        // gravity as such a filter gives it, and the rest
+        ("Accelerometer.csv", part(|[x, y, z, ..]| [x - 0.98, y + 0.15, z - 0.12])),
+        ("Gravity.csv", part(|_| [0.98, -0.15, 0.12])),
+        ("Gyroscope.csv", gyro),
+    ])
+}
+
+#[test]
+fn acceleration_and_gravity_of_two_files_are_added_up() {
+    let folder = logger();
+    let likely = |output: &[u8]| answers(output).into_iter().map(|(activity, _)| activity).collect::<Vec<_>>();
+    let expected = likely(&run(&folder, &["--source", "whole.csv"], ""));
+    let files = ["Accelerometer.csv", "Gravity.csv", "Gyroscope.csv"];
+    for order in [[0, 1, 2], [1, 2, 0], [2, 1, 0]] {
+        let mut arguments: Vec<&str> = order.iter().flat_map(|&file| ["--source", files[file]]).collect();
+        arguments.extend(["--units", "acc=m/s2"]);
+        let output = run(&folder, &arguments, "");
+        assert_eq!(likely(&output), expected, "{order:?}");
+        assert_eq!(summary(&output)["implausible"], json!([]), "{order:?}");
+    }
+    // all of them in one file
+    let one =
+        csv("t,lin_acc_x,lin_acc_y,lin_acc_z,gravity_x,gravity_y,gravity_z,gyro_x,gyro_y,gyro_z", 0.0, |values| {
+            let [x, y, z, turns @ ..] = values;
+            [&[x - 0.98, y + 0.15, z - 0.12, 0.98, -0.15, 0.12][..], &turns].concat()
+        });
+    std::fs::write(folder.path().join("one.csv"), one).unwrap();
+    assert_eq!(likely(&run(&folder, &["--source", "one.csv"], "")), expected);
+    // nothing is converted that nobody stated, and without gravity there is no acceleration
+    let with = |files: &[&'static str]| {
+        let sources = files.iter().flat_map(|file| ["--source", file]);
+        ["run"].into_iter().chain(sources).chain(["--pace", "fast"]).collect::<Vec<_>>()
+    };
+    refused(&folder, &with(&files), 65, "likely m/s2; --units acc=m/s2 says so");
+    refused(
+        &folder,
+        &with(&["Accelerometer.csv", "Gyroscope.csv"]),
+        65,
+        "add the file that has it, such as Gravity.csv",
+    );
+    refused(&folder, &with(&["Gravity.csv", "Gyroscope.csv"]), 65, "missing acc_x, acc_y, acc_z");
+}
+
+#[test]
+fn a_check_shows_what_acceleration_is_added_up_from() {
+    let folder = logger();
+    let check = |more: &[&str], code: i32| {
+        let mut command = gaitd(folder.path());
+        command.current_dir(folder.path()).args([
+            "check",
+            "--stream",
+            "Accelerometer.csv",
+            "Gravity.csv",
+            "Gyroscope.csv",
+        ]);
+        let output = command.args(more).assert().code(code).get_output().clone();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = check(&["--units", "acc=m/s2"], 0);
+    for (axis, column) in [("acc_x", "x"), ("acc_y", "y"), ("acc_z", "z")] {
+        let line =
+            format!("{axis} [g] from `Accelerometer.csv: {column} + Gravity.csv: {column}`, in m/s2, times 0.101972");
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+    assert!(text.contains("gyro_z [rad/s] from `z`, no unit stated"), "{text}");
+    assert!(text.contains("acc: is the sum of acceleration without gravity, and gravity"), "{text}");
+    assert!(text.contains("\nwindow 0 to 127"), "{text}");
+    // what keeps it from being read does not make the mapping another one
+    let text = check(&[], 65);
+    assert!(text.contains("acc_y [m/s2] from `Accelerometer.csv: y + Gravity.csv: y`"), "{text}");
+    assert!(!text.contains("gravity is missing"), "{text}");
+}

@@ -73,7 +73,11 @@ pub(super) fn hint(missing: &[usize], columns: &[Column], names: &[Name], wanted
         missing.iter().any(|index| is(index) || wanted.one_of(sensor) == Some(*index))
     };
     if lacks(Sensor::Acceleration) && !clues.without_gravity.is_empty() {
-        let apart = if clues.has_gravity { "gravity stands apart: add the two" } else { "gravity is missing" };
+        let apart = if clues.has_gravity {
+            "gravity stands apart: add the two"
+        } else {
+            "gravity is missing: add the file that has it, such as Gravity.csv, or record the total acceleration"
+        };
         hint += &format!("{} without gravity is no acceleration ({apart}); ", listed(&clues.without_gravity));
     }
     if !clues.unsaid.is_empty() {

@@ -182,7 +182,11 @@ pub(super) fn unit_of<'a>(
         |called: &str| wanted.is_called(channel, called) && !matches!(Name::new(called).meaning, Meaning::Whole(_));
     let by_axis = || units.clone().find(|(called, _)| axis(called));
     let by_sensor = || units.clone().find(|(called, _)| wanted.is_called(channel, called));
-    exact.or_else(by_axis).or_else(by_sensor).map(|(_, unit)| unit)
+    // what acceleration is put together from is in its unit
+    let is_part = matches!(sensor(wanted.meanings[channel]), Some(Sensor::LinearAcceleration | Sensor::Gravity));
+    let whole = |called: &str| is_part && Name::new(called).meaning == Meaning::Whole(Sensor::Acceleration);
+    let by_whole = || units.clone().find(|(called, _)| whole(called));
+    exact.or_else(by_axis).or_else(by_sensor).or_else(by_whole).map(|(_, unit)| unit)
 }
 
 /// The unit of a time called `name`.

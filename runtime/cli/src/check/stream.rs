@@ -26,8 +26,6 @@ use crate::together;
 
 /// So much of a stream is looked at, in seconds, unless all of it is asked for.
 const LONG_S: f64 = 120.0;
-/// The least cosine of the angle between gravity and that of training: 60 degrees.
-const MOUNTED_ALIKE: f64 = 0.5;
 /// So many windows are shown.
 const WINDOWS: usize = 6;
 /// The shipped ladders by what they need: the first channels of their sensors, and the rate in hertz.
@@ -142,11 +140,18 @@ pub(super) fn check(files: Paths, arguments: &StreamArguments, json: bool) -> an
     let stream = files.to_string();
     let mut report = match Survey::of_several(paths, &format.channels, &known) {
         Ok(survey) => Report::new(stream, manifest, &format.channels, &survey),
-        Err(error @ SenseError::MissingChannels { .. }) => {
+        Err(missing @ SenseError::MissingChannels { .. }) => {
             // what there is instead is worth seeing
-            let Ok(there) = There::look(paths, &known) else { return Err(error.into()) };
+            let (there, problem) = match There::summed(paths, &format, &known) {
+                Ok(Some(there)) => (there, None),
+                other => {
+                    let problem = other.err().unwrap_or(missing);
+                    let Ok(there) = There::look(paths, &known) else { return Err(problem.into()) };
+                    (there, Some(problem.to_string()))
+                }
+            };
             let mut report = Report::new(stream, manifest, &there.channels, &there.survey);
-            report.problem = Some(error.to_string());
+            report.problem = problem;
             report.remarks.splice(0..0, there.notes);
             report
         }
@@ -234,7 +239,16 @@ impl Report {
             }
         }
         match (&self.time, self.declared_hz) {
-            (None, None) => self.remarks.push(format!("no times: taken for {} samples per second", self.model_hz)),
+            (None, None) => {
+                let likely = survey.layout.likely_time.iter();
+                let likely: String = likely
+                    .map(|it| format!("; {it}, and may be the time: name it `time_s`, or by --columns"))
+                    .collect();
+                self.remarks.push(format!(
+                    "no times: taken for {} samples per second, unless --rate states another{likely}",
+                    self.model_hz
+                ));
+            }
             (Some(time), _) if time.seen && time.unit.as_deref() != Some("s") => self.remarks.push(format!(
                 "the time states no unit, and looks like {0}: --units t={0}",
                 time.unit.as_deref().unwrap_or_default()
@@ -253,16 +267,7 @@ impl Report {
         let Some(GravityReport { at_rest, .. }) = &self.gravity else { return };
         let sensors = manifest.sensors();
         let accelerometer = sensors.iter().find(|sensor| sensor.quantity == Quantity::Acceleration);
-        let Some(statistics) = accelerometer.and_then(|sensor| sensor.statistics.as_ref()) else { return };
-        let length = |vector: [f64; 3]| vector.iter().map(|it| it * it).sum::<f64>().sqrt();
-        let along = at_rest.mean.iter().zip(statistics.mean).map(|(one, other)| one * other).sum::<f64>();
-        if along < MOUNTED_ALIKE * length(at_rest.mean) * length(statistics.mean) {
-            let [axis, trained] = [at_rest.mean, statistics.mean].map(axis);
-            self.remarks.push(format!(
-                "gravity lies along {axis}, and in training most often along {trained}; if the sensor is mounted otherwise, \
-                 --mount-matrix says how, such as y,-x,z"
-            ));
-        }
+        self.remarks.extend(accelerometer.and_then(|sensor| sensor.mounted_otherwise(at_rest.mean)));
     }
 
     /// Names a shipped ladder that would do with what there is.
@@ -397,12 +402,6 @@ impl Report {
         }
         text
     }
-}
-
-/// The axis along which a vector points most.
-fn axis(vector: [f64; 3]) -> String {
-    let longest = (0..3).max_by(|one, other| vector[*one].abs().total_cmp(&vector[*other].abs())).unwrap_or_default();
-    format!("{}{}", if vector[longest] < 0.0 { "-" } else { "" }, ["x", "y", "z"][longest])
 }
 
 /// That of the largest logit.

@@ -8,6 +8,7 @@ use crate::config::SourceSpec;
 use gaitd_core::clock::Clock;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::StreamFormat;
+use gaitd_sense::import::{FileSource, Files};
 use gaitd_sense::wearer::{self, Truth, WearerConfig, WearerError, WearerSource};
 use gaitd_sense::{HeaderMemory, JoinedSource, Limited, Mounted, SenseError, Source, TextSource};
 
@@ -129,8 +130,18 @@ impl SourceSpec {
                     Ok(file) => Ok((Arc::new(file), path.display().to_string(), HeaderMemory::default())),
                     Err(error) => Err(SenseError::Open { path: path.clone(), error }),
                 };
-                let files = path.all().iter().map(open).collect::<Result<_, _>>()?;
-                self.stream_in(files, format, clock)
+                let files: Vec<_> = path.all().iter().map(open).collect::<Result<_, SenseError>>()?;
+                let regular = files.iter().all(|(file, ..)| file.metadata().is_ok_and(|file| file.is_file()));
+                let source = self.stream_in(files, format, clock);
+                // these can be read once more, in another way
+                let again = || Files {
+                    paths: path.all().to_vec(),
+                    spelling: self.spelling().unwrap_or_default(),
+                    format: format.clone(),
+                    pace: self.pace(),
+                    clock: Arc::clone(clock),
+                };
+                if regular { Box::new(FileSource::new(source, again())) } else { source }
             }
             Self::Stdin { pace, .. } => {
                 let text = TextSource::stdin(format, None, *pace, Arc::clone(clock))?;

@@ -109,6 +109,11 @@ impl Channels {
         Self::plain(of.cloned().collect())
     }
 
+    /// Whether any of them is a sum.
+    pub(super) fn are_summed(&self) -> bool {
+        self.parts.iter().any(|parts| parts.len() > 1)
+    }
+
     /// Puts a sample as it is read into one as it is recorded.
     pub(super) fn add_up(&self, read: &[f64], recorded: &mut [f64]) {
         for (value, parts) in recorded.iter_mut().zip(&self.parts) {

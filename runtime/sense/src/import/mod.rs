@@ -6,6 +6,7 @@
 mod channels;
 mod intervals;
 mod reading;
+mod summed;
 mod tagging;
 mod together;
 
@@ -15,11 +16,15 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::{Channel, StreamFormat};
 
 use crate::survey::{Known, Survey, nominal_hz};
-use crate::{FORM, RecordingInfo, RecordingPaths, RecordingWriter, SenseError, VERSION, WriteError, rate, same_file};
+use crate::{
+    ChannelColumn, FORM, RecordingInfo, RecordingPaths, RecordingWriter, SenseError, VERSION, WriteError, rate,
+    same_file,
+};
 pub use intervals::{Intervals, IntervalsError, Timeline};
 use reading::{Out, Stated};
+pub use summed::{FileSource, Files};
 use tagging::Names;
-use together::Stretch;
+use together::{Piece, Stretch};
 
 /// A rate that differs from another one by more than this share contradicts it.
 const CONTRADICTION: f64 = 0.05;
@@ -59,6 +64,12 @@ pub struct ImportFile {
     pub label: Option<String>,
     /// Who wore the sensor, where that is stated of this file.
     pub subject: Option<String>,
+}
+
+impl From<&PathBuf> for ImportFile {
+    fn from(path: &PathBuf) -> Self {
+        Self { path: path.clone(), label: None, subject: None }
+    }
 }
 
 /// What cannot be imported. Every message says what was wrong, where, and what mends it.
@@ -420,10 +431,42 @@ impl There {
     /// # Errors
     /// When one cannot be read, or has nothing of that.
     pub fn look(paths: &[PathBuf], known: &Known) -> Result<Self, ImportError> {
-        let file = |path: &PathBuf| ImportFile { path: path.clone(), label: None, subject: None };
-        let files: Vec<_> = paths.iter().map(file).collect();
-        let Stretch { channels, survey, pieces } = together::find(&files.iter().collect::<Vec<_>>(), None, known)?;
+        let files: Vec<_> = paths.iter().map(ImportFile::from).collect();
+        Ok(Self::of(together::find(&files.iter().collect::<Vec<_>>(), None, known)?))
+    }
+
+    /// What a model that reads `format` has of the texts at `paths`, where acceleration is the sum of columns of theirs; nothing
+    /// where they lack more than that.
+    ///
+    /// # Errors
+    /// When their unit is not the one that is read, and nothing says so.
+    pub fn summed(paths: &[PathBuf], format: &StreamFormat, known: &Known) -> Result<Option<Self>, SenseError> {
+        let files: Vec<_> = paths.iter().map(ImportFile::from).collect();
+        Ok(Stretch::of_parts(&files.iter().collect::<Vec<_>>(), format, known)?.map(Self::of))
+    }
+
+    fn of(stretch: Stretch<'_>) -> Self {
+        let Stretch { channels, mut survey, pieces } = stretch;
+        let absent = std::mem::take(&mut survey.absent);
+        let columns = std::mem::take(&mut survey.layout.channels);
+        for (recorded, parts) in channels.parts.iter().enumerate() {
+            let found = parts.iter().filter_map(|&part| Some((part, columns.get(part)?.as_ref()?)));
+            let named = |(part, column): (usize, &ChannelColumn)| {
+                let has = |piece: &&Piece<'_>| piece.survey.layout.channels.get(part).is_some_and(Option::is_some);
+                match pieces.iter().find(has).filter(|_| parts.len() > 1 && pieces.len() > 1) {
+                    Some(piece) => format!("{}: {}", piece.name(), column.column),
+                    None => column.column.clone(),
+                }
+            };
+            let names: Vec<_> = found.clone().map(named).collect();
+            let last = found.last().filter(|_| names.len() == parts.len());
+            let column = last.map(|(_, last)| ChannelColumn { column: names.join(" + "), ..last.clone() });
+            survey.layout.channels.push(column);
+            if parts.iter().any(|part| absent.contains(part)) {
+                survey.absent.push(recorded);
+            }
+        }
         let notes = pieces.into_iter().flat_map(|piece| piece.notes).collect();
-        Ok(Self { channels: channels.recorded, survey, notes })
+        Self { channels: channels.recorded, survey, notes }
     }
 }

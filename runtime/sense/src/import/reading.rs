@@ -8,6 +8,7 @@ use gaitd_core::stream::{Channel, Continuity, Reading, Sample, Step, StreamCount
 
 use super::ImportError;
 use super::intervals::Intervals;
+use super::summed::Summed;
 use super::tagging::{Names, Tagging};
 use super::together::{Piece, Stretch};
 use crate::survey::nominal_hz;
@@ -51,11 +52,9 @@ impl Stretch<'_> {
     ) -> Result<Vec<SourceInfo>, ImportError> {
         let unit = self.survey.layout.time.as_ref().and_then(|time| time.unit.as_deref());
         let timeline = stated.intervals.map(|it| it.of(&self.paths(), unit)).transpose()?;
-        let format = |channels: &[_]| StreamFormat { channels: channels.to_vec(), rate_hz };
-        let (read, format) = (format(&self.channels.read), format(&self.channels.recorded));
-        let mut source = self.open(&read)?;
+        let format = StreamFormat { channels: self.channels.recorded.clone(), rate_hz };
+        let mut source = self.open(rate_hz, Pace::Fast, &(Arc::new(MonotonicClock::start()) as Arc<dyn Clock>))?;
         let mut continuity = Continuity::new(&format, DEFAULT_BRIDGE_S).map_err(SenseError::from)?;
-        let mut sample = Sample { time_s: None, values: vec![0.0; read.channels.len()] };
         let mut recorded = Sample { time_s: None, values: vec![0.0; format.channels.len()] };
         let (mut tagging, mut rows, mut span, mut touched) = (Tagging::default(), 0_u64, None, false);
         let (mut begins_s, mut failed) = (None, None);
@@ -63,10 +62,9 @@ impl Stretch<'_> {
         let has_times = self.survey.layout.time.is_some() || self.pieces.len() > 1;
         let recorded_hz = self.pieces[self.clock()].recorded_hz;
         loop {
-            let reading = source.read(&mut sample, NO_DEADLINE)?;
+            let reading = source.read(&mut recorded, NO_DEADLINE)?;
             if reading == Reading::Sample {
-                self.channels.add_up(&sample.values, &mut recorded.values);
-                recorded.time_s = if has_times { sample.time_s } else { Some(rows as f64 / recorded_hz) };
+                recorded.time_s = if has_times { recorded.time_s } else { Some(rows as f64 / recorded_hz) };
                 let label = match (&timeline, stated.label) {
                     (Some(timeline), _) => recorded.time_s.map_or("", |time_s| timeline.at(time_s)),
                     (None, Some(label)) => label,
@@ -122,21 +120,24 @@ impl Stretch<'_> {
         Ok(self.pieces.iter().enumerate().map(info).collect())
     }
 
-    /// Opens it as fast as it can be read.
-    fn open(&self, format: &StreamFormat) -> Result<Box<dyn Source>, SenseError> {
+    /// Opens it, to be read at this rate.
+    pub(super) fn open(&self, rate_hz: f64, pace: Pace, clock: &Arc<dyn Clock>) -> Result<Box<dyn Source>, SenseError> {
+        let format = &StreamFormat { channels: self.channels.read.clone(), rate_hz };
         let mut texts = Vec::new();
         for piece in &self.pieces {
             // rows without times come at the file's own rate, beside others
             let own = self.pieces.len() > 1 && piece.survey.layout.time.is_none();
             let rate_hz = if own { piece.recorded_hz } else { format.rate_hz };
             let format = StreamFormat { rate_hz, ..format.clone() };
-            texts.push(piece.known.open(&piece.file.path, &format)?.after(&piece.survey.layout));
+            let text = piece.known.open(&piece.file.path, &format, pace, Arc::clone(clock))?;
+            texts.push(text.after(&piece.survey.layout));
         }
-        if texts.len() == 1 {
-            return Ok(Box::new(texts.remove(0)));
-        }
-        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-        Ok(Box::new(JoinedSource::new(texts, format, Pace::Fast, clock)))
+        let source: Box<dyn Source> = match texts.len() {
+            1 => Box::new(texts.remove(0)),
+            _ => Box::new(JoinedSource::new(texts, format, pace, Arc::clone(clock))),
+        };
+        let summed = self.channels.are_summed();
+        Ok(if summed { Box::new(Summed::new(source, self.channels.clone())) } else { source })
     }
 
     fn info(
@@ -168,7 +169,8 @@ impl Piece<'_> {
         let columns = self.survey.layout.channels.iter().zip(read);
         let channels = columns.filter(|(column, _)| column.is_some()).map(|(_, channel)| channel.clone()).collect();
         let format = StreamFormat { channels, rate_hz: nominal_hz(self.recorded_hz) };
-        let mut source = self.known.open(&self.file.path, &format)?.after(&self.survey.layout);
+        let clock = Arc::new(MonotonicClock::start());
+        let mut source = self.known.open(&self.file.path, &format, Pace::Fast, clock)?.after(&self.survey.layout);
         let mut continuity = Continuity::new(&format, DEFAULT_BRIDGE_S).map_err(SenseError::from)?;
         let mut sample = Sample { time_s: None, values: vec![0.0; format.channels.len()] };
         let (mut span, mut rows) = (None, 0_u64);

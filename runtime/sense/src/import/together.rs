@@ -177,6 +177,13 @@ pub(super) fn find<'a>(
     Ok(Stretch { channels, survey, pieces })
 }
 
+impl Piece<'_> {
+    /// Its file's name, without the folder.
+    pub(super) fn name(&self) -> std::borrow::Cow<'_, str> {
+        self.file.path.file_name().unwrap_or_default().to_string_lossy()
+    }
+}
+
 /// What was seen of one file, by the channels of all.
 fn piece_survey(seen: Vec<Seen>, count: usize) -> Survey {
     let first = seen[0].survey.clone();

@@ -45,14 +45,15 @@ impl Known {
         Self { spelling, tags, bare_acceleration: false }
     }
 
-    /// Opens the text at `path`, as fast as it can be read.
+    /// Opens the text at `path`.
     pub(crate) fn open(
         &self,
         path: &Path,
         format: &StreamFormat,
+        pace: Pace,
+        clock: Arc<dyn Clock>,
     ) -> Result<TextSource<BufReader<Arc<File>>>, SenseError> {
-        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-        let source = TextSource::open(path, format, None, Pace::Fast, clock)?;
+        let source = TextSource::open(path, format, None, pace, clock)?;
         let source = source.spelled(self.spelling.clone()).tagged(self.tags.clone());
         Ok(if self.bare_acceleration { source.with_bare_acceleration() } else { source })
     }
@@ -82,7 +83,7 @@ impl Survey {
     /// When the text cannot be opened or read, or lacks channels.
     pub fn of(path: &Path, channels: &[Channel], known: &Known) -> Result<Self, SenseError> {
         let format = StreamFormat { channels: channels.to_vec(), rate_hz: USUAL_HZ };
-        let mut source = known.open(path, &format)?.surveyed();
+        let mut source = known.open(path, &format, Pace::Fast, Arc::new(MonotonicClock::start()))?.surveyed();
         let mut sample = Sample { time_s: None, values: vec![f64::NAN; channels.len()] };
         let acceleration = axes(channels, Sensor::Acceleration).or_else(|| axes(channels, Sensor::Gravity));
         let (mut stamps, mut rest) = (stamps::Stamps::default(), rest::Rest::default());
