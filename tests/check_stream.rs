@@ -114,7 +114,7 @@ fn a_sensor_that_is_mounted_otherwise_and_one_that_cannot_be_right_are_remarked(
     let (text, _, code) = check(&upright, &[]);
     assert_eq!(code, 0);
     assert!(text.contains("gravity lies along y, and in training most often along x"), "{text}");
-    assert!(text.contains("--mount-matrix says how"), "{text}");
+    assert!(text.contains("--mount-matrix (`source.mount_matrix`) says how"), "{text}");
     // every sample the first one's, but for the time
     let lines: Vec<String> = gaitd_tests::csv(20.0).lines().map(str::to_owned).collect();
     let (_, held) = lines[1].split_once(',').unwrap();

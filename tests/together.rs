@@ -394,12 +394,15 @@ fn several_files_are_checked_as_one_stream() {
         }
         assert!(text.contains("Accel.csv") && text.contains("Gyro.csv"), "{text}");
     }
-    // what gaitd does not read live is shown as it would be imported
-    let output = gaitd(here.path(), &["check", "--stream", "Accelerometer.csv", "Gravity.csv", "Gyro.csv"]);
+    // a unit that nothing states, and that is another one, is refused, as it would be imported
+    let parts = ["check", "--stream", "Accelerometer.csv", "Gravity.csv", "Gyro.csv"];
+    let output = gaitd(here.path(), &parts);
     let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(65), "{text}{said}");
     assert!(text.contains("remark: acc: is the sum of acceleration without gravity, and gravity"), "{text}");
-    assert!(said.contains("without gravity is no acceleration"), "{said}");
+    assert!(said.contains("likely m/s2; --units acc=m/s2 says so"), "{said}");
+    let output = gaitd(here.path(), &[&parts[..], &["--units", "acc=m/s2"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let said = refused(here.path(), &["check", "--stream", "Accel.csv", "Accel.csv", "Gyro.csv"], 65);
     assert!(said.contains("both Accel.csv and Accel.csv have acc_x, acc_y, acc_z"), "{said}");
 }

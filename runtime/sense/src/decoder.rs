@@ -62,6 +62,8 @@ pub(super) struct TextDecoder {
     /// The first row's time by another clock than that of its time.
     tie_s: Option<f64>,
     assembly: Assembly,
+    /// A column that may be the time, once that was looked for.
+    likely_time: Option<String>,
 }
 
 impl TextDecoder {
@@ -78,6 +80,7 @@ impl TextDecoder {
             sensors: 0,
             tie_s: None,
             assembly: Assembly::new(expected.rate_hz),
+            likely_time: None,
         }
     }
 
@@ -135,12 +138,13 @@ impl TextDecoder {
             Some(format!("`{:.40}` rises evenly, by about {} a row", name?, rounded(step)))
         };
         let rising = self.row.unused.as_ref().and_then(Rising::found).filter(|_| layout.time.is_none());
-        layout.likely_time = rising.and_then(named).or(layout.likely_time);
+        layout.likely_time = self.likely_time.clone().or_else(|| rising.and_then(named)).or(layout.likely_time);
         Some(layout)
     }
 
     /// Looks no further for a column that may be the time.
     pub(super) fn end_search(&mut self) {
+        self.likely_time = self.layout().and_then(|layout| layout.likely_time);
         self.row.unused = None;
     }
 

@@ -331,6 +331,7 @@ impl<R: BufRead> TextSource<R> {
                  `source.rate_hz`) is not used"
             );
         }
+        self.text.end_search();
         let likely = self.layout().and_then(|layout| layout.likely_time);
         let by_default = self.recorded && !self.rate_known;
         if !self.timed && !quiet && (by_default || likely.is_some()) {
@@ -346,7 +347,6 @@ impl<R: BufRead> TextSource<R> {
                 "{origin}: no column is known to be the time, so its samples are taken for {rate_hz} per second{state}{hint}"
             );
         }
-        self.text.end_search();
     }
 
     fn hand_on(&mut self, sample: &mut Sample, deadline: Duration) -> Result<Reading, SenseError> {
