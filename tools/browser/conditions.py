@@ -45,7 +45,9 @@ CONDITIONS = [
     Condition("#simulated", "simulated", "file missing undated unanswered scriptless", "hidden:simulated"),
     Condition("#source-state", "simulated file found unanswered", "missing", "hidden:source-state"),
     Condition("#readiness", "simulated file found unanswered", "missing", "hidden:readiness"),
-    Condition("#trouble", "file missing lost", "simulated found regained ended unanswered", "hidden:trouble empty:trouble"),
+    Condition(
+        "#trouble", "file missing lost", "simulated found regained ended unanswered", "hidden:trouble empty:trouble"
+    ),
     Condition("noscript p", "scriptless", "simulated unanswered", "noscript"),
     element('#connection[data-kind="bad"]', "lost", "simulated regained ended unanswered", "data:kind"),
     element('#connection[title]:not([title=""])', "lost ended", "simulated regained unanswered", "title"),
