@@ -271,7 +271,7 @@ fn the_ladder_is_shown_with_what_the_manifest_says() {
         let memory = (number("shared_kb") + number("own_kb")) * 1024;
         assert!((weights..20 * weights).contains(&memory), "{configuration}");
         let kernels = configuration["kernels"].as_array().unwrap();
-        assert!(!kernels.is_empty() && kernels.iter().all(|kernel| kernel.as_str().unwrap().contains("f32")));
+        assert!(!kernels.is_empty() && kernels.iter().all(|kernel| kernel.as_str().unwrap().starts_with("supernet_")));
     }
 }
 
@@ -332,4 +332,59 @@ fn a_damaged_profile_is_told_and_replaced_by_a_measurement() {
     let output = gaitd(state.path()).args(["run", "--pace", "fast", "--seconds", "5"]).assert().success();
     let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
     assert!(stderr.contains(&file.display().to_string()) && stderr.contains("gaitd profile"), "{stderr}");
+}
+
+#[test]
+fn a_backend_can_be_forced_and_has_profiles_of_its_own() {
+    let state = TempDir::new().unwrap();
+    let json = |arguments: &[&str]| {
+        let output = gaitd(state.path()).args(arguments).arg("--json").assert().success();
+        serde_json::from_slice::<Value>(&output.get_output().stdout).unwrap()
+    };
+    let profile = json(&["profile", "--hot", "10", "--paced", "1", "--pace-ms", "0", "--backend", "supernet"]);
+    assert!(profile["backend"].as_str().unwrap().starts_with("supernet-"), "{}", profile["backend"]);
+    let shown = |backend: &str| {
+        let ladder = json(&["ladder", "--backend", backend]);
+        (ladder["backend"].clone(), ladder["profiled"].clone())
+    };
+    assert_eq!(shown("auto"), ("supernet".into(), true.into()));
+    assert_eq!(shown("tract"), ("tract".into(), false.into()));
+    // kernels of another kind take another time
+    let plain = |command: &mut assert_cmd::Command| {
+        let output = command.env("GAITD_SUPERNET_ISA", "plain").args(["ladder", "--json"]).assert().success();
+        serde_json::from_slice::<Value>(&output.get_output().stdout).unwrap()
+    };
+    let ladder = plain(&mut gaitd(state.path()));
+    assert_eq!((&ladder["backend"], &ladder["profiled"]), (&"supernet".into(), &false.into()));
+    assert_eq!(ladder["configurations"][0]["kernels"][0], "supernet_plain_8x4");
+    let output = gaitd(state.path()).env("GAITD_SUPERNET_ISA", "mmx").arg("ladder").assert().code(78);
+    let message = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(message.contains("GAITD_SUPERNET_ISA is mmx, and this processor has ") && message.contains("plain"));
+}
+
+#[test]
+fn a_configuration_names_its_backend_and_a_flag_goes_before_it() {
+    let directory = TempDir::new().unwrap();
+    let config = directory.path().join("config.json");
+    std::fs::write(&config, r#"{"backend": "tract", "source": {"kind": "wearer", "seconds": 5, "pace": "fast"}}"#)
+        .unwrap();
+    let output = gaitd(directory.path()).arg("check").arg(&config).assert().success();
+    let message = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    assert!(message.contains("backend tract (tract-"), "{message}");
+    let run = |more: &[&str]| {
+        gaitd(directory.path()).arg("run").arg(&config).args(more).assert().success();
+        let profiles = std::fs::read_dir(directory.path().join("gaitd/profiles")).unwrap();
+        let names = profiles.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    let first = run(&[]);
+    assert!(first.len() == 1 && first[0].contains("-tract-"), "{first:?}");
+    let both = run(&["--backend", "supernet"]);
+    assert!(both.len() == 2 && both.iter().any(|name| name.contains("-supernet-")), "{both:?}");
+    std::fs::write(&config, r#"{"backend": "onnxruntime"}"#).unwrap();
+    let output = gaitd(directory.path()).arg("check").arg(&config).assert().code(78);
+    let message = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    assert!(message.contains("backend") && message.contains("supernet"), "{message}");
 }

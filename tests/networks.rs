@@ -411,3 +411,27 @@ fn network_with_weights_beside_it() {
     let (message, code) = check(&model);
     assert_eq!(code, Some(0), "{message}");
 }
+
+#[test]
+fn an_engine_that_is_wanted_and_leaves_a_ladder_says_why() {
+    let model = model(&Network::default().file(), &json!({}));
+    let (message, _) = check(model.path());
+    assert!(message.contains("backend tract (tract-"), "{message}");
+    assert!(
+        message.contains("; supernet leaves it, because of net.onnx: Flatten f: supernet has no such"),
+        "{message}"
+    );
+    let state = TempDir::new().unwrap();
+    let ladder = |backend: &str| {
+        gaitd(state.path()).args(["ladder", "--backend", backend, "--models"]).arg(model.path()).assert()
+    };
+    let output = ladder("supernet").code(65);
+    let message = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(message.contains("supernet leaves it, because of net.onnx: Flatten f"), "{message}");
+    for backend in ["auto", "tract"] {
+        let output = ladder(backend).success();
+        let shown = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+        assert!(shown.contains("\nbackend tract: "), "{shown}");
+        assert_eq!(shown.contains("\nsupernet leaves it, because of net.onnx: "), backend == "auto", "{shown}");
+    }
+}

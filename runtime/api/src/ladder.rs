@@ -1,5 +1,7 @@
 //! The ladder as the interface shows it.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,9 @@ pub struct LadderView {
     /// The inference library that executes it.
     #[serde(default)]
     pub backend: String,
+    /// The kernels that it uses on this processor, in which the instruction set and the size of a tile stand.
+    #[serde(default)]
+    pub kernels: Vec<String>,
     /// Weights and plans of all configurations, shared by all streams, bytes.
     #[serde(default)]
     pub shared_bytes: u64,
@@ -88,6 +93,8 @@ impl LadderView {
         let manifest = ladder.manifest();
         let task = &manifest.task;
         let memory = ladder.network().memory();
+        let rungs = 0..ladder.configurations().len();
+        let kernels: BTreeSet<String> = rungs.flat_map(|rung| ladder.network().kernels(rung).to_vec()).collect();
         let configurations = ladder.configurations().iter().enumerate().map(|(rung, configuration)| {
             let memory = ladder.network().rung_memory(rung);
             let measured = profile.configurations.iter().find(|profiled| profiled.id == configuration.id);
@@ -115,6 +122,7 @@ impl LadderView {
             window: task.window,
             hop: task.hop,
             backend: ladder.backend().to_owned(),
+            kernels: kernels.into_iter().collect(),
             shared_bytes: memory.shared,
             own_bytes: memory.own,
             profile: LadderProfile { cpu: profile.cpu.clone(), warnings: profile.warnings.clone() },

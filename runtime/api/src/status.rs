@@ -92,6 +92,9 @@ pub struct ModelView {
     /// The inference library that executes it.
     #[serde(default)]
     pub backend: String,
+    /// The kernels that it uses on this processor, in which the instruction set and the size of a tile stand.
+    #[serde(default)]
+    pub kernels: Vec<String>,
     /// How many configurations it offers.
     pub configurations: usize,
 }

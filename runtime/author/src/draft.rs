@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{
-    Answers, Backend, FilesError, GoldenFile, InferenceError, LoadError, Manifest, ModelFiles, NetworkFiles, Precision,
-    runner_of,
+    Answers, Backend, FilesError, GoldenFile, InferenceError, LoadError, Loaded, Manifest, ModelFiles, NetworkFiles,
+    Precision, runner_of,
 };
 
 use crate::understand::NetworkFile;
@@ -231,9 +231,12 @@ impl Draft {
         backend: &dyn Backend,
     ) -> Result<BTreeMap<String, Vec<Vec<f32>>>, DraftError> {
         let networks = NetworkFiles::new(&self.manifest, self);
-        let Some(network) = backend.load(&networks)? else {
-            let origin = self.origin();
-            return Err(LoadError::NoBackend { origin, backends: vec![backend.name()] }.into());
+        let network = match backend.load(&networks)? {
+            Loaded::Network(network) => network,
+            Loaded::Left(reason) => {
+                let left = vec![(backend.name(), reason)];
+                return Err(LoadError::NoBackend { origin: self.origin(), left }.into());
+            }
         };
         let mut runner = runner_of(network.as_ref(), &self.manifest).map_err(LoadError::Runner)?;
         let labels = self.manifest.task.labels.len();

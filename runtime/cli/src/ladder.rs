@@ -1,6 +1,6 @@
 //! `gaitd ladder`: the table of a model's configurations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use gaitd_core::ladder::{Ladder, Percentiles, Profile, ProfileKey};
@@ -37,6 +37,9 @@ pub(super) struct Report {
     model: String,
     /// The inference library that executes it.
     backend: &'static str,
+    /// The backends that left it to that one, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    left_by: BTreeMap<&'static str, String>,
     /// Weights and plans, once for all streams.
     shared_kb: u64,
     /// Intermediate values, once for each stream.
@@ -118,6 +121,7 @@ impl Report {
         Self {
             model: ladder.manifest().name.clone(),
             backend: ladder.backend(),
+            left_by: ladder.left().iter().cloned().collect(),
             shared_kb: network.memory().shared / 1024,
             own_kb: network.memory().own / 1024,
             cpu,
@@ -168,6 +172,9 @@ impl Report {
             "backend {}: {} kB of weights and plans, once for all streams, and {} kB of buffers for each stream\n",
             self.backend, self.shared_kb, self.own_kb
         );
+        for (backend, reason) in &self.left_by {
+            text += &format!("{backend} leaves it, because of {reason}\n");
+        }
         text += &format!("kernels: {}\n", kernels.into_iter().collect::<Vec<_>>().join(", "));
         let temperatures = self.configurations.iter().map(|row| row.temperature);
         let (lowest, highest) = (temperatures.clone().fold(f64::MAX, f64::min), temperatures.fold(0.0, f64::max));

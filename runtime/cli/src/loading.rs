@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gaitd_core::clock::Clock;
-use gaitd_core::ladder::{Ladder, Library, Profile, ProfileKey};
+use gaitd_core::ladder::{BackendChoice, Ladder, Library, Profile, ProfileKey};
 use gaitd_daemon::{cpu_name, kept_or_measured};
 use gaitd_embedded::Embedded;
+use gaitd_supernet::Supernet;
 use gaitd_tract::Tract;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,11 +18,34 @@ pub(super) struct ModelArguments {
     /// Model directory [default: the ladder inside gaitd]
     #[arg(short, long, value_name = "DIR")]
     pub(super) models: Option<PathBuf>,
+    /// What executes it [default: auto]
+    #[arg(long, value_enum, value_name = "BACKEND")]
+    pub(super) backend: Option<BackendFlag>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum BackendFlag {
+    /// supernet where it knows all networks of the ladder, and tract otherwise
+    Auto,
+    /// gaitd's own engine, for what gaitd-train writes
+    Supernet,
+    /// tract, for any ONNX network
+    Tract,
+}
+
+impl From<BackendFlag> for BackendChoice {
+    fn from(flag: BackendFlag) -> Self {
+        match flag {
+            BackendFlag::Auto => Self::Auto,
+            BackendFlag::Supernet => Self::Supernet,
+            BackendFlag::Tract => Self::Tract,
+        }
+    }
 }
 
 impl ModelArguments {
     pub(super) fn load(&self) -> anyhow::Result<Ladder> {
-        load(self.models.as_deref())
+        load(self.models.as_deref(), self.backend.map(BackendChoice::from).unwrap_or_default())
     }
 
     /// Where the model comes from, for people.
@@ -32,13 +56,13 @@ impl ModelArguments {
 
 /// What this gaitd can load.
 pub(super) fn library() -> Arc<Library> {
-    Arc::new(Library::new(Arc::new(Embedded), vec![Box::new(Tract)]))
+    Arc::new(Library::new(Arc::new(Embedded), vec![Box::new(Supernet), Box::new(Tract)]))
 }
 
-/// Loads the model in the directory `models`, or the embedded one.
-pub(super) fn load(models: Option<&Path>) -> anyhow::Result<Ladder> {
+/// Loads the model in the directory `models`, or the embedded one, by a backend that `choice` allows.
+pub(super) fn load(models: Option<&Path>, choice: BackendChoice) -> anyhow::Result<Ladder> {
     let library = library();
-    Ok(library.load(library.files(models).as_ref())?)
+    Ok(library.load(library.files(models).as_ref(), choice)?)
 }
 
 /// The profile kept for `ladder` on this processor, or one measured quickly now.

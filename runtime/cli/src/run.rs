@@ -15,6 +15,7 @@ use gaitd_daemon::{
 use gaitd_sense::{Mount, Pace};
 
 use super::control::ControlArguments;
+use super::loading::BackendFlag;
 use super::log::LogFormat;
 use super::spelling::SpellingArguments;
 
@@ -33,6 +34,9 @@ pub(super) struct Arguments {
     /// Model directory [default: the ladder inside gaitd]
     #[arg(short, long, value_name = "DIR")]
     models: Option<PathBuf>,
+    /// What executes it [default: auto]
+    #[arg(long, value_enum, value_name = "BACKEND")]
+    backend: Option<BackendFlag>,
     /// Where samples come from: `wearer` (simulated), `-` (standard input) or a file of CSV or NDJSON; several files, each
     /// with some of the sensors, are put together on one clock
     #[arg(short, long, value_name = "SOURCE")]
@@ -120,6 +124,7 @@ impl Arguments {
             http.listen = listen.unwrap_or(http.listen);
         }
         config.models = models.clone().or(config.models);
+        config.backend = self.backend.map_or(config.backend, Into::into);
         config.state = state.clone().or(config.state);
         if output.is_some() || self.format.is_some() || self.json {
             config.outputs = vec![self.only_output(&config)];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use gaitd_core::ladder::{Manifest, Profile, ProfileKey};
+use gaitd_core::ladder::{BackendChoice, Manifest, Profile, ProfileKey};
 use gaitd_daemon::{Config, cpu_name};
 use gaitd_lab::figure::{self, Bars, FigureError, Series};
 use gaitd_lab::simulate::{
@@ -195,7 +195,7 @@ impl Ladders {
     }
 
     fn load(&self, models: Option<&Path>, path: &Path) -> anyhow::Result<(Arc<Manifest>, Profile)> {
-        let ladder = super::loading::load(models).context(path.display().to_string())?;
+        let ladder = super::loading::load(models, BackendChoice::Auto).context(path.display().to_string())?;
         let key = ProfileKey::new(&ladder, &cpu_name());
         let profile = Profile::find(&key, &self.state)?.ok_or_else(|| NoProfile {
             path: path.to_path_buf(),

@@ -24,7 +24,8 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::ladder::{
-    Backend, FilesError, InferenceError, LoadError, Memory, ModelFiles, Network, NetworkFiles, Runner, Task, sha256,
+    Backend, FilesError, InferenceError, LoadError, Loaded, Memory, ModelFiles, Network, NetworkFiles, Runner, Task,
+    sha256,
 };
 use crate::virtual_time::{VirtualClock, slow_down};
 use crate::window::Window;
@@ -150,9 +151,10 @@ impl Backend for FakeBackend {
         "fake"
     }
 
-    fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError> {
+    fn load(&self, files: &NetworkFiles<'_>) -> Result<Loaded, LoadError> {
         (0..files.manifest().configurations.len()).try_for_each(|rung| files.read(rung).map(drop))?;
-        Ok(Some(Arc::new(FakeNetwork { latencies: self.latencies.clone(), clock: Arc::clone(&self.clock) })))
+        let (latencies, clock) = (self.latencies.clone(), Arc::clone(&self.clock));
+        Ok(Loaded::Network(Arc::new(FakeNetwork { latencies, clock })))
     }
 }
 
@@ -164,6 +166,10 @@ struct FakeNetwork {
 impl Network for FakeNetwork {
     fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
         Ok(slow_down(Box::new(FakeRunner), self.latencies.clone(), &self.clock))
+    }
+
+    fn identity(&self) -> String {
+        "fake".to_owned()
     }
 
     fn memory(&self) -> Memory {

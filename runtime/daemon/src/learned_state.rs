@@ -167,7 +167,8 @@ mod tests {
 
     /// A place in which lies what a policy has learned, the policy, and the side that writes.
     fn persister(directory: &Path) -> (Shared, Box<dyn Policy>, Persister) {
-        let key = ProfileKey { model: "0123456789abcdef".to_owned(), cpu: "A CPU".to_owned() };
+        let [model, cpu, backend] = ["0123456789abcdef", "A CPU", "fake"].map(str::to_owned);
+        let key = ProfileKey { model, cpu, backend };
         let candidates = [Candidate { accuracy: 0.9, latency: Duration::from_millis(1) }];
         let terms = Terms { budget: Duration::from_millis(50), guess_accuracy: 0.2 };
         let policy = PolicySpec::Bayes {}.make(&candidates, &["a".to_owned()], &terms).unwrap();

@@ -105,7 +105,7 @@ pub(crate) fn prepare(
 }
 
 fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Prepared, StartError> {
-    let ladder = library.load(library.files(config.models.as_deref()).as_ref())?;
+    let ladder = library.load(library.files(config.models.as_deref()).as_ref(), config.backend)?;
     let state = config.state_directory();
     let key = ProfileKey::new(&ladder, &cpu_name());
     let unusable = unusable_state(&state, config.source.is_timed());

@@ -33,6 +33,7 @@ impl Operations {
                 hash: active.view.hash.clone(),
                 configurations: active.view.configurations.len(),
                 backend: active.view.backend.clone(),
+                kernels: active.view.kernels.clone(),
             };
             let stream = active.config.stream.clone();
             let (timed, token) = (active.config.source.is_timed(), active.token.is_some());

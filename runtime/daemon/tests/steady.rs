@@ -5,11 +5,12 @@ use std::time::Duration;
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::{Load, Overhead, PolicySpec};
 use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
-use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
+use gaitd_core::ladder::{Backend, Effort, Ladder, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::Window;
 use gaitd_daemon::publish::{LineWriter, RunHeader, Sink};
 use gaitd_embedded::Embedded;
+use gaitd_supernet::Supernet;
 use gaitd_tract::Tract;
 
 fn allocations(body: impl FnOnce()) -> u64 {
@@ -18,8 +19,19 @@ fn allocations(body: impl FnOnce()) -> u64 {
 
 #[test]
 fn a_window_allocates_nothing_beside_the_inference_library() {
+    allocates_nothing(&Tract);
+}
+
+#[test]
+fn a_window_allocates_nothing_on_gaitds_own_engine() {
+    let library = allocates_nothing(&Supernet);
+    assert!(library.iter().all(|allocations| *allocations == 0), "{library:?}");
+}
+
+/// What `backend` itself allocates for an inference of each configuration, beside which there must be nothing.
+fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
     let clock = MonotonicClock::start();
-    let ladder = Ladder::load(&Embedded, &[&Tract]).unwrap();
+    let ladder = Ladder::load(&Embedded, &[backend]).unwrap();
     let manifest = ladder.manifest().clone();
     let task = &manifest.task;
     let mut logits = vec![0.0; task.labels.len()];
@@ -110,4 +122,5 @@ fn a_window_allocates_nothing_beside_the_inference_library() {
             assert_eq!(counted, expected, "{} text={text}", policy.name());
         }
     }
+    library
 }

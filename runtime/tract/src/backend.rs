@@ -6,13 +6,17 @@ use std::sync::Arc;
 #[cfg(feature = "onnx")]
 use gaitd_core::ladder::NetworkFacts;
 use gaitd_core::ladder::{
-    Answers, Backend, Configuration, InferenceError, LoadError, Memory, Network, NetworkFiles, Runner, Task, finite,
+    Answers, Backend, Configuration, InferenceError, LoadError, Loaded, Memory, Network, NetworkFiles, Runner, Task,
+    finite,
 };
 
 use crate::executor::{Form, Plan, State};
 #[cfg(feature = "onnx")]
 use crate::reader;
 use crate::wanted::Wanted;
+
+/// What profiles are measured by.
+const VERSION: &str = "tract-0.23";
 
 /// The backend; it takes every ladder.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,8 +27,8 @@ impl Backend for Tract {
         "tract"
     }
 
-    fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError> {
-        load(files, Form::Optimised).map(Some)
+    fn load(&self, files: &NetworkFiles<'_>) -> Result<Loaded, LoadError> {
+        load(files, Form::Optimised).map(Loaded::Network)
     }
 }
 
@@ -40,8 +44,8 @@ impl Backend for Unoptimised {
         "tract without its optimiser"
     }
 
-    fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError> {
-        load(files, Form::AsRead).map(Some)
+    fn load(&self, files: &NetworkFiles<'_>) -> Result<Loaded, LoadError> {
+        load(files, Form::AsRead).map(Loaded::Network)
     }
 }
 
@@ -90,6 +94,10 @@ impl Network for TractNetwork {
     fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
         let state = |rung: &Rung| Ok((rung.plan.state()?, rung.answers));
         Ok(Box::new(TractRunner(self.0.iter().map(state).collect::<Result<_, InferenceError>>()?)))
+    }
+
+    fn identity(&self) -> String {
+        VERSION.to_owned()
     }
 
     fn memory(&self) -> Memory {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic;
 use std::path::{Path, PathBuf};
 
-use gaitd_core::ladder::{Backend, FilesError, Manifest, ModelFiles, NetworkFiles};
+use gaitd_core::ladder::{Backend, FilesError, Loaded, Manifest, ModelFiles, NetworkFiles};
 use gaitd_tract::Tract;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
@@ -71,7 +71,8 @@ fuzz_target!(init: only_own_panics(), |bytes: &[u8]| {
     let manifest = manifest(bytes, &weights);
     let files = Files([("net.onnx", bytes), ("w", &weights)].into());
     let network = match Tract.load(&NetworkFiles::new(&manifest, &files)) {
-        Ok(network) => network.expect("it takes every ladder"),
+        Ok(Loaded::Network(network)) => network,
+        Ok(Loaded::Left(reason)) => panic!("tract takes every ladder: {reason}"),
         Err(error) => return assert!((1..4096).contains(&error.to_string().len())),
     };
     let Ok(mut runner) = network.runner() else { return };

@@ -15,7 +15,8 @@ use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { json::mutate(data, size, max_size, seed) });
 
 fuzz_target!(|bytes: &[u8]| {
-    let key = ProfileKey { model: "0123456789abcdef".to_owned(), cpu: "A CPU".to_owned() };
+    let [model, cpu, backend] = ["0123456789abcdef", "A CPU", "fake"].map(str::to_owned);
+    let key = ProfileKey { model, cpu, backend };
     let path = Path::new("profile.json");
     let profile = match Profile::parse(bytes, path, &key) {
         Ok(profile) => profile,

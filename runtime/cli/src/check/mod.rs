@@ -6,6 +6,7 @@ mod stream;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use gaitd_core::ladder::{BackendChoice, Ladder};
 use gaitd_core::words::counted;
 use gaitd_daemon::{Config, ConfigError};
 use gaitd_lab::simulate::{LadderSpec, Scenario, SlowdownSpec};
@@ -109,9 +110,10 @@ fn check_scenario(path: &Path) -> anyhow::Result<String> {
     let scenario = Scenario::read(path)?;
     let configurations = match &scenario.ladder {
         LadderSpec::Given { configurations, .. } => configurations.len(),
-        LadderSpec::Model { models, .. } => {
-            super::loading::load(models.as_deref()).context(path.display().to_string())?.configurations().len()
-        }
+        LadderSpec::Model { models, .. } => super::loading::load(models.as_deref(), BackendChoice::Auto)
+            .context(path.display().to_string())?
+            .configurations()
+            .len(),
     };
     let slowdowns = match &scenario.slowdown {
         SlowdownSpec::Process(process) => format!("slowdown levels: {}", process.levels.len()),
@@ -129,26 +131,35 @@ fn check_config(path: &Path) -> anyhow::Result<String> {
     let config = Config::read(path)?;
     config.check()?;
     // the policy may name a configuration, so the model decides whether it is valid
-    let ladder = super::loading::load(config.models.as_deref())?;
+    let ladder = super::loading::load(config.models.as_deref(), config.backend)?;
     let task = &ladder.manifest().task;
     let ids: Vec<String> = ladder.configurations().iter().map(|it| it.id.clone()).collect();
     config.control.policy.check(&ids, config.control.budget()).context(path.display().to_string())?;
     Ok(format!(
-        "configuration; model {}, {} labels, budget {} ms",
+        "configuration; model {}, {} labels, budget {} ms, {}",
         ladder.manifest().name,
         task.labels.len(),
-        config.control.budget_ms
+        config.control.budget_ms,
+        backend(&ladder)
     ))
 }
 
 fn check_model(path: &Path) -> anyhow::Result<String> {
-    let ladder = super::loading::load(Some(path))?;
+    let ladder = super::loading::load(Some(path), BackendChoice::Auto)?;
     let manifest = ladder.manifest();
     Ok(format!(
-        "model {}; {} with hashes and golden vectors, {} at {} Hz",
+        "model {}; {} with hashes and golden vectors, {} at {} Hz, {}",
         manifest.name,
         counted(ladder.configurations().len() as u64, "configuration agrees", "configurations agree"),
         counted(manifest.task.input.channels.len() as u64, "channel", "channels"),
-        manifest.task.sample_rate_hz
+        manifest.task.sample_rate_hz,
+        backend(&ladder)
     ))
+}
+
+/// What executes `ladder`, and why what comes before it does not.
+fn backend(ladder: &Ladder) -> String {
+    let left = ladder.left().iter().map(|(backend, reason)| format!("; {backend} leaves it, because of {reason}"));
+    let left: String = left.collect();
+    format!("backend {} ({}){left}", ladder.backend(), ladder.network().identity())
 }

@@ -11,11 +11,12 @@ use gaitd_author::{
     Conditioning, Draft, Figures, GoldenWindows, Means, NetworkFile, Questions, Stated, StatedOfNetwork,
 };
 use gaitd_core::clock::{Clock, MonotonicClock};
-use gaitd_core::ladder::{Answers, Effort, Ladder, LoadError, Manifest, ProfileKey, measure};
+use gaitd_core::ladder::{Answers, BackendChoice, Effort, Ladder, LoadError, Manifest, ProfileKey, measure};
 use gaitd_core::window::{Normalisation, Over};
 use gaitd_daemon::{ConfigError, Paths, SourceSpec, cpu_name};
 use gaitd_lab::replay::LabelledWindow;
 use gaitd_sense::Pace;
+use gaitd_supernet::Supernet;
 use gaitd_tract::{Tract, Unoptimised};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -141,7 +142,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         return Err(Questions { asked: vec![("--holds", what)], wrong: Vec::new() }.into());
     }
     // golden vectors are compared here
-    let ladder = Ladder::load(&draft, &[&Tract]).map_err(|error| arguments.explained(error))?;
+    let ladder = Ladder::load(&draft, &[&Supernet, &Tract]).map_err(|error| arguments.explained(error))?;
     let times = times(&ladder, clock.as_ref())?;
     let figures = data.as_ref().map(|data| figures(&ladder, data)).transpose()?;
     let mut report = NewReport::new(&ladder, &networks, &times, figures.as_deref());
@@ -154,7 +155,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     });
     draft.write(arguments.force)?;
     // what stands on the disk is what `gaitd run` will read
-    let ladder = crate::loading::load(Some(&arguments.directory))?;
+    let ladder = crate::loading::load(Some(&arguments.directory), BackendChoice::Auto)?;
     let accuracies = match (figures.as_deref(), ladder.manifest().knows_accuracy()) {
         (Some(figures), _) => Accuracies::Measured { windows: figures[0].windows },
         (None, true) => Accuracies::Stated,

@@ -33,7 +33,7 @@ struct Shown<'a> {
 }
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
-    let model = ModelArguments { models: arguments.directory.clone() };
+    let model = ModelArguments { models: arguments.directory.clone(), ..ModelArguments::default() };
     let loaded = model.load()?;
     let manifest = loaded.manifest();
     let ladder = ladder::Report::new(&loaded, arguments.state.clone());

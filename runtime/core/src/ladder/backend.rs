@@ -10,6 +10,8 @@ use std::ops::Add;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::files::ModelFiles;
@@ -35,12 +37,44 @@ pub trait Backend: Send + Sync {
     /// Its name, as reports and metrics show it.
     fn name(&self) -> &'static str;
 
-    /// Reads, shapes and optimises all networks of the ladder in `files`; `None` where this backend leaves the whole
-    /// ladder to another one.
+    /// Reads, shapes and optimises all networks of the ladder in `files`, or leaves the whole ladder to another backend.
     ///
     /// # Errors
     /// When a file is missing or altered, or a network cannot be run.
-    fn load(&self, files: &NetworkFiles<'_>) -> Result<Option<Arc<dyn Network>>, LoadError>;
+    fn load(&self, files: &NetworkFiles<'_>) -> Result<Loaded, LoadError>;
+}
+
+/// What a backend makes of a ladder.
+pub enum Loaded {
+    /// What executes it.
+    Network(Arc<dyn Network>),
+    /// Nothing; why the backend leaves it to another one.
+    Left(String),
+}
+
+/// Which backend is to execute a ladder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackendChoice {
+    /// The first that takes it.
+    #[default]
+    Auto,
+    /// gaitd's own engine, for what `gaitd-train` writes.
+    Supernet,
+    /// tract, for any ONNX network.
+    Tract,
+}
+
+impl BackendChoice {
+    /// Whether the backend `name` may be tried.
+    #[must_use]
+    pub fn allows(self, name: &str) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::Supernet => name == "supernet",
+            Self::Tract => name == "tract",
+        }
+    }
 }
 
 /// The networks of one ladder: weights and plans, which never change and are shared by every stream.
@@ -50,6 +84,9 @@ pub trait Network: Send + Sync {
     /// # Errors
     /// When the inference library gives none.
     fn runner(&self) -> Result<Box<dyn Runner>, InferenceError>;
+
+    /// Backend, version and instruction set, in letters, digits, `.` and `-`: what a measured latency belongs to.
+    fn identity(&self) -> String;
 
     /// Bytes of the whole ladder.
     fn memory(&self) -> Memory;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::backend::{Backend, InferenceError, Network, NetworkFiles, Runner, hex};
+use super::backend::{Backend, BackendChoice, InferenceError, Loaded, Network, NetworkFiles, Runner, hex};
 use super::configuration::Configuration;
 use super::files::{FilesError, ModelFiles};
 use super::golden::{Golden, GoldenError};
@@ -53,13 +53,21 @@ pub enum LoadError {
         /// Why.
         reason: InferenceError,
     },
-    /// No inference library of this program takes the ladder.
-    #[error("{origin}: none of this gaitd's inference libraries ({}) runs this ladder", backends.join(", "))]
+    /// No backend of this program, of those that are wanted, takes the ladder.
+    #[error("{origin}: no backend that is wanted runs this ladder{}; let gaitd choose (backend: auto)", reasons(left))]
     NoBackend {
         /// The model.
         origin: String,
-        /// The libraries.
-        backends: Vec<&'static str>,
+        /// The backends that left it, and why.
+        left: Vec<(&'static str, String)>,
+    },
+    /// A backend that cannot work here.
+    #[error("{backend}: {message}")]
+    Backend {
+        /// Its name.
+        backend: &'static str,
+        /// Why.
+        message: String,
     },
     /// The ladder gives no buffers to run it.
     #[error("the ladder cannot be run: {0}")]
@@ -69,9 +77,17 @@ pub enum LoadError {
     Golden(#[from] GoldenError),
 }
 
+fn reasons(left: &[(&'static str, String)]) -> String {
+    left.iter().map(|(backend, reason)| format!("; {backend} leaves it, because of {reason}")).collect()
+}
+
 impl ExitCode for LoadError {
     fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Files(_)) { exit::NO_INPUT } else { exit::DATA }
+        match self {
+            Self::Files(_) => exit::NO_INPUT,
+            Self::Backend { .. } => exit::CONFIG,
+            _ => exit::DATA,
+        }
     }
 }
 
@@ -82,6 +98,7 @@ pub struct Ladder {
     manifest: Arc<Manifest>,
     model_hash: String,
     backend: &'static str,
+    left: Arc<[(&'static str, String)]>,
     network: Arc<dyn Network>,
 }
 
@@ -99,7 +116,7 @@ impl Ladder {
             return Err(LoadError::Unlisted { path: files.path(name) });
         }
         let golden = Golden::parse(&files.read("golden.json")?, &files.path("golden.json"), &manifest)?;
-        let (backend, network) = Self::network_of(&NetworkFiles::new(&manifest, files), files, backends)?;
+        let (backend, left, network) = Self::network_of(&NetworkFiles::new(&manifest, files), files, backends)?;
         // running the golden windows warms up as well
         golden.check(&manifest, runner_of(network.as_ref(), &manifest).map_err(LoadError::Runner)?.as_mut())?;
         let mut hash = Sha256::new();
@@ -114,21 +131,22 @@ impl Ladder {
             counted(&mut configuration.macs, network.macs(rung));
             counted(&mut configuration.parameters, network.parameters(rung));
         }
-        Ok(Self { manifest: Arc::new(manifest), model_hash: hex(&hash.finalize()), backend, network })
+        Ok(Self { manifest: Arc::new(manifest), model_hash: hex(&hash.finalize()), backend, left, network })
     }
 
     fn network_of(
         networks: &NetworkFiles<'_>,
         files: &dyn ModelFiles,
         backends: &[&dyn Backend],
-    ) -> Result<(&'static str, Arc<dyn Network>), LoadError> {
+    ) -> Result<Executed, LoadError> {
+        let mut left = Vec::new();
         for backend in backends {
-            if let Some(network) = backend.load(networks)? {
-                return Ok((backend.name(), network));
+            match backend.load(networks)? {
+                Loaded::Network(network) => return Ok((backend.name(), left.into(), network)),
+                Loaded::Left(reason) => left.push((backend.name(), reason)),
             }
         }
-        let backends = backends.iter().map(|backend| backend.name()).collect();
-        Err(LoadError::NoBackend { origin: files.origin(), backends })
+        Err(LoadError::NoBackend { origin: files.origin(), left })
     }
 
     /// What the model in `files` says of itself, of which nothing else has been looked at.
@@ -164,6 +182,12 @@ impl Ladder {
         self.backend
     }
 
+    /// The backends that left it to that one, and why.
+    #[must_use]
+    pub fn left(&self) -> &[(&'static str, String)] {
+        &self.left
+    }
+
     /// What executes it.
     #[must_use]
     pub fn network(&self) -> &dyn Network {
@@ -178,6 +202,9 @@ impl Ladder {
         runner_of(self.network.as_ref(), &self.manifest)
     }
 }
+
+/// The name of a backend, those that left the ladder to it, and its network.
+type Executed = (&'static str, Arc<[(&'static str, String)]>, Arc<dyn Network>);
 
 /// A runner of `network` that normalises each window first, where `manifest` says so.
 ///
@@ -227,12 +254,12 @@ impl Library {
         }
     }
 
-    /// See [`Ladder::load`].
+    /// See [`Ladder::load`]; by a backend that `choice` allows.
     ///
     /// # Errors
     /// Those of [`Ladder::load`].
-    pub fn load(&self, files: &dyn ModelFiles) -> Result<Ladder, LoadError> {
-        let backends: Vec<&dyn Backend> = self.backends.iter().map(AsRef::as_ref).collect();
-        Ladder::load(files, &backends)
+    pub fn load(&self, files: &dyn ModelFiles, choice: BackendChoice) -> Result<Ladder, LoadError> {
+        let backends = self.backends.iter().map(AsRef::as_ref).filter(|backend| choice.allows(backend.name()));
+        Ladder::load(files, &backends.collect::<Vec<_>>())
     }
 }

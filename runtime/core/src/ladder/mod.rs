@@ -14,7 +14,9 @@ mod manifest;
 mod measure;
 mod profile;
 
-pub use backend::{Backend, InferenceError, Memory, Network, NetworkFiles, Runner, finite, sha256};
+pub use backend::{
+    Backend, BackendChoice, InferenceError, Loaded, Memory, Network, NetworkFiles, Runner, finite, sha256,
+};
 pub use configuration::{
     Accuracy, Answers, Calibration, CalibrationError, Configuration, NetworkInput, NetworkOutput, WeightFile,
 };

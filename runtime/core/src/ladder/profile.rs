@@ -11,7 +11,7 @@ use super::load::Ladder;
 use crate::exit::{self, ExitCode};
 use crate::state_file;
 
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// What an inference can have taken, microseconds: a nanosecond to an hour. A latency of nothing, or one beyond what a
 /// duration can hold, would make every prediction about it nonsense.
@@ -33,20 +33,23 @@ impl ExitCode for ProfileError {
     }
 }
 
-/// What a profile belongs to: one ladder on one processor.
+/// What a profile belongs to: one ladder on one processor, by one backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileKey {
     /// [`Ladder::model_hash`].
     pub model: String,
     /// The processor, as the operating system names it.
     pub cpu: String,
+    /// [`Network::identity`](super::backend::Network::identity).
+    pub backend: String,
 }
 
 impl ProfileKey {
     /// The key of `ladder` on the processor named `cpu`.
     #[must_use]
     pub fn new(ladder: &Ladder, cpu: &str) -> Self {
-        Self { model: ladder.model_hash().to_owned(), cpu: cpu.to_owned() }
+        let backend = ladder.network().identity();
+        Self { model: ladder.model_hash().to_owned(), cpu: cpu.to_owned(), backend }
     }
 
     /// The file within `directory` in which this key's profile is kept.
@@ -60,7 +63,7 @@ impl ProfileKey {
     pub fn file(&self, directory: &Path) -> PathBuf {
         let cpu: String =
             self.cpu.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-        directory.join(format!("{}-{cpu}.json", &self.model[..16]))
+        directory.join(format!("{}-{cpu}-{}.json", &self.model[..16], self.backend))
     }
 }
 
@@ -117,7 +120,7 @@ pub struct Profiled {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// Version of this format: 1.
+    /// Version of this format: 2; the first did not say by which backend.
     pub schema: u32,
     /// The gaitd that measured.
     pub gaitd: String,
@@ -125,6 +128,9 @@ pub struct Profile {
     pub model: String,
     /// The processor.
     pub cpu: String,
+    /// The backend, its version and instruction set.
+    #[serde(default)]
+    pub backend: String,
     /// Inferences per configuration in the hot regime.
     pub hot_windows: usize,
     /// Inferences per configuration in the paced regime.
@@ -146,6 +152,7 @@ impl Profile {
             gaitd: env!("CARGO_PKG_VERSION").to_owned(),
             model: key.model.clone(),
             cpu: key.cpu.clone(),
+            backend: key.backend.clone(),
             hot_windows,
             paced_windows,
             pace_ms: pace.as_secs_f64() * 1e3,
@@ -177,7 +184,7 @@ impl Profile {
     /// The profile kept for `key` in `directory`, if there is one.
     ///
     /// # Errors
-    /// When the file is unreadable, damaged or belongs to another ladder or processor.
+    /// When the file is unreadable, damaged or belongs to another ladder, processor or backend.
     pub fn find(key: &ProfileKey, directory: &Path) -> Result<Option<Self>, ProfileError> {
         let path = key.path(directory);
         match state_file::read(&path) {
@@ -189,15 +196,15 @@ impl Profile {
     /// Reads and checks the profile of `key` from `bytes`; `path` names them in errors.
     ///
     /// # Errors
-    /// When they are damaged, hold a latency that cannot be, or belong to another ladder or processor.
+    /// When they are damaged, hold a latency that cannot be, or belong to another ladder, processor or backend.
     pub fn parse(bytes: &[u8], path: &Path, key: &ProfileKey) -> Result<Self, ProfileError> {
         let wrong = |message: String| ProfileError { path: path.to_path_buf(), message };
         let profile: Self = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
         if profile.schema != SCHEMA {
             return Err(wrong(format!("schema is {}, and this gaitd reads schema {SCHEMA}", profile.schema)));
         }
-        if profile.model != key.model || profile.cpu != key.cpu {
-            return Err(wrong("it belongs to another ladder or processor".to_owned()));
+        if (&profile.model, &profile.cpu, &profile.backend) != (&key.model, &key.cpu, &key.backend) {
+            return Err(wrong("it belongs to another ladder, processor or backend".to_owned()));
         }
         let sane = |it: &Percentiles| [it.p50, it.p90, it.p99].iter().all(|us| LATENCIES_US.contains(us));
         if let Some(profiled) = profile.configurations.iter().find(|it| !sane(&it.hot) || !sane(&it.paced)) {
@@ -214,7 +221,8 @@ impl Profile {
     /// # Errors
     /// When the directory or the file cannot be written.
     pub fn save(&self, directory: &Path) -> Result<PathBuf, ProfileError> {
-        let path = ProfileKey { model: self.model.clone(), cpu: self.cpu.clone() }.path(directory);
+        let path = ProfileKey { model: self.model.clone(), cpu: self.cpu.clone(), backend: self.backend.clone() }
+            .path(directory);
         let write = || state_file::replace(&path, &serde_json::to_vec_pretty(self)?);
         write().map_err(|error: std::io::Error| ProfileError {
             path: path.clone(),
@@ -230,7 +238,8 @@ mod tests {
 
     #[test]
     fn latencies_that_cannot_be_are_refused() {
-        let key = ProfileKey { model: "0123456789abcdef".to_owned(), cpu: "A CPU".to_owned() };
+        let [model, cpu, backend] = ["0123456789abcdef", "A CPU", "fake"].map(str::to_owned);
+        let key = ProfileKey { model, cpu, backend };
         let parse = |place: fn(&mut Profiled) -> &mut f64, us: f64| {
             let mut profile = Profile::new(&key, 1, 1, Duration::from_millis(1));
             let percentiles = Percentiles { p50: 2.0, p90: 3.0, p99: 4.0 };

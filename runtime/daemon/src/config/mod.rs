@@ -16,6 +16,7 @@ use crate::publish::Format;
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
+use gaitd_core::ladder::BackendChoice;
 use gaitd_core::plausibility::Responses;
 use gaitd_sense::wearer::MAX_SECONDS;
 use gaitd_sense::{MOST_PARTS, Mount, Pace, Spelling, same_file};
@@ -36,6 +37,9 @@ pub struct Config {
     /// The model directory; the ladder inside the binary where none is given. A relative path starts at the
     /// configuration file.
     pub models: Option<PathBuf>,
+    /// What executes the model: `auto` (the default: `supernet` where it knows all networks, and `tract` otherwise),
+    /// `supernet` or `tract`.
+    pub backend: BackendChoice,
     /// Where the samples come from.
     pub source: SourceSpec,
     /// What is done about a sensor whose samples cannot be what the network was trained on.
@@ -74,6 +78,7 @@ impl Default for Config {
             schema: None,
             stream: "default".to_owned(),
             models: None,
+            backend: BackendChoice::default(),
             source: SourceSpec::default(),
             plausibility: Responses::default(),
             control: ControlConfig::default(),

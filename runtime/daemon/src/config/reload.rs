@@ -46,7 +46,7 @@ pub(crate) fn needs_restart(key: &str) -> bool {
 
 /// `wanted`, but for what needs a restart: there the present values stay.
 pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
-    let Config { schema, models, plausibility, control, outputs, output, http, link_token, detailed, .. } =
+    let Config { schema, models, backend, plausibility, control, outputs, output, http, link_token, detailed, .. } =
         wanted.clone();
     let Config { stream, source, cpus, state, socket, http: present_http, .. } = present.clone();
     let http = match (http, present_http) {
@@ -60,6 +60,7 @@ pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
         schema,
         stream,
         models,
+        backend,
         source,
         plausibility,
         control,
@@ -79,6 +80,7 @@ mod tests {
     use super::*;
     use crate::{Http, SourceSpec};
     use gaitd_core::control::PolicySpec;
+    use gaitd_core::ladder::BackendChoice;
 
     #[test]
     fn what_differs_is_named_and_what_needs_a_restart_stays() {
@@ -89,6 +91,7 @@ mod tests {
         wanted.control.policy = PolicySpec::Fixed { configuration: Some("1.00x-128".to_owned()) };
         wanted.source = SourceSpec::stdin();
         wanted.models = Some("other".into());
+        wanted.backend = BackendChoice::Tract;
         wanted.socket = Some("socket".into());
         if let Some(http) = &mut wanted.http {
             http.listen.set_port(1);
@@ -98,7 +101,7 @@ mod tests {
         let (restart, now): (Vec<&str>, Vec<&str>) =
             keys.iter().map(String::as_str).partition(|key| needs_restart(key));
         assert_eq!(restart, ["http.listen", "socket", "source"]);
-        assert_eq!(now, ["control.budget_ms", "control.policy", "http.hosts", "models"]);
+        assert_eq!(now, ["backend", "control.budget_ms", "control.policy", "http.hosts", "models"]);
         let effective = reloadable(&wanted, &present);
         assert!(differing(&effective, &wanted).iter().all(|key| needs_restart(key)));
         assert!(differing(&effective, &present).iter().all(|key| !needs_restart(key)));

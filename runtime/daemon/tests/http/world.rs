@@ -122,6 +122,7 @@ impl Operator for Fake {
                 origin: "the test".to_owned(),
                 hash: "ab".to_owned(),
                 backend: "tract".to_owned(),
+                kernels: vec!["fma_mmm_f32_8x8".to_owned()],
                 configurations: 3,
             },
             source: SourceView {

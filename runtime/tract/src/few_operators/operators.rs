@@ -1,5 +1,6 @@
 //! The operators of a ladder's networks: what `gaitd-train` writes, and a sum for residual blocks.
 
+use gaitd_onnx::{Attributes, Node};
 use tract_core::internal::*;
 use tract_core::ops::array::{Slice, TypedConcat};
 use tract_core::ops::change_axes::{to_axis_ops_with_onnx_rules, wire_with_rank_broadcast};
@@ -7,9 +8,6 @@ use tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec};
 use tract_core::ops::einsum::EinSum;
 use tract_core::ops::math::{add, max};
 use tract_core::ops::nn::DataFormat;
-
-use super::attributes::Attributes;
-use super::message::Node;
 
 /// Adds to `model` what `node` computes of `inputs`; where its result comes out.
 pub(super) fn wire(model: &mut TypedModel, name: &str, node: &Node, inputs: &[OutletId]) -> TractResult<OutletId> {
@@ -102,7 +100,7 @@ fn max_pool(model: &TypedModel, data: OutletId, attributes: &mut Attributes<'_>)
     // the order of the indices, which are not computed
     attributes.integer("storage_order");
     let padding = |before, after| PaddingSpec::ExplicitOnnxPool(before, after, round_up);
-    Ok(MaxPool::new(sliding(model, data, lengths, attributes, padding)?, None))
+    Ok(MaxPool::new(sliding(model, data, lengths.into(), attributes, padding)?, None))
 }
 
 /// What convolution and pooling have in common: a window of `lengths` that slides over all axes behind the first two.
@@ -117,8 +115,9 @@ fn sliding(
     let axes = lengths.len();
     let data = &model.outlet_fact(data)?.shape;
     let channels = data.get(1).context("it has no channels")?.to_usize()?;
-    let pads = attributes.lengths("pads")?.unwrap_or_else(|| tvec!(0; 2 * axes));
-    let (strides, dilations) = (attributes.lengths("strides")?, attributes.lengths("dilations")?);
+    let pads = attributes.lengths("pads")?.unwrap_or_else(|| vec![0; 2 * axes]);
+    let mut lengths_of = |name| attributes.lengths(name).map(|lengths| lengths.map(TVec::from));
+    let (strides, dilations) = (lengths_of("strides")?, lengths_of("dilations")?);
     let fits = |given: &Option<TVec<usize>>| given.as_ref().is_none_or(|g| g.len() == axes && !g.contains(&0));
     if data.rank() != axes + 2 || pads.len() != 2 * axes || lengths.contains(&0) || !fits(&strides) || !fits(&dilations)
     {

@@ -1,9 +1,10 @@
 //! gaitd's reader against tract's own, which knows all of ONNX, and against files that it must refuse.
 
-use super::message::{Attribute, Graph, Value};
 use super::*;
 use gaitd_core::ladder::{Ladder, ModelFiles};
 use gaitd_embedded::Embedded;
+use gaitd_onnx::{Attribute, FLOAT, Graph, INT64, Model, Value};
+use prost::Message;
 use tract_onnx::prelude::InferenceModelExt;
 
 /// What `model` makes of some input of the shape `shape`.

@@ -19,7 +19,7 @@ use crate::tree::Tree;
 
 /// The integration tests that run under emulation beside the libraries' own: of what computes, on other registers and
 /// words than this machine's. Those that start gaitd or themselves as a program are left to this machine.
-const TESTS: [&str; 3] = ["core", "sense", "tract"];
+const TESTS: [&str; 4] = ["core", "sense", "supernet", "tract"];
 /// Of the daemon's, those with this in their name.
 const DAEMON_TESTS: &str = "steady::";
 

@@ -5,81 +5,96 @@ use prost::Message;
 
 /// `ModelProto`
 #[derive(Clone, Message)]
-pub(super) struct Model {
+pub struct Model {
+    /// What is computed.
     #[prost(message, optional, tag = "7")]
-    pub(super) graph: Option<Graph>,
+    pub graph: Option<Graph>,
 }
 
 /// `GraphProto`; its nodes stand after those that they need.
 #[derive(Clone, Message)]
-pub(super) struct Graph {
+pub struct Graph {
+    /// Operations.
     #[prost(message, repeated, tag = "1")]
-    pub(super) nodes: Vec<Node>,
+    pub nodes: Vec<Node>,
+    /// Weights, shapes and bounds.
     #[prost(message, repeated, tag = "5")]
-    pub(super) constants: Vec<Constant>,
+    pub constants: Vec<Constant>,
     /// Older writers name the constants here too.
     #[prost(message, repeated, tag = "11")]
-    pub(super) inputs: Vec<Value>,
+    pub inputs: Vec<Value>,
+    /// What comes out.
     #[prost(message, repeated, tag = "12")]
-    pub(super) outputs: Vec<Value>,
+    pub outputs: Vec<Value>,
 }
 
 /// `NodeProto`
 #[derive(Clone, Message)]
-pub(super) struct Node {
+pub struct Node {
+    /// Names of what goes in.
     #[prost(string, repeated, tag = "1")]
-    pub(super) inputs: Vec<String>,
+    pub inputs: Vec<String>,
+    /// Names of what comes out.
     #[prost(string, repeated, tag = "2")]
-    pub(super) outputs: Vec<String>,
+    pub outputs: Vec<String>,
+    /// `op_type`.
     #[prost(string, tag = "4")]
-    pub(super) operator: String,
+    pub operator: String,
+    /// Settings.
     #[prost(message, repeated, tag = "5")]
-    pub(super) attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute>,
+    /// Whose operator it is; ONNX's own where it is empty.
     #[prost(string, tag = "7")]
-    pub(super) domain: String,
+    pub domain: String,
 }
 
 /// `AttributeProto`, of which one field counts; which one goes with the name.
 #[derive(Clone, Message)]
-pub(super) struct Attribute {
+pub struct Attribute {
+    /// Its name.
     #[prost(string, tag = "1")]
-    pub(super) name: String,
+    pub name: String,
+    /// `f`.
     #[prost(float, tag = "2")]
-    pub(super) float: f32,
+    pub float: f32,
+    /// `i`.
     #[prost(int64, tag = "3")]
-    pub(super) integer: i64,
+    pub integer: i64,
+    /// `s`.
     #[prost(bytes = "vec", tag = "4")]
-    pub(super) text: Vec<u8>,
+    pub text: Vec<u8>,
+    /// `ints`, or `int64_data`.
     #[prost(int64, repeated, tag = "8")]
-    pub(super) integers: Vec<i64>,
+    pub integers: Vec<i64>,
 }
 
 /// `ValueInfoProto`
 #[derive(Clone, Message)]
-pub(super) struct Value {
+pub struct Value {
+    /// Its name.
     #[prost(string, tag = "1")]
-    pub(super) name: String,
+    pub name: String,
 }
 
 /// `TensorProto`
 #[derive(Clone, Message)]
-pub(super) struct Constant {
+pub struct Constant {
+    /// `dims`.
     #[prost(int64, repeated, tag = "1")]
-    pub(super) shape: Vec<i64>,
+    pub shape: Vec<i64>,
+    /// `data_type`.
     #[prost(int32, tag = "2")]
-    pub(super) kind: i32,
+    pub kind: i32,
+    /// `float_data`.
     #[prost(float, repeated, tag = "4")]
-    pub(super) floats: Vec<f32>,
+    pub floats: Vec<f32>,
+    /// `ints`, or `int64_data`.
     #[prost(int64, repeated, tag = "7")]
-    pub(super) integers: Vec<i64>,
+    pub integers: Vec<i64>,
+    /// Its name.
     #[prost(string, tag = "8")]
-    pub(super) name: String,
+    pub name: String,
     /// Little-endian, in place of `floats` or `integers`.
     #[prost(bytes = "vec", tag = "9")]
-    pub(super) raw: Vec<u8>,
+    pub raw: Vec<u8>,
 }
-
-/// `TensorProto.DataType.FLOAT`
-pub(super) const FLOAT: i32 = 1;
-/// `TensorProto.DataType.INT64`
-pub(super) const INT64: i32 = 7;

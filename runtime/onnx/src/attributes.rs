@@ -1,14 +1,14 @@
 //! A node's attributes, none of which may be left unread: what gaitd does not know might change the result.
 
-use tract_core::internal::{TVec, TractResult, bail, format_err};
-
-use super::message::{Attribute, Node};
+use crate::{Attribute, Node, OnnxError};
 
 /// The attributes of one node that have not been read yet.
-pub(super) struct Attributes<'a>(Vec<&'a Attribute>);
+pub struct Attributes<'a>(Vec<&'a Attribute>);
 
 impl<'a> Attributes<'a> {
-    pub(super) fn of(node: &'a Node) -> Self {
+    /// Those of `node`.
+    #[must_use]
+    pub fn of(node: &'a Node) -> Self {
         Self(node.attributes.iter().collect())
     }
 
@@ -18,12 +18,12 @@ impl<'a> Attributes<'a> {
     }
 
     /// A number, if it is given.
-    pub(super) fn integer(&mut self, name: &str) -> Option<i64> {
+    pub fn integer(&mut self, name: &str) -> Option<i64> {
         self.take(name).map(|attribute| attribute.integer)
     }
 
     /// Whether a flag is set.
-    pub(super) fn flag(&mut self, name: &str) -> bool {
+    pub fn flag(&mut self, name: &str) -> bool {
         self.integer(name).is_some_and(|flag| flag != 0)
     }
 
@@ -31,27 +31,29 @@ impl<'a> Attributes<'a> {
     ///
     /// # Errors
     /// When one is negative.
-    pub(super) fn lengths(&mut self, name: &str) -> TractResult<Option<TVec<usize>>> {
+    pub fn lengths(&mut self, name: &str) -> Result<Option<Vec<usize>>, OnnxError> {
         let lengths = self.take(name).map(|attribute| attribute.integers.iter().map(|&n| usize::try_from(n)).collect());
-        lengths.transpose().map_err(|_| format_err!("{name} has a negative length"))
+        lengths.transpose().map_err(|_| OnnxError(format!("{name} has a negative length")))
     }
 
     /// Reads an attribute that must have the value that it has when it is left out.
     ///
     /// # Errors
     /// When it has another one.
-    pub(super) fn only(&mut self, name: &str, usual: impl Fn(&Attribute) -> bool) -> TractResult<()> {
+    pub fn only(&mut self, name: &str, usual: impl Fn(&Attribute) -> bool) -> Result<(), OnnxError> {
         match self.take(name) {
-            Some(attribute) if !usual(attribute) => bail!("gaitd has no {name} but what goes without saying"),
+            Some(attribute) if !usual(attribute) => {
+                Err(OnnxError(format!("gaitd has no {name} but what goes without saying")))
+            }
             _ => Ok(()),
         }
     }
 
     /// # Errors
     /// When an attribute has not been read.
-    pub(super) fn end(self) -> TractResult<()> {
+    pub fn end(self) -> Result<(), OnnxError> {
         match self.0.first() {
-            Some(attribute) => bail!("gaitd does not know the attribute {}", attribute.name),
+            Some(attribute) => Err(OnnxError(format!("gaitd does not know the attribute {}", attribute.name))),
             None => Ok(()),
         }
     }

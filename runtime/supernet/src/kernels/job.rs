@@ -1,0 +1,86 @@
+//! What a kernel without bounds checks gets: pointers, all of which a plan has proven.
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use crate::plan::HeadPlan;
+use crate::plan::{ConvStep, Tap, Tile};
+
+/// One tile. All places count numbers.
+#[repr(C)]
+pub(crate) struct Job {
+    /// The first weight of the first outputs.
+    pub(crate) weights: *const f32,
+    /// From one panel of weights to the next.
+    pub(crate) panel: usize,
+    pub(crate) taps: *const Tap,
+    pub(crate) count: usize,
+    /// Input channels, four at a time, and those that are left: two numbers, so that nothing is unrolled for three.
+    pub(crate) fours: usize,
+    pub(crate) rest: usize,
+    /// What the positions' places count from.
+    pub(crate) features: *const f32,
+    /// For each position where it reads.
+    pub(crate) from: *const u32,
+    /// For each position where it writes, from `results` on.
+    pub(crate) to: *const u32,
+    pub(crate) positions: usize,
+    /// Of the first outputs, as `bias`.
+    pub(crate) scale: *const f32,
+    pub(crate) bias: *const f32,
+    pub(crate) results: *mut f32,
+    /// What is added, at the same places; null for nothing.
+    pub(crate) added: *const f32,
+    pub(crate) relu: bool,
+}
+
+impl Job {
+    /// `tile` of `step`, among `weights` and in `arena`.
+    ///
+    /// # Safety
+    /// A plan must have proven `step` for so many weights and features as there are.
+    pub(crate) unsafe fn new(step: &ConvStep, tile: &Tile, weights: *const f32, arena: *mut f32) -> Self {
+        let (from, to, taps) = (step.from(tile), step.to(tile), step.taps(tile));
+        // SAFETY: the plan proves that these places, and all that a kernel reads and writes from them on, lie within
+        unsafe {
+            Self {
+                weights: weights.add(step.weights_of(tile)),
+                panel: step.panel(),
+                taps: taps.as_ptr(),
+                count: taps.len(),
+                fours: step.channels() / 4,
+                rest: step.channels() % 4,
+                features: arena,
+                from: from.as_ptr(),
+                to: to.as_ptr(),
+                positions: from.len(),
+                scale: step.scale().as_ptr().add(tile.output()),
+                bias: step.bias().as_ptr().add(tile.output()),
+                results: arena.add(step.destination() + tile.output()),
+                added: step.added().map_or(std::ptr::null(), |added| arena.add(added + tile.output()).cast_const()),
+                relu: step.relu(),
+            }
+        }
+    }
+}
+
+/// The linear layer.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) struct HeadJob<'a> {
+    pub(crate) head: &'a HeadPlan,
+    pub(crate) weights: *const f32,
+    pub(crate) features: *const f32,
+    pub(crate) logits: &'a mut [f32],
+}
+
+/// Computes a tile.
+///
+/// # Safety
+/// All that the job's tables name must lie within memory that may be read, and written where it is a result; and this
+/// processor must have the instructions.
+pub(crate) type TileKernel = unsafe fn(&Job);
+
+/// Computes the linear layer.
+///
+/// # Safety
+/// As for [`TileKernel`].
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) type HeadKernel = unsafe fn(&mut HeadJob<'_>);

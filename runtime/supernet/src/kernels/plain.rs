@@ -1,0 +1,107 @@
+//! Kernels in safe Rust, which any processor runs and the others are held against.
+
+use super::{Classifier, Form, Kernel, Set};
+use crate::plan::{ConvStep, HeadPlan, Tile};
+
+/// Channels of a vector.
+pub(crate) const LANES: usize = 8;
+
+type Vector = [f32; LANES];
+
+pub(crate) static SET: Set = Set {
+    name: "plain",
+    panel: LANES,
+    round: LANES,
+    lanes: LANES,
+    forms: &[Form {
+        vectors: 1,
+        lanes: LANES,
+        taps: None,
+        kernels: &[(1, Kernel::Plain), (2, Kernel::Plain), (3, Kernel::Plain), (4, Kernel::Plain)],
+    }],
+    classify: Classifier::Plain,
+};
+
+/// Computes `tile` of `step`.
+pub(crate) fn tile(step: &ConvStep, tile: &Tile, weights: &[f32], arena: &mut [f32]) {
+    match tile.positions() {
+        1 => sized::<1>(step, tile, weights, arena),
+        2 => sized::<2>(step, tile, weights, arena),
+        3 => sized::<3>(step, tile, weights, arena),
+        _ => sized::<4>(step, tile, weights, arena),
+    }
+}
+
+fn sized<const POSITIONS: usize>(step: &ConvStep, tile: &Tile, weights: &[f32], arena: &mut [f32]) {
+    let (from, to) = (step.from(tile), step.to(tile));
+    let weights = &weights[step.weights_of(tile)..];
+    let mut sums = [[0.0_f32; LANES]; POSITIONS];
+    for tap in step.taps(tile) {
+        let weights = weights[tap.weight()..][..step.channels() * LANES].as_chunks::<LANES>().0;
+        let inputs: [&[f32]; POSITIONS] =
+            std::array::from_fn(|position| &arena[from[position] as usize + tap.input()..][..step.channels()]);
+        for (channel, weights) in weights.iter().enumerate() {
+            for (sums, inputs) in sums.iter_mut().zip(inputs) {
+                let input = inputs[channel];
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum += input * weight;
+                }
+            }
+        }
+    }
+    let (scale, bias) = (vector(step.scale(), tile.output()), vector(step.bias(), tile.output()));
+    for (position, sums) in sums.iter().enumerate() {
+        let at = to[position] as usize + tile.output();
+        let added = step.added().map(|added| vector(arena, added + at));
+        let results: Vector = std::array::from_fn(|lane| {
+            let result = sums[lane] * scale[lane] + bias[lane] + added.map_or(0.0, |added| added[lane]);
+            // what is not a number stays none
+            if step.relu() && result < 0.0 { 0.0 } else { result }
+        });
+        arena[step.destination() + at..][..LANES].copy_from_slice(&results);
+    }
+}
+
+/// The vector of `values` at the place `at`.
+fn vector(values: &[f32], at: usize) -> Vector {
+    std::array::from_fn(|lane| values[at + lane])
+}
+
+/// Fills `logits` from the features in `arena`.
+pub(crate) fn classify(head: &HeadPlan, weights: &[f32], arena: &[f32], logits: &mut [f32]) {
+    let (classes, mut class) = (logits.len(), 0);
+    while class + 6 <= classes {
+        classes_of::<6>(head, weights, arena, class, logits);
+        class += 6;
+    }
+    while class < classes {
+        classes_of::<1>(head, weights, arena, class, logits);
+        class += 1;
+    }
+}
+
+fn classes_of<const COUNT: usize>(head: &HeadPlan, weights: &[f32], arena: &[f32], class: usize, logits: &mut [f32]) {
+    // many sums of few numbers each are more exact than one of all
+    let mut sums = [[0.0_f32; LANES]; COUNT];
+    for (pooled, group) in head.groups() {
+        for block in 0..head.blocks() {
+            let mut largest = vector(arena, pooled.first + block * LANES);
+            for step in 1..pooled.steps {
+                let next = vector(arena, pooled.first + step * head.step() + block * LANES);
+                // what is not a number stays none
+                largest = std::array::from_fn(|lane| {
+                    if largest[lane] >= next[lane] || largest[lane].is_nan() { largest[lane] } else { next[lane] }
+                });
+            }
+            let weights = &weights[group + (block * logits.len() + class) * LANES..][..COUNT * LANES];
+            for (sums, weights) in sums.iter_mut().zip(weights.as_chunks::<LANES>().0) {
+                for ((sum, value), weight) in sums.iter_mut().zip(largest).zip(weights) {
+                    *sum += value * weight;
+                }
+            }
+        }
+    }
+    for (count, sums) in sums.iter().enumerate() {
+        logits[class + count] = head.bias()[class + count] + sums.iter().sum::<f32>();
+    }
+}

@@ -1,0 +1,47 @@
+//! gaitd's own engine: all configurations of a ladder from one set of weights.
+//!
+//! A width is the first channels of the widest network, and what batch-norm has for a configuration is a factor and a
+//! summand for each of them. So [`Supernet`] packs the weights of a ladder once; where a configuration has others after all, it
+//! keeps that layer's of its own. It takes what `gaitd-train` writes: convolutions, rectifications, sums, and a pooled
+//! linear layer. Every other ladder it leaves to the next backend, and says why.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `reader`, `graph` | from an ONNX file to a network |
+//! | `schedule` | from a network to steps over buffers |
+//! | `sharing`, `pack` | whether weights are shared, and where they lie |
+//! | `plan` | the tables of an inference, and the proof that nothing points beyond its memory |
+//! | `kernels` | what computes, for each instruction set; the only place with `unsafe` |
+//! | `instruction_set` | which kernels are chosen |
+//! | `backend` | the doors of `gaitd-core` |
+//!
+//! ```
+//! use gaitd_core::ladder::Ladder;
+//! use gaitd_embedded::Embedded;
+//! use gaitd_supernet::Supernet;
+//!
+//! let ladder = Ladder::load(&Embedded, &[&Supernet])?;
+//! let task = &ladder.manifest().task;
+//! let (window, mut logits) = (vec![0.0; task.channels.len() * task.window], vec![0.0; task.labels.len()]);
+//!
+//! let mut runner = ladder.runner()?;
+//! for rung in 0..ladder.configurations().len() {
+//!     runner.infer(rung, &window, &mut logits)?;
+//!     assert!(logits.iter().all(|logit| logit.is_finite()));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod aligned;
+mod backend;
+mod graph;
+mod instruction_set;
+mod kernels;
+mod pack;
+mod plan;
+mod reader;
+mod schedule;
+mod sharing;
+
+pub use backend::{Supernet, WithKernels};
+pub use instruction_set::ISA_VARIABLE;

@@ -1,0 +1,137 @@
+//! A plan that is altered so that something points beyond its memory is refused.
+
+use super::*;
+use crate::graph::{Head, Operation, Shape, Value};
+
+/// Two convolutions, of one channel and of eight, and five classes.
+fn graph() -> Graph {
+    let shape = |channels, time| Shape { channels, time, axes: 3 };
+    let one = Pair { time: 1, axes: 1 };
+    let conv = |source, inputs: usize, outputs: usize, time, axes| Conv {
+        source,
+        inputs,
+        kernel: Pair { time, axes },
+        stride: one,
+        padding: Pair { time: 1, axes: axes / 2 },
+        weights: (0..outputs * inputs * time * axes).map(|place| (place as f32).sin()).collect(),
+        bias: vec![0.5; outputs],
+    };
+    let values = vec![
+        Value { shape: shape(1, 20), operation: Operation::Window },
+        Value { shape: shape(8, 17), operation: Operation::Conv(conv(0, 1, 8, 6, 1)) },
+        Value { shape: shape(40, 17), operation: Operation::Conv(conv(1, 8, 40, 3, 3)) },
+    ];
+    let head = Head {
+        source: 2,
+        windows: vec![(0, 1), (1, 17)],
+        weights: (0..5 * 2 * 3 * 40).map(|place| (place as f32).cos()).collect(),
+        bias: vec![0.0; 5],
+    };
+    Graph { values, head }
+}
+
+fn plan(set: &'static Set) -> Plan {
+    Plan::new(&graph(), set, &mut Packer::new(set)).unwrap()
+}
+
+fn conv(plan: &mut Plan, place: usize) -> &mut ConvStep {
+    match &mut plan.steps[place] {
+        Step::Conv(step) => step,
+        Step::Sum(_) => panic!("no convolution"),
+    }
+}
+
+#[test]
+fn what_points_beyond_its_memory_is_refused() {
+    type Alteration = fn(&mut Plan);
+    let alterations: [(&str, Alteration); 22] = [
+        ("a shorter arena", |plan| plan.arena -= 40 * 3),
+        ("fewer weights", |plan| plan.weights -= 16),
+        ("a position that reads late", |plan| conv(plan, 1).from[5] += 100_000),
+        ("a position that writes late", |plan| conv(plan, 1).to[7] += 100_000),
+        ("a late tap", |plan| conv(plan, 1).taps[2].input += 100_000),
+        ("late weights of a tap", |plan| conv(plan, 1).taps[2].weight += 100_000),
+        ("late weights", |plan| conv(plan, 1).weights += 100_000),
+        ("more channels", |plan| conv(plan, 1).channels += 100_000),
+        ("no channels", |plan| conv(plan, 1).channels = 0),
+        ("a late destination", |plan| conv(plan, 1).destination += 100_000),
+        ("a late sum", |plan| conv(plan, 1).added = Some(100_000)),
+        ("a sum where positions are computed twice", |plan| {
+            let passes = plan.set.forms.iter().any(|form| form.taps == Some(6));
+            let step = conv(plan, 0);
+            // where there is no such kernel, there is nothing to refuse
+            step.added = Some(if passes { 0 } else { 100_000 });
+        }),
+        ("distant panels", |plan| {
+            let step = conv(plan, 1);
+            step.panel = 100_000;
+        }),
+        ("other panels", |plan| conv(plan, 1).width += 1),
+        ("fewer scales", |plan| conv(plan, 1).scale = [0.0; 4].into()),
+        ("fewer biases", |plan| conv(plan, 1).bias = [0.0; 4].into()),
+        ("another form", |plan| conv(plan, 1).tiles[0].form = 99),
+        ("another size", |plan| conv(plan, 1).tiles[0].size = 99),
+        ("more positions", |plan| conv(plan, 1).tiles[0].positions += 1),
+        ("a late position", |plan| conv(plan, 1).tiles[0].position += 100_000),
+        ("late taps", |plan| conv(plan, 1).tiles[0].taps.0 += 100_000),
+        ("late outputs", |plan| conv(plan, 1).tiles[0].output += 100_000),
+    ];
+    for set in kernels::available() {
+        assert!(plan(set).is_within());
+        for (what, alter) in alterations {
+            let mut plan = plan(set);
+            alter(&mut plan);
+            assert!(!plan.is_within(), "{}: {what}", set.name);
+        }
+    }
+}
+
+#[test]
+fn a_linear_layer_that_points_beyond_its_memory_is_refused() {
+    type Alteration = fn(&mut HeadPlan);
+    let alterations: [(&str, Alteration); 8] = [
+        ("late features", |head| head.features += 100_000),
+        ("long steps", |head| head.step += 100_000),
+        ("long rows", |head| head.row += 100_000),
+        ("a late window", |head| head.windows[0] = (100_000, 100_001)),
+        ("an empty window", |head| head.windows[0] = (1, 1)),
+        ("more axes", |head| head.axes += 100_000),
+        ("more blocks", |head| head.blocks += 100_000),
+        ("late weights", |head| head.weights += 100_000),
+    ];
+    for set in kernels::available() {
+        for (what, alter) in alterations {
+            let mut plan = plan(set);
+            alter(&mut plan.head);
+            assert!(!plan.is_within(), "{}: {what}", set.name);
+        }
+    }
+}
+
+#[test]
+#[should_panic = "the plan was made for other weights"]
+fn shorter_weights_are_refused_before_anything_runs() {
+    let set = kernels::available()[0];
+    let mut packer = Packer::new(set);
+    let plan = Plan::new(&graph(), set, &mut packer).unwrap();
+    let weights = packer.finish();
+    let mut arena = vec![0.0; plan.arena()];
+    plan.run(&weights[1..], &mut arena, &mut [0.0; 5], |_, row| row.fill(1.0));
+}
+
+#[test]
+fn padding_is_what_is_no_feature() {
+    let set = kernels::available()[0];
+    let mut packer = Packer::new(set);
+    let plan = Plan::new(&graph(), set, &mut packer).unwrap();
+    let weights = packer.finish();
+    let run = |arena: &mut [f32]| {
+        let mut logits = [0.0; 5];
+        plan.enter(arena);
+        plan.run(&weights, arena, &mut logits, |channel, row| row.fill(channel as f32 - 0.7));
+        logits
+    };
+    let clean = run(&mut vec![0.0; plan.arena()]);
+    // whatever another configuration left
+    assert_eq!(run(&mut vec![f32::NAN; plan.arena()]), clean);
+}
