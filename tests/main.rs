@@ -8,7 +8,6 @@
     reason = "a test fails by panicking; its parts see each other"
 )]
 
-mod arrival;
 mod check_stream;
 mod conditioning;
 mod ends;

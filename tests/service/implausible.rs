@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use gaitd_tests::{CSV_HEADER, csv_line};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::daemon::{Setup, fifo};
 
@@ -56,4 +57,39 @@ fn a_daemon_whose_sensor_hangs_is_not_ready_and_says_why_until_it_measures_again
     });
     daemon.told.line("acc is plausible again");
     daemon.stop();
+}
+
+#[test]
+fn a_rate_of_arrival_that_is_far_off_is_told_and_decisions_and_the_summary_bear_it() {
+    let setup = Setup::with(|config| {
+        config["source"] = json!({"kind": "file", "path": "samples", "pace": "live", "on_failure": "retry"});
+    });
+    fifo(&setup.path("samples"));
+    let daemon = setup.start();
+    let mut samples = File::options().write(true).open(setup.path("samples")).unwrap();
+    samples.write_all(CSV_HEADER.trim_start_matches("t,").as_bytes()).unwrap();
+    let begin = Instant::now();
+    // twice as many a second as they are taken for, without times, until nobody reads them any longer
+    let sensor = std::thread::spawn(move || {
+        (0..).find(|&number| {
+            let due = begin + Duration::from_millis(10 * number);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let line = csv_line(number);
+            samples.write_all(line.split_once(',').unwrap().1.as_bytes()).is_err()
+        })
+    });
+    let status = daemon.status_until("the fault", |status| status["source"]["implausible"] != json!([]));
+    let found = &status["source"]["implausible"][0];
+    assert_eq!(
+        (&found["sensor"], &found["fault"], &found["response"]),
+        (&json!("acc"), &json!("rate"), &json!("warn"))
+    );
+    assert!(found["explanation"].as_str().unwrap().contains("state its true rate (--rate "), "{found}");
+    daemon.told.line("samples arrive per second, but without timestamps they are taken for 50.0 per second");
+    let decided = daemon.decisions_until(daemon.decisions().len() + 3);
+    assert_eq!(decided.last().unwrap()["implausible"], json!([{"sensor": "acc", "fault": "rate"}]));
+    let lines = daemon.stop();
+    let summary: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    assert_eq!(summary["implausible"][0]["fault"], "rate", "{summary}");
+    sensor.join().unwrap();
 }

@@ -35,7 +35,7 @@ const NOISE_FACTOR: f64 = 20.0;
 const SMOOTHED_S: f64 = 8.0;
 
 /// After so many seconds it is looked at how the sensor is mounted.
-const MOUNTED_S: f64 = 10.0;
+const MOUNTED_S: f64 = 7.0;
 
 /// Seconds for which each fault must show, and be gone, in the order of [`Fault::ALL`].
 const PATIENCE: [(u32, u32); Fault::ALL.len()] =

@@ -109,7 +109,7 @@ impl Plausibility {
         &self.findings
     }
 
-    /// What there is to say of how the accelerometer is mounted, once ten seconds of it have been heard.
+    /// What there is to say of how the accelerometer is mounted, once seven seconds of it have been heard.
     #[must_use]
     pub fn mounting(&self) -> Option<&str> {
         self.mounting.as_ref()?.as_deref()
