@@ -450,7 +450,7 @@ impl There {
         let absent = std::mem::take(&mut survey.absent);
         let columns = std::mem::take(&mut survey.layout.channels);
         for (recorded, parts) in channels.parts.iter().enumerate() {
-            let found = parts.iter().filter_map(|&part| Some((part, columns.get(part)?.as_ref()?)));
+            let mut found = parts.iter().filter_map(|&part| Some((part, columns.get(part)?.as_ref()?)));
             let named = |(part, column): (usize, &ChannelColumn)| {
                 let has = |piece: &&Piece<'_>| piece.survey.layout.channels.get(part).is_some_and(Option::is_some);
                 match pieces.iter().find(has).filter(|_| parts.len() > 1 && pieces.len() > 1) {
@@ -459,7 +459,7 @@ impl There {
                 }
             };
             let names: Vec<_> = found.clone().map(named).collect();
-            let last = found.last().filter(|_| names.len() == parts.len());
+            let last = found.next_back().filter(|_| names.len() == parts.len());
             let column = last.map(|(_, last)| ChannelColumn { column: names.join(" + "), ..last.clone() });
             survey.layout.channels.push(column);
             if parts.iter().any(|part| absent.contains(part)) {
