@@ -626,5 +626,8 @@ fn recordings_by_phone_apps_are_refused_by_what_they_lack() {
     assert!(text.contains("at 20 Hz"), "{text}");
     let said =
         refused(here.path(), &["check", "--stream", "phyphox-linear.csv", "--models", three.to_str().unwrap()], 65);
-    assert!(said.contains("without gravity is no acceleration (gravity is missing)"), "{said}");
+    assert!(
+        said.contains("without gravity is no acceleration (gravity is missing: add the file that has it"),
+        "{said}"
+    );
 }

@@ -234,7 +234,7 @@ fn a_line_that_is_no_header_is_shown_with_what_may_keep_it_from_being_one() {
         ("acc gyro time\n0.1 0.2 0.3\n", "`acc gyro time` (fields apart by blanks?"),
         ("0.1 | 0.2 | 0.3\n", "`0.1 | 0.2 | 0.3` (fields apart by bars?"),
         ("ax:0.1,ay:0.2\n", "`ax:0.1,ay:0.2` (names beside the values?"),
-        ("0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0,1.1\n", "`0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0...`"),
+        ("0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0,1.1\n", "`0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1.0,...`"),
         ("PK\x03\x04 and more\n", "walk.csv: is a zip archive: unpack it, and name the files in it"),
     ] {
         let refused = refusal(text);

@@ -565,7 +565,7 @@ fn telephones() {
         let found = refusal(acc(origin, &(header.to_owned() + row)));
         assert!(found.contains("line 1: missing acc_x, acc_y, acc_z; found time, seconds_elapsed, z, y, x"), "{found}");
         let expected = match origin {
-            "Accelerometer.csv" => "z, y, x without gravity is no acceleration (gravity is missing)",
+            "Accelerometer.csv" => "z, y, x without gravity is no acceleration (gravity is missing: add the file",
             "walk.csv" => "of which sensor z, y, x is neither the unit nor the file's name says",
             _ => "--columns",
         };

@@ -10,7 +10,7 @@ use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::stream::StreamFormat;
 use gaitd_sense::import::{FileSource, Files};
 use gaitd_sense::wearer::{self, Truth, WearerConfig, WearerError, WearerSource};
-use gaitd_sense::{HeaderMemory, JoinedSource, Limited, Mounted, SenseError, Source, TextSource};
+use gaitd_sense::{HeaderMemory, JoinedSource, Limited, Mounted, SenseError, Source, TextSource, open_file};
 
 /// A source that is ready to be read.
 pub struct Opened {
@@ -126,7 +126,7 @@ impl SourceSpec {
                 return Ok(Opened { truth: Some(source.truth()), source: Box::new(source) });
             }
             Self::File { path, .. } => {
-                let open = |path: &PathBuf| match File::open(path) {
+                let open = |path: &PathBuf| match open_file(path) {
                     Ok(file) => Ok((Arc::new(file), path.display().to_string(), HeaderMemory::default())),
                     Err(error) => Err(SenseError::Open { path: path.clone(), error }),
                 };

@@ -214,7 +214,7 @@ mod tests {
                 .map(|time| (time, rate.push(&sample(None), Duration::from_secs_f64(time), Some(50.0))));
             told.find_map(|(time, told)| Some((time, told?)))
         };
-        for hz in [20.0, 37.0, 64.0, 100.0, 1000.0] {
+        for hz in [20.0, 37.0, 64.0, 100.0, 190.0] {
             let (after, told) = first(at(hz, 20.0).collect()).unwrap();
             assert!((3.0..4.0).contains(&after), "{hz}: after {after} s");
             assert!(matches!(told, Told::Off(found) if near(Some(found), hz)), "{hz}: {told:?}");
