@@ -59,7 +59,7 @@ def main():
     except ImportError:
         sys.exit("sensor.py: smbus2 is missing: sudo apt install python3-smbus2 (or pip install smbus2)")
     except OSError as error:
-        sys.exit(f"sensor.py: no MPU-6050 on I2C bus {args.bus}: {error}; is the bus switched on (raspi-config), and wired?")
+        sys.exit(f"sensor.py: no MPU-6050 on I2C bus {args.bus}: {error}; is it wired, and the bus switched on?")
     print(HEADER, flush=True)
     start, sample = time.monotonic(), 0
     while args.pretend is None or sample < args.pretend * RATE_HZ:
