@@ -201,7 +201,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (shared, mut policy, mut persister) = persister(directory.path());
         let state = persister.state.clone();
-        assert_eq!(state.path, directory.path().join("learned/0123456789abcdef-a-cpu.json"));
+        assert_eq!(state.path, directory.path().join("learned/0123456789abcdef-a-cpu-fake.json"));
         persister.write();
         assert_eq!(state.read().unwrap(), None);
         one_window(policy.as_mut());

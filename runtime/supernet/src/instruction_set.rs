@@ -4,7 +4,7 @@ use std::env;
 
 use crate::kernels::{self, Set};
 
-/// The environment variable that names a [`Set`], for tests.
+/// The environment variable that names the kernels to compute with, for tests.
 pub const ISA_VARIABLE: &str = "GAITD_SUPERNET_ISA";
 
 /// The kernels that are used here.
