@@ -226,8 +226,9 @@ fn ruff(tree: &Tree) -> Result<()> {
 }
 
 fn configs(tree: &Tree) -> Result<Outcome> {
-    let configs =
-        files::entries(&tree.join("configs"), |path| path.extension().is_some_and(|extension| extension == "json"))?;
+    let is_json = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
+    let mut configs = files::entries(&tree.join("configs"), is_json)?;
+    configs.extend(files::entries(&tree.join("configs/container"), is_json)?);
     let ladders = tree.ladders()?;
     if configs.is_empty() && ladders.is_empty() {
         return Ok(Outcome::Skipped("nothing in configs/ and models/".into()));
