@@ -60,7 +60,8 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<Report> {
     };
     let (mut report, mut notes) = (Report::default(), Vec::new());
     for part in Part::value_variants().iter().filter(|part| args.only.is_empty() || args.only.contains(part)) {
-        report.step(part.name(), &[], || match part.missing(tree) {
+        let no_toolchain = || if args.if_possible { part.no_toolchain(tree) } else { None };
+        report.step(part.name(), &[], || match part.missing(tree).or_else(no_toolchain) {
             Some(reason) if args.if_possible || args.only.is_empty() => Ok(Outcome::Skipped(reason)),
             Some(reason) => bail!(reason),
             None => part.make(&release, &mut notes).map(Outcome::Found),

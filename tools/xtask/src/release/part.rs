@@ -101,6 +101,25 @@ impl Part {
         }
     }
 
+    /// Why what builds it cannot be had, if it cannot: that is found out by trying.
+    pub(super) fn no_toolchain(self, tree: &Tree) -> Option<String> {
+        Toolchain::find(tree, self.target()?).err().map(|error| format!("{error:#}"))
+    }
+
+    /// What its program is cross-compiled for.
+    fn target(self) -> Option<Target> {
+        match self {
+            Self::DebArm64 => Architecture::Arm64.arm(),
+            Self::DebArmhf => Architecture::Armhf.arm(),
+            Self::StaticX86 => Some(Target::X86Musl),
+            Self::StaticAarch64 => Some(Target::Aarch64Musl),
+            Self::StaticArmv7 => Some(Target::Armv7Musl),
+            Self::StaticArmv6 => Some(Target::Armv6Musl),
+            Self::Android => Some(Target::Android),
+            Self::Source | Self::Sbom | Self::Book | Self::DebAmd64 | Self::Container => None,
+        }
+    }
+
     /// Makes it, in the release's folder, and tries it where that is asked for; what was made, for people. `notes` gets what
     /// could not be tried.
     pub(super) fn make(self, release: &Release, notes: &mut Vec<String>) -> Result<String> {
@@ -111,11 +130,9 @@ impl Part {
             Self::DebAmd64 => deb(release, Architecture::Amd64, notes),
             Self::DebArm64 => deb(release, Architecture::Arm64, notes),
             Self::DebArmhf => deb(release, Architecture::Armhf, notes),
-            Self::StaticX86 => program(release, Target::X86Musl),
-            Self::StaticAarch64 => program(release, Target::Aarch64Musl),
-            Self::StaticArmv7 => program(release, Target::Armv7Musl),
-            Self::StaticArmv6 => program(release, Target::Armv6Musl),
-            Self::Android => program(release, Target::Android),
+            Self::StaticX86 | Self::StaticAarch64 | Self::StaticArmv7 | Self::StaticArmv6 | Self::Android => {
+                program(release, self.target().context("a program for no target")?)
+            }
             Self::Container => container::make(release, notes),
         }
     }
