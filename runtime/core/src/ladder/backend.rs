@@ -30,6 +30,9 @@ pub enum InferenceError {
     /// The network answered with values that are not numbers.
     #[error("the network's logits are not finite")]
     NotFinite,
+    /// The tail of an inference was asked for whose head is not done.
+    #[error("there is no inference whose head is done")]
+    NoHead,
 }
 
 /// An inference library.
@@ -103,6 +106,12 @@ pub trait Network: Send + Sync {
     /// Names of the matrix kernels that the configuration `rung` uses on this processor, in the order in which they
     /// first run.
     fn kernels(&self, rung: usize) -> &[String];
+
+    /// Multiply-accumulates of the head of an inference of the configuration `rung`: of what needs none of a window's last
+    /// `missing` samples. None where its inferences have no head.
+    fn head_macs(&self, _rung: usize, _missing: usize) -> Option<u64> {
+        None
+    }
 }
 
 /// The buffers of one stream.
@@ -113,6 +122,31 @@ pub trait Runner: Send {
     /// # Errors
     /// When the execution fails, or `logits` are not finite (see [`finite`]).
     fn infer(&mut self, rung: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError>;
+
+    /// The head of an inference of the configuration `rung`: all that needs none of the last `missing` samples of `window`,
+    /// which are not read. `go_on` is asked every now and then, and where it says no, the head is given up. Returns whether
+    /// it is done. Allocates nothing but where `missing` is another number than before.
+    ///
+    /// # Errors
+    /// When the execution fails.
+    fn head(
+        &mut self,
+        _rung: usize,
+        _window: &[f32],
+        _missing: usize,
+        _go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, InferenceError> {
+        Ok(false)
+    }
+
+    /// The tail: what is left of the inference whose head was done last, on the same window, which is complete by now. It
+    /// answers as [`Runner::infer`] does, and what was begun is then forgotten, as it is by any other call.
+    ///
+    /// # Errors
+    /// When there is no head that is done, the execution fails, or `logits` are not finite.
+    fn tail(&mut self, _window: &[f32], _logits: &mut [f32]) -> Result<(), InferenceError> {
+        Err(InferenceError::NoHead)
+    }
 }
 
 /// Refuses logits that are not finite, as every runner has to.
