@@ -91,6 +91,7 @@ impl Stage {
                 Candidate {
                     accuracy: configuration.accuracy.validation.expect("shipped ladders know it"),
                     latency: Duration::from_secs_f64(seconds),
+                    halves: None,
                 }
             })
             .collect();
@@ -132,6 +133,7 @@ impl Stage {
             demand: &self.demand,
             elapsed: INTERVAL,
             available: Available::all(self.demand.budget),
+            lead: None,
             signals: if subject.sees_signals { draw.signals } else { Load::NONE },
             outlook: &self.outlook,
             cost_limit: Duration::MAX,

@@ -90,7 +90,7 @@ impl Rest {
         let budget = Duration::from_millis(50);
         let settings = Settings::new(budget, 0.02, PolicySpec::default());
         let wearer = Wearer::with_runner(&ladder, runner);
-        let engine = Engine::new(ladder, &profile, &settings);
+        let engine = Engine::new(ladder, &profile, &settings, 0);
         let header = RunHeader {
             manifest: manifest.clone(),
             stream: "bench".to_owned(),

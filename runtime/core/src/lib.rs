@@ -38,7 +38,7 @@
 //! let settings = Settings::new(Duration::from_millis(50), 0.02, PolicySpec::default());
 //!
 //! let mut wearer = Wearer::new(&ladder)?;
-//! let mut engine = Engine::new(ladder, &profile, &settings)?;
+//! let mut engine = Engine::new(ladder, &profile, &settings, 0)?;
 //! let mut window = Window::new(manifest.task.channels.len(), manifest.task.window);
 //! let mut decision = Decision::empty(&manifest);
 //! for index in 0..10 {

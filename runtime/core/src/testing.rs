@@ -38,6 +38,9 @@ pub const ACTIVITIES: [&str; 3] = ["resting", "walking", "running"];
 /// The logit of the activity that a fake network recognises; that of the others is 0.
 const LOGIT: f32 = 6.0;
 
+/// Multiply-accumulates of the least configuration of a [`FakeModel`], and from one to the next.
+const MACS: u64 = 1000;
+
 /// Samples of a window of a [`FakeModel`], and from one window to the next; at 50 Hz.
 const WINDOW: usize = 128;
 const HOP: usize = 64;
@@ -75,7 +78,7 @@ impl FakeModel {
                     "resolution": WINDOW,
                     "file": Self::file(rung),
                     "sha256": sha256(Self::file(rung).as_bytes()),
-                    "macs": 1000 * (rung + 1),
+                    "macs": MACS * (rung as u64 + 1),
                     "parameters": 10 * (rung + 1),
                     "accuracy": {"validation": accuracy},
                     "recall": [1.0, accuracy, accuracy],
@@ -165,7 +168,7 @@ struct FakeNetwork {
 
 impl Network for FakeNetwork {
     fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
-        Ok(slow_down(Box::new(FakeRunner), self.latencies.clone(), &self.clock))
+        Ok(slow_down(Box::new(FakeRunner { begun: None }), self.latencies.clone(), &self.clock))
     }
 
     fn identity(&self) -> String {
@@ -176,8 +179,12 @@ impl Network for FakeNetwork {
         (0..self.latencies.len()).map(|rung| self.rung_memory(rung)).sum()
     }
 
-    fn macs(&self, _: usize) -> Option<u64> {
-        None
+    fn macs(&self, rung: usize) -> Option<u64> {
+        Some(MACS * (rung as u64 + 1))
+    }
+
+    fn head_macs(&self, rung: usize, missing: usize) -> Option<u64> {
+        (missing > 0 && missing < WINDOW).then(|| self.macs(rung).map(|macs| macs / 8 * 7))?
     }
 
     fn parameters(&self, _: usize) -> Option<u64> {
@@ -193,10 +200,30 @@ impl Network for FakeNetwork {
     }
 }
 
-struct FakeRunner;
+struct FakeRunner {
+    /// The configuration whose head is done.
+    begun: Option<usize>,
+}
 
 impl Runner for FakeRunner {
+    fn head(
+        &mut self,
+        rung: usize,
+        _: &[f32],
+        _: usize,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, InferenceError> {
+        self.begun = Some(rung).filter(|_| go_on());
+        Ok(self.begun.is_some())
+    }
+
+    fn tail(&mut self, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
+        let rung = self.begun.take().ok_or(InferenceError::NoHead)?;
+        self.infer(rung, window, logits)
+    }
+
     fn infer(&mut self, _: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
+        self.begun = None;
         logits.fill(0.0);
         let recognised = window.first().and_then(|value| logits.get_mut(*value as usize));
         *recognised.ok_or_else(|| InferenceError::Failed("the window is of no activity".to_owned()))? = LOGIT;

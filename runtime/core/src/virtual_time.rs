@@ -56,6 +56,19 @@ struct Slowed {
     inner: Box<dyn Runner>,
     profiled: Vec<Duration>,
     clock: Arc<VirtualClock>,
+    /// The configuration whose head was done last.
+    begun: usize,
+}
+
+/// Of an inference that begins before its window is complete, so many parts, which take equally long, are its head, and one
+/// is its tail.
+const HEAD_PARTS: u32 = 7;
+
+impl Slowed {
+    /// What each part of an inference of `rung` takes.
+    fn part(&self, rung: usize) -> Duration {
+        self.profiled[rung] / (HEAD_PARTS + 1)
+    }
 }
 
 impl Runner for Slowed {
@@ -63,11 +76,34 @@ impl Runner for Slowed {
         self.clock.infer(self.profiled[rung]);
         self.inner.infer(rung, window, logits)
     }
+
+    fn head(
+        &mut self,
+        rung: usize,
+        window: &[f32],
+        missing: usize,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, InferenceError> {
+        let part = self.part(rung);
+        for _ in 0..HEAD_PARTS {
+            if !go_on() {
+                return Ok(false);
+            }
+            self.clock.infer(part);
+        }
+        self.begun = rung;
+        self.inner.head(rung, window, missing, &mut || true)
+    }
+
+    fn tail(&mut self, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
+        self.clock.infer(self.part(self.begun));
+        self.inner.tail(window, logits)
+    }
 }
 
 /// Lets each inference of `runner` take its configuration's latency in `profiled` (one per configuration, in the ladder's
-/// order) on `clock`, times the clock's slowdown.
+/// order) on `clock`, times the clock's slowdown. An eighth of that is the tail of one that begins before its window is complete.
 #[must_use]
 pub fn slow_down(runner: Box<dyn Runner>, profiled: Vec<Duration>, clock: &Arc<VirtualClock>) -> Box<dyn Runner> {
-    Box::new(Slowed { inner: runner, profiled, clock: Arc::clone(clock) })
+    Box::new(Slowed { inner: runner, profiled, clock: Arc::clone(clock), begun: 0 })
 }

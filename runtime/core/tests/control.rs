@@ -14,7 +14,10 @@ fn ms(milliseconds: f64) -> Duration {
 }
 
 fn ladder(rungs: &[(f64, f64)]) -> Vec<Candidate> {
-    rungs.iter().map(|(accuracy, latency)| Candidate { accuracy: *accuracy, latency: ms(*latency) }).collect()
+    rungs
+        .iter()
+        .map(|(accuracy, latency)| Candidate { accuracy: *accuracy, latency: ms(*latency), halves: None })
+        .collect()
 }
 
 fn ids(candidates: &[Candidate]) -> Vec<String> {
@@ -57,6 +60,7 @@ impl Subject {
             demand: &Demand::new(budget, self.miss_target),
             elapsed: INTERVAL,
             available,
+            lead: None,
             signals,
             outlook: &self.outlook,
             cost_limit: Duration::MAX,
@@ -70,6 +74,7 @@ impl Subject {
             demand: &demand,
             elapsed: INTERVAL,
             available: Available::all(ms(70.0)),
+            lead: None,
             signals: Load::NONE,
             outlook: &self.outlook,
             cost_limit: Duration::MAX,
@@ -216,8 +221,11 @@ fn any_latency() -> impl Strategy<Value = Duration> {
 /// Ladders whose configurations are all better than a guess.
 fn any_ladder() -> impl Strategy<Value = Vec<Candidate>> {
     prop::collection::vec(
-        (0.2..=1.0f64, 1u64..100_000_000)
-            .prop_map(|(accuracy, ns)| Candidate { accuracy, latency: Duration::from_nanos(ns) }),
+        (0.2..=1.0f64, 1u64..100_000_000).prop_map(|(accuracy, ns)| Candidate {
+            accuracy,
+            latency: Duration::from_nanos(ns),
+            halves: None,
+        }),
         1..12,
     )
 }
@@ -392,6 +400,7 @@ proptest! {
             demand,
             elapsed: INTERVAL,
             available: Available::all(demand.budget),
+            lead: None,
             signals: Load::NONE,
             outlook,
             cost_limit: *cost_limit,
@@ -603,7 +612,7 @@ fn corrections_follow_their_configurations_and_end_with_their_profile() {
 
     // another order, one configuration less and a new one
     let mut candidates = vec![paper().remove(3), paper().remove(1), paper().remove(2)];
-    candidates.push(Candidate { accuracy: 0.9, latency: ms(3.0) });
+    candidates.push(Candidate { accuracy: 0.9, latency: ms(3.0), halves: None });
     let ids = ["rung 3", "rung 1", "rung 2", "new"].map(str::to_owned);
     let mut other = PolicySpec::Bayes {}.make(&candidates, &ids, &terms).unwrap();
     assert_eq!(other.resume(&kept).unwrap(), Resumed::Whole);

@@ -62,7 +62,7 @@ fn profiled(settings: Settings, profile: &[Duration]) -> World {
     let profile = Profile::known(&ladder, "test", profile);
     let stream = Stream::new(&ladder);
     World {
-        engine: Engine::new(ladder, &profile, &settings).unwrap(),
+        engine: Engine::new(ladder, &profile, &settings, 0).unwrap(),
         settings,
         clock,
         stream,

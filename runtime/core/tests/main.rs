@@ -6,5 +6,6 @@ mod conditioning;
 mod continuity;
 mod control;
 mod engine;
+mod heads;
 mod plausibility;
 mod timing;

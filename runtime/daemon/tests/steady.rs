@@ -57,7 +57,7 @@ fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
             let runner = ladder.runner().unwrap();
             let budget = Duration::from_secs(10);
             let settings = Settings::new(budget, 0.02, policy.clone());
-            let mut engine = Engine::new(ladder.clone(), &profile, &settings).unwrap();
+            let mut engine = Engine::new(ladder.clone(), &profile, &settings, 0).unwrap();
             let mut wearer = Wearer::with_runner(&ladder, runner);
             let mut intake = manifest.intake().unwrap();
             let header = RunHeader {

@@ -289,6 +289,7 @@ fn a_decision_allocates_nothing() {
                     demand: &demand,
                     elapsed: INTERVAL,
                     available: Available::all(budget),
+                    lead: None,
                     signals,
                     outlook: &outlook,
                     cost_limit,

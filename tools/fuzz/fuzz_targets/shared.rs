@@ -39,7 +39,7 @@ fn same(a: &Value, b: &Value) -> bool {
 /// A ladder of three configurations.
 pub fn candidates() -> (Vec<String>, Vec<Candidate>) {
     let rungs = [("0.10x-96", 0.94, 2), ("0.40x-108", 0.965, 7), ("1.00x-128", 0.98, 21)];
-    let candidate = |(_, accuracy, ms)| Candidate { accuracy, latency: Duration::from_millis(ms) };
+    let candidate = |(_, accuracy, ms)| Candidate { accuracy, latency: Duration::from_millis(ms), halves: None };
     (rungs.iter().map(|(id, ..)| (*id).to_owned()).collect(), rungs.map(candidate).to_vec())
 }
 

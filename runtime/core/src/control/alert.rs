@@ -41,6 +41,8 @@ pub struct Alert {
     variance: f64,
     gain: f64,
     noise: f64,
+    /// Until the window's last sample, when a configuration was picked last.
+    lead: Option<Duration>,
 }
 
 impl Alert {
@@ -56,13 +58,13 @@ impl Alert {
             variance: constants::VARIANCE0,
             gain: constants::K0,
             noise: constants::Q0,
+            lead: None,
         }
     }
 
     /// Probability that `candidate` takes longer than `available`.
     fn miss_probability(&self, candidate: &Candidate, available: Duration) -> f64 {
-        let profiled = candidate.latency.max(Duration::from_nanos(1));
-        let limit = available.as_secs_f64() / profiled.as_secs_f64();
+        let limit = candidate.largest_slowdown(available.as_secs_f64(), self.lead);
         1.0 - normal_cdf((limit - self.mean) / self.variance.sqrt())
     }
 }
@@ -70,6 +72,7 @@ impl Alert {
 impl Policy for Alert {
     fn choose(&mut self, situation: &Situation) -> Choice {
         let demand = situation.demand;
+        self.lead = situation.lead;
         let available = situation.available.with_probability(LEFT_WITH);
         for rung in 0..self.candidates.len() {
             self.misses[rung] = self.miss_probability(&self.candidates[rung], available);
@@ -97,7 +100,12 @@ impl Policy for Alert {
     }
 
     fn forecast(&self, rung: usize) -> Forecast {
-        Forecast { predicted: self.candidates[rung].slowed(self.mean), miss_probability: Some(self.misses[rung]) }
+        let predicted = self.candidates[rung].after_last(self.mean, self.lead);
+        Forecast { predicted, miss_probability: Some(self.misses[rung]) }
+    }
+
+    fn latency(&self, rung: usize) -> Duration {
+        self.candidates[rung].slowed(self.mean)
     }
 
     fn slowdown(&self) -> Option<Estimate> {

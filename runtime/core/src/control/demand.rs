@@ -60,7 +60,7 @@ impl Demand {
 pub struct Outlook {
     /// Expected accuracy on this window, a share from 0 to 1.
     pub accuracy: f64,
-    /// Expected CPU time of the inference.
+    /// Expected CPU time of the inference, its head included.
     pub cost: Duration,
 }
 
@@ -73,8 +73,10 @@ pub struct Situation<'a> {
     /// ladder's hop before the first. The slowdown is the processor's, so it is not the time of any one stream.
     pub elapsed: Duration,
     /// What of the budget is left for the inference: without the time that has passed already, and without what is still
-    /// to come beside it, which nobody knows for certain.
+    /// to come beside it, which nobody knows for certain. Before the window's last sample, it is left after that sample.
     pub available: Available,
+    /// How long it takes until the window's last sample comes; nothing where it is there.
+    pub lead: Option<Duration>,
     /// The latest reading of the load.
     pub signals: Load,
     /// One entry per configuration.
@@ -230,6 +232,7 @@ mod tests {
                 demand: &demand,
                 elapsed: Duration::ZERO,
                 available: Available::all(demand.budget),
+                lead: None,
                 signals: Load::NONE,
                 outlook: &outlook,
                 cost_limit: self.cost_limit,
@@ -421,6 +424,7 @@ mod tests {
             demand: &demand,
             elapsed: Duration::ZERO,
             available: Available::all(Duration::ZERO),
+            lead: None,
             signals: Load::NONE,
             outlook: &outlook,
             cost_limit: Duration::ZERO,

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | rung | a configuration of a loaded ladder, as an index among them |
 //! | [`Candidate`] | what a policy knows of a rung from the start: accuracy and profiled latency |
+//! | [`Halves`] | the latency of an inference in two parts: its head runs before the window's last samples come, its tail after |
 //! | [`Overhead`] | how long windows take beside their inferences, learned; [`Available`] is what that leaves of the budget |
 //! | [`Outlook`] | what the engine expects of a rung for the next window, whatever the load: accuracy and CPU time |
 //! | [`Forecast`] | what a policy expects of a rung for the next window under the load: latency and probability of a miss |
@@ -50,6 +51,17 @@ pub struct Candidate {
     pub accuracy: f64,
     /// Profiled latency of one inference on an idle device.
     pub latency: Duration,
+    /// The same in two parts, where an inference can begin before its window is complete.
+    pub halves: Option<Halves>,
+}
+
+/// Profiled latencies of the two parts of an inference on an idle device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Halves {
+    /// What needs none of the window's last samples.
+    pub head: Duration,
+    /// The rest.
+    pub tail: Duration,
 }
 
 /// Why a configuration was picked.
@@ -71,6 +83,8 @@ pub enum Reason {
     WithinCpuBudget,
     /// The cap on the CPU share leaves none; this is the cheapest of those that are on time and accurate enough.
     OverCpuBudget,
+    /// The head of the one that was picked would have made it late; this one's had been done before, for that case.
+    HeadLate,
     /// The user has pinned this one.
     Pinned,
     /// Its average latency is inside the band.
@@ -95,6 +109,7 @@ impl Reason {
             Self::CheapestAccurateEnough => "cheapest accurate enough",
             Self::WithinCpuBudget => "most accurate within CPU budget",
             Self::OverCpuBudget => "cheapest, CPU budget spent",
+            Self::HeadLate => "smallest, the picked one's head was late",
             Self::Pinned => "pinned",
             Self::InsideBand => "inside the band",
             Self::SteppedDown => "too slow, one down",
@@ -116,7 +131,7 @@ pub struct Estimate {
 /// What a policy expects of one configuration for the window at hand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forecast {
-    /// How long the inference is expected to take.
+    /// How long the inference is expected to take from the window's last sample on.
     pub predicted: Duration,
     /// Probability that the decision is late, for its inference or for what comes beside it, where the policy estimates one.
     pub miss_probability: Option<f64>,
@@ -150,6 +165,9 @@ pub trait Policy: Send {
     /// What the latest [`Policy::choose`] expected of `rung`; before the first, what the profile says.
     fn forecast(&self, rung: usize) -> Forecast;
 
+    /// How long an inference of `rung` would take at the slowdown of the latest forecast, head and tail together.
+    fn latency(&self, rung: usize) -> Duration;
+
     /// The current estimate of the slowdown, where the policy keeps one.
     fn slowdown(&self) -> Option<Estimate>;
 
@@ -182,9 +200,34 @@ pub enum Resumed {
 const LARGEST_SLOWDOWN: f64 = 1e3;
 
 impl Candidate {
-    /// What the profile alone says.
-    fn profiled(&self) -> Forecast {
-        Forecast { predicted: self.latency, miss_probability: None }
+    /// What the profile alone says, where the window's last sample comes after `lead`.
+    fn profiled(&self, lead: Option<Duration>) -> Forecast {
+        Forecast { predicted: self.after_last(1.0, lead), miss_probability: None }
+    }
+
+    /// How long an inference takes from the window's last sample on, under `slowdown`. Where it begins `lead` before that
+    /// sample, its head delays it only by what `lead` has no room for.
+    fn after_last(&self, slowdown: f64, lead: Option<Duration>) -> Duration {
+        match self.halves.zip(lead) {
+            Some((halves, lead)) => {
+                let whole = slow(halves.head + halves.tail, slowdown);
+                slow(halves.tail, slowdown).max(whole.saturating_sub(lead))
+            }
+            None => self.slowed(slowdown),
+        }
+    }
+
+    /// The largest slowdown at which an inference takes no more than `seconds` from the window's last sample on: the inverse of
+    /// [`Candidate::after_last`].
+    fn largest_slowdown(&self, seconds: f64, lead: Option<Duration>) -> f64 {
+        let ratio = |seconds: f64, latency: Duration| seconds / latency.as_secs_f64().max(1e-9);
+        match self.halves.zip(lead) {
+            Some((halves, lead)) => {
+                let whole = ratio(seconds + lead.as_secs_f64(), halves.head + halves.tail);
+                whole.min(ratio(seconds, halves.tail))
+            }
+            None => ratio(seconds, self.latency),
+        }
     }
 
     /// The slowdown that an inference of this configuration shows when it took `inference`.
@@ -195,13 +238,46 @@ impl Candidate {
 
     /// The latency of this configuration under `slowdown`.
     fn slowed(&self, slowdown: f64) -> Duration {
-        let seconds = self.latency.as_secs_f64() * slowdown.max(0.0);
-        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        slow(self.latency, slowdown)
     }
+}
+
+/// `latency` under `slowdown`.
+fn slow(latency: Duration, slowdown: f64) -> Duration {
+    Duration::try_from_secs_f64(latency.as_secs_f64() * slowdown.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 /// The index of the most accurate candidate; of equally accurate ones the fastest.
 fn most_accurate(candidates: &[Candidate]) -> usize {
     let better = |a: &Candidate, b: &Candidate| a.accuracy.total_cmp(&b.accuracy).then(b.latency.cmp(&a.latency));
     (0..candidates.len()).max_by(|&a, &b| better(&candidates[a], &candidates[b])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The largest slowdown that is in time is the one that takes all of the time, with and without a lead.
+        #[test]
+        fn what_is_just_in_time_takes_all_of_the_time(
+            head in 0.01..100.0_f64,
+            tail in 0.01..100.0_f64,
+            lead in prop::option::of(0.0..200.0_f64),
+            left in 0.01..500.0_f64,
+        ) {
+            let ms = |ms: f64| Duration::from_secs_f64(ms / 1e3);
+            let halves = Some(Halves { head: ms(head), tail: ms(tail) });
+            let candidate = Candidate { accuracy: 1.0, latency: ms(head + tail), halves };
+            let lead = lead.map(ms);
+            let slowdown = candidate.largest_slowdown(left / 1e3, lead);
+            let taken = |slowdown: f64| candidate.after_last(slowdown, lead).as_secs_f64() * 1e3;
+            prop_assert!((taken(slowdown) - left).abs() < 1e-3 * left + 1e-5, "{slowdown}: {}", taken(slowdown));
+            prop_assert!(taken(1.01 * slowdown) > left - 1e-5);
+            // sooner with a head than without
+            prop_assert!(candidate.after_last(slowdown, lead) <= candidate.slowed(slowdown) + ms(1e-5));
+        }
+    }
 }

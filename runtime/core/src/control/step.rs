@@ -21,6 +21,8 @@ pub struct Step {
     /// The slowdowns of the latest inferences, all of the rung at `place`; emptied at each step.
     recent: VecDeque<f64>,
     average: usize,
+    /// Until the window's last sample, when a configuration was picked last.
+    lead: Option<Duration>,
 }
 
 impl Step {
@@ -43,6 +45,7 @@ impl Step {
             band,
             recent: VecDeque::with_capacity(average),
             average,
+            lead: None,
         }
     }
 
@@ -50,9 +53,9 @@ impl Step {
         self.order[self.place]
     }
 
-    /// The average inference of the current rung, where there was one.
-    fn mean(&self) -> Option<Duration> {
-        Some(self.candidates[self.current()].slowed(self.slowdown()?.mean))
+    /// The average slowdown of `rung`, where it is the current one and there was an inference of it.
+    fn mean_slowdown(&self, rung: usize) -> Option<f64> {
+        self.slowdown().filter(|_| rung == self.current()).map(|slowdown| slowdown.mean)
     }
 
     fn move_to(&mut self, place: usize) {
@@ -63,13 +66,15 @@ impl Step {
 
 impl Policy for Step {
     fn choose(&mut self, situation: &Situation) -> Choice {
+        self.lead = situation.lead;
         if let Some(rung) = situation.demand.pinned {
-            return Choice { rung, reason: Reason::Pinned, forecast: self.candidates[rung].profiled() };
+            return Choice { rung, reason: Reason::Pinned, forecast: self.candidates[rung].profiled(self.lead) };
         }
         let budget = situation.demand.budget;
         let mut reason = if self.recent.is_empty() { Reason::Start } else { Reason::InsideBand };
         // a step is judged by a full average, so that one slow inference moves nothing
-        if let Some(mean) = self.mean().filter(|_| self.recent.len() == self.average) {
+        if let Some(slowdown) = self.mean_slowdown(self.current()).filter(|_| self.recent.len() == self.average) {
+            let mean = self.candidates[self.current()].after_last(slowdown, self.lead);
             if mean > budget && self.place > 0 {
                 self.move_to(self.place - 1);
                 reason = Reason::SteppedDown;
@@ -97,8 +102,12 @@ impl Policy for Step {
     }
 
     fn forecast(&self, rung: usize) -> Forecast {
-        let measured = self.mean().filter(|_| rung == self.current());
-        Forecast { predicted: measured.unwrap_or(self.candidates[rung].latency), miss_probability: None }
+        let slowdown = self.mean_slowdown(rung).unwrap_or(1.0);
+        Forecast { predicted: self.candidates[rung].after_last(slowdown, self.lead), miss_probability: None }
+    }
+
+    fn latency(&self, rung: usize) -> Duration {
+        self.candidates[rung].slowed(self.mean_slowdown(rung).unwrap_or(1.0))
     }
 
     fn slowdown(&self) -> Option<Estimate> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::decision::{Considered, Decision};
-use super::device::{SettingsError, Taken};
+use super::device::{Pick, SettingsError, Taken};
 use super::settings::Settings;
 use super::softmax::softmax;
 use super::wearer::Wearer;
@@ -20,7 +20,8 @@ pub struct Inputs<'a> {
     pub load: Load,
     /// The part of the budget to set aside, for windows behind this one.
     pub reserve: Duration,
-    /// What windows cost beside their inferences, from when they are taken to when their decisions are published.
+    /// What windows cost beside their inferences, until their decisions are published: since they are taken, or, for what
+    /// begins before a window is complete, since its last sample has arrived.
     pub overhead: &'a Overhead,
     /// What is demanded from this window on.
     pub settings: &'a Settings,
@@ -38,7 +39,10 @@ pub enum DecideError {
 }
 
 impl Engine {
-    /// Decides one window of `wearer`; fills `decision`. Allocates nothing but where the settings have changed.
+    /// Decides one complete window of `wearer`; fills `decision`. Allocates nothing but where the settings have changed.
+    ///
+    /// Where [`Engine::begin`] has begun with it, the configuration stays that of then, and only the tail is inferred; what was
+    /// demanded meanwhile holds from the next pick on, but for the budget, which holds at once.
     ///
     /// # Errors
     /// When the settings cannot be applied, or the inference fails; the window then has no decision, and the policy
@@ -52,23 +56,35 @@ impl Engine {
         decision: &mut Decision,
     ) -> Result<(), DecideError> {
         let taken = clock.now();
+        let begun = wearer.begun.take(window);
         self.device.apply_settings(inputs.settings)?;
         wearer.pass_time(window, &self.ladder.manifest().task);
-        let budget = self.device.demand().budget;
-        let spent = taken.saturating_sub(window.arrived) + inputs.reserve;
-        let available = inputs.overhead.available(budget.saturating_sub(spent));
-        self.update_outlook(wearer);
-        decision.slowdown = self.device.slowdown();
-        decision.choice = self.device.choose(taken, &available, inputs.load, &self.outlook);
-        self.fill_considered(&mut decision.considered);
-
+        wearer.end_window(window);
+        match &begun {
+            Some(begun) => {
+                (decision.choice, decision.slowdown) = (begun.choice, begun.slowdown);
+                (decision.available, decision.late_elsewhere) = (begun.available, begun.late_elsewhere);
+                std::mem::swap(&mut decision.considered, &mut wearer.begun.considered);
+            }
+            None => self.choose(wearer, window, inputs, taken, decision),
+        }
         let rung = decision.choice.rung;
+        let head = begun.map(|begun| begun.head(window.arrived));
         let (prepared, cpu_before) = (clock.now(), clock.thread_time());
-        wearer.runner.infer(rung, window.samples(), &mut wearer.logits)?;
+        match &begun {
+            Some(begun) => wearer.tail(begun, window)?,
+            None => wearer.runner.infer(rung, window.samples(), &mut wearer.logits)?,
+        }
         let (inferred, cpu_after) = (clock.now(), clock.thread_time());
         let infer = inferred.saturating_sub(prepared);
         let cpu = cpu_after.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
-        self.device.observe(rung, Taken { latency: infer, cpu: cpu.unwrap_or(infer) });
+        self.device.draw(cpu.unwrap_or(infer));
+        let latency = infer + head.map_or(Duration::ZERO, |head| head.infer);
+        let cpu = match &begun {
+            Some(begun) => begun.cpu.zip(cpu).map(|(heads, tail)| heads + tail),
+            None => cpu,
+        };
+        self.device.observe(rung, Taken { latency, cpu: cpu.unwrap_or(latency), halved: begun.is_some() });
 
         let temperature = self.ladder.configurations()[rung].temperature;
         decision.activity = softmax(&wearer.logits, temperature, &mut decision.probabilities);
@@ -79,10 +95,8 @@ impl Engine {
         (decision.time_s, decision.wall) = (window.time_s, window.wall);
         decision.sensors.clone_from(&wearer.sensors);
         decision.faults = window.faults;
-        decision.signals = inputs.load;
-        decision.budget = budget;
-        decision.available = available.with_probability(0.5);
-        decision.late_elsewhere = available.nothing();
+        (decision.signals, decision.head) = (inputs.load, head);
+        decision.budget = self.device.demand().budget;
         decision.arrived = window.arrived;
         decision.condition = window.completed.saturating_sub(window.arrived);
         decision.wait = taken.saturating_sub(window.completed);
@@ -93,15 +107,34 @@ impl Engine {
         Ok(())
     }
 
+    /// Picks the configuration of a complete window, taken at the clock time `taken`.
+    fn choose(
+        &mut self,
+        wearer: &Wearer,
+        window: &Window,
+        inputs: &Inputs<'_>,
+        taken: Duration,
+        decision: &mut Decision,
+    ) {
+        let spent = taken.saturating_sub(window.arrived) + inputs.reserve;
+        let available = inputs.overhead.available(self.device.demand().budget.saturating_sub(spent));
+        self.update_outlook(wearer);
+        decision.slowdown = self.device.slowdown();
+        let pick = Pick { now: taken, available, lead: None, load: inputs.load };
+        decision.choice = self.device.choose(&pick, &self.outlook);
+        self.fill_considered(&mut decision.considered);
+        (decision.available, decision.late_elsewhere) = (available.with_probability(0.5), available.nothing());
+    }
+
     /// What the next window of `wearer` would get from each configuration, and at what cost.
-    fn update_outlook(&mut self, wearer: &Wearer) {
+    pub(super) fn update_outlook(&mut self, wearer: &Wearer) {
         let belief = self.device.settings().activity_aware.then_some(&wearer.belief);
         for (rung, outlook) in self.outlook.iter_mut().enumerate() {
             *outlook = Outlook { accuracy: self.accuracies.expected(rung, belief), cost: self.device.cost(rung) };
         }
     }
 
-    fn fill_considered(&self, considered: &mut Vec<Considered>) {
+    pub(super) fn fill_considered(&self, considered: &mut Vec<Considered>) {
         considered.clear();
         considered.extend(
             self.outlook

@@ -16,6 +16,34 @@ pub struct Considered {
     pub forecast: Forecast,
 }
 
+/// What an inference has done before its window's last sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Head {
+    /// How long before that sample it began.
+    pub lead: Duration,
+    /// How long it took: of the configuration that answered alone.
+    pub infer: Duration,
+    /// How much of it, and of what else was begun for this window, was still to be done when that sample came.
+    pub late: Duration,
+    /// The head of the smallest configuration was done first, for the case that the one that was picked would be late.
+    pub insured: bool,
+    /// The configuration that was picked, where its head was given up for being late; another one then answered.
+    pub given_up: Option<usize>,
+    /// The load that the policy saw.
+    pub signals: Load,
+    /// How long the tail would have taken, had it been as slow as the head.
+    pub expected_tail: Duration,
+}
+
+/// How long a window has taken beside its inference, until its decision was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Since it was taken.
+    pub taken: Duration,
+    /// Since its last sample arrived, with what a tail took longer than its head has let expect.
+    pub arrived: Duration,
+}
+
 /// The answer for one window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -43,11 +71,14 @@ pub struct Decision {
     pub considered: Vec<Considered>,
     /// The policy's estimate of the slowdown when it picked.
     pub slowdown: Option<Estimate>,
-    /// The load that the policy saw.
+    /// The latest load when the window was taken; where there was no head, what the policy saw.
     pub signals: Load,
+    /// What the inference did before the window's last sample, where it began then.
+    pub head: Option<Head>,
     /// From the arrival of the last sample to the published decision.
     pub budget: Duration,
-    /// What of it was left for the inference when the configuration was picked, by the median of what comes beside it.
+    /// What of it was left for the inference (from the last sample on) when the configuration was picked, by the median of what
+    /// comes beside it.
     pub available: Duration,
     /// Probability that what comes beside the inference makes the decision late by itself, whatever is picked.
     pub late_elsewhere: f64,
@@ -57,11 +88,11 @@ pub struct Decision {
     pub condition: Duration,
     /// From there until the engine took it.
     pub wait: Duration,
-    /// Picking the configuration.
+    /// Picking the configuration, where that was not done with the head.
     pub prepare: Duration,
-    /// The inference, resampling included.
+    /// The inference, resampling included: what its head has left of it.
     pub infer: Duration,
-    /// CPU time of the inference, where the clock measures it.
+    /// CPU time of the inference, and of all that was begun for this window, where the clock measures it.
     pub cpu: Option<Duration>,
     /// Clock time at which the decision was there.
     pub decided: Duration,
@@ -86,6 +117,7 @@ impl Decision {
             considered: Vec::with_capacity(manifest.configurations.len()),
             slowdown: None,
             signals: Load::NONE,
+            head: None,
             budget: Duration::ZERO,
             available: Duration::ZERO,
             late_elsewhere: 0.0,
@@ -109,11 +141,18 @@ impl Decision {
         *self = Self { manifest, sensors, considered, probabilities, ..*other };
     }
 
-    /// How long the window has taken beside its inference since it was taken, where its decision was published at clock time
-    /// `now`.
+    /// How long the window has taken beside its inference, where its decision was published at clock time `now`.
     #[must_use]
-    pub fn overhead(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.arrived + self.condition + self.wait + self.infer)
+    pub fn beside(&self, now: Duration) -> Beside {
+        let since_arrival = now.saturating_sub(self.arrived);
+        let waited = self.condition + self.wait;
+        // of a head that was late, the window has waited for the rest
+        let (late, infer) =
+            self.head.map_or((Duration::ZERO, self.infer), |head| (head.late, self.infer.min(head.expected_tail)));
+        Beside {
+            taken: since_arrival.saturating_sub(waited + self.infer),
+            arrived: since_arrival.saturating_sub(late.min(waited) + infer),
+        }
     }
 
     /// The configuration that answered.
@@ -179,6 +218,15 @@ mod tests {
             considered: vec![considered(0.25, 2), considered(0.75, 4), considered(0.875, 8)],
             slowdown: Some(Estimate { mean: 2.0, spread: 0.5 }),
             signals: Load::cpu(0.5),
+            head: Some(Head {
+                lead: ms(80),
+                infer: ms(70),
+                late: ms(2),
+                insured: true,
+                given_up: Some(2),
+                signals: Load::cpu(0.25),
+                expected_tail: ms(3),
+            }),
             budget: ms(50),
             available: ms(40),
             late_elsewhere: 0.125,
@@ -201,6 +249,20 @@ mod tests {
         (decision.choice.rung, decision.activity) = (2, 1);
         assert_eq!(decision.configuration().id, "1.00x-128");
         assert_eq!((decision.label(), decision.expected_accuracy()), ("walking", Some(0.875)));
+    }
+
+    #[test]
+    fn what_comes_beside_an_inference_is_counted_from_where_it_begins() {
+        let whole = Decision { head: None, ..filled() };
+        // conditioned 1, waited 2, prepared 3, inferred 4, and published 2 later
+        let (now, ms) = (whole.arrived + Duration::from_millis(12), Duration::from_millis);
+        assert_eq!(whole.beside(now), Beside { taken: ms(5), arrived: ms(8) });
+        // two of the waiting were the head's, and the tail took one longer than expected
+        assert_eq!(filled().beside(now), Beside { taken: ms(5), arrived: ms(7) });
+        // a head that was late by more than the window has waited
+        let mut late = filled();
+        late.head = late.head.map(|head| Head { late: ms(90), ..head });
+        assert_eq!(late.beside(now), Beside { taken: ms(5), arrived: ms(6) });
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::settings::Settings;
 use crate::control::{
-    Allowance, Available, Candidate, Choice, Demand, Estimate, Forecast, Learned, LearnedError, Load, Outlook, Policy,
-    PolicyError, Resumed, Situation, Terms,
+    Allowance, Available, Candidate, Choice, Demand, Estimate, Forecast, Halves, Learned, LearnedError, Load, Outlook,
+    Policy, PolicyError, Resumed, Situation, Terms,
 };
 
 /// Inferences after which a configuration's measured CPU time has faded to a third.
@@ -32,6 +32,20 @@ pub(super) struct Device {
     /// Clock time of the latest window that was taken, and of the latest whose inference was observed.
     taken: Option<Duration>,
     observed: Option<Duration>,
+    /// The policy has picked a configuration, whose inference is still to be observed.
+    chosen: bool,
+}
+
+/// The moment at which a configuration is picked.
+#[derive(Clone, Copy)]
+pub(super) struct Pick {
+    /// By the clock.
+    pub(super) now: Duration,
+    /// What is left for the inference, from the window's last sample on.
+    pub(super) available: Available,
+    /// Until that sample, where it is still to come.
+    pub(super) lead: Option<Duration>,
+    pub(super) load: Load,
 }
 
 /// What an inference took.
@@ -39,6 +53,8 @@ pub(super) struct Device {
 pub(super) struct Taken {
     pub(super) latency: Duration,
     pub(super) cpu: Duration,
+    /// It was done in two parts.
+    pub(super) halved: bool,
 }
 
 impl Device {
@@ -67,6 +83,7 @@ impl Device {
             hop,
             taken: None,
             observed: None,
+            chosen: false,
         };
         device.update_demand();
         Ok(device)
@@ -90,7 +107,7 @@ impl Device {
 
     /// The latency of the quickest configuration that the policy may pick.
     pub(super) fn quickest(&self) -> Duration {
-        let latency = |rung| self.policy.forecast(rung).predicted;
+        let latency = |rung| self.policy.latency(rung);
         match self.demand.pinned.or_else(|| self.policy.only()) {
             Some(rung) => latency(rung),
             None => (0..self.candidates.len()).map(latency).min().unwrap_or_default(),
@@ -136,7 +153,7 @@ impl Device {
         self.update_demand();
         if let Some(policy) = other {
             self.policy.learned(&mut self.learned);
-            self.policy = policy;
+            (self.policy, self.chosen) = (policy, false);
             self.go_on()?;
         }
         Ok(())
@@ -168,31 +185,69 @@ impl Device {
         });
     }
 
-    /// Picks a configuration for a window that was taken at the clock time `now`, where `available` is left for the
-    /// inference.
-    pub(super) fn choose(&mut self, now: Duration, available: &Available, load: Load, outlook: &[Outlook]) -> Choice {
-        let since = |then: Option<Duration>| then.map_or(self.hop, |then| now.saturating_sub(then));
+    /// Picks a configuration for a window that is taken at this moment.
+    pub(super) fn choose(&mut self, pick: &Pick, outlook: &[Outlook]) -> Choice {
+        let since = |then: Option<Duration>| then.map_or(self.hop, |then| pick.now.saturating_sub(then));
         let (passed, elapsed) = (since(self.taken), since(self.observed));
-        self.taken = Some(now);
+        (self.taken, self.chosen) = (Some(pick.now), true);
         if let Some(allowance) = &mut self.allowance {
             allowance.pay_in(passed);
         }
         self.policy.choose(&Situation {
             demand: &self.demand,
             elapsed,
-            available: *available,
-            signals: load,
+            available: pick.available,
+            lead: pick.lead,
+            signals: pick.load,
             outlook,
             cost_limit: self.allowance.map_or(Duration::MAX, |allowance| allowance.limit()),
         })
     }
 
-    /// Learns what the inference of `rung` took, for the window that was taken last.
-    pub(super) fn observe(&mut self, rung: usize, taken: Taken) {
-        self.observed = self.taken;
-        self.policy.observe(rung, taken.latency);
+    /// How long each part of an inference of `rung` is expected to take, where it has two, at the slowdown by which was picked.
+    pub(super) fn expected_halves(&self, rung: usize) -> Option<Halves> {
+        let Candidate { latency, halves, .. } = self.candidates[rung];
+        let slowdown = self.policy.latency(rung).as_secs_f64() / latency.as_secs_f64().max(1e-9);
+        let slowed =
+            |part: Duration| Duration::try_from_secs_f64(part.as_secs_f64() * slowdown).unwrap_or(Duration::MAX);
+        halves.map(|Halves { head, tail }| Halves { head: slowed(head), tail: slowed(tail) })
+    }
+
+    /// The tail of an inference of `rung`, as a share of its head.
+    pub(super) fn tail_share(&self, rung: usize) -> f64 {
+        let share = |halves: Halves| halves.tail.as_secs_f64() / halves.head.as_secs_f64().max(1e-9);
+        self.candidates[rung].halves.map_or(0.0, share)
+    }
+
+    /// The configuration whose head is done first where that of `rung` may be late: the quickest; none where the user, or the
+    /// policy whatever the time, wants this one.
+    pub(super) fn insurance(&self, rung: usize) -> Option<usize> {
+        if self.demand.pinned.or_else(|| self.policy.only()).is_some() {
+            return None;
+        }
+        let quickest = (0..self.candidates.len())
+            .filter(|other| self.candidates[*other].halves.is_some())
+            .min_by_key(|other| self.candidates[*other].latency);
+        quickest.filter(|quickest| *quickest != rung)
+    }
+
+    /// Pays for `cpu`, the CPU time of heads.
+    pub(super) fn draw(&mut self, cpu: Duration) {
         if let Some(allowance) = &mut self.allowance {
-            allowance.draw(taken.cpu);
+            allowance.draw(cpu);
+        }
+    }
+
+    /// Learns what the inference of `rung` took, for the window that was taken last. Of an inference in two parts, what it took
+    /// is held against what both were expected to take, and its head is paid for already.
+    pub(super) fn observe(&mut self, rung: usize, taken: Taken) {
+        let Candidate { latency, halves, .. } = self.candidates[rung];
+        let as_whole = |halves: Halves| latency.as_secs_f64() / (halves.head + halves.tail).as_secs_f64().max(1e-9);
+        let scale = halves.filter(|_| taken.halved).map_or(1.0, as_whole);
+        if std::mem::take(&mut self.chosen) {
+            self.observed = self.taken;
+            let observed = taken.latency.as_secs_f64() * scale;
+            self.policy.observe(rung, Duration::try_from_secs_f64(observed).unwrap_or(Duration::MAX));
         }
         self.costs[rung] += (taken.cpu.as_secs_f64() - self.costs[rung]) / COST_MEMORY;
     }

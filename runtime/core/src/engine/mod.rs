@@ -1,12 +1,13 @@
 //! The engine: one decision for one window. It has no threads, no I/O and no state that anything else changes: load,
 //! settings, what windows cost beside their inferences and the clock come in as arguments of [`Engine::decide`], and what
-//! goes wrong is returned.
+//! goes wrong is returned. [`Engine::begin`] does most of an inference before its window is complete.
 //!
 //! An [`Engine`] belongs to a device: it holds a ladder, the policy, and what that has learned of the processor. A
 //! [`Wearer`] belongs to a stream: what is believed of the wearer's activity, gaps in the stream, and the buffers in
 //! which its windows are inferred. One engine decides the windows of any number of wearers.
 
 mod accuracy;
+mod begin;
 mod decide;
 mod decision;
 mod device;
@@ -18,7 +19,7 @@ mod wearer;
 use std::time::Duration;
 
 pub use decide::{DecideError, Inputs};
-pub use decision::{Considered, Decision};
+pub use decision::{Beside, Considered, Decision, Head};
 pub use device::SettingsError;
 pub use phase::Phase;
 pub use settings::{ControlConfig, LONGEST_BUDGET, Settings};
@@ -37,36 +38,48 @@ pub struct Engine {
     device: Device,
     /// One entry per configuration, for the window at hand.
     outlook: Vec<Outlook>,
+    /// Inferences can begin before their windows are complete.
+    has_heads: bool,
 }
 
 impl Engine {
     /// An engine that picks among the configurations of `ladder`, whose latencies on this device are `profile`'s, and
-    /// that is first asked for what `settings` demand.
+    /// that is first asked for what `settings` demand. Its inferences can begin without a window's last `missing` samples, where
+    /// that is not 0 and all configurations of the ladder can.
     ///
     /// # Errors
     /// When a setting is out of range, or the policy cannot be made for this ladder.
-    pub fn new(ladder: Ladder, profile: &Profile, settings: &Settings) -> Result<Self, PolicyError> {
+    pub fn new(ladder: Ladder, profile: &Profile, settings: &Settings, missing: usize) -> Result<Self, PolicyError> {
         let manifest = ladder.manifest();
         let accuracies = Accuracies::new(manifest);
         let ids: Vec<String> = manifest.configurations.iter().map(|c| c.id.clone()).collect();
         // a configuration without a profile would be a guess: expect the worst of it
         let latency = |id: &str| profile.expected(id).unwrap_or(settings.budget);
-        let candidates: Vec<Candidate> = ids
-            .iter()
-            .zip(accuracies.overall())
-            .map(|(id, accuracy)| Candidate { accuracy: *accuracy, latency: latency(id) })
-            .collect();
+        let halves = |rung: usize| profile.halves(&ladder, rung, missing).filter(|_| missing > 0);
+        let candidate = |(rung, (id, accuracy)): (usize, (&String, &f64))| Candidate {
+            accuracy: *accuracy,
+            latency: latency(id),
+            halves: halves(rung),
+        };
+        let candidates: Vec<Candidate> = ids.iter().zip(accuracies.overall()).enumerate().map(candidate).collect();
+        let has_heads = candidates.iter().all(|candidate| candidate.halves.is_some());
         let hop = Duration::from_secs_f64(manifest.task.hop as f64 / manifest.task.sample_rate_hz);
         let outlook = vec![Outlook { accuracy: 0.0, cost: Duration::ZERO }; ids.len()];
         let accuracy = (manifest.guess_accuracy(), manifest.knows_accuracy());
         let device = Device::new(ids, candidates, accuracy, hop, settings)?;
-        Ok(Self { ladder, accuracies, device, outlook })
+        Ok(Self { ladder, accuracies, device, outlook, has_heads })
     }
 
     /// The ladder that this engine runs.
     #[must_use]
     pub fn ladder(&self) -> &Ladder {
         &self.ladder
+    }
+
+    /// Whether its inferences can begin before their windows are complete.
+    #[must_use]
+    pub fn has_heads(&self) -> bool {
+        self.has_heads
     }
 
     /// How long the next inference is expected to take at the least: that of the configuration that the policy would pick

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::begin::{Begun, Inference};
 use crate::control::ActivityBelief;
 use crate::ladder::{InferenceError, Ladder, Runner, Task};
 use crate::plausibility::Sensor;
@@ -15,8 +16,10 @@ pub struct Wearer {
     pub(super) logits: Vec<f32>,
     /// The sensors of the stream.
     pub(super) sensors: Arc<[Sensor]>,
-    /// Last sample of the window before, where there was one.
+    /// Last sample of the window that was decided before, where there was one, and up to which sample the belief has passed.
     last_sample: Option<u64>,
+    passed: u64,
+    pub(super) begun: Begun,
 }
 
 impl Wearer {
@@ -32,18 +35,54 @@ impl Wearer {
     #[must_use]
     pub fn with_runner(ladder: &Ladder, runner: Box<dyn Runner>) -> Self {
         let (labels, sensors) = (ladder.manifest().task.labels.len(), ladder.manifest().sensors());
-        Self { runner, belief: ActivityBelief::new(labels), logits: vec![0.0; labels], sensors, last_sample: None }
+        Self {
+            runner,
+            belief: ActivityBelief::new(labels),
+            logits: vec![0.0; labels],
+            sensors,
+            last_sample: None,
+            passed: 0,
+            begun: Begun::new(ladder.configurations().len()),
+        }
     }
 
-    /// Accounts for the stream's time since the window before; after a gap the wearer may do anything.
+    /// Lets the wearer's inferences begin before their windows are complete: `insurance` does the heads for the case that
+    /// others are late.
+    #[must_use]
+    pub fn insured_by(mut self, insurance: Box<dyn Runner>) -> Self {
+        self.begun.insurance = Some(insurance);
+        self
+    }
+
+    /// Accounts for the stream's time until `window`, which may still be incomplete; after a gap the wearer may do anything.
     pub(super) fn pass_time(&mut self, window: &Window, task: &Task) {
-        let Some(before) = self.last_sample.replace(window.last_sample) else { return };
-        let samples = window.last_sample.saturating_sub(before);
-        if samples > task.window as u64 {
+        let Some(before) = self.last_sample else { return };
+        if window.last_sample.saturating_sub(before) > task.window as u64 {
             self.belief.forget();
         } else {
+            let samples = window.last_sample.saturating_sub(self.passed.max(before));
             self.belief.pass(Duration::from_secs_f64(samples as f64 / task.sample_rate_hz));
         }
+        self.passed = window.last_sample;
+    }
+
+    /// The tail of what has `begun` for `window`.
+    pub(super) fn tail(&mut self, begun: &Inference, window: &Window) -> Result<(), InferenceError> {
+        let runner = match &mut self.begun.insurance {
+            Some(insurance) if begun.answers_by_insurance() => insurance,
+            _ => &mut self.runner,
+        };
+        runner.tail(window.samples(), &mut self.logits)
+    }
+
+    /// The window is decided, or never will be: time passes from here on.
+    pub(super) fn end_window(&mut self, window: &Window) {
+        (self.last_sample, self.passed) = (Some(window.last_sample), window.last_sample);
+    }
+
+    /// Whether a window was decided that is no older than `window`.
+    pub(super) fn is_past(&self, window: &Window) -> bool {
+        self.last_sample.is_some_and(|last| last >= window.last_sample)
     }
 }
 
@@ -64,6 +103,7 @@ mod tests {
         let mut window = Window::new(1, task.window);
         window.last_sample = before;
         wearer.pass_time(&window, task);
+        wearer.end_window(&window);
         assert_eq!(wearer.belief, ActivityBelief::new(3), "nothing has passed before the first window");
         wearer.belief.learn(&[0.0, 1.0, 0.0]);
         let certain = wearer.belief.clone();

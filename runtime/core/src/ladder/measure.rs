@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::backend::{InferenceError, Runner};
 use super::load::Ladder;
-use super::profile::{Percentiles, Profile, ProfileKey, Profiled, Regime};
+use super::profile::{Percentiles, Profile, ProfileKey, Profiled, ProfiledHalves, Regime};
 use crate::clock::Clock;
 
 /// How much is measured.
@@ -20,16 +20,26 @@ pub struct Effort {
     pub paced_windows: usize,
     /// From one paced inference to the next.
     pub pace: Duration,
+    /// Heads are measured, too, for windows of which so many samples are missing; none where it is 0.
+    pub missing: usize,
 }
 
 impl Effort {
     /// What the daemon affords at start-up where no profile is kept.
-    pub const QUICK: Self = Self { hot_windows: 20, paced_windows: 3, pace: Duration::from_millis(5) };
+    pub const QUICK: Self = Self { hot_windows: 20, paced_windows: 3, pace: Duration::from_millis(5), missing: 0 };
+
+    /// How often [`measure`] tells of its progress at the most, for `configurations`.
+    #[must_use]
+    pub fn steps(&self, configurations: usize) -> usize {
+        let halves = if self.missing == 0 { 0 } else { self.paced_windows };
+        (self.hot_windows + self.paced_windows + halves) * configurations
+    }
 
     /// About how long it takes to measure `configurations`, the hot part aside.
     #[must_use]
     pub fn paced_time(&self, configurations: usize) -> Duration {
-        self.pace * u32::try_from(self.paced_windows * configurations).unwrap_or(u32::MAX)
+        let turns = if self.missing == 0 { 1 } else { 3 };
+        self.pace * u32::try_from(self.paced_windows * configurations * turns).unwrap_or(u32::MAX)
     }
 }
 
@@ -63,7 +73,7 @@ pub fn measure(
 ) -> Result<Profile, InferenceError> {
     let task = &ladder.manifest().task;
     let (window, mut logits) = (vec![0.0; task.channels.len() * task.window], vec![0.0; task.labels.len()]);
-    let mut time_one = |rung: usize| -> Result<Duration, InferenceError> {
+    let mut time_one = |runner: &mut dyn Runner, rung: usize| -> Result<Duration, InferenceError> {
         let start = clock.now();
         runner.infer(rung, &window, &mut logits)?;
         Ok(clock.now().saturating_sub(start))
@@ -75,33 +85,68 @@ pub fn measure(
     for start in (0..effort.hot_windows).step_by(HOT_BURST) {
         for (rung, latencies) in hot.iter_mut().enumerate() {
             for _ in 0..WARM_UP {
-                time_one(rung)?;
+                time_one(runner, rung)?;
             }
             for _ in start..effort.hot_windows.min(start + HOT_BURST) {
-                latencies.push(time_one(rung)?);
+                latencies.push(time_one(runner, rung)?);
                 progress(Regime::Hot);
             }
         }
     }
-    let mut next = clock.now();
+    let mut pacing = Pacing { clock, next: clock.now(), pace: effort.pace };
     for _ in 0..effort.paced_windows {
         for (rung, latencies) in paced.iter_mut().enumerate() {
-            next += effort.pace;
-            clock.wait_until(next);
-            latencies.push(time_one(rung)?);
+            pacing.wait();
+            latencies.push(time_one(runner, rung)?);
+            progress(Regime::Paced);
+        }
+    }
+    let mut halves: Vec<[Vec<Duration>; 2]> = vec![Default::default(); rungs];
+    for _ in 0..effort.paced_windows {
+        for (rung, [heads, tails]) in halves.iter_mut().enumerate() {
+            if ladder.network().head_macs(rung, effort.missing).is_none() {
+                continue;
+            }
+            pacing.wait();
+            let start = clock.now();
+            if !runner.head(rung, &window, effort.missing, &mut || true)? {
+                continue;
+            }
+            heads.push(clock.now().saturating_sub(start));
+            pacing.wait();
+            let start = clock.now();
+            runner.tail(&window, &mut logits)?;
+            tails.push(clock.now().saturating_sub(start));
             progress(Regime::Paced);
         }
     }
 
     let mut profile = Profile::new(key, effort.hot_windows, effort.paced_windows, effort.pace);
     let drift = drift(&hot);
-    for ((configuration, hot), paced) in ladder.configurations().iter().zip(&mut hot).zip(&mut paced) {
+    let measured = hot.iter_mut().zip(&mut paced).zip(&mut halves);
+    for (configuration, ((hot, paced), [heads, tails])) in ladder.configurations().iter().zip(measured) {
+        let halves = Percentiles::of(heads).zip(Percentiles::of(tails));
+        let halves = halves.map(|(head, tail)| ProfiledHalves { missing: effort.missing, head, tail });
         if let (Some(hot), Some(paced)) = (Percentiles::of(hot), Percentiles::of(paced)) {
-            profile.configurations.push(Profiled { id: configuration.id.clone(), hot, paced });
+            profile.configurations.push(Profiled { id: configuration.id.clone(), hot, paced, halves });
         }
     }
     profile.warnings = warnings(&profile.configurations, drift);
     Ok(profile)
+}
+
+/// Waits from one inference to the next.
+struct Pacing<'a> {
+    clock: &'a dyn Clock,
+    next: Duration,
+    pace: Duration,
+}
+
+impl Pacing<'_> {
+    fn wait(&mut self) {
+        self.next += self.pace;
+        self.clock.wait_until(self.next);
+    }
 }
 
 /// The median ratio, over the configurations, of the slower half of the hot run to the faster one.

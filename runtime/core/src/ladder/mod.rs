@@ -27,4 +27,4 @@ pub use layout::{Fit, Layout, LayoutError};
 pub use load::{Ladder, Library, LoadError, runner_of};
 pub use manifest::{InputSpec, Manifest, ManifestError, Task};
 pub use measure::{Effort, measure};
-pub use profile::{Percentiles, Profile, ProfileError, ProfileKey, Profiled, Regime, nearest_rank};
+pub use profile::{Percentiles, Profile, ProfileError, ProfileKey, Profiled, ProfiledHalves, Regime, nearest_rank};

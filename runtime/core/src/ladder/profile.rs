@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::load::Ladder;
+use crate::control::Halves;
 use crate::exit::{self, ExitCode};
 use crate::state_file;
 
@@ -114,6 +115,21 @@ pub struct Profiled {
     pub hot: Percentiles,
     /// Inferences paced as the daemon runs them.
     pub paced: Percentiles,
+    /// The same in two parts, where they can begin before their windows are complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halves: Option<ProfiledHalves>,
+}
+
+/// The measured latencies of inferences that begin before their windows are complete, paced as the daemon runs them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfiledHalves {
+    /// So many samples were missing at the window's end.
+    pub missing: usize,
+    /// All that needs none of them.
+    pub head: Percentiles,
+    /// The rest.
+    pub tail: Percentiles,
 }
 
 /// The measured latencies of a ladder on one processor.
@@ -168,7 +184,7 @@ impl Profile {
         let configurations = ladder.configurations().iter().zip(latencies).map(|(configuration, latency)| {
             let us = latency.as_secs_f64() * 1e6;
             let percentiles = Percentiles { p50: us, p90: us, p99: us };
-            Profiled { id: configuration.id.clone(), hot: percentiles, paced: percentiles }
+            Profiled { id: configuration.id.clone(), hot: percentiles, paced: percentiles, halves: None }
         });
         let configurations = configurations.collect();
         Self { configurations, ..Self::new(&ProfileKey::new(ladder, cpu), 0, 0, Duration::ZERO) }
@@ -179,6 +195,30 @@ impl Profile {
     pub fn expected(&self, id: &str) -> Option<Duration> {
         let profiled = self.configurations.iter().find(|profiled| profiled.id == id)?;
         Some(Duration::from_secs_f64(profiled.paced.p50 / 1e6))
+    }
+
+    /// The paced medians of the two parts of an inference of the rung `rung` of `ladder` that begins without the window's last
+    /// `missing` samples; nothing where it cannot. What was measured with another number of samples, or not at all, is
+    /// reckoned by the multiply-accumulates of the parts.
+    #[must_use]
+    pub fn halves(&self, ladder: &Ladder, rung: usize, missing: usize) -> Option<Halves> {
+        let configuration = &ladder.configurations()[rung];
+        let whole = ladder.network().macs(rung)?;
+        let head_macs = |missing: usize| Some(ladder.network().head_macs(rung, missing)?.min(whole));
+        let tail_share = |missing: usize| Some((whole - head_macs(missing)?) as f64 / whole.max(1) as f64);
+        let share = tail_share(missing)?;
+        let profiled = self.configurations.iter().find(|profiled| profiled.id == configuration.id)?;
+        let us = |us: f64| Duration::from_secs_f64(us / 1e6);
+        let (head, tail) = match &profiled.halves {
+            Some(halves) if halves.missing == missing => (halves.head.p50, halves.tail.p50),
+            measured => {
+                let other = measured.as_ref().and_then(|it| Some((it.tail.p50, tail_share(it.missing)?)));
+                let tail = other.map_or(profiled.paced.p50 * share, |(tail, other)| tail * share / other.max(1e-6));
+                let tail = tail.min(profiled.paced.p50);
+                (profiled.paced.p50 - tail, tail)
+            }
+        };
+        Some(Halves { head: us(head), tail: us(tail) })
     }
 
     /// The profile kept for `key` in `directory`, if there is one.
@@ -207,7 +247,9 @@ impl Profile {
             return Err(wrong("it belongs to another ladder, processor or backend".to_owned()));
         }
         let sane = |it: &Percentiles| [it.p50, it.p90, it.p99].iter().all(|us| LATENCIES_US.contains(us));
-        if let Some(profiled) = profile.configurations.iter().find(|it| !sane(&it.hot) || !sane(&it.paced)) {
+        let halves = |it: &Option<ProfiledHalves>| it.as_ref().is_none_or(|it| sane(&it.head) && sane(&it.tail));
+        let all = |it: &Profiled| sane(&it.hot) && sane(&it.paced) && halves(&it.halves);
+        if let Some(profiled) = profile.configurations.iter().find(|it| !all(it)) {
             let id = &profiled.id;
             return Err(wrong(format!(
                 "no inference of {id} can have taken so long: a nanosecond to an hour is possible"
@@ -243,12 +285,18 @@ mod tests {
         let parse = |place: fn(&mut Profiled) -> &mut f64, us: f64| {
             let mut profile = Profile::new(&key, 1, 1, Duration::from_millis(1));
             let percentiles = Percentiles { p50: 2.0, p90: 3.0, p99: 4.0 };
-            profile.configurations.push(Profiled { id: "a".to_owned(), hot: percentiles, paced: percentiles });
+            let halves = Some(ProfiledHalves { missing: 4, head: percentiles, tail: percentiles });
+            profile.configurations.push(Profiled { id: "a".to_owned(), hot: percentiles, paced: percentiles, halves });
             *place(&mut profile.configurations[0]) = us;
             Profile::parse(&serde_json::to_vec(&profile).unwrap(), Path::new("file"), &key)
         };
-        let places: [fn(&mut Profiled) -> &mut f64; 3] =
-            [|it| &mut it.paced.p50, |it| &mut it.hot.p50, |it| &mut it.paced.p99];
+        let places: [fn(&mut Profiled) -> &mut f64; 5] = [
+            |it| &mut it.paced.p50,
+            |it| &mut it.hot.p50,
+            |it| &mut it.paced.p99,
+            |it| &mut it.halves.as_mut().unwrap().head.p90,
+            |it| &mut it.halves.as_mut().unwrap().tail.p50,
+        ];
         for place in places {
             // no duration tells the third from nothing, or can hold the fourth
             for us in [0.0, -1.0, 1e-7, 1e30] {

@@ -21,15 +21,18 @@ pub struct Cutter {
     windower: Windower,
     raw_channels: usize,
     conditioned: Vec<f32>,
+    /// A window is shown when so many of its samples are still to come, too, where it is not 0.
+    missing: usize,
     windows: u64,
     /// Samples since the last fresh start, and the most between two.
     stretch: u64,
     longest: u64,
 }
 
-/// A complete window that waits to be copied out.
+/// A window that waits to be copied out: a complete one, or one of which samples are still to come.
 pub struct Ready<'a> {
     windower: &'a Windower,
+    missing: usize,
     index: u64,
     time_s: Option<f64>,
     arrived: Duration,
@@ -52,6 +55,12 @@ impl Intake {
     /// Samples without timestamps arrive at this rate, in hertz, where they are taken for another one.
     pub fn set_arriving(&mut self, found_hz: Option<f64>) {
         self.plausibility.set_arriving(found_hz);
+    }
+
+    /// Shows each window when so many of its samples are still to come, too; not before it is complete where it is 0. Windows
+    /// that begin with fewer samples of their own are shown when they are complete, only.
+    pub fn show_missing(&mut self, missing: usize) {
+        self.cutter.missing = missing;
     }
 
     /// Channels of a raw sample.
@@ -91,7 +100,7 @@ impl Intake {
     }
 
     /// Takes the next reading of the stream (its sample in `sample`), which arrived at clock time `arrived`; calls
-    /// `ready` for every window that it completes.
+    /// `ready` for every window that it completes, and that [`Intake::show_missing`] shows before.
     pub fn push(&mut self, reading: &Reading, sample: &Sample, arrived: Duration, mut ready: impl FnMut(Ready<'_>)) {
         let Self { plausibility, continuity, cutter } = self;
         match reading {
@@ -117,7 +126,7 @@ impl Cutter {
     #[must_use]
     pub fn new(conditioner: Conditioner, windower: Windower, raw_channels: usize, channels: usize) -> Self {
         let conditioned = vec![0.0; channels];
-        Self { conditioner, windower, raw_channels, conditioned, windows: 0, stretch: 0, longest: 0 }
+        Self { conditioner, windower, raw_channels, conditioned, missing: 0, windows: 0, stretch: 0, longest: 0 }
     }
 
     /// Starts conditioning and windowing afresh; the next sample pushed has the number `next`.
@@ -128,20 +137,31 @@ impl Cutter {
         self.windower.reset(next);
     }
 
-    /// Takes the next raw sample; a window if it completes one.
+    /// Takes the next raw sample; a window if it completes one, or is the last before those that may be missing.
     pub fn push(&mut self, raw: &[f64], time_s: Option<f64>, arrived: Duration) -> Option<Ready<'_>> {
         self.stretch += 1;
-        if !self.conditioner.push(raw, &mut self.conditioned) || !self.windower.push(&self.conditioned) {
+        if !self.conditioner.push(raw, &mut self.conditioned) {
+            return None;
+        }
+        let complete = self.windower.push(&self.conditioned);
+        let missing = if complete { 0 } else { self.missing };
+        if !complete && (missing == 0 || self.windower.remaining() != missing) {
             return None;
         }
         let index = self.windows;
-        self.windows += 1;
-        Some(Ready { windower: &self.windower, index, time_s, arrived, faults: Faults::NONE })
+        self.windows += u64::from(complete);
+        Some(Ready { windower: &self.windower, missing, index, time_s, arrived, faults: Faults::NONE })
     }
 }
 
 impl Ready<'_> {
-    /// What was wrong with the stream's sensors when the window was complete.
+    /// Samples that are still to come.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// What was wrong with the stream's sensors when the latest of its samples came.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.faults
@@ -149,7 +169,7 @@ impl Ready<'_> {
 
     /// Copies the window out.
     pub fn fill(&self, window: &mut Window) {
-        self.windower.fill(window);
+        self.windower.fill(window, self.missing);
         window.index = self.index;
         (window.time_s, window.wall) = (self.time_s, None);
         window.arrived = self.arrived;
@@ -203,6 +223,33 @@ mod tests {
         let third = window(2, 4, [14.0, 15.0, 16.0], 7);
         assert_eq!(found, [vec![], vec![], vec![], vec![first], vec![], vec![second], vec![], vec![third]]);
         assert_eq!(intake.counts(), StreamCounts { samples: 8, ..StreamCounts::default() });
+    }
+
+    #[test]
+    fn a_window_is_shown_before_its_last_samples_with_its_own_place_in_the_stream() {
+        let mut intake = intake();
+        intake.show_missing(1);
+        let mut found = Vec::new();
+        let mut window = Window::new(1, 3);
+        for place in 0..8_u32 {
+            let sample = Sample { time_s: None, values: vec![f64::from(10 + place), -1.0] };
+            intake.push(&Reading::Sample, &sample, Duration::ZERO, |ready| {
+                ready.fill(&mut window);
+                assert_eq!(window.missing, ready.missing());
+                let known = window.samples()[..3 - window.missing].to_vec();
+                found.push((place, window.index, [window.first_sample, window.last_sample], known));
+            });
+        }
+        // what comes with sample 2 is the window that is complete with sample 3
+        let expected = [
+            (2, 0, [0, 2], vec![10.0, 11.0]),
+            (3, 0, [0, 2], vec![10.0, 11.0, 12.0]),
+            (4, 1, [2, 4], vec![12.0, 13.0]),
+            (5, 1, [2, 4], vec![12.0, 13.0, 14.0]),
+            (6, 2, [4, 6], vec![14.0, 15.0]),
+            (7, 2, [4, 6], vec![14.0, 15.0, 16.0]),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -27,8 +27,10 @@ pub struct Window {
     pub wall: Option<Duration>,
     /// When the raw sample that completed the window arrived, by gaitd's clock. The budget runs from here.
     pub arrived: Duration,
-    /// When it was complete and conditioned, by the same clock.
+    /// When it was complete and conditioned, by the same clock; when it is expected to be, where samples are missing.
     pub completed: Duration,
+    /// So many of its last samples are still to come; what stands in their places means nothing.
+    pub missing: usize,
     /// What was wrong with the stream's sensors then.
     pub faults: Faults,
 }
@@ -47,6 +49,7 @@ impl Window {
             wall: None,
             arrived: Duration::ZERO,
             completed: Duration::ZERO,
+            missing: 0,
             faults: Faults::NONE,
         }
     }
@@ -156,16 +159,28 @@ impl Windower {
         }
     }
 
-    /// Fills the window's values and sample numbers, once [`Windower::push`] has said that it is complete. The times
-    /// are left to the caller, who knows them.
+    /// Samples that are still to come until the next window is complete.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    /// Fills the window's values and sample numbers, once [`Windower::push`] has said that it is complete; or, with `missing`
+    /// above 0, those of the next one, when so many samples are still to come. The times are left to the caller, who knows
+    /// them.
     ///
     /// # Panics
-    /// When the window was made for other channels or another length.
-    pub fn fill(&self, window: &mut Window) {
+    /// When the window was made for other channels or another length, or all of it is missing.
+    pub fn fill(&self, window: &mut Window, missing: usize) {
         assert_eq!(window.length, self.length, "a window of the same length");
+        assert!(missing < self.length, "{missing} of {} samples are missing", self.length);
         self.copy_into(&mut window.samples);
-        window.last_sample = self.next.saturating_sub(1);
-        window.first_sample = self.next.saturating_sub(self.length as u64);
+        // the oldest go where the missing ones belong
+        window.samples.chunks_exact_mut(self.length).for_each(|channel| channel.rotate_left(missing));
+        window.missing = missing;
+        let end = self.next + missing as u64;
+        window.last_sample = end.saturating_sub(1);
+        window.first_sample = end.saturating_sub(self.length as u64);
     }
 }
 
@@ -214,7 +229,7 @@ mod tests {
         (window.index, window.time_s) = (5, Some(1.5));
         (window.arrived, window.completed) = (Duration::from_secs(2), Duration::from_secs(3));
         assert!(!windower.push(&[1.0, 2.0]) && windower.push(&[3.0, 4.0]));
-        windower.fill(&mut window);
+        windower.fill(&mut window, 0);
         assert_eq!((window.first_sample, window.last_sample), (7, 8));
         assert_eq!(window.samples(), [1.0, 3.0, 2.0, 4.0]);
         assert_eq!((window.index, window.time_s), (5, Some(1.5)));
@@ -225,7 +240,7 @@ mod tests {
     #[should_panic = "a window of the same length"]
     fn a_window_of_another_length_is_not_filled() {
         // as many values
-        Windower::new(2, 3, 1).unwrap().fill(&mut Window::new(3, 2));
+        Windower::new(2, 3, 1).unwrap().fill(&mut Window::new(3, 2), 0);
     }
 
     #[test]
@@ -253,7 +268,7 @@ mod tests {
                 for number in start..start + samples as u64 {
                     let sample: Vec<_> = (0..channels).map(|channel| value(number, channel)).collect();
                     if windower.push(&sample) {
-                        windower.fill(&mut window);
+                        windower.fill(&mut window, 0);
                         found.push((window.first_sample, window.last_sample, window.samples.clone()));
                     }
                 }

@@ -256,7 +256,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
     /// One experiment with fresh policies.
     fn experiment(&mut self, experiment: Experiment, configurations: &[Measured]) -> Result<Course, RehearsalError> {
         let candidates: Vec<Candidate> =
-            configurations.iter().map(|c| Candidate { accuracy: c.accuracy, latency: c.latency }).collect();
+            configurations.iter().map(|c| Candidate { accuracy: c.accuracy, latency: c.latency, halves: None }).collect();
         let ids: Vec<String> = configurations.iter().map(|c| c.id.clone()).collect();
         let outlook: Vec<Outlook> =
             configurations.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
@@ -308,6 +308,7 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
                     // a rehearsal presses what happens in an hour into minutes: a turn stands for a window
                     elapsed: INTERVAL,
                     available: Available::all(plan.budget),
+                    lead: None,
                     signals,
                     outlook: &players.outlook,
                     cost_limit: Duration::MAX,

@@ -196,7 +196,7 @@ impl Replay {
     ) -> Result<Self, ReplayError> {
         let task = &ladder.manifest().task;
         let window = Window::new(task.channels.len(), task.window);
-        let engine = Engine::new(ladder, profile, &settings)?;
+        let engine = Engine::new(ladder, profile, &settings, 0)?;
         Ok(Self { engine, wearer, settings, load: None, follows_budgets: false, clock, window })
     }
 

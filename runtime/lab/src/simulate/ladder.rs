@@ -46,7 +46,7 @@ impl SimulatedLadder {
     /// The configurations that stand in a scenario, of a network that recognises `labels` activities.
     #[must_use]
     pub fn given(labels: usize, configurations: &[GivenConfiguration]) -> Self {
-        let candidate = |c: &GivenConfiguration| Candidate { accuracy: c.accuracy, latency: duration(c.latency_ms) };
+        let candidate = |c: &GivenConfiguration| Candidate { accuracy: c.accuracy, latency: duration(c.latency_ms), halves: None };
         Self {
             ids: configurations.iter().map(|c| c.id.clone()).collect(),
             candidates: configurations.iter().map(candidate).collect(),
@@ -64,7 +64,7 @@ impl SimulatedLadder {
         let candidates = manifest.configurations.iter().map(|c| {
             let expected = profile.expected(&c.id).ok_or_else(|| ModelError::Unprofiled { id: c.id.clone() })?;
             let latency = duration(expected.as_secs_f64() * 1e3 * scale);
-            Ok(Candidate { accuracy: c.accuracy.validation.ok_or(ModelError::NoAccuracy)?, latency })
+            Ok(Candidate { accuracy: c.accuracy.validation.ok_or(ModelError::NoAccuracy)?, latency, halves: None })
         });
         Ok(Self {
             ids: manifest.configurations.iter().map(|c| c.id.clone()).collect(),

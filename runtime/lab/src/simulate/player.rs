@@ -64,6 +64,7 @@ impl Player for PolicyPlayer<'_> {
             // a scenario says nothing of the time between two inferences: it is as long as a shipped ladder's hop
             elapsed: INTERVAL,
             available: self.overhead.available(draw.left()),
+            lead: None,
             signals: if self.sees_load { draw.signals } else { Load::NONE },
             outlook: self.outlook,
             cost_limit: Duration::MAX,

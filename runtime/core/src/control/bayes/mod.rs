@@ -118,6 +118,7 @@ struct Scratch {
     mixed: Belief,
     /// The logarithm of the slowdown that was expected.
     expected: f32,
+    lead: Option<Duration>,
     lateness: Lateness,
     likelihood: Bins,
 }
@@ -196,6 +197,7 @@ impl Bayes {
                 next: Beliefs::both(&near_one),
                 mixed: near_one,
                 expected: 0.0,
+                lead: None,
                 lateness: Lateness::new(candidates.len()),
                 likelihood: [0.0; BINS],
             },
@@ -226,6 +228,11 @@ impl Bayes {
         for (mixed, (blind, sighted)) in scratch.mixed.0.iter_mut().zip(pairs) {
             *mixed = blind + trust * (sighted - blind);
         }
+    }
+
+    /// The slowdown that the next inference of `rung` is expected to show.
+    fn expected_slowdown(&self, rung: usize) -> f64 {
+        f64::from((self.scratch.expected + self.model.corrections.log(rung)).exp())
     }
 
     /// Learns how likely it is that the load is worth listening to: the latency had the probability `blind` without
@@ -264,8 +271,8 @@ impl Policy for Bayes {
         let allowed = SINGLE_DECISION * target;
         let Self { candidates, model, scratch, .. } = self;
         let limit = |rung: usize, seconds: f32| {
-            let ratio = seconds / candidates[rung].latency.as_secs_f32().max(1e-9);
-            grid::place(ratio.ln() - model.corrections.log(rung))
+            let slowdown = candidates[rung].largest_slowdown(seconds.into(), situation.lead) as f32;
+            grid::place(slowdown.ln() - model.corrections.log(rung))
         };
         scratch.lateness.foretell(&model.noise.exceedance(&scratch.mixed), limit, situation, allowed);
         let late_worth = self.guess_accuracy - self.caution - self.restraint;
@@ -277,7 +284,7 @@ impl Policy for Bayes {
             let excess = misses.own[rung] - target.max(least);
             self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
         }
-        self.scratch.expected = self.scratch.mixed.mean();
+        (self.scratch.expected, self.scratch.lead) = (self.scratch.mixed.mean(), situation.lead);
         Choice { rung, reason, forecast: self.forecast(rung) }
     }
 
@@ -305,11 +312,14 @@ impl Policy for Bayes {
     }
 
     fn forecast(&self, rung: usize) -> Forecast {
-        let slowdown = self.scratch.expected + self.model.corrections.log(rung);
         Forecast {
-            predicted: self.candidates[rung].slowed(f64::from(slowdown.exp())),
+            predicted: self.candidates[rung].after_last(self.expected_slowdown(rung), self.scratch.lead),
             miss_probability: Some(self.scratch.lateness.all[rung]),
         }
+    }
+
+    fn latency(&self, rung: usize) -> Duration {
+        self.candidates[rung].slowed(self.expected_slowdown(rung))
     }
 
     fn slowdown(&self) -> Option<Estimate> {

@@ -16,7 +16,8 @@ const MISS_TARGET: f64 = 0.02;
 const GUESS: f64 = 1.0 / 6.0;
 
 fn candidates() -> Vec<Candidate> {
-    let candidate = |(accuracy, ms): (f64, f64)| Candidate { accuracy, latency: Duration::from_secs_f64(ms / 1e3) };
+    let candidate =
+        |(accuracy, ms): (f64, f64)| Candidate { accuracy, latency: Duration::from_secs_f64(ms / 1e3), halves: None };
     PAPER.into_iter().map(candidate).collect()
 }
 
@@ -52,6 +53,7 @@ fn choose_left(
         demand: &Demand { pinned, ..Demand::new(BUDGET, MISS_TARGET) },
         elapsed,
         available,
+        lead: None,
         signals,
         outlook: &outlook,
         cost_limit: Duration::MAX,
