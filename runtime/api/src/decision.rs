@@ -43,7 +43,7 @@ pub struct DecisionLine<'a> {
     pub configuration: Cow<'a, str>,
     /// Why it was picked.
     pub reason: Reason,
-    /// How long the inference was expected to take, milliseconds.
+    /// How long the inference was expected to take from the window's last sample on, milliseconds.
     #[schemars(range(min = 0))]
     pub predicted_ms: f64,
     /// Expected probability of a miss; null where the policy estimates none.
@@ -54,8 +54,11 @@ pub struct DecisionLine<'a> {
     pub expected_accuracy: Option<f64>,
     /// Mean of the slowdown that the policy believed in; null where it estimates none.
     pub slowdown: Option<f64>,
-    /// The load that the policy saw.
+    /// The latest load when the engine took the window; where the inference had no head, what the policy saw.
     pub signals: Load,
+    /// What the inference did before the window's last sample; null where it began with that.
+    #[serde(default)]
+    pub head: Option<HeadView<'a>>,
     /// How long each phase took, milliseconds.
     pub timings_ms: Timings,
     /// From the arrival of the last sample to this publication of the decision, milliseconds: an event and a line of the
@@ -72,6 +75,27 @@ pub struct DecisionLine<'a> {
     pub miss: Option<bool>,
 }
 
+/// The head of an inference: what it did before its window's last sample.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[schemars(rename = "Head")]
+pub struct HeadView<'a> {
+    /// How long before that sample it began, milliseconds.
+    #[schemars(range(min = 0))]
+    pub lead_ms: f64,
+    /// How long it took, milliseconds.
+    #[schemars(range(min = 0))]
+    pub infer_ms: f64,
+    /// How much of that was still to be done when that sample came, milliseconds.
+    #[schemars(range(min = 0))]
+    pub late_ms: f64,
+    /// The head of the smallest configuration was done first, in case that of the picked one was late.
+    pub insured: bool,
+    /// The picked configuration, where its head was given up for being late; null where it answered.
+    pub given_up: Option<Cow<'a, str>>,
+    /// The load that the policy saw.
+    pub signals: Load,
+}
+
 /// How long each phase of a decision took, milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 pub struct Timings {
@@ -81,13 +105,13 @@ pub struct Timings {
     /// From there until the engine took the window.
     #[schemars(range(min = 0))]
     pub wait: f64,
-    /// Picking the configuration.
+    /// Picking the configuration, where that was not done with the head.
     #[schemars(range(min = 0))]
     pub prepare: f64,
-    /// The inference, resampling included.
+    /// The inference, resampling included: what its head has left of it.
     #[schemars(range(min = 0))]
     pub infer: f64,
-    /// CPU time of the inference; null where the system does not measure it.
+    /// CPU time of the inference, its head included; null where the system does not measure it.
     #[schemars(range(min = 0))]
     pub cpu: Option<f64>,
 }
@@ -123,12 +147,34 @@ impl<'a> DecisionLine<'a> {
             expected_accuracy: decision.expected_accuracy(),
             slowdown: decision.slowdown.map(|slowdown| slowdown.mean),
             signals: decision.signals,
+            head: HeadView::of(decision),
             timings_ms: Timings::of(decision),
             latency_ms,
             budget_ms,
             slack_ms: timed.then_some(budget_ms - latency_ms),
             miss: timed.then_some(latency > decision.budget),
         }
+    }
+}
+
+impl<'a> HeadView<'a> {
+    /// What the inference of `decision` did before its window's last sample.
+    pub(crate) fn of(decision: &'a Decision) -> Option<Self> {
+        let head = decision.head?;
+        let id = |rung: usize| Cow::from(decision.manifest.configurations[rung].id.as_str());
+        Some(Self {
+            lead_ms: milliseconds(head.lead),
+            infer_ms: milliseconds(head.infer),
+            late_ms: milliseconds(head.late),
+            insured: head.insured,
+            given_up: head.given_up.map(id),
+            signals: head.signals,
+        })
+    }
+
+    /// The same, which borrows nothing.
+    pub(crate) fn into_owned(self) -> HeadView<'static> {
+        HeadView { given_up: self.given_up.map(|id| id.into_owned().into()), ..self }
     }
 }
 
@@ -233,6 +279,14 @@ mod tests {
             expected_accuracy: Some(0.9),
             slowdown: None,
             signals: Load::cpu(0.5),
+            head: Some(HeadView {
+                lead_ms: 80.0,
+                infer_ms: 1.5,
+                late_ms: 0.0,
+                insured: true,
+                given_up: Some("0.25x-96".into()),
+                signals: Load::cpu(0.25),
+            }),
             timings_ms: Timings { condition: 0.1, wait: 0.2, prepare: 0.3, infer: 1.0, cpu: None },
             latency_ms: 1.7,
             budget_ms: 50.0,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Timings, milliseconds};
+use crate::{HeadView, Timings, milliseconds};
 use gaitd_core::control::{Estimate, Load, Reason};
 use gaitd_core::engine::Decision;
 
@@ -23,7 +23,8 @@ pub struct Explanation {
     /// The budget, milliseconds.
     #[schemars(range(min = 0))]
     pub budget_ms: f64,
-    /// What of it was left for the inference when it was picked, by the median of what comes beside it, milliseconds.
+    /// What of it was left for the inference (from the last sample on) when it was picked, by the median of what comes beside
+    /// it, milliseconds.
     #[schemars(range(min = 0))]
     pub available_ms: f64,
     /// Probability that publishing and what else comes beside the inference makes the decision late, whatever is picked.
@@ -40,6 +41,9 @@ pub struct Explanation {
     pub slowdown: Option<Estimate>,
     /// The load that it saw.
     pub signals: Load,
+    /// What the inference did before the window's last sample; null where it began with that.
+    #[serde(default)]
+    pub head: Option<HeadView<'static>>,
     /// The configurations.
     pub configurations: Vec<Candidate>,
 }
@@ -56,7 +60,7 @@ pub struct Candidate {
     pub resolution: Option<usize>,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
-    /// How long the inference was expected to take, milliseconds.
+    /// How long the inference was expected to take from the window's last sample on, milliseconds.
     #[schemars(range(min = 0))]
     pub predicted_ms: f64,
     /// Probability that the decision is late, for its inference or for what comes beside it, where the policy estimates one.
@@ -87,7 +91,8 @@ impl From<&Decision> for Explanation {
             timings_ms: Timings::of(decision),
             publish_ms: None,
             slowdown: decision.slowdown,
-            signals: decision.signals,
+            signals: decision.head.map_or(decision.signals, |head| head.signals),
+            head: HeadView::of(decision).map(HeadView::into_owned),
             configurations: configurations
                 .map(|(rung, (configuration, considered))| Candidate {
                     id: configuration.id.clone(),

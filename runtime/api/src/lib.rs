@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 
 pub use activities::{Activities, ActivityCount, ActivityNow, ActivitySpan};
 pub use change::{Change, ChangeError};
-pub use decision::{DecisionLine, Probabilities, Timings};
+pub use decision::{DecisionLine, HeadView, Probabilities, Timings};
 pub use event::{Bye, Hello, Lost, PROTOCOL, ReloadEvent, SampleBatch, SettingsEvent};
 pub use explain::{Candidate, Explanation};
 pub use implausible::{FaultView, Implausible, ImplausibleSensor};

@@ -18,6 +18,8 @@ use super::table::table;
 #[command(
     after_help = "hot: one inference straight after the other. paced: one every so often, as the daemon runs them; \
                         on a processor that saves power these can take several times as long, and the daemon uses them.\n\n\
+                        head, tail: of an inference that begins before its window is complete, what needs none of the \
+                        missing samples, and the rest; both paced.\n\n\
                         Example: gaitd profile --cpu 0"
 )]
 pub(super) struct Arguments {
@@ -32,6 +34,10 @@ pub(super) struct Arguments {
     /// From one paced inference to the next, milliseconds
     #[arg(long, default_value_t = 200, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=60_000))]
     pace_ms: u64,
+    /// Measure the two parts of inferences that begin so long before their windows' last samples, too, milliseconds; 0 for none
+    /// [default: 80]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    head_ms: Option<f64>,
     /// Measure on this processor
     #[arg(long, value_name = "N")]
     cpu: Option<usize>,
@@ -52,7 +58,10 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     {
         bail!(gaitd_daemon::ConfigError::OutOfRange(vec![format!("--cpu: there is no processor {id} to use here")]));
     }
-    let state = Config { state: arguments.state.clone(), ..Config::default() }.state_directory();
+    let mut config = Config { state: arguments.state.clone(), ..Config::default() };
+    config.head_ms = arguments.head_ms.unwrap_or(config.head_ms);
+    config.check()?;
+    let state = config.state_directory();
     if !arguments.dry_run {
         state_file::probe(&state).with_context(|| {
             let advice = "name another folder with --state, or measure only, with --dry-run";
@@ -65,12 +74,12 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
         hot_windows: arguments.hot as usize,
         paced_windows: arguments.paced as usize,
         pace: Duration::from_millis(arguments.pace_ms),
+        missing: config.missing(&ladder.manifest().task),
     };
     let configurations = ladder.configurations().len();
     log::info!("the paced part takes about {:.0} s", effort.paced_time(configurations).as_secs_f64());
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
-    let steps = (effort.hot_windows + effort.paced_windows) * configurations;
-    let bar = super::loading::progress(steps as u64, "measuring");
+    let bar = super::loading::progress(effort.steps(configurations) as u64, "measuring");
     let profile = measure(&ladder, ladder.runner()?.as_mut(), &key, effort, clock.as_ref(), |regime| {
         bar.inc(1);
         if regime == Regime::Paced {
@@ -89,12 +98,18 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn text(profile: &Profile) -> String {
-    let header = ["configuration", "hot p50 us", "p90 us", "p99 us", "paced p50 us", "p90 us", "p99 us", "paced/hot"];
+    let mut header =
+        vec!["configuration", "hot p50 us", "p90 us", "p99 us", "paced p50 us", "p90 us", "p99 us", "paced/hot"];
+    if profile.configurations.iter().any(|profiled| profiled.halves.is_some()) {
+        header.extend(["head p50 us", "tail p50 us"]);
+    }
     let rows = profile.configurations.iter().map(|profiled| {
         let (hot, paced) = (profiled.hot, profiled.paced);
         let mut row = vec![profiled.id.clone()];
         row.extend([hot.p50, hot.p90, hot.p99, paced.p50, paced.p90, paced.p99].map(|us| format!("{us:.0}")));
         row.push(format!("{:.2}", paced.p50 / hot.p50));
+        let halves = profiled.halves.as_ref().map(|halves| [halves.head.p50, halves.tail.p50]);
+        row.extend(halves.into_iter().flatten().map(|us| format!("{us:.0}")));
         row
     });
     let mut text = format!(

@@ -58,6 +58,10 @@ pub(super) struct Arguments {
     seed: Option<u64>,
     #[command(flatten)]
     control: ControlArguments,
+    /// Begin each inference so long before its window's last sample, milliseconds; 0 for not before the window is complete
+    /// [default: 80]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    head_ms: Option<f64>,
     /// Always use this configuration of the ladder, such as 1.00x-128 (implies --policy fixed)
     #[arg(long, value_name = "ID", alias = "configuration", conflicts_with = "policy")]
     rung: Option<String>,
@@ -133,6 +137,7 @@ impl Arguments {
             config.cpus.clone_from(cpus);
         }
         self.control.apply(&mut config.control)?;
+        config.head_ms = self.head_ms.unwrap_or(config.head_ms);
         if let Some(id) = &self.rung {
             config.control.policy = PolicySpec::Fixed { configuration: Some(id.clone()) };
         }

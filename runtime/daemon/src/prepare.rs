@@ -109,15 +109,19 @@ fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Pr
     let state = config.state_directory();
     let key = ProfileKey::new(&ladder, &cpu_name());
     let unusable = unusable_state(&state, config.source.is_timed());
-    let profile = found_or_measured(&ladder, &key, &state, clock).map_err(StartError::Measure)?;
+    let missing = config.missing(&ladder.manifest().task);
+    let profile = found_or_measured(&ladder, &key, &state, missing, clock).map_err(StartError::Measure)?;
     let view = LadderView::new(&ladder, &profile);
-    let wearer = Wearer::new(&ladder).map_err(LoadError::Runner)?;
+    let mut wearer = Wearer::new(&ladder).map_err(LoadError::Runner)?;
     let mut settings = config.control.settings();
     // aware by default, where the ladder gives something to be aware of
     settings.activity_aware &= ladder.manifest().knows_recall();
     let knows_accuracy = ladder.manifest().knows_accuracy();
     let ids = ladder.configurations().iter().map(|configuration| configuration.id.clone()).collect();
-    let engine = Engine::new(ladder, &profile, &settings)?;
+    let engine = Engine::new(ladder, &profile, &settings, missing)?;
+    if engine.missing() > 0 {
+        wearer = wearer.insured_by(engine.ladder().runner().map_err(LoadError::Runner)?);
+    }
     let handle = ControlHandle::new(ids, knows_accuracy, settings)?;
     let learned = config.source.is_timed().then(|| LearnedState::new(&key, &state).told(unusable));
     Ok(Prepared { engine, wearer, handle, view, key, learned })
@@ -153,13 +157,14 @@ pub fn kept_or_measured(
     clock: &Arc<dyn Clock>,
 ) -> Result<Profile, InferenceError> {
     unusable_state(state, false);
-    found_or_measured(ladder, key, state, clock)
+    found_or_measured(ladder, key, state, 0, clock)
 }
 
 fn found_or_measured(
     ladder: &Ladder,
     key: &ProfileKey,
     state: &Path,
+    missing: usize,
     clock: &Arc<dyn Clock>,
 ) -> Result<Profile, InferenceError> {
     match Profile::find(key, state) {
@@ -169,7 +174,8 @@ fn found_or_measured(
         }
         Err(error) => log::warn!("{error}; measuring briefly"),
     }
-    let mut profile = measure(ladder, ladder.runner()?.as_mut(), key, Effort::QUICK, clock.as_ref(), |_| ())?;
+    let effort = Effort { missing, ..Effort::QUICK };
+    let mut profile = measure(ladder, ladder.runner()?.as_mut(), key, effort, clock.as_ref(), |_| ())?;
     profile.warnings.push("measured briefly at a start; `gaitd profile` measures well".to_owned());
     if let Err(error) = profile.save(state) {
         // told at the start

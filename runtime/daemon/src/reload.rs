@@ -1,5 +1,6 @@
 //! A reload: the configuration is read again and put into force beside the one that runs, or nothing changes.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, TryLockError};
 use std::time::Duration;
 
@@ -148,6 +149,7 @@ impl Operations {
     fn put_into_force(&self, next: Next) -> Result<(), String> {
         let Next { active, engine, persister, publishers } = next;
         let handover = &self.channels.engine;
+        let missing = engine.engine.missing();
         if let Err(refused) = handover.next.send_timeout(engine, HANDOVER_PATIENCE) {
             let problem = if refused.is_disconnected() {
                 "the engine has ended"
@@ -162,6 +164,7 @@ impl Operations {
         let previous = handover.previous.recv_timeout(HANDOVER_PATIENCE);
         self.publishers().activate(publishers);
         self.counters.findings.respond(&active.config.plausibility);
+        self.counters.missing.store(missing, Ordering::Relaxed);
         *lock(&self.active) = active;
         self.persist_learned();
         *lock(&self.persister) = persister;

@@ -3,6 +3,7 @@
 use std::io::PipeWriter;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -185,8 +186,8 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let run = run_name();
     let (interfaces, listen) = Interfaces::new(&run, &config, activated, on_listening, &header);
 
-    let (overhead, overheads) = bounded(engine::OVERHEADS);
-    let account = RunAccount::new(&header, truth, overhead, Arc::clone(&counters), interfaces.delivered());
+    let (to_engine, beside) = bounded(engine::BESIDE);
+    let account = RunAccount::new(&header, truth, to_engine, Arc::clone(&counters), interfaces.delivered());
     let publishers =
         Publishers::new(account, &header, Arc::clone(&counters), Arc::clone(&clock), stop.clone(), other_cpu, lossless);
     let all = outputs.into_iter().chain(interfaces.publishers(&header, &counters)).collect();
@@ -198,12 +199,13 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         ActiveEngine { engine, wearer, settings: handle.watch(), snapshots, continues: false, publishers: queues };
     let context = EngineContext {
         load: load.clone(),
-        overheads,
+        beside,
         clock: Arc::clone(&clock),
         counters: Arc::clone(&counters),
         stop: stop.clone(),
     };
-    let EngineHandle { thread: engine_thread, windows, handover } =
+    counters.missing.store(active.engine.missing(), Ordering::Relaxed);
+    let EngineHandle { thread: engine_thread, windows, heads, handover } =
         engine::spawn(active, context, engine_cpu, lossless).map_err(DaemonError::Thread)?;
 
     let traces = Traces::new(interfaces.clone(), config.stream.clone(), manifest.stream_format());
@@ -221,10 +223,22 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
     let rate = AchievedRate::new(intake.rate_hz(), live);
     let wall = WallTime::new(!lossless);
     let flowing = Some(flowing);
-    let sensing =
-        Sensing { origin, rate, wall, source, intake, windows, clock, stop: stop.clone(), counters, traces, flowing }
-            .spawn(other_cpu)
-            .map_err(DaemonError::Thread)?;
+    let sensing = Sensing {
+        origin,
+        rate,
+        wall,
+        source,
+        intake,
+        windows,
+        heads,
+        clock,
+        stop: stop.clone(),
+        counters,
+        traces,
+        flowing,
+    }
+    .spawn(other_cpu)
+    .map_err(DaemonError::Thread)?;
 
     operations.notifier().ready();
     let reloads = watch(&sensing.over, &stop, requests, &operations);

@@ -13,6 +13,9 @@ use gaitd_embedded::Embedded;
 use gaitd_supernet::Supernet;
 use gaitd_tract::Tract;
 
+/// Samples that are missing where inferences begin.
+const MISSING: usize = 4;
+
 fn allocations(body: impl FnOnce()) -> u64 {
     allocation_counter::measure(body).count_total
 }
@@ -53,13 +56,15 @@ fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
         PolicySpec::Step { band_ms: None, average: 3 },
         PolicySpec::Bayes {},
     ] {
-        for text in [false, true] {
+        for (text, missing) in [(false, 0), (true, 0), (false, MISSING)] {
             let runner = ladder.runner().unwrap();
             let budget = Duration::from_secs(10);
             let settings = Settings::new(budget, 0.02, policy.clone());
-            let mut engine = Engine::new(ladder.clone(), &profile, &settings, 0).unwrap();
-            let mut wearer = Wearer::with_runner(&ladder, runner);
+            let mut engine = Engine::new(ladder.clone(), &profile, &settings, missing).unwrap();
+            let insurance = ladder.runner().unwrap();
+            let mut wearer = Wearer::with_runner(&ladder, runner).insured_by(insurance);
             let mut intake = manifest.intake().unwrap();
+            intake.show_missing(engine.missing());
             let header = RunHeader {
                 manifest: manifest.clone(),
                 stream: "test".to_owned(),
@@ -93,6 +98,11 @@ fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
                         };
                         let inputs =
                             Inputs { load: signals, reserve: Duration::ZERO, overhead: &overhead, settings: &settings };
+                        if window.missing > 0 {
+                            // a lead that the head has no room in, so that the insurance is used
+                            engine.begin(&mut wearer, &window, &inputs, &clock, &|| i % 3 == 0).unwrap();
+                            return;
+                        }
                         engine.decide(&mut wearer, &window, &inputs, &clock, &mut decision).unwrap();
                         // the daemon takes a copy every now and then
                         engine.learned(&mut learned);
@@ -119,7 +129,8 @@ fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
                 }
             });
             assert_eq!(windows, 20);
-            assert_eq!(counted, expected, "{} text={text}", policy.name());
+            assert_eq!(counted, expected, "{} text={text} missing={missing}", policy.name());
+            assert_eq!(decision.head.is_some(), engine.missing() > 0);
         }
     }
     library

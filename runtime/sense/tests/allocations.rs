@@ -58,7 +58,7 @@ fn allocations_of(source: &mut dyn Source, format: StreamFormat) -> u64 {
             }
             Step::Sample { sample, .. } => {
                 if conditioner.push(&sample.values, &mut conditioned) && windower.push(&conditioned) {
-                    windower.fill(&mut window);
+                    windower.fill(&mut window, 0);
                     resampler.apply(window.samples(), &mut resampled);
                     windows += 1;
                 }

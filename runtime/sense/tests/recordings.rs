@@ -83,7 +83,7 @@ fn windows_of_the_raw_recordings_are_those_of_uci_har() {
         conditioner.reset();
         stream(&mut conditioner, samples.view(), |sample| {
             if windower.push(sample) {
-                windower.fill(&mut window);
+                windower.fill(&mut window, 0);
                 for expected in expected.remove(&(experiment, window.first_sample)).into_iter().flatten() {
                     let errors =
                         window.samples().iter().zip(&expected).map(|(found, expected)| (found - expected).abs());

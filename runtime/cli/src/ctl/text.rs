@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use gaitd_api::{
-    Explanation, FaultView, ListenerState, Misses, OutputState, OutputView, Reloaded, SettingsView, SourceState,
-    SourceView, Status, Timings,
+    Explanation, FaultView, HeadView, ListenerState, Misses, OutputState, OutputView, Reloaded, SettingsView,
+    SourceState, SourceView, Status, Timings,
 };
 use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
@@ -132,6 +132,7 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
         publish_ms,
         slowdown,
         signals,
+        head,
         configurations,
     } = explanation;
     let elsewhere = match percent(*late_elsewhere) {
@@ -153,13 +154,26 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
     format!(
         "window {window}: {configuration}, {why}\n\
          {} of {} ms were left for the inference{elsewhere}; slowdown {}\n\
-         {}\n{}",
+         {}{}\n{}",
         milliseconds(*available_ms),
         milliseconds(*budget_ms),
         load(*slowdown, signals),
+        head.as_ref().map(began).unwrap_or_default(),
         spent(timings_ms, *publish_ms, *budget_ms),
         table(&header, rows),
     )
+}
+
+/// What was done before the window's last sample.
+fn began(head: &HeadView<'_>) -> String {
+    let HeadView { lead_ms, infer_ms, late_ms, insured, given_up, signals: _ } = head;
+    let late = if *late_ms > 0.0 { format!(", {late_ms:.2} of them too late") } else { String::new() };
+    let instead = match given_up {
+        Some(id) => format!("; that of {id} was given up for being late"),
+        None if *insured => "; that of the smallest configuration was done first, in case it was late".to_owned(),
+        None => String::new(),
+    };
+    format!("it began {lead_ms:.1} ms before the last sample, with a head of {infer_ms:.2} ms{late}{instead}\n")
 }
 
 /// Where the time went, and what took most of it where the decision was late.

@@ -207,7 +207,8 @@ impl Candidate {
 
     /// How long an inference takes from the window's last sample on, under `slowdown`. Where it begins `lead` before that
     /// sample, its head delays it only by what `lead` has no room for.
-    fn after_last(&self, slowdown: f64, lead: Option<Duration>) -> Duration {
+    #[must_use]
+    pub fn after_last(&self, slowdown: f64, lead: Option<Duration>) -> Duration {
         match self.halves.zip(lead) {
             Some((halves, lead)) => {
                 let whole = slow(halves.head + halves.tail, slowdown);
@@ -219,7 +220,8 @@ impl Candidate {
 
     /// The largest slowdown at which an inference takes no more than `seconds` from the window's last sample on: the inverse of
     /// [`Candidate::after_last`].
-    fn largest_slowdown(&self, seconds: f64, lead: Option<Duration>) -> f64 {
+    #[must_use]
+    pub fn largest_slowdown(&self, seconds: f64, lead: Option<Duration>) -> f64 {
         let ratio = |seconds: f64, latency: Duration| seconds / latency.as_secs_f64().max(1e-9);
         match self.halves.zip(lead) {
             Some((halves, lead)) => {

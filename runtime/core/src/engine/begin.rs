@@ -110,7 +110,7 @@ impl Engine {
         arrived: &dyn Fn() -> bool,
     ) -> Result<bool, DecideError> {
         wearer.begun.inference = None;
-        if wearer.is_past(window) || !self.has_heads {
+        if wearer.is_past(window) || window.missing == 0 || window.missing != self.missing {
             return Ok(false);
         }
         let Some(mut insurance) = wearer.begun.insurance.take() else { return Ok(false) };

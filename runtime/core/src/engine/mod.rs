@@ -38,8 +38,8 @@ pub struct Engine {
     device: Device,
     /// One entry per configuration, for the window at hand.
     outlook: Vec<Outlook>,
-    /// Inferences can begin before their windows are complete.
-    has_heads: bool,
+    /// Inferences can begin when so many of a window's samples are missing; 0 where they cannot.
+    missing: usize,
 }
 
 impl Engine {
@@ -62,12 +62,12 @@ impl Engine {
             halves: halves(rung),
         };
         let candidates: Vec<Candidate> = ids.iter().zip(accuracies.overall()).enumerate().map(candidate).collect();
-        let has_heads = candidates.iter().all(|candidate| candidate.halves.is_some());
+        let begins = candidates.iter().all(|candidate| candidate.halves.is_some());
         let hop = Duration::from_secs_f64(manifest.task.hop as f64 / manifest.task.sample_rate_hz);
         let outlook = vec![Outlook { accuracy: 0.0, cost: Duration::ZERO }; ids.len()];
         let accuracy = (manifest.guess_accuracy(), manifest.knows_accuracy());
         let device = Device::new(ids, candidates, accuracy, hop, settings)?;
-        Ok(Self { ladder, accuracies, device, outlook, has_heads })
+        Ok(Self { ladder, accuracies, device, outlook, missing: if begins { missing } else { 0 } })
     }
 
     /// The ladder that this engine runs.
@@ -76,10 +76,10 @@ impl Engine {
         &self.ladder
     }
 
-    /// Whether its inferences can begin before their windows are complete.
+    /// Without how many of a window's last samples its inferences can begin; 0 where they begin when it is complete.
     #[must_use]
-    pub fn has_heads(&self) -> bool {
-        self.has_heads
+    pub fn missing(&self) -> usize {
+        self.missing
     }
 
     /// How long the next inference is expected to take at the least: that of the configuration that the policy would pick

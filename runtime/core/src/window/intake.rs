@@ -161,6 +161,12 @@ impl Ready<'_> {
         self.missing
     }
 
+    /// The number of its first sample in the stream.
+    #[must_use]
+    pub fn first_sample(&self) -> u64 {
+        self.windower.first_sample(self.missing)
+    }
+
     /// What was wrong with the stream's sensors when the latest of its samples came.
     #[must_use]
     pub fn faults(&self) -> Faults {

@@ -178,9 +178,14 @@ impl Windower {
         // the oldest go where the missing ones belong
         window.samples.chunks_exact_mut(self.length).for_each(|channel| channel.rotate_left(missing));
         window.missing = missing;
-        let end = self.next + missing as u64;
-        window.last_sample = end.saturating_sub(1);
-        window.first_sample = end.saturating_sub(self.length as u64);
+        window.first_sample = self.first_sample(missing);
+        window.last_sample = (self.next + missing as u64).saturating_sub(1);
+    }
+
+    /// The first sample of the window that is complete, or of which so many samples are still to come.
+    #[must_use]
+    pub fn first_sample(&self, missing: usize) -> u64 {
+        (self.next + missing as u64).saturating_sub(self.length as u64)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a run's threads count while they work. No thread on the way from a sample to its decision waits here: the
 //! engine's thread only counts, and the locks are held for a copy.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -44,6 +44,12 @@ pub(crate) struct RunCounters {
     /// Windows overtaken while they waited for the engine.
     pub(crate) overtaken: Counter,
     pub(crate) switches: Counter,
+    /// Inferences begun before their windows were complete, those that answered, and those that answered for one that was late.
+    pub(crate) begun: Counter,
+    pub(crate) begun_answered: Counter,
+    pub(crate) begun_late: Counter,
+    /// Samples without which they begin; 0 where none do.
+    pub(crate) missing: AtomicUsize,
     pub(crate) published: Counter,
     pub(crate) lost: Counter,
     pub(crate) misses: Counter,
@@ -64,6 +70,10 @@ impl RunCounters {
             failed: Counter::default(),
             overtaken: Counter::default(),
             switches: Counter::default(),
+            begun: Counter::default(),
+            begun_answered: Counter::default(),
+            begun_late: Counter::default(),
+            missing: AtomicUsize::new(0),
             published: Counter::default(),
             lost: Counter::default(),
             misses: Counter::default(),

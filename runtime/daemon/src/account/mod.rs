@@ -7,6 +7,7 @@
 //! | samples, gaps, faults | the sensing thread | `Continuity`, copied to `RunCounters::sensed` | status, summary, metrics |
 //! | produced, held | the sensing thread, as it sends a window | `RunCounters::sensed` | status, summary, metrics |
 //! | dropped | the sensing thread where its queue is full, the engine's what it has no time for | `RunCounters` | status, summary, metrics |
+//! | begun, and what of it answered | the engine's thread | `RunCounters` | status, metrics |
 //! | decided, failed, switches | the engine's thread | `RunCounters` | status, summary, metrics |
 //! | published, lost, misses of the run | the first publisher's thread; the engine's what it overtakes on the way there | `RunCounters` | status, summary, metrics |
 //! | published, lost of each output | its thread; the engine's what it overtakes on the way there | `PublisherCounters` | status, metrics |
@@ -36,7 +37,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use gaitd_api::{ConfigurationUse, PhaseLatency, Recognised, Summary, WindowCounts};
-use gaitd_core::engine::{Decision, Phase};
+use gaitd_core::engine::{Beside, Decision, Phase};
 use gaitd_core::ladder::{Manifest, Percentiles};
 use gaitd_core::stream::StreamCounts;
 
@@ -56,7 +57,7 @@ pub(crate) struct RunAccount {
     truth: Option<Truth>,
     steady: Recognised,
     /// Tells the engine's thread how long each window has taken beside its inference.
-    overhead: Sender<Duration>,
+    beside: Sender<Beside>,
     counters: Arc<RunCounters>,
     /// Somebody waits for the decisions.
     timed: bool,
@@ -68,12 +69,12 @@ impl RunAccount {
     pub(crate) fn new(
         header: &RunHeader,
         truth: Option<Truth>,
-        overhead: Sender<Duration>,
+        beside: Sender<Beside>,
         counters: Arc<RunCounters>,
         delivered: Option<Delivered>,
     ) -> Self {
         let (account, steady, timed) = (Account::new(header), Recognised::default(), header.timed);
-        Self { account, truth, steady, overhead, counters, timed, delivered }
+        Self { account, truth, steady, beside, counters, timed, delivered }
     }
 
     /// Counts a decision that was made, whether or not it can be published.
@@ -94,7 +95,7 @@ impl RunAccount {
             self.counters.misses.count();
         }
         // an engine that is so far behind has learned enough of them
-        let _ = self.overhead.try_send(decision.overhead(now));
+        let _ = self.beside.try_send(decision.beside(now));
         *self.counters.latest_published() = Some((decision.window, now.saturating_sub(decision.decided)));
         if let Some(delivered) = &self.delivered {
             delivered(decision, now);
@@ -142,6 +143,9 @@ impl Account {
             self.adopt(&decision.manifest);
         }
         self.ledger.record_inference(self.places[decision.choice.rung], decision.infer);
+        if let Some(head) = decision.head {
+            self.ledger.record(Phase::Head, head.infer);
+        }
         self.ledger.record(Phase::Condition, decision.condition);
         self.ledger.record(Phase::Wait, decision.wait);
         self.ledger.record(Phase::Prepare, decision.prepare);

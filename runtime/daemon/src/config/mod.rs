@@ -16,7 +16,7 @@ use crate::publish::Format;
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
-use gaitd_core::ladder::BackendChoice;
+use gaitd_core::ladder::{BackendChoice, Task};
 use gaitd_core::plausibility::Responses;
 use gaitd_sense::wearer::MAX_SECONDS;
 use gaitd_sense::{MOST_PARTS, Mount, Pace, Spelling, same_file};
@@ -46,6 +46,10 @@ pub struct Config {
     pub plausibility: Responses,
     /// How the configuration of each window is picked.
     pub control: ControlConfig,
+    /// How long before a window's last sample its inference begins, where the model's can and samples come singly.
+    /// Milliseconds, 0 (when the window is complete) to 1000; 80 by default.
+    #[schemars(range(min = *HEADS_MS.start(), max = *HEADS_MS.end()))]
+    pub head_ms: f64,
     /// The processors that gaitd may use, by number; all where none are given. The engine gets the first for itself,
     /// everything else the last.
     pub cpus: Vec<usize>,
@@ -82,6 +86,7 @@ impl Default for Config {
             source: SourceSpec::default(),
             plausibility: Responses::default(),
             control: ControlConfig::default(),
+            head_ms: 80.0,
             cpus: Vec::new(),
             outputs: vec![Output::default()],
             output: None,
@@ -446,6 +451,10 @@ impl Config {
             ));
         }
         problems.extend(self.control.problems().into_iter().map(|problem| format!("control.{problem}")));
+        if !HEADS_MS.contains(&self.head_ms) {
+            let longest = HEADS_MS.end();
+            problems.push(format!("head_ms is {}, and must be from 0 to {longest} milliseconds", self.head_ms));
+        }
         if let Some(seconds) = self.source.seconds()
             && !(seconds > 0.0 && seconds <= MAX_SECONDS)
         {
@@ -473,6 +482,17 @@ impl Config {
             }
         }
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::OutOfRange(problems)) }
+    }
+
+    /// Without how many of a window's samples its inference begins, for a ladder of `task`: 0 where it waits for all of them.
+    #[must_use]
+    pub fn missing(&self, task: &Task) -> usize {
+        if !self.source.is_timed() {
+            return 0;
+        }
+        let samples = (self.head_ms / 1e3 * task.sample_rate_hz).round() as usize;
+        // no window begins while the one before it is still to be complete
+        samples.min(task.hop / 2).min(task.window / 2)
     }
 
     fn output_problems(&self) -> Vec<String> {
@@ -579,6 +599,9 @@ impl Http {
 
 /// Rates that a stream may be stated to have, in hertz.
 pub const RATES: RangeInclusive<f64> = 0.1..=100_000.0;
+
+/// How long before a window's last sample its inference can begin, milliseconds.
+pub(crate) const HEADS_MS: RangeInclusive<f64> = 0.0..=1000.0;
 
 /// The longest name of a stream, characters.
 const LONGEST_NAME: usize = 64;

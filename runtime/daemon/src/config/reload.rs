@@ -46,8 +46,8 @@ pub(crate) fn needs_restart(key: &str) -> bool {
 
 /// `wanted`, but for what needs a restart: there the present values stay.
 pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
-    let Config { schema, models, backend, plausibility, control, outputs, output, http, link_token, detailed, .. } =
-        wanted.clone();
+    let Config { schema, models, backend, plausibility, control, head_ms, outputs, output, http, .. } = wanted.clone();
+    let Config { link_token, detailed, .. } = wanted.clone();
     let Config { stream, source, cpus, state, socket, http: present_http, .. } = present.clone();
     let http = match (http, present_http) {
         (Some(mut http), Some(present)) => {
@@ -64,6 +64,7 @@ pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
         source,
         plausibility,
         control,
+        head_ms,
         cpus,
         outputs,
         output,
@@ -93,6 +94,7 @@ mod tests {
         wanted.models = Some("other".into());
         wanted.backend = BackendChoice::Tract;
         wanted.socket = Some("socket".into());
+        wanted.head_ms = 0.0;
         if let Some(http) = &mut wanted.http {
             http.listen.set_port(1);
             http.hosts.push("gait.example".to_owned());
@@ -101,7 +103,7 @@ mod tests {
         let (restart, now): (Vec<&str>, Vec<&str>) =
             keys.iter().map(String::as_str).partition(|key| needs_restart(key));
         assert_eq!(restart, ["http.listen", "socket", "source"]);
-        assert_eq!(now, ["backend", "control.budget_ms", "control.policy", "http.hosts", "models"]);
+        assert_eq!(now, ["backend", "control.budget_ms", "control.policy", "head_ms", "http.hosts", "models"]);
         let effective = reloadable(&wanted, &present);
         assert!(differing(&effective, &wanted).iter().all(|key| needs_restart(key)));
         assert!(differing(&effective, &present).iter().all(|key| !needs_restart(key)));

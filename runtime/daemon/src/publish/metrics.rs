@@ -128,6 +128,9 @@ impl Metrics {
     pub fn decided(&self, decision: &Decision) {
         let mut phases = self.phases();
         if let Some(rung) = phases.rung(decision) {
+            if let Some(head) = decision.head {
+                rung[Phase::Head as usize].observe(head.infer.as_secs_f64());
+            }
             rung[Phase::Condition as usize].observe(decision.condition.as_secs_f64());
             rung[Phase::Wait as usize].observe(decision.wait.as_secs_f64());
             rung[Phase::Prepare as usize].observe(decision.prepare.as_secs_f64());
@@ -199,7 +202,7 @@ impl Phases {
     fn new(buckets: Vec<f64>) -> Self {
         let options = HistogramOpts::new(
             "gaitd_phase_seconds",
-            "Time that each phase from a window's last sample to its published decision took",
+            "Time that each phase from a window's last sample to its published decision took, and the head before that sample",
         );
         let all = HistogramVec::new(options.buckets(buckets.clone()), &["phase", "configuration"]);
         Self { buckets, all: all.expect("constant names"), manifest: None, rungs: Vec::new() }

@@ -2,6 +2,7 @@
 //! and its tie to the time of day.
 
 pub(crate) mod counters;
+pub(crate) mod lead;
 pub(crate) mod plausible;
 pub(crate) mod rate;
 pub(crate) mod reconnecting;

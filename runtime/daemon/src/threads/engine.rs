@@ -14,18 +14,18 @@ use crate::log_limits::RateLimitedLog;
 use crate::os::stop::Stop;
 use crate::threads::Cpu;
 use crate::threads::publishing::DecisionTx;
-use crate::threads::queue::{LatestTx, latest};
+use crate::threads::queue::{LatestRx, LatestTx, latest};
 use crate::threads::waiting::{self, Moment, Turn, Waiting};
 use gaitd_core::clock::Clock;
 use gaitd_core::control::Overhead;
-use gaitd_core::engine::{Decision, Engine, Inputs, Wearer};
+use gaitd_core::engine::{Beside, Decision, Engine, Inputs, Wearer};
 use gaitd_core::window::Window;
 
 /// How often a thread that has nothing to do shows that it could.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// Overheads of windows that may wait to be learned.
-pub(crate) const OVERHEADS: usize = 64;
+/// What windows have taken beside their inferences that may wait to be learned.
+pub(crate) const BESIDE: usize = 64;
 
 /// What the thread works with, and a reload replaces.
 pub(crate) struct ActiveEngine {
@@ -59,6 +59,8 @@ pub(crate) struct EngineHandle {
     pub(crate) thread: JoinHandle<()>,
     /// Where it takes windows from; it ends when this is dropped.
     pub(crate) windows: LatestTx<Window>,
+    /// Where it takes windows from that are still to be completed.
+    pub(crate) heads: LatestTx<Window>,
     pub(crate) handover: HandoverTx,
 }
 
@@ -66,7 +68,7 @@ pub(crate) struct EngineHandle {
 pub(crate) struct EngineContext {
     pub(crate) load: LatestLoad,
     /// How long published windows have taken beside their inferences.
-    pub(crate) overheads: Receiver<Duration>,
+    pub(crate) beside: Receiver<Beside>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<RunCounters>,
     pub(crate) stop: Stop,
@@ -77,8 +79,9 @@ struct EngineThread {
     handover: HandoverRx,
     context: EngineContext,
     decision: Decision,
-    /// What is learned of [`EngineContext::overheads`].
-    overhead: Overhead,
+    /// What is learned of [`EngineContext::beside`]: since windows were taken, and since their last samples arrived.
+    since_taken: Overhead,
+    since_arrived: Overhead,
     /// The configuration of the decision before.
     last: String,
     faults: RateLimitedLog,
@@ -101,6 +104,7 @@ pub(crate) fn spawn(
     let capacity = if lossless { 1 } else { waiting::CAPACITY };
     let (windows, incoming) = latest(capacity, capacity + 1, lossless, || Window::new(channels, length));
     let waiting = Waiting::new(incoming, capacity, lossless);
+    let (heads, incoming_heads) = latest(1, 1, false, || Window::new(channels, length));
     let (next, next_engine) = bounded(0);
     let (previous, previous_engine) = bounded(1);
     let handover = HandoverRx { next: next_engine, previous };
@@ -110,17 +114,18 @@ pub(crate) fn spawn(
         handover,
         context,
         decision,
-        overhead: Overhead::NONE,
+        since_taken: Overhead::NONE,
+        since_arrived: Overhead::NONE,
         last: String::with_capacity(64),
         faults,
     };
-    let thread = super::spawn("engine", cpu, move || body.run(waiting))?;
-    Ok(EngineHandle { thread, windows, handover: HandoverTx { next, previous: previous_engine } })
+    let thread = super::spawn("engine", cpu, move || body.run(waiting, &incoming_heads))?;
+    Ok(EngineHandle { thread, windows, heads, handover: HandoverTx { next, previous: previous_engine } })
 }
 
 impl EngineThread {
     /// Decides windows until their sender is gone.
-    fn run(mut self, mut windows: Waiting) {
+    fn run(mut self, mut windows: Waiting, heads: &LatestRx<Window>) {
         // a slow device has taken its time to measure the ladder
         self.beat();
         loop {
@@ -130,6 +135,15 @@ impl EngineThread {
                         Ok(window) => windows.hold(window),
                         Err(_) => break,
                     },
+                    recv(heads.values()) -> head => {
+                        if let Ok(window) = head {
+                            self.begin(&window, &windows);
+                            heads.give_back(window);
+                            self.beat();
+                        }
+                        // where its sender is gone, so is that of windows
+                        continue;
+                    }
                     recv(self.handover.next) -> next => {
                         self.hand_over(next.map_err(|_| TryRecvError::Disconnected));
                         continue;
@@ -157,19 +171,26 @@ impl EngineThread {
 
     /// The next window that is still to be answered, and whose turn it is.
     fn take_turn(&mut self, windows: &mut Waiting) -> Option<(Box<Window>, Turn)> {
-        self.context.overheads.try_iter().for_each(|overhead| self.overhead.observe(overhead));
+        self.learn_beside();
         let EngineContext { clock, counters, .. } = &self.context;
         let moment = Moment {
             now: clock.now(),
             budget: self.active.settings.latest().budget,
             quickest: self.active.engine.quickest(),
-            overhead: self.overhead.quantile(0.5),
+            overhead: self.since_taken.quantile(0.5),
         };
         let taken = windows.take(&moment);
         if let Some((_, turn)) = &taken {
             counters.overtaken.add(turn.overtaken as u64);
         }
         taken
+    }
+
+    fn learn_beside(&mut self) {
+        for beside in self.context.beside.try_iter() {
+            self.since_taken.observe(beside.taken);
+            self.since_arrived.observe(beside.arrived);
+        }
     }
 
     fn beat(&self) {
@@ -203,15 +224,38 @@ impl EngineThread {
         let _ = self.handover.previous.send(previous);
     }
 
+    /// Begins with a window whose last samples are still to come, unless all of it is there by now.
+    fn begin(&mut self, window: &Window, windows: &Waiting) {
+        self.learn_beside();
+        let has_arrived = || !windows.incoming().is_empty();
+        if has_arrived() {
+            return;
+        }
+        let EngineContext { load, clock, counters, .. } = &mut self.context;
+        let load = load.get(clock.now());
+        let ActiveEngine { engine, wearer, settings, .. } = &mut self.active;
+        let inputs =
+            Inputs { load, reserve: Duration::ZERO, overhead: &self.since_arrived, settings: settings.latest() };
+        match engine.begin(wearer, window, &inputs, clock.as_ref(), &has_arrived) {
+            Ok(begun) => counters.begun.add(u64::from(begun)),
+            // the window is inferred whole, and what is wrong is told then
+            Err(error) => log::debug!("window {}: {error}; it is inferred when it is complete", window.index),
+        }
+    }
+
     /// Decides one window, of whose time `others` is left to those behind it; false when a publisher is gone.
     fn decide(&mut self, window: &Window, others: Duration) -> bool {
         let EngineContext { load, clock, counters, .. } = &mut self.context;
         let load = load.get(clock.now());
         let ActiveEngine { engine, wearer, settings, snapshots, publishers, .. } = &mut self.active;
-        let inputs = Inputs { load, reserve: others, overhead: &self.overhead, settings: settings.latest() };
+        let inputs = Inputs { load, reserve: others, overhead: &self.since_taken, settings: settings.latest() };
         match engine.decide(wearer, window, &inputs, clock.as_ref(), &mut self.decision) {
             Ok(()) => {
                 counters.decided.count();
+                if let Some(head) = self.decision.head {
+                    counters.begun_answered.count();
+                    counters.begun_late.add(u64::from(head.given_up.is_some()));
+                }
                 let mut published = true;
                 for publisher in publishers {
                     published &= publisher.send(&self.decision);

@@ -1,6 +1,7 @@
 //! The sensing thread: reads samples, makes them continuous, conditions them and cuts windows.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::account::RunCounters;
 use crate::log_limits::RateLimitedLog;
 use crate::os::stop::Stop;
 use crate::stream::counters::Sensed;
+use crate::stream::lead::Lead;
 use crate::stream::plausible::Watch;
 use crate::stream::rate::{AchievedRate, Told};
 use crate::stream::wall_time::WallTime;
@@ -34,6 +36,8 @@ pub(crate) struct Sensing {
     pub(crate) source: Box<dyn Source>,
     pub(crate) intake: Intake,
     pub(crate) windows: LatestTx<Window>,
+    /// Takes windows with which can be begun before they are complete.
+    pub(crate) heads: LatestTx<Window>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stop: Stop,
     pub(crate) counters: Arc<RunCounters>,
@@ -95,6 +99,7 @@ impl Sensing {
         let findings = self.counters.findings.clone();
         let mut watch = Watch::new(findings.clone());
         let mut engine_gone = false;
+        let mut lead = Lead::default();
         while !self.stop.asked() && !engine_gone {
             let reading = self.source.read(&mut sample, self.clock.now() + STOP_CHECK)?;
             let arrived = self.clock.now();
@@ -117,8 +122,23 @@ impl Sensing {
                     self.traces.push(&sample, arrived);
                 }
             }
-            let Self { intake, clock, windows, wall, .. } = self;
+            let Self { intake, clock, windows, heads, wall, .. } = self;
+            let missing = self.counters.missing.load(Ordering::Relaxed);
+            lead.set(missing, Duration::from_secs_f64(missing as f64 / intake.rate_hz()));
+            intake.show_missing(missing);
             intake.push(&reading, &sample, arrived, |ready| {
+                if ready.missing() > 0 {
+                    let expected = lead.shown(ready.first_sample(), arrived);
+                    if let Some(expected) = expected.filter(|_| !findings.holds(ready.faults())) {
+                        // where the engine has no time for it, the window is inferred when it is complete
+                        heads.send(|window| {
+                            ready.fill(window);
+                            window.completed = expected;
+                        });
+                    }
+                    return;
+                }
+                lead.completed(ready.first_sample(), arrived);
                 sensed.produced += 1;
                 if findings.holds(ready.faults()) {
                     sensed.held += 1;

@@ -39,7 +39,7 @@ static SHIPPED: LazyLock<Shipped> = LazyLock::new(|| {
     let percentiles = Percentiles { p50: 100.0, p90: 200.0, p99: 300.0 };
     for configuration in ladder.configurations() {
         let id = configuration.id.clone();
-        profile.configurations.push(Profiled { id, hot: percentiles, paced: percentiles });
+        profile.configurations.push(Profiled { id, hot: percentiles, paced: percentiles, halves: None });
     }
     Shipped { view: LadderView::new(&ladder, &profile), manifest: ladder.manifest().clone() }
 });

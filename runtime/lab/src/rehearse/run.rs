@@ -255,8 +255,10 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
 
     /// One experiment with fresh policies.
     fn experiment(&mut self, experiment: Experiment, configurations: &[Measured]) -> Result<Course, RehearsalError> {
-        let candidates: Vec<Candidate> =
-            configurations.iter().map(|c| Candidate { accuracy: c.accuracy, latency: c.latency, halves: None }).collect();
+        let candidates: Vec<Candidate> = configurations
+            .iter()
+            .map(|c| Candidate { accuracy: c.accuracy, latency: c.latency, halves: None })
+            .collect();
         let ids: Vec<String> = configurations.iter().map(|c| c.id.clone()).collect();
         let outlook: Vec<Outlook> =
             configurations.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();

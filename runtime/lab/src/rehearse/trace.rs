@@ -45,6 +45,7 @@ impl Outcome {
             miss_target: settings.miss_target,
             slowdown: SlowdownSpec::Trace(self.trace(course, what)),
             load: None,
+            head: None,
             wait: None,
             publish: None,
             inferences: INFERENCES,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::scenario::{Delay, Dwell, Order, Process};
+use gaitd_core::control::Candidate;
 
 /// Hypotheses less likely than this are given up.
 const UNLIKELY: f64 = 1e-9;
@@ -28,8 +29,10 @@ struct Hypothesis {
 #[derive(Clone, Debug)]
 pub(super) struct Bound<'a> {
     process: &'a Process,
-    /// True latency on an idle device and accuracy, per configuration.
-    rungs: Vec<(f64, f64)>,
+    /// With their true latencies on an idle device.
+    rungs: Vec<Candidate>,
+    /// How long before the windows' last samples inferences begin, where they do.
+    lead: Option<Duration>,
     /// How long publishing takes (seconds), each with its probability.
     publish: Vec<(f64, f64)>,
     guess_accuracy: f64,
@@ -37,18 +40,19 @@ pub(super) struct Bound<'a> {
 }
 
 impl<'a> Bound<'a> {
-    /// A filter that knows `process`, of each configuration the true latency (seconds) and the accuracy, and how long
-    /// publishing takes.
+    /// A filter that knows `process`, the configurations with their true latencies, how long before the windows' last samples
+    /// their inferences begin, if they do, and how long publishing takes.
     pub(super) fn new(
         process: &'a Process,
-        rungs: Vec<(f64, f64)>,
+        rungs: Vec<Candidate>,
+        lead: Option<Duration>,
         publish: Option<&Delay>,
         guess_accuracy: f64,
     ) -> Self {
         let publish = publish.map_or_else(|| vec![(0.0, 1.0)], Delay::amounts);
         // before the first inference of the first level
         let start = Hypothesis { level: 0, phase: Phase::Held { age: 0 }, probability: 1.0 };
-        Self { process, rungs, publish, guess_accuracy, hypotheses: vec![start] }
+        Self { process, rungs, lead, publish, guess_accuracy, hypotheses: vec![start] }
     }
 
     /// The slowdown of the level `level`.
@@ -70,13 +74,13 @@ impl<'a> Bound<'a> {
         }
         slowdowns.retain(|(_, probability)| *probability > 0.0);
         let scatter = self.process.scatter();
-        let expected = |&(latency, accuracy): &(f64, f64)| {
+        let expected = |rung: &Candidate| {
             let miss = |&(publish, share): &(f64, f64)| {
-                let limit = ((left.as_secs_f64() - publish).max(0.0) / latency).ln();
+                let limit = rung.largest_slowdown((left.as_secs_f64() - publish).max(0.0), self.lead).ln();
                 share * slowdowns.iter().map(|(s, p)| p * scatter.exceed(limit - s.ln())).sum::<f64>()
             };
             let miss: f64 = self.publish.iter().map(miss).sum();
-            accuracy * (1.0 - miss) + self.guess_accuracy * miss
+            rung.accuracy * (1.0 - miss) + self.guess_accuracy * miss
         };
         let expected: Vec<f64> = self.rungs.iter().map(expected).collect();
         (0..expected.len()).max_by(|a, b| expected[*a].total_cmp(&expected[*b])).unwrap_or(0)
@@ -246,7 +250,9 @@ mod tests {
         }))
         .unwrap();
         let SlowdownSpec::Process(process) = &scenario.slowdown else { panic!("a process") };
-        let mut bound = Bound::new(process, RUNGS.to_vec(), None, GUESS);
+        let rung =
+            |(latency, accuracy)| Candidate { accuracy, latency: Duration::from_secs_f64(latency), halves: None };
+        let mut bound = Bound::new(process, RUNGS.map(rung).to_vec(), None, None, GUESS);
         let mut picked = [0; 3];
         for (place, draw) in Draws::new(&scenario, 3, 5).draws.iter().enumerate() {
             let expected = dense.choose(draw.budget.as_secs_f64());

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::scenario::GivenConfiguration;
-use gaitd_core::control::Candidate;
+use super::scenario::{GivenConfiguration, HeadSpec};
+use gaitd_core::control::{Candidate, Halves};
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{Manifest, Profile};
 
@@ -46,7 +46,8 @@ impl SimulatedLadder {
     /// The configurations that stand in a scenario, of a network that recognises `labels` activities.
     #[must_use]
     pub fn given(labels: usize, configurations: &[GivenConfiguration]) -> Self {
-        let candidate = |c: &GivenConfiguration| Candidate { accuracy: c.accuracy, latency: duration(c.latency_ms), halves: None };
+        let candidate =
+            |c: &GivenConfiguration| Candidate { accuracy: c.accuracy, latency: duration(c.latency_ms), halves: None };
         Self {
             ids: configurations.iter().map(|c| c.id.clone()).collect(),
             candidates: configurations.iter().map(candidate).collect(),
@@ -72,6 +73,18 @@ impl SimulatedLadder {
             macs: manifest.configurations.iter().map(|c| c.macs).collect(),
             guess_accuracy: manifest.guess_accuracy(),
         })
+    }
+}
+
+impl SimulatedLadder {
+    /// The same, of whose inferences a part is done beforehand, where `head` says so.
+    pub(super) fn with_heads(&self, head: Option<&HeadSpec>) -> Self {
+        let halves = |latency: Duration| {
+            head.map(|head| Halves { head: latency.mul_f64(head.share), tail: latency.mul_f64(1.0 - head.share) })
+        };
+        let candidates = self.candidates.iter();
+        let candidates = candidates.map(|it| Candidate { halves: halves(it.latency), ..it.clone() }).collect();
+        Self { candidates, ..self.clone() }
     }
 }
 

@@ -23,7 +23,7 @@ pub use goals::missed_goals;
 pub use ladder::{ModelError, SimulatedLadder};
 pub use run::{ScenarioReport, simulate};
 pub use scenario::{
-    BudgetSpan, Delay, Dwell, GivenConfiguration, LadderSpec, Level, LoadKind, LoadSpec, Order, Process, SCHEMA,
-    Scenario, ScenarioError, SlowdownSpec, Tail, Trace,
+    BudgetSpan, Delay, Dwell, GivenConfiguration, HeadSpec, LadderSpec, Level, LoadKind, LoadSpec, Order, Process,
+    SCHEMA, Scenario, ScenarioError, SlowdownSpec, Tail, Trace,
 };
 pub use score::Score;

@@ -11,15 +11,21 @@ use gaitd_core::control::{Demand, INTERVAL, Load, Outlook, Overhead, Policy, Sit
 pub(super) struct World<'a> {
     pub(super) ladder: &'a SimulatedLadder,
     pub(super) draws: &'a Draws,
+    /// How long before the windows' last samples inferences begin, where they do.
+    pub(super) lead: Option<Duration>,
     /// What knows the best configuration for a level, where levels change at once.
     pub(super) bound: Option<Bound<'a>>,
 }
 
 impl World<'_> {
-    /// How long the configuration `rung` takes at `draw`.
+    /// How long the configuration `rung` takes at `draw`, from the window's last sample on.
     pub(super) fn latency(&self, rung: usize, draw: &Draw) -> Duration {
-        let seconds = self.ladder.candidates[rung].latency.as_secs_f64() * self.draws.errors[rung] * draw.slowdown;
-        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        self.ladder.candidates[rung].after_last(self.draws.errors[rung] * draw.slowdown, self.lead)
+    }
+
+    /// The same with what is done before that sample.
+    pub(super) fn whole(&self, rung: usize, draw: &Draw) -> Duration {
+        self.ladder.candidates[rung].after_last(self.draws.errors[rung] * draw.slowdown, None)
     }
 
     /// What the configuration `rung` is worth at `draw`: its accuracy, or a guess where it is late.
@@ -34,7 +40,7 @@ pub(super) trait Player {
     /// Picks one.
     fn choose(&mut self, draw: &Draw) -> usize;
 
-    /// Learns how long it took.
+    /// Learns how long it took, head and tail together.
     fn observe(&mut self, rung: usize, draw: &Draw, latency: Duration);
 
     /// Whether each configuration was expected to be late for certain when the last one was picked; false where nothing is
@@ -52,6 +58,7 @@ pub(super) struct PolicyPlayer<'a> {
     pub(super) demand: Demand,
     pub(super) outlook: &'a [Outlook],
     pub(super) sees_load: bool,
+    pub(super) lead: Option<Duration>,
     /// What it is told of publishing, as the daemon tells it.
     pub(super) overhead: Overhead,
 }
@@ -64,7 +71,7 @@ impl Player for PolicyPlayer<'_> {
             // a scenario says nothing of the time between two inferences: it is as long as a shipped ladder's hop
             elapsed: INTERVAL,
             available: self.overhead.available(draw.left()),
-            lead: None,
+            lead: self.lead,
             signals: if self.sees_load { draw.signals } else { Load::NONE },
             outlook: self.outlook,
             cost_limit: Duration::MAX,

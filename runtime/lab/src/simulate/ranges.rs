@@ -40,6 +40,10 @@ impl Scenario {
             problems
                 .unless(matches!(self.slowdown, SlowdownSpec::Process(_)), "load: a trace brings its own load signal");
         }
+        if let Some(head) = &self.head {
+            problems.range("head.lead_ms", head.lead_ms, MILLISECONDS);
+            problems.unless(share(head.share), "head.share must be a share from 0 to 1");
+        }
         for (delay, place) in [(&self.wait, "wait"), (&self.publish, "publish")] {
             if let Some(delay) = delay {
                 delay.check(place, &mut problems);

@@ -11,7 +11,7 @@ use super::ladder::SimulatedLadder;
 use super::player::{FixedPlayer, OraclePlayer, PolicyPlayer, World};
 use super::scenario::{Scenario, SlowdownSpec};
 use super::score::{Score, Tally};
-use gaitd_core::control::{Demand, Outlook, Overhead, PolicyError, Terms};
+use gaitd_core::control::{Candidate, Demand, Halves, Outlook, Overhead, PolicyError, Terms};
 
 /// A scenario and what each policy and reference reached in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,6 +54,8 @@ pub fn simulate(
     mut progress: impl FnMut(),
 ) -> Result<ScenarioReport, PolicyError> {
     let rungs = ladder.candidates.len();
+    let lead = scenario.head.map(|head| Duration::from_secs_f64(head.lead_ms / 1e3));
+    let ladder = &ladder.with_heads(scenario.head.as_ref());
     let terms =
         Terms { budget: Duration::from_secs_f64(scenario.budgets[0].ms / 1e3), guess_accuracy: ladder.guess_accuracy };
     let outlook: Vec<Outlook> =
@@ -78,12 +80,12 @@ pub fn simulate(
                 .candidates
                 .iter()
                 .zip(&draws.errors)
-                .map(|(candidate, error)| (candidate.latency.as_secs_f64() * error, candidate.accuracy))
+                .map(|(candidate, error)| scaled(candidate, *error))
                 .collect();
-            Bound::new(process, true_rungs, scenario.publish.as_ref(), ladder.guess_accuracy)
+            Bound::new(process, true_rungs, lead, scenario.publish.as_ref(), ladder.guess_accuracy)
         });
         let sudden = process.is_some_and(|process| process.ramp == 0);
-        let world = World { ladder, bound: bound_player.clone().filter(|_| sudden), draws: &draws };
+        let world = World { ladder, bound: bound_player.clone().filter(|_| sudden), draws: &draws, lead };
         for (place, (contender, tally)) in contenders.iter().zip(&mut tallies).enumerate() {
             if twin(place).is_some() {
                 continue;
@@ -94,6 +96,7 @@ pub fn simulate(
                 demand: Demand::new(terms.budget, miss_target),
                 outlook: &outlook,
                 sees_load: contender.sees_load,
+                lead,
                 overhead: Overhead::NONE,
             };
             tally.play(&world, &mut player);
@@ -129,4 +132,11 @@ pub fn simulate(
         best_fixed: ladder.ids[best_fixed].clone(),
         policies,
     })
+}
+
+/// `candidate` with latencies that are `error` times as long.
+fn scaled(candidate: &Candidate, error: f64) -> Candidate {
+    let Candidate { accuracy, latency, halves } = *candidate;
+    let halves = halves.map(|Halves { head, tail }| Halves { head: head.mul_f64(error), tail: tail.mul_f64(error) });
+    Candidate { accuracy, latency: latency.mul_f64(error), halves }
 }

@@ -39,6 +39,9 @@ pub struct Scenario {
     /// The load signal; no signal if left out. A trace brings its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadSpec>,
+    /// Inferences begin before their windows are complete; not if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadSpec>,
     /// How long a window has waited when its configuration is picked; not at all if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Delay>,
@@ -55,6 +58,19 @@ pub struct Scenario {
 
 fn default_miss_target() -> f64 {
     0.02
+}
+
+/// Inferences that begin before their windows are complete. What they do before is slowed as all of them is: it is free only
+/// where the processor is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeadSpec {
+    /// How long before a window's last sample its configuration is picked and its inference begins, milliseconds, 0.001 to 60,000.
+    #[schemars(range(min = *MILLISECONDS.start(), max = *MILLISECONDS.end()))]
+    pub lead_ms: f64,
+    /// Share of an inference that needs none of the samples that are still to come then, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    pub share: f64,
 }
 
 /// Where a scenario's configurations come from.

@@ -82,24 +82,26 @@ impl Tally {
         let mut rungs = Vec::with_capacity(inferences);
         let mut late = Vec::with_capacity(inferences);
         let mut hopeless = Vec::with_capacity(inferences);
-        let mut latencies = Vec::with_capacity(BATCH * configurations);
+        let [mut latencies, mut wholes] = [const { Vec::new() }; 2];
         for batch in world.draws.draws.chunks(BATCH) {
             // worked out beforehand, so that hardly anything is timed but the player
             latencies.clear();
             latencies.extend(batch.iter().flat_map(|draw| (0..configurations).map(|rung| world.latency(rung, draw))));
-            let latencies = || latencies.chunks_exact(configurations);
+            wholes.clear();
+            wholes.extend(batch.iter().flat_map(|draw| (0..configurations).map(|rung| world.whole(rung, draw))));
+            let latencies = latencies.chunks_exact(configurations);
             let played = rungs.len();
             let start = Instant::now();
-            for (draw, latencies) in batch.iter().zip(latencies()) {
+            for (draw, wholes) in batch.iter().zip(wholes.chunks_exact(configurations)) {
                 let rung = player.choose(draw);
                 if world.draws.has_delays {
                     hopeless.push(player.hopeless());
                 }
-                player.observe(rung, draw, latencies[rung]);
+                player.observe(rung, draw, wholes[rung]);
                 rungs.push(rung);
             }
             self.time += start.elapsed();
-            let outcomes = rungs[played..].iter().zip(batch.iter().zip(latencies()));
+            let outcomes = rungs[played..].iter().zip(batch.iter().zip(latencies));
             late.extend(outcomes.map(|(rung, (draw, latencies))| draw.is_late(latencies[*rung])));
         }
         for (rung, late) in rungs.iter().zip(&late) {

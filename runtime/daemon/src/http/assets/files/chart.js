@@ -78,6 +78,7 @@ export class LatencyChart {
       activity: decision.activity,
       latency: decision.latency_ms,
       infer: decision.timings_ms.infer,
+      head: decision.head,
       budget: decision.budget_ms,
       id: decision.configuration,
       miss: decision.miss,
@@ -242,7 +243,7 @@ export class LatencyChart {
     const ago = this.#points.at(-1).at - point.at;
     words.textContent =
       `${ago < 0.5 ? "Latest" : `${number(ago)} s before`}: ${point.id}, ${milliseconds(point.latency)}` +
-      ` (inference ${milliseconds(point.infer)}) of ${plain(point.budget)} ms` +
+      ` (inference ${milliseconds(point.infer)}${point.head ? `, ${milliseconds(point.head.infer_ms)} before` : ""}) of ${plain(point.budget)} ms` +
       `${point.miss ? ", a miss" : ""}; ${spoken(point.activity)}; ${spoken(point.reason)}`;
     const swatch = document.createElement("span");
     swatch.className = "swatch";
