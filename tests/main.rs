@@ -13,6 +13,7 @@ mod conditioning;
 mod ends;
 #[cfg(feature = "http")]
 mod examples;
+mod heads;
 #[cfg(target_os = "linux")]
 mod iio;
 mod implausible;

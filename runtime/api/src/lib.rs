@@ -53,7 +53,7 @@ pub use status::{
     Aliveness, ListenerState, ListenerView, MemoryView, ModelView, OutputState, OutputView, Readiness, ReloadOutcome,
     ReloadsView, SourceState, SourceView, Status,
 };
-pub use summary::{ConfigurationUse, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
+pub use summary::{ConfigurationUse, HeadCounts, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
 
 /// `duration` in milliseconds, the unit of latencies on the wire.
 #[must_use]

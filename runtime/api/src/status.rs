@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SettingsView;
 use crate::schema::class;
-use crate::{FaultView, Misses, WindowCounts};
+use crate::{FaultView, HeadCounts, Misses, WindowCounts};
 use gaitd_core::control::{Estimate, Load};
 use gaitd_core::stream::StreamCounts;
 
@@ -39,6 +39,9 @@ pub struct Status {
     pub misses: Option<Misses>,
     /// Changes from one configuration to another.
     pub switches: u64,
+    /// Inferences that began before their windows were complete.
+    #[serde(default)]
+    pub heads: HeadCounts,
     /// Where decisions go, in the order of the configuration; none where they are only watched.
     pub outputs: Vec<OutputView>,
     /// What is demanded.

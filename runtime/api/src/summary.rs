@@ -81,6 +81,17 @@ pub struct WindowCounts {
     pub lost: u64,
 }
 
+/// Inferences that began before their windows were complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HeadCounts {
+    /// Begun; those that did not answer were for nothing.
+    pub begun: u64,
+    /// Finished, and so the answer.
+    pub answered: u64,
+    /// Of these, the smallest configuration's, in place of one whose head was late.
+    pub late: u64,
+}
+
 /// Decisions later than their budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Misses {

@@ -6,7 +6,8 @@ use crate::Operator;
 use crate::operations::Operations;
 use crate::sync::lock;
 use gaitd_api::{
-    Aliveness, MemoryView, Misses, ModelView, Readiness, SettingsView, SourceState, SourceView, Status, WindowCounts,
+    Aliveness, HeadCounts, MemoryView, Misses, ModelView, Readiness, SettingsView, SourceState, SourceView, Status,
+    WindowCounts,
 };
 use gaitd_core::plausibility::Response;
 
@@ -53,6 +54,11 @@ impl Operations {
             windows: self.windows(published),
             misses: timed.then(|| Misses::of(misses, published)),
             switches: counters.switches.get(),
+            heads: HeadCounts {
+                begun: counters.begun.get(),
+                answered: counters.begun_answered.get(),
+                late: counters.begun_late.get(),
+            },
             settings,
             slowdown,
             token,

@@ -270,6 +270,40 @@ fn figures_agree_with_each_other_on_every_shipped_scenario() {
 }
 
 #[test]
+fn a_head_is_free_as_far_as_the_lead_goes_and_as_slow_as_everything() {
+    let mut value = small();
+    value["head"] = json!({"lead_ms": 15, "share": 0.75});
+    let scenario = scenario(&value);
+    let ladder = given(&scenario);
+    let (mut fixed, mut oracle, mut inferences) = ([0.0, 0.0], 0.0, 0.0);
+    for seed in &scenario.seeds {
+        let Draws { draws, errors, .. } = Draws::new(&scenario, 2, *seed);
+        for draw in draws {
+            let worth = [0, 1].map(|rung: usize| {
+                let ms = ladder.candidates[rung].latency.as_secs_f64() * 1e3 * errors[rung] * draw.slowdown;
+                // a quarter is left for the last sample, and what of the whole 15 ms have no room for
+                let late = (0.25 * ms).max(ms - 15.0) > draw.budget.as_secs_f64() * 1e3;
+                if late { ladder.guess_accuracy } else { ladder.candidates[rung].accuracy }
+            });
+            fixed.iter_mut().zip(worth).for_each(|(fixed, worth)| *fixed += worth);
+            oracle += worth[0].max(worth[1]);
+            inferences += 1.0;
+        }
+    }
+    let report = run(&scenario);
+    let reached = |name: &str| report.score(name).unwrap().effective_accuracy * inferences;
+    assert!((reached("oracle") - oracle).abs() < 1e-6, "{} {oracle}", reached("oracle"));
+    assert!((reached("best-fixed") - fixed[0].max(fixed[1])).abs() < 1e-6);
+    let without = run(&Scenario { head: None, ..scenario.clone() });
+    for name in ["bayes", "alert", "bound", "oracle"] {
+        let gain = report.score(name).unwrap().effective_accuracy - without.score(name).unwrap().effective_accuracy;
+        assert!(gain > 0.0, "{name}: {gain}");
+    }
+    // whoever reckons with it comes near to the one who knows the model
+    assert!(report.score("bayes").unwrap().gap_to_bound.unwrap() < 2.0);
+}
+
+#[test]
 fn a_decision_allocates_nothing() {
     let scenario = short(&folder().join("uci-har-steps.json"), 2000);
     let ladder = given(&scenario);

@@ -262,6 +262,13 @@ impl Scrape {
         if let Some(misses) = misses {
             self.count("gaitd_misses_total", "Published decisions that were later than their budget", misses.count);
         }
+        let heads = status.heads;
+        self.counter(
+            "gaitd_heads_total",
+            "Inferences that began before their windows were complete, and what came of them",
+            &["fate"],
+            &[(&["begun"], heads.begun), (&["answered"], heads.answered), (&["late"], heads.late)],
+        );
         self.count("gaitd_switches_total", "Changes from one configuration to another", status.switches);
         self.count("gaitd_samples_total", "Good samples", samples.samples);
         self.count(

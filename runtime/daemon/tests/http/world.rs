@@ -11,7 +11,7 @@ use gaitd_api::{
     ModelView, OutputState, OutputView, Readiness, ReloadOutcome, Reloaded, ReloadsView, SettingsView, SourceState,
     SourceView, Status,
 };
-use gaitd_api::{Misses, WindowCounts};
+use gaitd_api::{HeadCounts, Misses, WindowCounts};
 use gaitd_core::control::{Choice, Estimate, Forecast, Load, Outlook, PolicySpec, Reason};
 use gaitd_core::engine::{Considered, Decision, Settings};
 use gaitd_core::ladder::{Ladder, Manifest, Percentiles, Profile, ProfileKey, Profiled};
@@ -148,6 +148,7 @@ impl Operator for Fake {
             windows: WindowCounts { produced: 13, decided: 8, dropped: 1, held: 3, failed: 1, published: 7, lost: 1 },
             misses: Some(Misses { count: 1, rate: 1.0 / 7.0 }),
             switches: 4,
+            heads: HeadCounts { begun: 9, answered: 8, late: 1 },
             outputs: vec![OutputView {
                 name: "standard output".to_owned(),
                 state: OutputState::Writing,
