@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::book;
 use crate::cargo_tool::CargoTool;
+use crate::dist;
 use crate::files::{self, remove};
 use crate::process::Process;
 use crate::programs;
@@ -106,6 +107,7 @@ impl Step {
                 clippy().args(["--", "-D", "warnings"]).run()?;
                 // what is optional can be left out
                 clippy().args(["--no-default-features", "--", "-D", "warnings"]).run()?;
+                clippy().args(dist::LEAN).args(["--", "-D", "warnings"]).run()?;
             }
             Self::Deny => return deny(tree),
             Self::Python => python(tree)?,
