@@ -56,7 +56,7 @@ enum Step {
     Docs,
     /// The book of the documents, links that lead nowhere are errors
     Book,
-    /// The trainer's tests
+    /// The tests of the trainer, and of the comparison's statistics
     Pytest,
     /// A tiny ladder trained on synthetic data, checked and replayed by gaitd
     Demo,
@@ -119,7 +119,11 @@ impl Step {
                 .env("RUSTDOCFLAGS", "-D warnings")
                 .run()?,
             Self::Book => drop(book::build(tree, true)?),
-            Self::Pytest => pytest(tree, &trainer_venv(tree), &trainer(tree)).run()?,
+            Self::Pytest => {
+                pytest(tree, &trainer_venv(tree), &trainer(tree)).run()?;
+                let compare = tree.join("tools/compare");
+                pytest(tree, &trainer_venv(tree), &compare).args(["-p", "no:cacheprovider"]).run()?;
+            }
             Self::Demo => demo(tree)?,
             Self::Rust => rust(tree)?,
             Self::Browser => return browser(tree),
