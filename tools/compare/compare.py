@@ -6,9 +6,9 @@ resampling is part of its time; the others get them resampled. Engines take turn
 the median over the rounds of the round's median; a ratio is the median of the rounds' ratios, with the second-lowest
 and second-highest round. Cold means that a byte of every line of 48 MB is read before each inference.
 
-The share of the peak is that of the multiply-accumulates of which none meets padding, in gaitd's hot inference, in what
-the processor does in the fastest of 20 bursts of a tenth of a millisecond in the same round. What is left after the
-last sample is timed inside gaitd, without Python, as is the whole inference beside it.
+The share of the peak is that of the multiply-accumulates of which none meets padding, in the fastest hot inference of
+gaitd's turn, in what the processor does in the fastest of 20 bursts of a tenth of a millisecond right after it. What is
+left after the last sample is timed inside gaitd, without Python, as is the whole inference beside it.
 
 `cargo xtask compare` prepares everything and starts this. It is a report, and with --gates the check of a release: the
 figures depend on the machine.
@@ -33,9 +33,9 @@ from tflite import UnsupportedError
 PEERS = [OnnxRuntime.name, LiteRt.name]
 
 
-def row(rung: Rung, series: Series, own: str) -> Row:
+def row(rung: Rung, series: Series) -> Row:
     """What was measured of one rung, summed up."""
-    rates = [rung.done / us * 1e6 for us in series.hot[own]]
+    rates = [rung.done / us * 1e6 for us in series.fastest]
     return Row(
         rung.id,
         rung.macs,
@@ -65,7 +65,7 @@ def compared(ladder: Ladder, arguments: argparse.Namespace) -> tuple[Result, lis
     except UnsupportedError as error:
         sys.exit(f"LiteRT cannot run {ladder.name}: {error}")
     measured = turns.run(lambda text: print(text, file=sys.stderr))
-    rows = [row(rung, measured[rung.id], own.name) for rung in ladder.rungs]
+    rows = [row(rung, measured[rung.id]) for rung in ladder.rungs]
     return Result(ladder.name, missing, named, rows), [it.about for it in (own, *others)]
 
 

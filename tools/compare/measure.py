@@ -38,6 +38,8 @@ class Series:
     tail_cold: list[tuple[float, float]] = field(default_factory=list)
     # multiply-accumulates per second that the processor can do
     peak: list[float] = field(default_factory=list)
+    # microseconds of gaitd's fastest hot inference, undisturbed as the peak is
+    fastest: list[float] = field(default_factory=list)
 
 
 def timed(run: Callable[[], object]) -> int:
@@ -46,22 +48,22 @@ def timed(run: Callable[[], object]) -> int:
     return time.perf_counter_ns() - start
 
 
-def hot(session: Session, count: int) -> float:
-    """The median of inferences one after the other, microseconds."""
+def hot(session: Session, count: int) -> list[float]:
+    """Inferences one after the other, microseconds."""
     session.load(0)
     for _ in range(WARM_UP):
         session.run()
-    return median(timed(session.run) for _ in range(count)) / 1000
+    return [timed(session.run) / 1000 for _ in range(count)]
 
 
-def cold(session: Session, count: int) -> float:
-    """The median of inferences with other data in the caches before each, microseconds."""
+def cold(session: Session, count: int) -> list[float]:
+    """Inferences with other data in the caches before each, microseconds."""
     session.load(0)
     times = []
     for _ in range(count):
         gaitd_engine.cool()
-        times.append(timed(session.run))
-    return median(times) / 1000
+        times.append(timed(session.run) / 1000)
+    return times
 
 
 def after_last_sample(gaitd: Gaitd, missing: int, count: int, is_cold: bool) -> list[tuple[float, float]]:
@@ -95,12 +97,14 @@ class Turns:
         sessions, series = self.sessions[rung.id], self.measured[rung.id]
         names = list(sessions)
         first = done % len(names)
-        kinds = (series.hot, hot, self.effort.hot), (series.cold, cold, self.effort.cold)
-        for kind, one, count in kinds:
-            for name in names[first:] + names[:first] if count else []:
-                kind.setdefault(name, []).append(one(sessions[name], count))
-        if (peak := gaitd_engine.fma_peak(BURSTS)) is not None:
-            series.peak.append(peak)
+        for name in names[first:] + names[:first]:
+            times = hot(sessions[name], self.effort.hot)
+            series.hot.setdefault(name, []).append(median(times))
+            if name == self.own.name and (peak := gaitd_engine.fma_peak(BURSTS)) is not None:
+                series.peak.append(peak)
+                series.fastest.append(min(times))
+        for name in names[first:] + names[:first] if self.effort.cold else []:
+            series.cold.setdefault(name, []).append(median(cold(sessions[name], self.effort.cold)))
         sessions[self.own.name].load(0)
         series.tail_hot += after_last_sample(self.own, self.missing, self.effort.hot, False)
         if self.effort.cold:
