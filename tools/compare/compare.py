@@ -89,7 +89,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--isa", help=f"gaitd's kernels by force: {kernels} (default: the best, and avx2 beside it)")
     parser.add_argument("--rounds", type=int, default=21, help="turns of every engine (default 21)")
     parser.add_argument("--hot", type=int, default=40, help="hot inferences per rung and turn (default 40)")
-    parser.add_argument("--cold", type=int, default=3, help="cold ones (default 3; 0 for none)")
+    parser.add_argument("--cold", type=int, default=5, help="cold ones (default 5; 0 for none)")
     parser.add_argument("--missing", type=int, help="samples after a head (default: those of 80 ms)")
     parser.add_argument("--cpu", type=int, help="the core to run on (default: the last one)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown tables")
