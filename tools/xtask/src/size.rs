@@ -57,7 +57,8 @@ impl Form {
     /// The most that the stripped program may take, in bytes.
     fn limit(self, target: Target) -> Option<u64> {
         match (target, self) {
-            (Target::Aarch64Gnu | Target::Aarch64Musl, Self::Lean) => Some(10_000_000),
+            (Target::Aarch64Gnu, Self::Lean) => Some(9_000_000),
+            (Target::Aarch64Musl, Self::Lean) => Some(10_000_000),
             (Target::Aarch64Gnu | Target::Aarch64Musl, Self::Small) => Some(15_500_000),
             (Target::Aarch64Gnu | Target::Aarch64Musl, Self::Whole) => Some(24_000_000),
             (Target::Armv7Gnu | Target::Armv7Musl, Self::Small) => Some(12_000_000),
