@@ -334,6 +334,7 @@ fn a_damaged_profile_is_told_and_replaced_by_a_measurement() {
     assert!(stderr.contains(&file.display().to_string()) && stderr.contains("gaitd profile"), "{stderr}");
 }
 
+#[cfg(feature = "tract")]
 #[test]
 fn a_backend_can_be_forced_and_has_profiles_of_its_own() {
     let state = TempDir::new().unwrap();
@@ -362,6 +363,7 @@ fn a_backend_can_be_forced_and_has_profiles_of_its_own() {
     assert!(message.contains("GAITD_SUPERNET_ISA is mmx, and this processor has ") && message.contains("plain"));
 }
 
+#[cfg(feature = "tract")]
 #[test]
 fn a_configuration_names_its_backend_and_a_flag_goes_before_it() {
     let directory = TempDir::new().unwrap();

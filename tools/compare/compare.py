@@ -1,212 +1,76 @@
-"""Compares gaitd with ONNX Runtime and LiteRT (XNNPACK) on every rung of a ladder.
+"""Compares gaitd with ONNX Runtime and LiteRT (XNNPACK) on every rung of ladders.
 
-One thread, one pinned core, the same weights and windows; LiteRT gets the network in the form that it runs fastest
-(`tflite.py`). In every round each engine in turn runs all rungs, and the order of the engines rotates, so that a
-change of the machine's speed affects all of them equally. A figure is the median over the rounds of the round's
-median; a ratio is the median of the rounds' ratios. ONNX Runtime and LiteRT are called from Python with bound buffers,
-which costs them about a microsecond per inference that gaitd does not pay.
+One thread, one pinned core, one process, the same weights and windows; every engine is called from Python by a binding
+of its own, and gets the network in the form that it runs fastest. gaitd gets windows at full resolution, so that
+resampling is part of its time; the others get them resampled. Engines take turns, and their order rotates. A figure is
+the median over the rounds of the round's median; a ratio is the median of the rounds' ratios, with the second-lowest
+and second-highest round. Cold means that a byte of every line of 48 MB is read before each inference.
 
-`cargo xtask compare` prepares everything and starts this. It is a report, not a test: the figures depend on the
-machine.
+The share of the peak is that of the multiply-accumulates of which none meets padding, in the fastest hot inference of
+gaitd's turn, in what the processor does in the fastest of 20 bursts of a tenth of a millisecond right after it. What is
+left after the last sample is timed inside gaitd, without Python, as is the whole inference beside it.
+
+`cargo xtask compare` prepares everything and starts this. It is a report, and with --gates the check of a release: the
+figures depend on the machine.
 """
 
 import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
-import time
-from collections.abc import Callable
-from importlib.metadata import version
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
 
-import numpy as np
-import onnx
-import onnxruntime
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from tflite import UnsupportedError, convert
+import gaitd_engine
+from engines import Engine, Gaitd, LiteRt, OnnxRuntime
+from ladder import Ladder, Rung
+from measure import Effort, Series, Turns
+from summary import Result, Row, Spread, against, gates, tail
+from tables import report
+from tflite import UnsupportedError
 
-TOLERANCE = 1e-4
-WARM_UP = 5
-
-
-class Session(NamedTuple):
-    """One rung loaded into an engine: set the window, run, read the logits."""
-
-    load: Callable[[np.ndarray], None]
-    run: Callable[[], None]
-    logits: Callable[[], np.ndarray]
+PEERS = [OnnxRuntime.name, LiteRt.name]
 
 
-class Rung:
-    """One configuration of the ladder: its entry in the manifest, its file, and the golden windows it reads."""
-
-    def __init__(self, folder: Path, entry: dict, golden: dict) -> None:
-        self.id, self.macs = entry["id"], entry["macs"]
-        self.network = onnx.load(folder / entry["file"])
-        windows = np.array(golden["windows"], np.float32)
-        length, resolution = windows.shape[2], entry["resolution"]
-        # nearest-exact, as the trainer and gaitd resample
-        self.windows = np.ascontiguousarray(windows[:, :, (2 * np.arange(resolution) + 1) * length // (2 * resolution)])
-        self.logits = np.array(golden["logits"][self.id], np.float32)
-
-
-class OnnxRuntime:
-    """ONNX Runtime's CPU provider, all graph optimisations, buffers bound once."""
-
-    name = "ONNX Runtime"
-    version = version("onnxruntime")
-
-    def prepare(self, rung: Rung) -> Session:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(
-            rung.network.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        window = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros_like(rung.windows[:1]))
-        logits = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros_like(rung.logits[:1]))
-        binding = session.io_binding()
-        binding.bind_ortvalue_input(session.get_inputs()[0].name, window)
-        binding.bind_ortvalue_output(session.get_outputs()[0].name, logits)
-        return Session(window.update_inplace, lambda: session.run_with_iobinding(binding), logits.numpy)
+def row(rung: Rung, series: Series) -> Row:
+    """What was measured of one rung, summed up."""
+    rates = [rung.done / us * 1e6 for us in series.fastest]
+    return Row(
+        rung.id,
+        rung.macs,
+        rung.done,
+        against(series.hot, PEERS),
+        against(series.cold, PEERS) if series.cold else None,
+        Spread.of_ratios(rates, series.peak) if series.peak else None,
+        tail(series.tail_hot),
+        tail(series.tail_cold),
+    )
 
 
-class LiteRt:
-    """LiteRT's interpreter with XNNPACK, on the network as `tflite.py` rewrites it."""
-
-    name = "LiteRT"
-    version = version("ai-edge-litert")
-
-    def prepare(self, rung: Rung) -> Session:
-        interpreter = Interpreter(
-            model_content=convert(rung.network),
-            num_threads=1,
-            experimental_op_resolver_type=OpResolverType.BUILTIN,  # brings XNNPACK
-        )
-        interpreter.allocate_tensors()
-        window = interpreter.get_input_details()[0]["index"]
-        logits = interpreter.get_output_details()[0]["index"]
-        return Session(
-            lambda values: interpreter.set_tensor(window, values),
-            interpreter.invoke,
-            lambda: interpreter.get_tensor(logits),
-        )
-
-
-class InPython:
-    """An engine that runs in this process: one session for every rung, checked against the golden logits."""
-
-    def __init__(self, engine: OnnxRuntime | LiteRt, rungs: list[Rung]) -> None:
-        self.name, self.version = engine.name, engine.version
-        self.runs: dict[str, Callable[[], None]] = {}
-        for rung in rungs:
-            session = engine.prepare(rung)
-            for index, expected in enumerate(rung.logits):
-                session.load(rung.windows[index : index + 1])
-                session.run()
-                difference = float(np.abs(session.logits()[0] - expected).max())
-                if not difference <= TOLERANCE:
-                    sys.exit(f"{self.name}, {rung.id}, golden window {index}: logits differ by {difference:.1e}")
-            self.runs[rung.id] = session.run
-
-    def round(self, windows: int) -> dict[str, float]:
-        """The median latency of every rung, microseconds."""
-        return {rung: self.median(run, windows) for rung, run in self.runs.items()}
-
-    @staticmethod
-    def median(run: Callable[[], None], windows: int) -> float:
-        for _ in range(WARM_UP):
-            run()
-        times = []
-        for _ in range(windows):
-            start = time.perf_counter_ns()
-            run()
-            times.append(time.perf_counter_ns() - start)
-        return median(times) / 1000
-
-
-class Gaitd:
-    """gaitd, measured by its own `profile` command, which checks the golden vectors before it measures."""
-
-    name = "gaitd"
-
-    def __init__(self, program: Path, folder: Path) -> None:
-        self.program, self.folder = program.resolve(), folder
-        self.version = self.output("--version").split()[-1]
-        self.output("check", folder)
-
-    def output(self, *args: object) -> str:
-        command = [str(self.program), *map(str, args)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True)
-        except OSError as error:
-            sys.exit(f"cannot start {self.program}: {error}; name a release build of gaitd with --gaitd")
-        if done.returncode != 0:
-            sys.exit(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stderr}")
-        return done.stdout
-
-    def round(self, windows: int) -> dict[str, float]:
-        """The median latency of every rung, microseconds."""
-        effort = ["--hot", windows, "--paced", 1, "--pace-ms", 0]
-        printed = self.output("profile", "--models", self.folder, *effort, "--dry-run", "--json")
-        return {rung["id"]: rung["hot"]["p50"] for rung in json.loads(printed)["configurations"]}
-
-
-def measure(engines: list[Gaitd | InPython], rounds: int, windows: int) -> dict[str, list[dict[str, float]]]:
-    """By engine: for each round, microseconds by rung."""
-    measured: dict[str, list[dict[str, float]]] = {engine.name: [] for engine in engines}
-    for done in range(rounds):
-        for step in range(len(engines)):
-            engine = engines[(done + step) % len(engines)]
-            measured[engine.name].append(engine.round(windows))
-        print(f"round {done + 1} of {rounds}", file=sys.stderr)
-    return measured
-
-
-def summarise(rungs: list[Rung], measured: dict[str, list[dict[str, float]]]) -> list[dict]:
-    """For each rung the medians by engine and gaitd's ratio to the others."""
-    rows = []
-    for rung in rungs:
-        by_engine = {name: [times[rung.id] for times in rounds] for name, rounds in measured.items()}
-        own = by_engine[Gaitd.name]
-        ratios = {
-            name: median(a / b for a, b in zip(own, others, strict=True))
-            for name, others in by_engine.items()
-            if name != Gaitd.name
-        }
-        us = {name: median(times) for name, times in by_engine.items()}
-        rows.append({"id": rung.id, "macs": rung.macs, "us": us, "gaitd_ratio": ratios})
-    return rows
-
-
-def markdown(rows: list[dict], versions: dict[str, str]) -> str:
-    """The report as a table; a ratio above 1 means that gaitd is slower."""
-    engines, others = list(rows[0]["us"]), list(rows[0]["gaitd_ratio"])
-    columns = ["configuration", "MMACs", *(f"{name} {versions[name]}" for name in engines)]
-    columns += [f"gaitd / {name}" for name in others]
-    lines = [f"| {' | '.join(columns)} |", f"| --- |{' ---: |' * (len(columns) - 1)}"]
-    for row in rows:
-        cells = [row["id"], f"{row['macs'] / 1e6:.2f}", *(f"{row['us'][name]:.1f}" for name in engines)]
-        cells += [f"{row['gaitd_ratio'][name]:.2f}" for name in others]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def load(folder: Path) -> list[Rung]:
-    """The rungs of the ladder in `folder`."""
+def compared(ladder: Ladder, arguments: argparse.Namespace) -> tuple[Result, list[str]]:
+    """Measures one ladder; what was found, and what the engines were."""
+    own = Gaitd(ladder, arguments.isa or arguments.backend, "gaitd")
+    others: list[Engine] = [OnnxRuntime(), LiteRt()]
+    named = {own.name: own.identity}
+    # the same with what most processors of today have
+    if arguments.isa is None and own.identity.endswith("-avx512"):
+        avx2 = Gaitd(ladder, "avx2", "gaitd avx2")
+        named[avx2.name] = avx2.identity
+        others.insert(0, avx2)
+    missing = ladder.missing(80) if arguments.missing is None else arguments.missing
+    effort = Effort(arguments.rounds, arguments.hot, arguments.cold)
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        golden = json.loads((folder / "golden.json").read_text())
-        return [Rung(folder, entry, golden) for entry in manifest["configurations"]]
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"{folder} is not a ladder: {error!r}; `gaitd check` names the fault")
+        turns = Turns(ladder, own, others, missing, effort)
+    except UnsupportedError as error:
+        sys.exit(f"LiteRT cannot run {ladder.name}: {error}")
+    measured = turns.run(lambda text: print(text, file=sys.stderr))
+    rows = [row(rung, measured[rung.id]) for rung in ladder.rungs]
+    return Result(ladder.name, missing, named, rows), [it.about for it in (own, *others)]
 
 
 def pin(cpu: int | None) -> int | None:
-    """Keeps this process and its children on one core, where the system can; returns the core."""
+    """Keeps this process on one core, where the system can; returns the core."""
     if not hasattr(os, "sched_setaffinity"):
         return None
     cpu = max(os.sched_getaffinity(0)) if cpu is None else cpu
@@ -217,36 +81,49 @@ def pin(cpu: int | None) -> int | None:
     return cpu
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gaitd", type=Path, required=True, help="a release build of gaitd")
-    parser.add_argument("--models", type=Path, required=True, help="the ladder")
-    parser.add_argument("--rounds", type=int, default=10, help="turns of every engine (default 10)")
-    parser.add_argument("--windows", type=int, default=200, help="inferences per rung and turn (default 200)")
+    parser.add_argument("models", type=Path, nargs="+", help="the ladders")
+    parser.add_argument("--backend", default="supernet", help="gaitd's: supernet or tract (default supernet)")
+    kernels = ", ".join(gaitd_engine.kernels())
+    parser.add_argument("--isa", help=f"gaitd's kernels by force: {kernels} (default: the best, and avx2 beside it)")
+    parser.add_argument("--rounds", type=int, default=21, help="turns of every engine (default 21)")
+    parser.add_argument("--hot", type=int, default=40, help="hot inferences per rung and turn (default 40)")
+    parser.add_argument("--cold", type=int, default=5, help="cold ones (default 5; 0 for none)")
+    parser.add_argument("--missing", type=int, help="samples after a head (default: those of 80 ms)")
     parser.add_argument("--cpu", type=int, help="the core to run on (default: the last one)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a Markdown table")
-    args = parser.parse_args()
-    if min(args.rounds, args.windows) < 1:
-        parser.error("--rounds and --windows must be at least 1")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown tables")
+    parser.add_argument("--gates", action="store_true", help="fail unless all that is asked for is reached")
+    found = parser.parse_args()
+    if min(found.rounds, found.hot) < 1 or found.cold < 0:
+        parser.error("--rounds and --hot must be at least 1, --cold at least 0")
+    if found.isa is not None and found.backend != "supernet":
+        parser.error("--isa is of the backend supernet")
+    return found
 
-    cpu = pin(args.cpu)
-    rungs = load(args.models)
-    try:
-        engines = [
-            Gaitd(args.gaitd, args.models),
-            InPython(OnnxRuntime(), rungs),
-            InPython(LiteRt(), rungs),
-        ]
-    except UnsupportedError as error:
-        sys.exit(f"LiteRT cannot run this ladder: {error}")
-    rows = summarise(rungs, measure(engines, args.rounds, args.windows))
-    versions = {engine.name: engine.version for engine in engines}
-    if args.json:
-        machine = {"machine": platform.machine(), "core": cpu, "rounds": args.rounds, "windows": args.windows}
-        print(json.dumps({**machine, "versions": versions, "configurations": rows}, indent=2))
+
+def main() -> None:
+    given = arguments()
+    cpu = pin(given.cpu)
+    results, about = [], []
+    for folder in given.models:
+        result, about = compared(Ladder(folder), given)
+        results.append(result)
+    asked = gates(results)
+    machine = (
+        f"{platform.machine()}, core {cpu}, {given.rounds} rounds of {given.hot} hot and {given.cold} cold inferences"
+    )
+    if given.json:
+        found = {"machine": machine, "engines": about, "ladders": [asdict(result) for result in results]}
+        found["gates"] = [asdict(gate) | {"worst": gate.worst, "reached": gate.reached} for gate in asked]
+        print(json.dumps(found, indent=2))
     else:
-        print(f"Microseconds per inference, one thread, {platform.machine()}, logits agree within {TOLERANCE:.0e}.\n")
-        print(markdown(rows, versions))
+        print(f"Microseconds per inference, one thread, {machine}.\n")
+        print("\n".join(f"- {line}" for line in about))
+        print(*(f"\n{report(result, PEERS)}" for result in results), sep="\n")
+        print("\n" + "\n".join(str(gate) for gate in asked))
+    if given.gates and not all(gate.reached for gate in asked):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

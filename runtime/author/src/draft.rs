@@ -235,7 +235,7 @@ impl Draft {
             Loaded::Network(network) => network,
             Loaded::Left(reason) => {
                 let left = vec![(backend.name(), reason)];
-                return Err(LoadError::NoBackend { origin: self.origin(), left }.into());
+                return Err(LoadError::NoBackend { origin: self.origin(), left, absent: Vec::new() }.into());
             }
         };
         let mut runner = runner_of(network.as_ref(), &self.manifest).map_err(LoadError::Runner)?;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use gaitd_core::clock::Clock;
-use gaitd_core::ladder::{BackendChoice, Ladder, Library, Profile, ProfileKey};
+use gaitd_core::ladder::{Backend, BackendChoice, Ladder, Library, Profile, ProfileKey};
 use gaitd_daemon::{cpu_name, kept_or_measured};
 use gaitd_embedded::Embedded;
 use gaitd_supernet::Supernet;
-use gaitd_tract::Tract;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// The model to work on.
@@ -56,7 +55,12 @@ impl ModelArguments {
 
 /// What this gaitd can load.
 pub(super) fn library() -> Arc<Library> {
-    Arc::new(Library::new(Arc::new(Embedded), vec![Box::new(Supernet), Box::new(Tract)]))
+    let backends: Vec<Box<dyn Backend>> = vec![
+        Box::new(Supernet),
+        #[cfg(feature = "tract")]
+        Box::new(gaitd_tract::Tract),
+    ];
+    Arc::new(Library::new(Arc::new(Embedded), backends))
 }
 
 /// Loads the model in the directory `models`, or the embedded one, by a backend that `choice` allows.

@@ -45,3 +45,4 @@ mod sharing;
 
 pub use backend::{Supernet, WithKernels};
 pub use instruction_set::ISA_VARIABLE;
+pub use kernels::peak::fma_peak;

@@ -68,6 +68,8 @@ enum Target {
     Golden,
     /// ONNX networks, read, optimised and run
     Network,
+    /// ONNX networks for gaitd's own engine, read, planned and run
+    Supernet,
     /// Streams of samples, as CSV and NDJSON
     Samples,
     /// Activities by time, of `gaitd import`
@@ -91,6 +93,7 @@ impl Target {
             Self::Manifest => "manifest",
             Self::Golden => "golden",
             Self::Network => "network",
+            Self::Supernet => "supernet",
             Self::Samples => "samples",
             Self::Intervals => "intervals",
             Self::Scans => "scans",
@@ -112,6 +115,7 @@ impl Target {
             }
             Self::Golden
             | Self::Network
+            | Self::Supernet
             | Self::Samples
             | Self::Intervals
             | Self::Scans

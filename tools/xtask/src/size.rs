@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use crate::arm::targets::Target;
 use crate::arm::toolchain::Toolchain;
@@ -17,7 +18,10 @@ pub(crate) struct Args {
     /// Only these targets [default: those with a limit]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "TARGET,...")]
     target: Vec<Target>,
-    /// Print as well what each of the default features adds: one more build for each
+    /// Only these forms [default: all]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FORM,...")]
+    form: Vec<Form>,
+    /// Print as well what each of the default features adds: one more build for each, beside the whole program's
     #[arg(long)]
     features: bool,
     /// Where the toolchain cannot be had, say so and succeed
@@ -27,25 +31,49 @@ pub(crate) struct Args {
 
 const TARGETS: [Target; 5] =
     [Target::Aarch64Gnu, Target::Armv7Gnu, Target::Aarch64Musl, Target::Armv7Musl, Target::Armv6Musl];
-const FEATURES: [&str; 4] = ["figures", "http", "npz", "onnx"];
+const FEATURES: [&str; 5] = ["figures", "http", "npz", "onnx", "tract"];
 
-/// The feature without which a program runs the trainer's own networks only, and is small.
-const LARGEST: &str = "onnx";
+/// What the program is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Neither `onnx` nor `tract`: it runs what `gaitd-train` writes
+    Lean,
+    /// All default features but `onnx`
+    Small,
+    /// All default features
+    Whole,
+}
 
-/// The most that the stripped program may take, in bytes: with all default features, and without [`LARGEST`].
-fn limits(target: Target) -> Option<(u64, u64)> {
-    match target {
-        Target::Aarch64Gnu => Some((24_000_000, 15_500_000)),
-        Target::Aarch64Musl => Some((24_000_000, 15_500_000)),
-        Target::Armv7Gnu | Target::Armv7Musl => Some((20_000_000, 12_000_000)),
-        Target::Armv6Musl => Some((20_000_000, 13_000_000)),
-        Target::X86Musl | Target::Android => None,
+impl Form {
+    /// The arguments for cargo.
+    fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::Lean => &dist::LEAN,
+            Self::Small => &dist::SMALL,
+            Self::Whole => &[],
+        }
+    }
+
+    /// The most that the stripped program may take, in bytes.
+    fn limit(self, target: Target) -> Option<u64> {
+        match (target, self) {
+            (Target::Aarch64Gnu, Self::Lean) => Some(9_000_000),
+            (Target::Aarch64Musl, Self::Lean) => Some(10_000_000),
+            (Target::Aarch64Gnu | Target::Aarch64Musl, Self::Small) => Some(15_500_000),
+            (Target::Aarch64Gnu | Target::Aarch64Musl, Self::Whole) => Some(24_000_000),
+            (Target::Armv7Gnu | Target::Armv7Musl, Self::Small) => Some(12_000_000),
+            (Target::Armv6Musl, Self::Small) => Some(13_000_000),
+            (Target::Armv7Gnu | Target::Armv7Musl | Target::Armv6Musl, Self::Whole) => Some(20_000_000),
+            _ => None,
+        }
     }
 }
 
 /// Builds the program for every chosen target and prints how large it is; the exit code says whether all limits hold.
 pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
     let targets = if args.target.is_empty() { TARGETS.as_slice() } else { &args.target };
+    // the whole program comes last, so that it is what lies in the folder of builds
+    let forms = if args.form.is_empty() { Form::value_variants() } else { &args.form };
     let (mut lines, mut good) = (Vec::new(), true);
     for &target in targets {
         let toolchain = match Toolchain::find(tree, target) {
@@ -57,12 +85,11 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
             }
             Err(error) => return Err(error),
         };
-        let limits = limits(target);
-        let mut measured = |what: &str, args: &[&str], limit: Option<u64>| -> Result<u64> {
+        for &form in forms {
             let start = Instant::now();
-            let size = build(tree, &toolchain, args)?;
+            let size = build(tree, &toolchain, form.args())?;
             let seconds = start.elapsed().as_secs();
-            let verdict = match limit {
+            let verdict = match form.limit(target) {
                 Some(limit) if size > limit => {
                     good = false;
                     format!("OVER its limit of {limit}")
@@ -70,19 +97,22 @@ pub(crate) fn run(tree: &Tree, args: &Args) -> Result<ExitCode> {
                 Some(limit) => format!("limit {limit}"),
                 None => String::new(),
             };
-            lines.push(format!("{what:<30} {size:>9} bytes  {verdict}  (built in {seconds} s)"));
-            Ok(size)
-        };
-        measured(&format!("  without {LARGEST}"), &dist::SMALL, limits.map(|(_, small)| small))?;
-        // last, so that it is what lies in the folder of builds
-        let size = measured(&target.to_string(), &[], limits.map(|(whole, _)| whole))?;
-        if target.is_musl() {
-            elf::ensure_static(tree, &toolchain.gaitd(tree, dist::PROFILE))?;
+            let name = format!("{target} {}", format!("{form:?}").to_lowercase());
+            lines.push(format!("{name:<36} {size:>9} bytes  {verdict}  (built in {seconds} s)"));
+            let program = toolchain.gaitd(tree, dist::PROFILE);
+            if target.is_musl() {
+                elf::ensure_static(tree, &program)?;
+            }
+            if form == Form::Lean {
+                // with what it lacks it still runs the shipped ladders
+                toolchain.emulator(tree, None)?.arg(&program).arg("check").args(tree.ladders()?).run()?;
+            }
         }
         if args.features {
+            let size = build(tree, &toolchain, Form::Whole.args())?;
             for left_out in FEATURES {
                 let without = build(tree, &toolchain, &["--no-default-features", "--features", &others(left_out)])?;
-                lines.push(format!("{:>30} {:>9} bytes", left_out, size.saturating_sub(without)));
+                lines.push(format!("{:>36} {:>9} bytes", left_out, size.saturating_sub(without)));
             }
         }
     }
@@ -96,9 +126,10 @@ fn build(tree: &Tree, toolchain: &Toolchain, args: &[&str]) -> Result<u64> {
     Ok(fs::metadata(&gaitd).with_context(|| gaitd.display().to_string())?.len())
 }
 
-/// The default features but one, as cargo takes them.
+/// The default features but one, and those that need it, as cargo takes them.
 fn others(left_out: &str) -> String {
-    let rest: Vec<_> = FEATURES.into_iter().filter(|feature| *feature != left_out).collect();
+    let needs = |feature: &str| feature == left_out || (feature, left_out) == ("onnx", "tract");
+    let rest: Vec<_> = FEATURES.into_iter().filter(|feature| !needs(feature)).collect();
     rest.join(",")
 }
 
@@ -107,7 +138,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_small_program_lacks_the_largest_feature() {
-        assert_eq!(dist::SMALL, ["--no-default-features", "--features", &others(LARGEST)]);
+    fn the_small_program_lacks_one_feature_and_the_lean_one_tract_with_what_needs_it() {
+        assert_eq!(dist::SMALL, ["--no-default-features", "--features", &others("onnx")]);
+        assert_eq!(dist::LEAN, ["--no-default-features", "--features", &others("tract")]);
     }
 }

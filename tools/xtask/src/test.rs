@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::book;
 use crate::cargo_tool::CargoTool;
+use crate::dist;
 use crate::files::{self, remove};
 use crate::process::Process;
 use crate::programs;
@@ -55,7 +56,7 @@ enum Step {
     Docs,
     /// The book of the documents, links that lead nowhere are errors
     Book,
-    /// The trainer's tests
+    /// The tests of the trainer, and of the comparison's statistics
     Pytest,
     /// A tiny ladder trained on synthetic data, checked and replayed by gaitd
     Demo,
@@ -106,6 +107,7 @@ impl Step {
                 clippy().args(["--", "-D", "warnings"]).run()?;
                 // what is optional can be left out
                 clippy().args(["--no-default-features", "--", "-D", "warnings"]).run()?;
+                clippy().args(dist::LEAN).args(["--", "-D", "warnings"]).run()?;
             }
             Self::Deny => return deny(tree),
             Self::Python => python(tree)?,
@@ -117,7 +119,11 @@ impl Step {
                 .env("RUSTDOCFLAGS", "-D warnings")
                 .run()?,
             Self::Book => drop(book::build(tree, true)?),
-            Self::Pytest => pytest(tree, &trainer_venv(tree), &trainer(tree)).run()?,
+            Self::Pytest => {
+                pytest(tree, &trainer_venv(tree), &trainer(tree)).run()?;
+                let compare = tree.join("tools/compare");
+                pytest(tree, &trainer_venv(tree), &compare).args(["-p", "no:cacheprovider"]).run()?;
+            }
             Self::Demo => demo(tree)?,
             Self::Rust => rust(tree)?,
             Self::Browser => return browser(tree),

@@ -69,14 +69,22 @@ pub enum BackendChoice {
 }
 
 impl BackendChoice {
+    /// Those that ask for one backend.
+    pub(super) const OF_ONE: [Self; 2] = [Self::Supernet, Self::Tract];
+
+    /// The name of the only backend that may be tried.
+    pub(super) fn only(self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::Supernet => Some("supernet"),
+            Self::Tract => Some("tract"),
+        }
+    }
+
     /// Whether the backend `name` may be tried.
     #[must_use]
     pub fn allows(self, name: &str) -> bool {
-        match self {
-            Self::Auto => true,
-            Self::Supernet => name == "supernet",
-            Self::Tract => name == "tract",
-        }
+        self.only().is_none_or(|only| only == name)
     }
 }
 

@@ -54,12 +54,14 @@ pub enum LoadError {
         reason: InferenceError,
     },
     /// No backend of this program, of those that are wanted, takes the ladder.
-    #[error("{origin}: no backend that is wanted runs this ladder{}; let gaitd choose (backend: auto)", reasons(left))]
+    #[error("{origin}: no backend that is wanted runs this ladder{}; {}", reasons(left), remedy(absent))]
     NoBackend {
         /// The model.
         origin: String,
         /// The backends that left it, and why.
         left: Vec<(&'static str, String)>,
+        /// The backends that this program is built without.
+        absent: Vec<&'static str>,
     },
     /// A backend that cannot work here.
     #[error("{backend}: {message}")]
@@ -79,6 +81,15 @@ pub enum LoadError {
 
 fn reasons(left: &[(&'static str, String)]) -> String {
     left.iter().map(|(backend, reason)| format!("; {backend} leaves it, because of {reason}")).collect()
+}
+
+/// What to do about a ladder that is not run, in a program without the backends `absent`.
+fn remedy(absent: &[&str]) -> String {
+    if absent.is_empty() {
+        return "let gaitd choose (backend: auto)".to_owned();
+    }
+    let names = absent.join(" and ");
+    format!("this gaitd is built without {names}: take one that is built with the feature `{names}`")
 }
 
 impl ExitCode for LoadError {
@@ -146,7 +157,7 @@ impl Ladder {
                 Loaded::Left(reason) => left.push((backend.name(), reason)),
             }
         }
-        Err(LoadError::NoBackend { origin: files.origin(), left })
+        Err(LoadError::NoBackend { origin: files.origin(), left, absent: Vec::new() })
     }
 
     /// What the model in `files` says of itself, of which nothing else has been looked at.
@@ -260,6 +271,49 @@ impl Library {
     /// Those of [`Ladder::load`].
     pub fn load(&self, files: &dyn ModelFiles, choice: BackendChoice) -> Result<Ladder, LoadError> {
         let backends = self.backends.iter().map(AsRef::as_ref).filter(|backend| choice.allows(backend.name()));
-        Ladder::load(files, &backends.collect::<Vec<_>>())
+        Ladder::load(files, &backends.collect::<Vec<_>>()).map_err(|error| match error {
+            LoadError::NoBackend { origin, left, .. } => LoadError::NoBackend { origin, left, absent: self.absent() },
+            other => other,
+        })
+    }
+
+    /// The backends that can be asked for, of which this program has none.
+    fn absent(&self) -> Vec<&'static str> {
+        let there = |name: &&str| self.backends.iter().any(|backend| backend.name() == *name);
+        BackendChoice::OF_ONE.into_iter().filter_map(BackendChoice::only).filter(|name| !there(name)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A backend of that name, which takes no ladder.
+    struct Picky(&'static str);
+
+    impl Backend for Picky {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn load(&self, _: &NetworkFiles<'_>) -> Result<Loaded, LoadError> {
+            Ok(Loaded::Left("a.onnx: an LSTM".to_owned()))
+        }
+    }
+
+    #[test]
+    fn a_ladder_that_needs_a_backend_that_is_not_there_says_which() {
+        let refused = |names: &[&'static str], choice| {
+            let backends = names.iter().map(|&name| Box::new(Picky(name)) as Box<dyn Backend>);
+            let library = Library::new(Arc::new(crate::testing::FakeModel::new(1)), backends.collect());
+            library.load(library.files(None).as_ref(), choice).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let start = "a fake model: no backend that is wanted runs this ladder; ";
+        let left = "supernet leaves it, because of a.onnx: an LSTM; ";
+        let built = "this gaitd is built without tract: take one that is built with the feature `tract`";
+        assert_eq!(refused(&["supernet"], BackendChoice::Auto), format!("{start}{left}{built}"));
+        assert_eq!(refused(&["supernet"], BackendChoice::Tract), format!("{start}{built}"));
+        let choose = "let gaitd choose (backend: auto)";
+        assert_eq!(refused(&["supernet", "tract"], BackendChoice::Supernet), format!("{start}{left}{choose}"));
     }
 }

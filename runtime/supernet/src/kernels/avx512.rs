@@ -10,7 +10,7 @@ use super::{Classifier, Form, Kernel, Set};
 
 /// Sixteen numbers.
 #[derive(Clone, Copy)]
-struct Sixteen(__m512);
+pub(super) struct Sixteen(__m512);
 
 // SAFETY: loads and stores are of 512 bits
 unsafe impl Vector for Sixteen {

@@ -14,6 +14,7 @@ mod battery;
 mod job;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+pub(crate) mod peak;
 pub(crate) mod plain;
 #[cfg(target_arch = "arm")]
 mod v7;

@@ -8,7 +8,7 @@ use super::{Classifier, Form, Kernel, Set};
 
 /// Four numbers.
 #[derive(Clone, Copy)]
-struct Four(float32x4_t);
+pub(super) struct Four(float32x4_t);
 
 // SAFETY: loads and stores are of 128 bits
 unsafe impl Vector for Four {
