@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crate::aligned::LINE;
 use crate::graph::{Conv, Graph, Operation, Pair};
 use crate::kernels::{self, Form, Set};
-use crate::pack::{HeadPanels, Packer, Panels};
+use crate::pack::{ClassifierPanels, Packer, Panels};
 use crate::schedule::{Buffer, Schedule, Step as Scheduled};
 
 /// The most numbers of an arena, or of a ladder's weights: a gigabyte.
@@ -26,7 +26,7 @@ pub(crate) struct Plan {
     set: &'static Set,
     input: Input,
     steps: Box<[Step]>,
-    head: HeadPlan,
+    classifier: ClassifierPlan,
     /// The zeros around features, from a place to before another.
     padding: Box<[(u32, u32)]>,
     /// How many numbers its arena and the weights have at least.
@@ -103,7 +103,7 @@ struct Rows {
 }
 
 /// The pooled linear layer.
-pub(crate) struct HeadPlan {
+pub(crate) struct ClassifierPlan {
     /// Where the features of the first time step begin.
     features: usize,
     step: usize,
@@ -276,7 +276,7 @@ impl SumStep {
     }
 }
 
-impl HeadPlan {
+impl ClassifierPlan {
     pub(crate) fn bias(&self) -> &[f32] {
         &self.bias
     }
@@ -394,8 +394,8 @@ impl Plan {
             });
         }
         let features = &buffers[schedule.features];
-        let panels = packer.head(&graph.head, features.buffer.shape);
-        let head = head_plan(graph, set, panels, features);
+        let panels = packer.classifier(&graph.classifier, features.buffer.shape);
+        let classifier = classifier_plan(graph, set, panels, features);
         if packer.len() > MOST {
             return Err(Impossible::TooLarge);
         }
@@ -411,7 +411,7 @@ impl Plan {
                 time: window.buffer.shape.time,
             },
             steps: steps.into(),
-            head,
+            classifier,
             padding: padding.into(),
             arena,
             weights: packer.len(),
@@ -426,7 +426,7 @@ impl Plan {
             // in safe Rust
             Step::Sum(_) => true,
         });
-        convolutions && self.head.is_within(self.set, self.arena, self.weights)
+        convolutions && self.classifier.is_within(self.set, self.arena, self.weights)
     }
 
     /// Numbers of its arena.
@@ -450,8 +450,9 @@ impl Plan {
             };
             own + size_of::<Step>()
         };
-        let head = size_of_val(&*self.head.windows) + size_of_val(&*self.head.bias);
-        (self.steps.iter().map(step).sum::<usize>() + head + size_of_val(&*self.padding) + size_of::<Self>()) as u64
+        let classifier = size_of_val(&*self.classifier.windows) + size_of_val(&*self.classifier.bias);
+        (self.steps.iter().map(step).sum::<usize>() + classifier + size_of_val(&*self.padding) + size_of::<Self>())
+            as u64
     }
 
     /// Numbers among the weights that its steps read.
@@ -463,9 +464,9 @@ impl Plan {
             }
             Step::Sum(_) => 0,
         });
-        let head = &self.head;
-        let row = head.blocks * self.set.lanes * head.bias.len();
-        (convolutions.sum::<usize>() + head.windows.len() * head.axes * row) as u64
+        let classifier = &self.classifier;
+        let row = classifier.blocks * self.set.lanes * classifier.bias.len();
+        (convolutions.sum::<usize>() + classifier.windows.len() * classifier.axes * row) as u64
     }
 
     /// The forms of its tiles, in the order in which they first run.
@@ -512,7 +513,7 @@ impl Plan {
         mut fill: impl FnMut(usize, &mut [f32]),
     ) {
         assert!(
-            weights.len() >= self.weights && arena.len() >= self.arena && logits.len() == self.head.bias.len(),
+            weights.len() >= self.weights && arena.len() >= self.arena && logits.len() == self.classifier.bias.len(),
             "the plan was made for other weights, another arena or other labels"
         );
         for channel in 0..self.input.channels {
@@ -525,7 +526,7 @@ impl Plan {
                 Step::Sum(step) => step.run(arena),
             }
         }
-        kernels::classify(self.set, &self.head, weights, arena, logits);
+        kernels::classify(self.set, &self.classifier, weights, arena, logits);
     }
 }
 
@@ -690,17 +691,17 @@ fn tiles(set: &Set, channels: usize, groups: &[Group], one_channel: Option<usize
     tiles.into()
 }
 
-fn head_plan(graph: &Graph, set: &Set, panels: HeadPanels, features: &Placed) -> HeadPlan {
-    HeadPlan {
+fn classifier_plan(graph: &Graph, set: &Set, panels: ClassifierPanels, features: &Placed) -> ClassifierPlan {
+    ClassifierPlan {
         features: features.first(),
         step: features.step,
         row: features.row,
-        windows: graph.head.windows.iter().map(|&(from, to)| (from as u32, to as u32)).collect(),
+        windows: graph.classifier.windows.iter().map(|&(from, to)| (from as u32, to as u32)).collect(),
         axes: features.buffer.shape.axes,
         blocks: features.buffer.shape.channels.div_ceil(set.lanes),
         weights: panels.start,
         stride: panels.stride,
-        bias: graph.head.bias.clone().into(),
+        bias: graph.classifier.bias.clone().into(),
     }
 }
 

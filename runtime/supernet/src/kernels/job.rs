@@ -1,7 +1,7 @@
 //! What a kernel without bounds checks gets: pointers, all of which a plan has proven.
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use crate::plan::HeadPlan;
+use crate::plan::ClassifierPlan;
 use crate::plan::{ConvStep, Tap, Tile};
 
 /// One tile. All places count numbers.
@@ -64,8 +64,8 @@ impl Job {
 
 /// The linear layer.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(crate) struct HeadJob<'a> {
-    pub(crate) head: &'a HeadPlan,
+pub(crate) struct ClassifierJob<'a> {
+    pub(crate) classifier: &'a ClassifierPlan,
     pub(crate) weights: *const f32,
     pub(crate) features: *const f32,
     pub(crate) logits: &'a mut [f32],
@@ -83,4 +83,4 @@ pub(crate) type TileKernel = unsafe fn(&Job);
 /// # Safety
 /// As for [`TileKernel`].
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(crate) type HeadKernel = unsafe fn(&mut HeadJob<'_>);
+pub(crate) type ClassifierKernel = unsafe fn(&mut ClassifierJob<'_>);

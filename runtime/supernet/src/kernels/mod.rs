@@ -21,11 +21,11 @@ mod v7;
 mod vector;
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use job::{HeadJob, HeadKernel};
+use job::{ClassifierJob, ClassifierKernel};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 use job::{Job, TileKernel};
 
-use crate::plan::{ConvStep, HeadPlan};
+use crate::plan::{ClassifierPlan, ConvStep};
 
 /// What is computed with on one kind of processor.
 pub(crate) struct Set {
@@ -77,7 +77,7 @@ pub(crate) enum Classifier {
     Plain,
     /// What needs the plan's proof, and the processor that its set was chosen for.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    Raw(HeadKernel),
+    Raw(ClassifierKernel),
 }
 
 /// All that this program has for this processor, the best first. No other function gives a set with raw kernels.
@@ -116,14 +116,20 @@ pub(crate) fn convolve(set: &'static Set, step: &ConvStep, weights: &[f32], aren
     }
 }
 
-/// Fills `logits` from the features in `arena`, of which `head` was proven for `set` and so many weights and features.
-pub(crate) fn classify(set: &'static Set, head: &HeadPlan, weights: &[f32], arena: &[f32], logits: &mut [f32]) {
+/// Fills `logits` from the features in `arena`, of which `classifier` was proven for `set` and so many weights and features.
+pub(crate) fn classify(
+    set: &'static Set,
+    classifier: &ClassifierPlan,
+    weights: &[f32],
+    arena: &[f32],
+    logits: &mut [f32],
+) {
     match set.classify {
-        Classifier::Plain => plain::classify(head, weights, arena, logits),
+        Classifier::Plain => plain::classify(classifier, weights, arena, logits),
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         Classifier::Raw(kernel) => {
-            let mut job = HeadJob { head, weights: weights.as_ptr(), features: arena.as_ptr(), logits };
-            // SAFETY: the plan has proven the head, and whoever has the set has detected its instructions
+            let mut job = ClassifierJob { classifier, weights: weights.as_ptr(), features: arena.as_ptr(), logits };
+            // SAFETY: the plan has proven the classifier, and whoever has the set has detected its instructions
             unsafe { kernel(&mut job) }
         }
     }

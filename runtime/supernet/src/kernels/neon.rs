@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::job::{HeadJob, Job};
+use super::job::{ClassifierJob, Job};
 use super::vector::{self, Vector, classifier, passing};
 use super::{Classifier, Form, Kernel, Set};
 

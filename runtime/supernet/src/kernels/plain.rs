@@ -1,7 +1,7 @@
 //! Kernels in safe Rust, which any processor runs and the others are held against.
 
 use super::{Classifier, Form, Kernel, Set};
-use crate::plan::{ConvStep, HeadPlan, Tile};
+use crate::plan::{ClassifierPlan, ConvStep, Tile};
 
 /// Channels of a vector.
 pub(crate) const LANES: usize = 8;
@@ -68,26 +68,32 @@ fn vector(values: &[f32], at: usize) -> Vector {
 }
 
 /// Fills `logits` from the features in `arena`.
-pub(crate) fn classify(head: &HeadPlan, weights: &[f32], arena: &[f32], logits: &mut [f32]) {
+pub(crate) fn classify(classifier: &ClassifierPlan, weights: &[f32], arena: &[f32], logits: &mut [f32]) {
     let (classes, mut class) = (logits.len(), 0);
     while class + 6 <= classes {
-        classes_of::<6>(head, weights, arena, class, logits);
+        classes_of::<6>(classifier, weights, arena, class, logits);
         class += 6;
     }
     while class < classes {
-        classes_of::<1>(head, weights, arena, class, logits);
+        classes_of::<1>(classifier, weights, arena, class, logits);
         class += 1;
     }
 }
 
-fn classes_of<const COUNT: usize>(head: &HeadPlan, weights: &[f32], arena: &[f32], class: usize, logits: &mut [f32]) {
+fn classes_of<const COUNT: usize>(
+    classifier: &ClassifierPlan,
+    weights: &[f32],
+    arena: &[f32],
+    class: usize,
+    logits: &mut [f32],
+) {
     // many sums of few numbers each are more exact than one of all
     let mut sums = [[0.0_f32; LANES]; COUNT];
-    for (pooled, group) in head.groups() {
-        for block in 0..head.blocks() {
+    for (pooled, group) in classifier.groups() {
+        for block in 0..classifier.blocks() {
             let mut largest = vector(arena, pooled.first + block * LANES);
             for step in 1..pooled.steps {
-                let next = vector(arena, pooled.first + step * head.step() + block * LANES);
+                let next = vector(arena, pooled.first + step * classifier.step() + block * LANES);
                 // what is not a number stays none
                 largest = std::array::from_fn(|lane| {
                     if largest[lane] >= next[lane] || largest[lane].is_nan() { largest[lane] } else { next[lane] }
@@ -102,6 +108,6 @@ fn classes_of<const COUNT: usize>(head: &HeadPlan, weights: &[f32], arena: &[f32
         }
     }
     for (count, sums) in sums.iter().enumerate() {
-        logits[class + count] = head.bias()[class + count] + sums.iter().sum::<f32>();
+        logits[class + count] = classifier.bias()[class + count] + sums.iter().sum::<f32>();
     }
 }

@@ -1,6 +1,6 @@
 //! Tiles and the linear layer for any vectors, to be compiled for an instruction set each.
 
-use super::job::{HeadJob, Job};
+use super::job::{ClassifierJob, Job};
 
 /// Vectors of one instruction set.
 ///
@@ -205,9 +205,9 @@ pub(crate) unsafe fn one_channel<
 /// The linear layer, some classes at a time.
 ///
 /// # Safety
-/// A plan must have proven the head for so many weights and features, and the processor must have the instructions.
+/// A plan must have proven the classifier for so many weights and features, and the processor must have the instructions.
 #[inline(always)]
-pub(crate) unsafe fn classify<V: Vector>(job: &mut HeadJob<'_>) {
+pub(crate) unsafe fn classify<V: Vector>(job: &mut ClassifierJob<'_>) {
     let (mut class, classes) = (0, job.logits.len());
     // SAFETY: the caller vouches for the job, and no class is beyond the last
     unsafe {
@@ -228,18 +228,18 @@ pub(crate) unsafe fn classify<V: Vector>(job: &mut HeadJob<'_>) {
 /// # Safety
 /// As [`classify`]; `class + COUNT` must not be more than there are.
 #[inline(always)]
-unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut HeadJob<'_>, class: usize) {
+unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut ClassifierJob<'_>, class: usize) {
     let classes = job.logits.len();
     // SAFETY: the caller vouches for the job
     unsafe {
         let mut sums = [V::zero(); COUNT];
-        for (pooled, group) in job.head.groups() {
+        for (pooled, group) in job.classifier.groups() {
             let mut weights = job.weights.add(group + class * V::LANES);
-            for block in 0..job.head.blocks() {
+            for block in 0..job.classifier.blocks() {
                 let first = job.features.add(pooled.first + block * V::LANES);
                 let mut largest = V::load(first);
                 for step in 1..pooled.steps {
-                    largest = largest.larger(V::load(first.add(step * job.head.step())));
+                    largest = largest.larger(V::load(first.add(step * job.classifier.step())));
                 }
                 for (count, sum) in sums.iter_mut().enumerate() {
                     *sum = sum.multiply_add(largest, V::load(weights.add(count * V::LANES)));
@@ -248,7 +248,7 @@ unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut HeadJob<'_>, class
             }
         }
         for (count, sum) in sums.into_iter().enumerate() {
-            job.logits[class + count] = job.head.bias()[class + count] + sum.sum();
+            job.logits[class + count] = job.classifier.bias()[class + count] + sum.sum();
         }
     }
 }
@@ -292,7 +292,7 @@ macro_rules! classifier {
         /// # Safety
         /// As [`vector::classify`].
         #[target_feature(enable = $feature)]
-        unsafe fn kernel(job: &mut HeadJob<'_>) {
+        unsafe fn kernel(job: &mut ClassifierJob<'_>) {
             // SAFETY: the caller vouches for the job, and here the processor has the instructions
             unsafe { vector::classify::<$vector>(job) }
         }

@@ -1,7 +1,7 @@
 //! A plan that is altered so that something points beyond its memory is refused.
 
 use super::*;
-use crate::graph::{Head, Operation, Shape, Value};
+use crate::graph::{Classifier, Operation, Shape, Value};
 
 /// Two convolutions, of one channel and of eight, and five classes.
 fn graph() -> Graph {
@@ -21,13 +21,13 @@ fn graph() -> Graph {
         Value { shape: shape(8, 17), operation: Operation::Conv(conv(0, 1, 8, 6, 1)) },
         Value { shape: shape(40, 17), operation: Operation::Conv(conv(1, 8, 40, 3, 3)) },
     ];
-    let head = Head {
+    let classifier = Classifier {
         source: 2,
         windows: vec![(0, 1), (1, 17)],
         weights: (0..5 * 2 * 3 * 40).map(|place| (place as f32).cos()).collect(),
         bias: vec![0.0; 5],
     };
-    Graph { values, head }
+    Graph { values, classifier }
 }
 
 fn plan(set: &'static Set) -> Plan {
@@ -88,21 +88,21 @@ fn what_points_beyond_its_memory_is_refused() {
 
 #[test]
 fn a_linear_layer_that_points_beyond_its_memory_is_refused() {
-    type Alteration = fn(&mut HeadPlan);
+    type Alteration = fn(&mut ClassifierPlan);
     let alterations: [(&str, Alteration); 8] = [
-        ("late features", |head| head.features += 100_000),
-        ("long steps", |head| head.step += 100_000),
-        ("long rows", |head| head.row += 100_000),
-        ("a late window", |head| head.windows[0] = (100_000, 100_001)),
-        ("an empty window", |head| head.windows[0] = (1, 1)),
-        ("more axes", |head| head.axes += 100_000),
-        ("more blocks", |head| head.blocks += 100_000),
-        ("late weights", |head| head.weights += 100_000),
+        ("late features", |classifier| classifier.features += 100_000),
+        ("long steps", |classifier| classifier.step += 100_000),
+        ("long rows", |classifier| classifier.row += 100_000),
+        ("a late window", |classifier| classifier.windows[0] = (100_000, 100_001)),
+        ("an empty window", |classifier| classifier.windows[0] = (1, 1)),
+        ("more axes", |classifier| classifier.axes += 100_000),
+        ("more blocks", |classifier| classifier.blocks += 100_000),
+        ("late weights", |classifier| classifier.weights += 100_000),
     ];
     for set in kernels::available() {
         for (what, alter) in alterations {
             let mut plan = plan(set);
-            alter(&mut plan.head);
+            alter(&mut plan.classifier);
             assert!(!plan.is_within(), "{}: {what}", set.name);
         }
     }
