@@ -85,7 +85,7 @@ impl Conv {
 #[derive(Debug)]
 pub(crate) struct Classifier {
     pub(crate) source: usize,
-    /// From a step to before another.
+    /// From a step to before another, in the order in which they end.
     pub(crate) windows: Vec<(usize, usize)>,
     /// `[class, window, axis, channel]`
     pub(crate) weights: Vec<f32>,

@@ -13,7 +13,8 @@
 //! | `plan` | the tables of an inference, and the proof that nothing points beyond its memory |
 //! | `kernels` | what computes, for each instruction set; the only place with `unsafe` |
 //! | `instruction_set` | which kernels are chosen |
-//! | `backend` | the doors of `gaitd-core` |
+//! | `splits` | how inferences are split where the end of a window is missing |
+//! | `backend`, `runner` | the doors of `gaitd-core` |
 //!
 //! ```
 //! use gaitd_core::ladder::Ladder;
@@ -40,8 +41,10 @@ mod kernels;
 mod pack;
 mod plan;
 mod reader;
+mod runner;
 mod schedule;
 mod sharing;
+mod splits;
 
 pub use backend::{Supernet, WithKernels};
 pub use instruction_set::ISA_VARIABLE;

@@ -336,9 +336,12 @@ impl<'a> Reader<'a> {
         if shape != [bias.len(), row] || classes != [bias.len()] || self.classifier.is_some() {
             return wrong(format!("its weights have the shape {shape:?}, and its input {row} values"));
         }
+        // what ends first stands first, for it is known first
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by_key(|&window| windows[window].1);
         let mut weights = Vec::with_capacity(stored.len());
         for class in 0..bias.len() {
-            for window in 0..count {
+            for &window in &order {
                 for axis in 0..axes {
                     weights.extend((0..channels).map(|channel| {
                         let feature = if self.flat { axis * channels + channel } else { channel * axes + axis };
@@ -347,6 +350,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        let windows = order.iter().map(|&window| windows[window]).collect();
         self.classifier = Some(Classifier { source: value, windows, weights, bias });
         Ok(Meaning::Logits)
     }

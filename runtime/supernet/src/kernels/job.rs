@@ -1,8 +1,9 @@
 //! What a kernel without bounds checks gets: pointers, all of which a plan has proven.
 
+use super::WIDEST;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use crate::plan::ClassifierPlan;
-use crate::plan::{ConvStep, Tap, Tile};
+use crate::plan::{ClassifierPlan, Share};
+use crate::plan::{ConvStep, Part, Tap, Tile};
 
 /// One tile. All places count numbers.
 #[repr(C)]
@@ -30,7 +31,13 @@ pub(crate) struct Job {
     /// What is added, at the same places; null for nothing.
     pub(crate) added: *const f32,
     pub(crate) relu: bool,
+    /// The sums to go on from, at the places of the results; null for zeros.
+    pub(crate) begun: *const f32,
 }
+
+/// What leaves sums as they are.
+static ONES: [f32; WIDEST] = [1.0; WIDEST];
+static ZEROS: [f32; WIDEST] = [0.0; WIDEST];
 
 impl Job {
     /// `tile` of `step`, among `weights` and in `arena`.
@@ -41,7 +48,7 @@ impl Job {
         let (from, to, taps) = (step.from(tile), step.to(tile), step.taps(tile));
         // SAFETY: the plan proves that these places, and all that a kernel reads and writes from them on, lie within
         unsafe {
-            Self {
+            let whole = Self {
                 weights: weights.add(step.weights_of(tile)),
                 panel: step.panel(),
                 taps: taps.as_ptr(),
@@ -57,6 +64,19 @@ impl Job {
                 results: arena.add(step.destination() + tile.output()),
                 added: step.added().map_or(std::ptr::null(), |added| arena.add(added + tile.output()).cast_const()),
                 relu: step.relu(),
+                begun: std::ptr::null(),
+            };
+            match tile.part() {
+                Part::Whole => whole,
+                Part::First => Self {
+                    scale: ONES.as_ptr(),
+                    bias: ZEROS.as_ptr(),
+                    results: arena.add(tile.sums() + tile.output()),
+                    added: std::ptr::null(),
+                    relu: false,
+                    ..whole
+                },
+                Part::Last => Self { begun: arena.add(tile.sums() + tile.output()), ..whole },
             }
         }
     }
@@ -66,8 +86,13 @@ impl Job {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) struct ClassifierJob<'a> {
     pub(crate) classifier: &'a ClassifierPlan,
+    pub(crate) share: Share,
     pub(crate) weights: *const f32,
     pub(crate) features: *const f32,
+    /// Sums of earlier windows to go on from, of each class those of a block; null for zeros.
+    pub(crate) begun: *const f32,
+    /// Where sums go as they are; null where logits are made of them.
+    pub(crate) left: *mut f32,
     pub(crate) logits: &'a mut [f32],
 }
 

@@ -25,7 +25,10 @@ use job::{ClassifierJob, ClassifierKernel};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 use job::{Job, TileKernel};
 
-use crate::plan::{ClassifierPlan, ConvStep};
+use crate::plan::{ClassifierPlan, ConvStep, Share, Tile};
+
+/// The most outputs of a form.
+pub(crate) const WIDEST: usize = 32;
 
 /// What is computed with on one kind of processor.
 pub(crate) struct Set {
@@ -104,31 +107,39 @@ pub(crate) fn available() -> Vec<&'static Set> {
     sets
 }
 
-/// Computes the convolution `step`, whose plan was proven for `set` and so many weights and features.
-pub(crate) fn convolve(set: &'static Set, step: &ConvStep, weights: &[f32], arena: &mut [f32]) {
-    for tile in step.tiles() {
-        match set.forms[tile.form()].kernels[tile.size()].1 {
-            Kernel::Plain => plain::tile(step, tile, weights, arena),
-            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
-            // SAFETY: the plan has proven the step, and whoever has the set has detected its instructions
-            Kernel::Raw(kernel) => unsafe { kernel(&Job::new(step, tile, weights.as_ptr(), arena.as_mut_ptr())) },
-        }
+/// Computes `tile` of the convolution `step`, which a plan has proven for `set` and so many weights and features.
+pub(crate) fn compute(set: &'static Set, step: &ConvStep, tile: &Tile, weights: &[f32], arena: &mut [f32]) {
+    match set.forms[tile.form()].kernels[tile.size()].1 {
+        Kernel::Plain => plain::tile(step, tile, weights, arena),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+        // SAFETY: the plan has proven the tile, and whoever has the set has detected its instructions
+        Kernel::Raw(kernel) => unsafe { kernel(&Job::new(step, tile, weights.as_ptr(), arena.as_mut_ptr())) },
     }
 }
 
-/// Fills `logits` from the features in `arena`, of which `classifier` was proven for `set` and so many weights and features.
+/// Computes a share of the classifier from the features in `arena`, and with the last window `logits`; `classifier` was proven
+/// for `set` and so many weights and features.
 pub(crate) fn classify(
     set: &'static Set,
     classifier: &ClassifierPlan,
+    share: Share,
     weights: &[f32],
-    arena: &[f32],
+    arena: &mut [f32],
     logits: &mut [f32],
 ) {
     match set.classify {
-        Classifier::Plain => plain::classify(classifier, weights, arena, logits),
+        Classifier::Plain => plain::classify(classifier, share, weights, arena, logits),
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         Classifier::Raw(kernel) => {
-            let mut job = ClassifierJob { classifier, weights: weights.as_ptr(), features: arena.as_ptr(), logits };
+            let features = arena.as_mut_ptr();
+            // SAFETY: the plan has proven that the sums stand in the arena
+            let sums = unsafe { features.add(classifier.sums()) };
+            let (begun, left) = match share {
+                Share::Whole => (std::ptr::null(), std::ptr::null_mut()),
+                Share::First(_) => (std::ptr::null(), sums),
+                Share::Last(_) => (sums.cast_const(), std::ptr::null_mut()),
+            };
+            let mut job = ClassifierJob { classifier, share, weights: weights.as_ptr(), features, begun, left, logits };
             // SAFETY: the plan has proven the classifier, and whoever has the set has detected its instructions
             unsafe { kernel(&mut job) }
         }

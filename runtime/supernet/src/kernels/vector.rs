@@ -85,6 +85,26 @@ pub(super) unsafe fn finish<V: Vector, const VECTORS: usize>(
     }
 }
 
+/// Zeros, or the sums that were begun.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+pub(super) unsafe fn start<V: Vector, const VECTORS: usize, const POSITIONS: usize>(
+    job: &Job,
+) -> [[V; VECTORS]; POSITIONS] {
+    // SAFETY: the caller vouches for the job
+    unsafe {
+        if job.begun.is_null() {
+            return [[V::zero(); VECTORS]; POSITIONS];
+        }
+        std::array::from_fn(|position| {
+            let begun = job.begun.add(*job.to.add(position) as usize);
+            std::array::from_fn(|vector| V::load(begun.add(vector * V::LANES)))
+        })
+    }
+}
+
 /// Scale and bias of each vector of outputs.
 ///
 /// # Safety
@@ -108,7 +128,7 @@ pub(super) unsafe fn ends<V: Vector, const VECTORS: usize>(job: &Job) -> [[V; 2]
 pub(crate) unsafe fn tile<V: Vector, const PANEL: usize, const VECTORS: usize, const POSITIONS: usize>(job: &Job) {
     // SAFETY: the caller vouches for the job
     unsafe {
-        let mut sums = [[V::zero(); VECTORS]; POSITIONS];
+        let mut sums = start::<V, VECTORS, POSITIONS>(job);
         let features: [*const f32; POSITIONS] =
             std::array::from_fn(|position| job.features.add(*job.from.add(position) as usize));
         let of_panel = PANEL / V::LANES;
@@ -208,7 +228,7 @@ pub(crate) unsafe fn one_channel<
 /// A plan must have proven the classifier for so many weights and features, and the processor must have the instructions.
 #[inline(always)]
 pub(crate) unsafe fn classify<V: Vector>(job: &mut ClassifierJob<'_>) {
-    let (mut class, classes) = (0, job.logits.len());
+    let (mut class, classes) = (0, job.classifier.bias().len());
     // SAFETY: the caller vouches for the job, and no class is beyond the last
     unsafe {
         while class + 6 <= classes {
@@ -229,11 +249,14 @@ pub(crate) unsafe fn classify<V: Vector>(job: &mut ClassifierJob<'_>) {
 /// As [`classify`]; `class + COUNT` must not be more than there are.
 #[inline(always)]
 unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut ClassifierJob<'_>, class: usize) {
-    let classes = job.logits.len();
+    let classes = job.classifier.bias().len();
     // SAFETY: the caller vouches for the job
     unsafe {
         let mut sums = [V::zero(); COUNT];
-        for (pooled, group) in job.classifier.groups() {
+        if !job.begun.is_null() {
+            sums = std::array::from_fn(|count| V::load(job.begun.add((class + count) * V::LANES)));
+        }
+        for (pooled, group) in job.classifier.groups(job.share) {
             let mut weights = job.weights.add(group + class * V::LANES);
             for block in 0..job.classifier.blocks() {
                 let first = job.features.add(pooled.first + block * V::LANES);
@@ -248,6 +271,10 @@ unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut ClassifierJob<'_>,
             }
         }
         for (count, sum) in sums.into_iter().enumerate() {
+            if !job.left.is_null() {
+                sum.store(job.left.add((class + count) * V::LANES));
+                continue;
+            }
             job.logits[class + count] = job.classifier.bias()[class + count] + sum.sum();
         }
     }

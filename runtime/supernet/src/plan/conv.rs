@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::place::Placed;
-use super::tile::{Group, Tile, tiles};
+use super::place::{Placed, Rows};
+use super::tile::{Part, Run, Tile, cover};
 use crate::graph::{Conv, Pair};
 use crate::kernels::{Form, Set};
 use crate::pack::Panels;
@@ -24,6 +24,32 @@ pub(crate) struct ConvStep {
     pub(super) added: Option<usize>,
     pub(super) relu: bool,
     pub(super) tiles: Box<[Tile]>,
+    /// All positions by their taps, and in each run by time.
+    pub(super) runs: Box<[Run]>,
+    pub(super) reach: Reach,
+}
+
+/// How a convolution reaches through time.
+pub(super) struct Reach {
+    /// The buffers that it reads and writes, and the one that is added.
+    pub(super) source: usize,
+    pub(super) destination: usize,
+    pub(super) added: Option<usize>,
+    /// Along time.
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) padding: usize,
+    /// Time steps of the source and of the destination.
+    pub(super) source_time: usize,
+    pub(super) time: usize,
+    /// Where the first position writes, and from one time step to the next.
+    pub(super) to: Rows,
+    /// From the weights of the taps of one time step to those of the next.
+    pub(super) weights: usize,
+    /// Output channels, without those that only fill a row.
+    pub(super) outputs: usize,
+    /// The taps of a single input channel, of which all positions have all.
+    pub(super) one_channel: Option<usize>,
 }
 
 /// A tap of a convolution: what it adds to where a position reads, and where its weights are in a panel.
@@ -51,10 +77,6 @@ impl Tap {
 }
 
 impl ConvStep {
-    pub(crate) fn tiles(&self) -> &[Tile] {
-        &self.tiles
-    }
-
     /// Input channels.
     pub(crate) fn channels(&self) -> usize {
         self.channels
@@ -110,8 +132,16 @@ impl ConvStep {
 
 /// What a convolution reads and writes.
 pub(super) struct Ends<'a> {
-    pub(super) source: &'a Placed,
-    pub(super) destination: &'a Placed,
+    pub(super) buffers: &'a [Placed],
+    pub(super) source: usize,
+    pub(super) destination: usize,
+    pub(super) added: Option<usize>,
+}
+
+/// Positions with the same taps.
+struct Group {
+    positions: Vec<Pair>,
+    taps: (u32, u32),
 }
 
 pub(super) fn conv_step(
@@ -120,10 +150,10 @@ pub(super) fn conv_step(
     panels: Panels,
     scale: &[f32],
     ends: &Ends<'_>,
-    added: Option<&Placed>,
     relu: bool,
 ) -> ConvStep {
-    let Ends { source, destination } = *ends;
+    let [source, destination] = [ends.source, ends.destination].map(|buffer| &ends.buffers[buffer]);
+    let added = ends.added.map(|added| &ends.buffers[added]);
     let Pair { time: times, axes } = Pair { time: destination.buffer.shape.time, axes: destination.buffer.shape.axes };
     let positions: Vec<Pair> = (0..times).flat_map(|time| (0..axes).map(move |axes| Pair { time, axes })).collect();
     // from the first zero of the source to the first one that this convolution reads
@@ -169,9 +199,32 @@ pub(super) fn conv_step(
         values.resize(destination.row, 0.0);
         values.into_boxed_slice()
     };
+    let mut runs = Vec::with_capacity(groups.len());
+    for Group { positions, taps } in &groups {
+        let first = runs.last().map_or(0, |run: &Run| run.first + run.positions);
+        runs.push(Run { first, positions: positions.len(), taps: *taps, part: Part::Whole });
+    }
+    let one_channel = whole.then_some(count);
+    let mut tiles = Vec::new();
+    cover(set, destination.row, &runs, one_channel, 0, &mut tiles);
     ConvStep {
         channels: conv.inputs,
-        tiles: tiles(set, destination.row, &groups, whole.then_some(count)),
+        tiles: tiles.into(),
+        runs: runs.into(),
+        reach: Reach {
+            source: ends.source,
+            destination: ends.destination,
+            added: ends.added,
+            kernel: conv.kernel.time,
+            stride: conv.stride.time,
+            padding: padding.time,
+            source_time: source.buffer.shape.time,
+            time: times,
+            to: Rows { first, step: destination.step },
+            weights: conv.kernel.axes * panels.tap,
+            outputs: conv.outputs(),
+            one_channel,
+        },
         taps: taps.into(),
         from: ordered().map(from).collect(),
         to: ordered().map(to).collect(),

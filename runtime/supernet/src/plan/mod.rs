@@ -7,17 +7,22 @@ mod classifier;
 mod conv;
 mod place;
 mod proof;
+mod split;
 mod sum;
 mod tile;
 
-pub(crate) use classifier::ClassifierPlan;
+use std::ops::Range;
+
 use classifier::classifier_plan;
+pub(crate) use classifier::{ClassifierPlan, Share};
 pub(crate) use conv::{ConvStep, Tap};
 use conv::{Ends, conv_step};
 use place::place;
+pub(crate) use split::Split;
 use sum::SumStep;
-pub(crate) use tile::Tile;
+pub(crate) use tile::{Part, Tile};
 
+use crate::aligned::LINE;
 use crate::graph::{Graph, Operation};
 use crate::kernels::{self, Set};
 use crate::pack::Packer;
@@ -66,7 +71,7 @@ impl Plan {
     /// When it would be too large, or something of it would point beyond its memory, which is a mistake of this crate's.
     pub(crate) fn new(graph: &Graph, set: &'static Set, packer: &mut Packer) -> Result<Self, Impossible> {
         let schedule = Schedule::new(graph);
-        let (buffers, arena) = place(&schedule.buffers, set)?;
+        let (buffers, end) = place(&schedule.buffers, set)?;
         let mut steps = Vec::with_capacity(schedule.steps.len());
         for step in &schedule.steps {
             steps.push(match *step {
@@ -75,9 +80,8 @@ impl Plan {
                         return Err(Impossible::OutOfBounds);
                     };
                     let (panels, scale) = packer.conv(value, conv);
-                    let ends = Ends { source: &buffers[source], destination: &buffers[destination] };
-                    let added = added.map(|added| &buffers[added]);
-                    Step::Conv(conv_step(set, conv, panels, &scale, &ends, added, relu))
+                    let ends = Ends { buffers: &buffers, source, destination, added };
+                    Step::Conv(conv_step(set, conv, panels, &scale, &ends, relu))
                 }
                 Scheduled::Sum { left, right, destination, relu } => {
                     let to = &buffers[destination];
@@ -86,6 +90,7 @@ impl Plan {
                         left: buffers[left].rows(),
                         right: right.map(|right| buffers[right].rows()),
                         destination: to.rows(),
+                        buffers: (left, right, destination),
                         relu,
                         time: shape.time,
                         length: shape.axes * to.row,
@@ -93,9 +98,10 @@ impl Plan {
                 }
             });
         }
-        let features = &buffers[schedule.features];
-        let panels = packer.classifier(&graph.classifier, features.buffer.shape);
-        let classifier = classifier_plan(graph, set, panels, features);
+        let features = schedule.features;
+        let panels = packer.classifier(&graph.classifier, buffers[features].buffer.shape);
+        let classifier = classifier_plan(graph, set, panels, (&buffers, features), end);
+        let arena = end + (classifier.bias.len() * set.lanes).next_multiple_of(LINE);
         if packer.len() > MOST {
             return Err(Impossible::TooLarge);
         }
@@ -118,6 +124,7 @@ impl Plan {
         };
         if plan.is_within() { Ok(plan) } else { Err(Impossible::OutOfBounds) }
     }
+
     /// Numbers of its arena.
     pub(crate) fn arena(&self) -> usize {
         self.arena
@@ -134,6 +141,7 @@ impl Plan {
                         + size_of_val(&*step.scale)
                         + size_of_val(&*step.bias)
                         + size_of_val(&*step.tiles)
+                        + size_of_val(&*step.runs)
                 }
                 Step::Sum(_) => 0,
             };
@@ -189,8 +197,8 @@ impl Plan {
         }
     }
 
-    /// One inference: `fill` gets each channel's place, and the row that it has to fill with its time steps. The arena must
-    /// be ready for this plan ([`Plan::enter`]).
+    /// One inference: `fill` gets each channel's place, and the row that it has to fill with its time steps, from the one
+    /// that is named on. The arena must be ready for this plan ([`Plan::enter`]).
     ///
     /// # Panics
     /// When the weights or the arena are shorter than those that the plan was made for.
@@ -199,23 +207,36 @@ impl Plan {
         weights: &[f32],
         arena: &mut [f32],
         logits: &mut [f32],
-        mut fill: impl FnMut(usize, &mut [f32]),
+        fill: impl FnMut(usize, usize, &mut [f32]),
     ) {
-        assert!(
-            weights.len() >= self.weights && arena.len() >= self.arena && logits.len() == self.classifier.bias.len(),
-            "the plan was made for other weights, another arena or other labels"
-        );
-        for channel in 0..self.input.channels {
-            let first = self.input.first + channel * self.input.row;
-            fill(channel, &mut arena[first..first + self.input.time]);
-        }
+        self.check(weights, arena, self.arena, logits.len());
+        self.fill(arena, 0..self.input.time, fill);
         for step in &self.steps {
             match step {
-                Step::Conv(step) => kernels::convolve(self.set, step, weights, arena),
-                Step::Sum(step) => step.run(arena),
+                Step::Conv(step) => {
+                    step.tiles.iter().for_each(|tile| kernels::compute(self.set, step, tile, weights, arena));
+                }
+                Step::Sum(step) => step.run(arena, 0..step.time),
             }
         }
-        kernels::classify(self.set, &self.classifier, weights, arena, logits);
+        kernels::classify(self.set, &self.classifier, Share::Whole, weights, arena, logits);
+    }
+
+    /// Panics where the weights are fewer than the plan was made for, the arena has fewer than `least` numbers, or there are
+    /// other labels.
+    fn check(&self, weights: &[f32], arena: &[f32], least: usize, labels: usize) {
+        assert!(
+            weights.len() >= self.weights && arena.len() >= least && labels == self.classifier.bias.len(),
+            "the plan was made for other weights, another arena or other labels"
+        );
+    }
+
+    /// Has `fill` fill the time steps `times` of each channel.
+    fn fill(&self, arena: &mut [f32], times: Range<usize>, mut fill: impl FnMut(usize, usize, &mut [f32])) {
+        for channel in 0..self.input.channels {
+            let first = self.input.first + channel * self.input.row;
+            fill(channel, times.start, &mut arena[first + times.start..first + times.end]);
+        }
     }
 }
 

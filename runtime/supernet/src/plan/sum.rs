@@ -1,5 +1,7 @@
 //! Features that are added up, or rectified alone.
 
+use std::ops::Range;
+
 use super::place::Rows;
 
 /// Features that are added up, or rectified alone.
@@ -7,6 +9,8 @@ pub(super) struct SumStep {
     pub(super) left: Rows,
     pub(super) right: Option<Rows>,
     pub(super) destination: Rows,
+    /// The buffers of the three.
+    pub(super) buffers: (usize, Option<usize>, usize),
     pub(super) relu: bool,
     pub(super) time: usize,
     /// Numbers of all axes of a time step, which lie together.
@@ -14,8 +18,9 @@ pub(super) struct SumStep {
 }
 
 impl SumStep {
-    pub(super) fn run(&self, arena: &mut [f32]) {
-        for time in 0..self.time {
+    /// Computes the time steps `times`.
+    pub(super) fn run(&self, arena: &mut [f32], times: Range<usize>) {
+        for time in times {
             let [left, destination] = [self.left, self.destination].map(|rows| rows.first + time * rows.step);
             let right = self.right.map(|rows| rows.first + time * rows.step);
             for place in 0..self.length {

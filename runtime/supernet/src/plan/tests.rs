@@ -116,7 +116,7 @@ fn shorter_weights_are_refused_before_anything_runs() {
     let plan = Plan::new(&graph(), set, &mut packer).unwrap();
     let weights = packer.finish();
     let mut arena = vec![0.0; plan.arena()];
-    plan.run(&weights[1..], &mut arena, &mut [0.0; 5], |_, row| row.fill(1.0));
+    plan.run(&weights[1..], &mut arena, &mut [0.0; 5], |_, _, row| row.fill(1.0));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn padding_is_what_is_no_feature() {
     let run = |arena: &mut [f32]| {
         let mut logits = [0.0; 5];
         plan.enter(arena);
-        plan.run(&weights, arena, &mut logits, |channel, row| row.fill(channel as f32 - 0.7));
+        plan.run(&weights, arena, &mut logits, |channel, _, row| row.fill(channel as f32 - 0.7));
         logits
     };
     let clean = run(&mut vec![0.0; plan.arena()]);

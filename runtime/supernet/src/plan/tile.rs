@@ -1,16 +1,28 @@
 //! Tiles: which outputs and positions of a convolution one call of a kernel computes.
 
-use crate::graph::Pair;
 use crate::kernels::Set;
 
 /// Some outputs by some positions with the same taps.
 pub(crate) struct Tile {
     pub(super) form: u8,
     pub(super) size: u8,
+    pub(super) part: Part,
     pub(super) output: u32,
     pub(super) position: u32,
     pub(super) positions: u32,
     pub(super) taps: (u32, u32),
+    pub(super) sums: u32,
+}
+
+/// Which of its positions' taps a tile computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All.
+    Whole,
+    /// The first ones, whose sums are left as they are.
+    First,
+    /// The last ones, from the sums of the first ones on.
+    Last,
 }
 
 impl Tile {
@@ -22,6 +34,10 @@ impl Tile {
         self.size.into()
     }
 
+    pub(crate) fn part(&self) -> Part {
+        self.part
+    }
+
     /// The first output channel.
     pub(crate) fn output(&self) -> usize {
         self.output as usize
@@ -30,17 +46,38 @@ impl Tile {
     pub(crate) fn positions(&self) -> usize {
         self.positions as usize
     }
+
+    /// Where the sums of the first taps stand, from which positions count as they do from the destination.
+    pub(crate) fn sums(&self) -> usize {
+        self.sums as usize
+    }
+
+    /// Multiply-accumulates, where the form is one of `set`.
+    pub(super) fn macs(&self, set: &Set, channels: usize) -> u64 {
+        let taps = u64::from(self.positions) * u64::from(self.taps.1);
+        taps * channels as u64 * set.forms[self.form()].channels() as u64
+    }
 }
 
-/// Positions with the same taps.
-pub(super) struct Group {
-    pub(super) positions: Vec<Pair>,
+/// Positions that stand one behind the other in a convolution's tables, and of which the same taps are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) first: usize,
+    pub(super) positions: usize,
     pub(super) taps: (u32, u32),
+    pub(super) part: Part,
 }
 
-/// Tiles for a row of so many channels: the widest outside, so that weights are read from memory once.
-pub(super) fn tiles(set: &Set, channels: usize, groups: &[Group], one_channel: Option<usize>) -> Box<[Tile]> {
-    let mut tiles = Vec::new();
+/// Appends tiles for a row of so many channels: the widest outside, so that weights are read from memory once. The sums of
+/// first taps stand at `sums`.
+pub(super) fn cover(
+    set: &Set,
+    channels: usize,
+    runs: &[Run],
+    one_channel: Option<usize>,
+    sums: usize,
+    tiles: &mut Vec<Tile>,
+) {
     let mut output = 0;
     while output < channels {
         let left = channels - output;
@@ -55,18 +92,18 @@ pub(super) fn tiles(set: &Set, channels: usize, groups: &[Group], one_channel: O
         };
         let Some(form) = preferred.or_else(widest) else { break };
         let shape = &set.forms[form];
-        let mut end = 0;
-        for group in groups {
-            let mut position = end;
-            end += group.positions.len();
+        for run in runs {
+            let (mut position, end) = (run.first, run.first + run.positions);
             let mut tile = |size: usize, position: usize, positions: usize| {
                 tiles.push(Tile {
                     form: form as u8,
                     size: size as u8,
+                    part: run.part,
                     output: output as u32,
                     position: position as u32,
                     positions: positions as u32,
-                    taps: group.taps,
+                    taps: run.taps,
+                    sums: sums as u32,
                 });
             };
             if one_channel.is_some() {
@@ -88,5 +125,4 @@ pub(super) fn tiles(set: &Set, channels: usize, groups: &[Group], one_channel: O
         }
         output += shape.channels();
     }
-    tiles.into()
 }
