@@ -1,4 +1,4 @@
-//! How the inferences of a ladder are split into head and tail, for each count of missing samples that was asked for.
+//! How the inferences of a ladder are split into head and tail, for each count of missing samples.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +35,10 @@ impl Splits {
     }
 }
 
-/// For all counts that were asked for. Whoever infers waits for none of it, but only whoever begins with another count.
+/// How many are kept that no runner holds any more.
+const KEPT: usize = 4;
+
+/// For the counts that were asked for last. Whoever infers waits for none of it, but only whoever begins with another count.
 #[derive(Default)]
 pub(crate) struct SplitsOfAll(Mutex<Vec<Arc<Splits>>>);
 
@@ -45,6 +48,9 @@ impl SplitsOfAll {
         let mut all = self.lock();
         if let Some(splits) = all.iter().find(|splits| splits.missing == missing) {
             return Arc::clone(splits);
+        }
+        if all.len() >= KEPT {
+            all.retain(|splits| Arc::strong_count(splits) > 1);
         }
         let splits = Arc::new(Splits::new(rungs, missing, known));
         all.push(Arc::clone(&splits));

@@ -40,11 +40,11 @@ static ONES: [f32; WIDEST] = [1.0; WIDEST];
 static ZEROS: [f32; WIDEST] = [0.0; WIDEST];
 
 impl Job {
-    /// `tile` of `step`, among `weights` and in `arena`.
+    /// `tile` of `step`, whose sums of first taps stand at `sums`, among `weights` and in `arena`.
     ///
     /// # Safety
     /// A plan must have proven `step` for so many weights and features as there are.
-    pub(crate) unsafe fn new(step: &ConvStep, tile: &Tile, weights: *const f32, arena: *mut f32) -> Self {
+    pub(crate) unsafe fn new(step: &ConvStep, tile: &Tile, sums: usize, weights: *const f32, arena: *mut f32) -> Self {
         let (from, to, taps) = (step.from(tile), step.to(tile), step.taps(tile));
         // SAFETY: the plan proves that these places, and all that a kernel reads and writes from them on, lie within
         unsafe {
@@ -71,12 +71,12 @@ impl Job {
                 Part::First => Self {
                     scale: ONES.as_ptr(),
                     bias: ZEROS.as_ptr(),
-                    results: arena.add(tile.sums() + tile.output()),
+                    results: arena.add(sums + tile.output()),
                     added: std::ptr::null(),
                     relu: false,
                     ..whole
                 },
-                Part::Last => Self { begun: arena.add(tile.sums() + tile.output()), ..whole },
+                Part::Last => Self { begun: arena.add(sums + tile.output()), ..whole },
             }
         }
     }

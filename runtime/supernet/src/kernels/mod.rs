@@ -107,13 +107,20 @@ pub(crate) fn available() -> Vec<&'static Set> {
     sets
 }
 
-/// Computes `tile` of the convolution `step`, which a plan has proven for `set` and so many weights and features.
-pub(crate) fn compute(set: &'static Set, step: &ConvStep, tile: &Tile, weights: &[f32], arena: &mut [f32]) {
+/// Computes `tile` of the convolution `step`, whose sums of first taps stand at `sums`: all of which a plan has proven for `set` and so many weights and features.
+pub(crate) fn compute(
+    set: &'static Set,
+    step: &ConvStep,
+    tile: &Tile,
+    sums: usize,
+    weights: &[f32],
+    arena: &mut [f32],
+) {
     match set.forms[tile.form()].kernels[tile.size()].1 {
-        Kernel::Plain => plain::tile(step, tile, weights, arena),
+        Kernel::Plain => plain::tile(step, tile, sums, weights, arena),
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
         // SAFETY: the plan has proven the tile, and whoever has the set has detected its instructions
-        Kernel::Raw(kernel) => unsafe { kernel(&Job::new(step, tile, weights.as_ptr(), arena.as_mut_ptr())) },
+        Kernel::Raw(kernel) => unsafe { kernel(&Job::new(step, tile, sums, weights.as_ptr(), arena.as_mut_ptr())) },
     }
 }
 

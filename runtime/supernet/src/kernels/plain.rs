@@ -22,20 +22,20 @@ pub(crate) static SET: Set = Set {
     classify: Classifier::Plain,
 };
 
-/// Computes `tile` of `step`.
-pub(crate) fn tile(step: &ConvStep, tile: &Tile, weights: &[f32], arena: &mut [f32]) {
+/// Computes `tile` of `step`, whose sums of first taps stand at `sums`.
+pub(crate) fn tile(step: &ConvStep, tile: &Tile, sums: usize, weights: &[f32], arena: &mut [f32]) {
     match tile.positions() {
-        1 => sized::<1>(step, tile, weights, arena),
-        2 => sized::<2>(step, tile, weights, arena),
-        3 => sized::<3>(step, tile, weights, arena),
-        _ => sized::<4>(step, tile, weights, arena),
+        1 => sized::<1>(step, tile, sums, weights, arena),
+        2 => sized::<2>(step, tile, sums, weights, arena),
+        3 => sized::<3>(step, tile, sums, weights, arena),
+        _ => sized::<4>(step, tile, sums, weights, arena),
     }
 }
 
-fn sized<const POSITIONS: usize>(step: &ConvStep, tile: &Tile, weights: &[f32], arena: &mut [f32]) {
+fn sized<const POSITIONS: usize>(step: &ConvStep, tile: &Tile, sums: usize, weights: &[f32], arena: &mut [f32]) {
     let (from, to) = (step.from(tile), step.to(tile));
     let weights = &weights[step.weights_of(tile)..];
-    let begun = |position: usize| tile.sums() + to[position] as usize + tile.output();
+    let begun = |position: usize| sums + to[position] as usize + tile.output();
     let mut sums = match tile.part() {
         Part::Last => std::array::from_fn(|position| vector(arena, begun(position))),
         Part::Whole | Part::First => [[0.0_f32; LANES]; POSITIONS],

@@ -202,11 +202,11 @@ pub(super) fn conv_step(
     let mut runs = Vec::with_capacity(groups.len());
     for Group { positions, taps } in &groups {
         let first = runs.last().map_or(0, |run: &Run| run.first + run.positions);
-        runs.push(Run { first, positions: positions.len(), taps: *taps, part: Part::Whole });
+        runs.push(Run { first, positions: positions.len() as u32, taps: *taps, part: Part::Whole });
     }
     let one_channel = whole.then_some(count);
     let mut tiles = Vec::new();
-    cover(set, destination.row, &runs, one_channel, 0, &mut tiles);
+    cover(set, destination.row, &runs, one_channel, &mut tiles);
     ConvStep {
         channels: conv.inputs,
         tiles: tiles.into(),

@@ -214,7 +214,7 @@ impl Plan {
         for step in &self.steps {
             match step {
                 Step::Conv(step) => {
-                    step.tiles.iter().for_each(|tile| kernels::compute(self.set, step, tile, weights, arena));
+                    step.tiles.iter().for_each(|tile| kernels::compute(self.set, step, tile, 0, weights, arena));
                 }
                 Step::Sum(step) => step.run(arena, 0..step.time),
             }

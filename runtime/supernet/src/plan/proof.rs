@@ -28,7 +28,7 @@ impl Split {
             Step::Conv(step) => [&self.head, &self.tail]
                 .into_iter()
                 .flat_map(|half| half.tiles(place))
-                .all(|tile| step.has_within(tile, plan.set, self.arena, plan.weights)),
+                .all(|tile| step.has_within(tile, self.sums[place], plan.set, self.arena, plan.weights)),
             // in safe Rust
             Step::Sum(_) => true,
         });
@@ -40,11 +40,11 @@ impl ConvStep {
     /// Whether all that its tiles read and write lies in an arena of `arena` numbers, among `weights` weights and in its own
     /// tables.
     fn is_within(&self, set: &Set, arena: usize, weights: usize) -> bool {
-        self.tiles.iter().all(|tile| self.has_within(tile, set, arena, weights))
+        self.tiles.iter().all(|tile| self.has_within(tile, 0, set, arena, weights))
     }
 
-    /// The same of `tile` alone, be it one of its own or one of a split's.
-    fn has_within(&self, tile: &Tile, set: &Set, arena: usize, weights: usize) -> bool {
+    /// The same of `tile` alone, be it one of its own or one of a split's, whose sums stand at `sums`.
+    fn has_within(&self, tile: &Tile, sums: usize, set: &Set, arena: usize, weights: usize) -> bool {
         let (arena, weights) = (arena as u64, weights as u64);
         let most = |values: &[u32]| values.iter().copied().max().unwrap_or_default() as usize;
         let Some(form) = set.forms.get(tile.form()) else { return false };
@@ -72,7 +72,7 @@ impl ConvStep {
         let last = (form.vectors - 1) * form.lanes;
         let place = tile.output() % set.panel;
         let panels = self.weights_of(tile) + last / set.panel * self.panel + last % set.panel;
-        let rows = [self.destination, self.added.unwrap_or_default(), if whole { 0 } else { tile.sums() }];
+        let rows = [self.destination, self.added.unwrap_or_default(), if whole { 0 } else { sums }];
         let rows = rows.into_iter().max().unwrap_or_default();
         let read = most(self.from(tile)) as u64 + input as u64 + self.channels as u64;
         let written = rows as u64 + (tile.output() + most(self.to(tile)) + form.channels()) as u64;

@@ -22,6 +22,8 @@ pub(crate) struct Split {
     /// Time steps that are known of the window, and of what each step makes.
     known: usize,
     made: Box<[usize]>,
+    /// For each step where the sums of first taps stand, from which positions count as they do from its destination.
+    pub(super) sums: Box<[usize]>,
     pub(super) head: Half,
     pub(super) tail: Half,
     /// Windows of the classifier whose features are known.
@@ -68,28 +70,30 @@ impl Split {
             plan: Arc::clone(plan),
             known,
             made: Box::default(),
+            sums: Box::default(),
             head: Half::default(),
             tail: Half::default(),
             windows: 0,
             arena: plan.arena,
             tail_macs: 0,
         };
-        let (mut made, [mut head, mut tail], [mut head_ends, mut tail_ends]) =
-            (Vec::new(), [vec![], vec![]], [vec![], vec![]]);
+        let (mut made, mut sums) = (Vec::new(), Vec::new());
+        let ([mut head, mut tail], [mut head_ends, mut tail_ends]) = ([vec![], vec![]], [vec![], vec![]]);
         for step in &plan.steps {
             let (destination, steps) = match step {
                 Step::Conv(conv) => {
                     let steps = conv.known(plan.set, &buffers);
                     let [first, last] = conv.halves(plan.set, steps, buffers[conv.reach.source]);
-                    let sums = split.sums(conv, steps);
+                    sums.push(split.sums(conv, steps));
                     let row = conv.scale.len();
-                    cover(plan.set, row, &first, conv.reach.one_channel, sums, &mut head);
-                    cover(plan.set, row, &last, conv.reach.one_channel, sums, &mut tail);
-                    let taps: u64 = last.iter().map(|run| run.positions as u64 * u64::from(run.taps.1)).sum();
+                    cover(plan.set, row, &first, conv.reach.one_channel, &mut head);
+                    cover(plan.set, row, &last, conv.reach.one_channel, &mut tail);
+                    let taps: u64 = last.iter().map(|run| u64::from(run.positions) * u64::from(run.taps.1)).sum();
                     split.tail_macs += taps * (conv.channels * conv.reach.outputs) as u64;
                     (conv.reach.destination, steps)
                 }
                 Step::Sum(sum) => {
+                    sums.push(0);
                     let (left, right, destination) = sum.buffers;
                     (destination, buffers[left].min(right.map_or(sum.time, |right| buffers[right])))
                 }
@@ -104,6 +108,7 @@ impl Split {
         split.windows = classifier.windows.iter().take_while(|(_, to)| *to as usize <= features).count();
         split.tail_macs += classifier.macs * (classifier.windows.len() - split.windows) as u64;
         split.made = made.into();
+        split.sums = sums.into();
         split.head = Half::new(head, head_ends);
         split.tail = Half::new(tail, tail_ends);
         if split.arena > MOST {
@@ -134,7 +139,11 @@ impl Split {
 
     /// Bytes of its tables.
     pub(crate) fn bytes(&self) -> u64 {
-        (size_of::<Self>() + size_of_val(&*self.made) + self.head.bytes() + self.tail.bytes()) as u64
+        (size_of::<Self>()
+            + size_of_val(&*self.made)
+            + size_of_val(&*self.sums)
+            + self.head.bytes()
+            + self.tail.bytes()) as u64
     }
 
     /// Multiply-accumulates of the tail.
@@ -173,7 +182,7 @@ impl Split {
                         if !goes_on(tile.macs(plan.set, step.channels)) {
                             return false;
                         }
-                        kernels::compute(plan.set, step, tile, weights, arena);
+                        kernels::compute(plan.set, step, tile, self.sums[place], weights, arena);
                     }
                 }
                 Step::Sum(step) => {
@@ -209,7 +218,7 @@ impl Split {
             match step {
                 Step::Conv(step) => {
                     let tiles = self.tail.tiles(place).iter();
-                    tiles.for_each(|tile| kernels::compute(plan.set, step, tile, weights, arena));
+                    tiles.for_each(|tile| kernels::compute(plan.set, step, tile, self.sums[place], weights, arena));
                 }
                 Step::Sum(step) => step.run(arena, self.made[place]..step.time),
             }
@@ -241,17 +250,18 @@ impl ConvStep {
         let reach = &self.reach;
         let (mut head, mut tail) = (Vec::new(), Vec::new());
         for run in &self.runs {
-            let end = run.first + run.positions;
+            let (start, end) = (run.first as usize, (run.first + run.positions) as usize);
+            let between =
+                |first: usize, end: usize| Run { first: first as u32, positions: (end - first) as u32, ..*run };
             let time = |position: usize| (self.to[position] as usize - reach.to.first) / reach.to.step;
-            let mut first = (run.first..end).find(|position| time(*position) >= known).unwrap_or(end);
-            if first > run.first {
-                head.push(Run { positions: first - run.first, ..*run });
+            let mut first = (start..end).find(|position| time(*position) >= known).unwrap_or(end);
+            if first > start {
+                head.push(between(start, first));
             }
             if reach.one_channel.is_some() {
                 if first < end {
                     // those that are known already are computed once more where there would be too few
-                    let first = first.min(end - self.fewest(set).min(run.positions));
-                    tail.push(Run { first, positions: end - first, ..*run });
+                    tail.push(between(first.min(end - self.fewest(set).min(end - start)), end));
                 }
                 continue;
             }
@@ -264,7 +274,7 @@ impl ConvStep {
             while first < end {
                 let count = seen(first);
                 let next = (first..end).find(|position| seen(*position) != count).unwrap_or(end);
-                let same = Run { first, positions: next - first, ..*run };
+                let same = between(first, next);
                 if count == 0 {
                     tail.push(same);
                 } else {

@@ -1,7 +1,11 @@
 //! A plan that is altered so that something points beyond its memory is refused.
 
+use std::sync::Arc;
+
+use super::split::Half;
 use super::*;
-use crate::graph::{Classifier, Operation, Shape, Value};
+use crate::graph::{Classifier, Conv, Operation, Pair, Shape, Value};
+use crate::kernels::WIDEST;
 
 /// Two convolutions, of one channel and of eight, and five classes.
 fn graph() -> Graph {
@@ -89,7 +93,8 @@ fn what_points_beyond_its_memory_is_refused() {
 #[test]
 fn a_linear_layer_that_points_beyond_its_memory_is_refused() {
     type Alteration = fn(&mut ClassifierPlan);
-    let alterations: [(&str, Alteration); 8] = [
+    let alterations: [(&str, Alteration); 9] = [
+        ("late sums", |classifier| classifier.sums += 100_000),
         ("late features", |classifier| classifier.features += 100_000),
         ("long steps", |classifier| classifier.step += 100_000),
         ("long rows", |classifier| classifier.row += 100_000),
@@ -105,6 +110,94 @@ fn a_linear_layer_that_points_beyond_its_memory_is_refused() {
             alter(&mut plan.classifier);
             assert!(!plan.is_within(), "{}: {what}", set.name);
         }
+    }
+}
+
+/// The same with a second convolution of eight channels, and both added up.
+fn residual() -> Graph {
+    let mut graph = graph();
+    let Operation::Conv(conv) = &graph.values[2].operation else { panic!("no convolution") };
+    let other = Conv { weights: conv.weights.clone(), bias: conv.bias.clone(), ..*conv };
+    let shape = graph.values[2].shape;
+    graph.values.push(Value { shape, operation: Operation::Conv(other) });
+    graph.values.push(Value { shape, operation: Operation::Sum(2, 3) });
+    graph.classifier.source = 4;
+    graph
+}
+
+#[test]
+fn a_split_that_points_beyond_its_memory_is_refused() {
+    type Alteration = fn(&mut Split);
+    fn tile(half: &mut Half, part: Part) -> &mut Tile {
+        half.tiles.iter_mut().rfind(|tile| tile.part == part).unwrap()
+    }
+    let alterations: [(&str, Alteration); 18] = [
+        ("an arena without its sums", |split| split.arena = split.plan.arena),
+        ("an arena shorter than the plan's", |split| split.arena = split.plan.arena - 1),
+        ("more windows", |split| split.windows = split.plan.classifier.windows.len() + 1),
+        ("late sums", |split| split.sums[1] += 100_000),
+        ("late sums beside those that stand already", |split| split.sums[2] += 100_000),
+        ("sums of one channel", |split| {
+            // where no kernel is for one channel alone, there is nothing to refuse
+            let tile = &mut split.head.tiles[0];
+            let passes = split.plan.set.forms[tile.form()].taps.is_some();
+            (tile.part, split.sums[0]) = (Part::First, if passes { 0 } else { 100_000 });
+        }),
+        ("another form in the head", |split| tile(&mut split.head, Part::First).form = 99),
+        ("another size in the head", |split| tile(&mut split.head, Part::First).size = 99),
+        ("more positions in the head", |split| tile(&mut split.head, Part::First).positions += 1),
+        ("a late position in the head", |split| tile(&mut split.head, Part::First).position += 100_000),
+        ("late taps in the head", |split| tile(&mut split.head, Part::First).taps.0 += 100_000),
+        ("late outputs in the head", |split| tile(&mut split.head, Part::First).output += 100_000),
+        ("another form in the tail", |split| tile(&mut split.tail, Part::Last).form = 99),
+        ("another size in the tail", |split| tile(&mut split.tail, Part::Last).size = 99),
+        ("more positions in the tail", |split| tile(&mut split.tail, Part::Last).positions += 1),
+        ("a late position in the tail", |split| tile(&mut split.tail, Part::Last).position += 100_000),
+        ("late taps in the tail", |split| tile(&mut split.tail, Part::Last).taps.0 += 100_000),
+        ("late outputs in the tail", |split| tile(&mut split.tail, Part::Last).output += 100_000),
+    ];
+    for set in kernels::available() {
+        let plan = Arc::new(Plan::new(&residual(), set, &mut Packer::new(set)).unwrap());
+        let split = || Split::new(&plan, 14).unwrap().unwrap();
+        assert!(split().is_within());
+        assert!(split().arena() > plan.arena(), "{}: nothing is added in place", set.name);
+        for (what, alter) in alterations {
+            let mut split = split();
+            alter(&mut split);
+            assert!(!split.is_within(), "{}: {what}", set.name);
+        }
+    }
+}
+
+#[test]
+fn no_form_is_wider_than_what_leaves_sums() {
+    for set in kernels::available() {
+        assert!(set.forms.iter().all(|form| form.channels() <= WIDEST), "{}", set.name);
+    }
+}
+
+#[test]
+fn halves_of_sums_in_place_give_what_the_whole_gives() {
+    for set in kernels::available() {
+        let mut packer = Packer::new(set);
+        let plan = Arc::new(Plan::new(&residual(), set, &mut packer).unwrap());
+        let weights = packer.finish();
+        let fill = |channel: usize, first: usize, row: &mut [f32]| {
+            (first..).zip(row).for_each(|(time, it)| *it = (channel * 20 + time) as f32 % 7.0 - 2.7);
+        };
+        let mut expected = [0.0; 5];
+        let mut arena = vec![f32::NAN; plan.arena()];
+        plan.enter(&mut arena);
+        plan.run(&weights, &mut arena, &mut expected, fill);
+        for known in 1..20 {
+            let Some(split) = Split::new(&plan, known).unwrap() else { continue };
+            let (mut arena, mut found) = (vec![f32::NAN; split.arena()], [0.0; 5]);
+            plan.enter(&mut arena);
+            assert!(split.head(&weights, &mut arena, fill, &mut || true));
+            split.tail(&weights, &mut arena, &mut found, fill);
+            assert_eq!(found, expected, "{} {known}", set.name);
+        }
+        assert!(Split::new(&plan, 12).unwrap().is_some() && Split::new(&plan, 0).unwrap().is_none(), "{}", set.name);
     }
 }
 

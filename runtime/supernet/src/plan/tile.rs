@@ -11,7 +11,6 @@ pub(crate) struct Tile {
     pub(super) position: u32,
     pub(super) positions: u32,
     pub(super) taps: (u32, u32),
-    pub(super) sums: u32,
 }
 
 /// Which of its positions' taps a tile computes.
@@ -47,11 +46,6 @@ impl Tile {
         self.positions as usize
     }
 
-    /// Where the sums of the first taps stand, from which positions count as they do from the destination.
-    pub(crate) fn sums(&self) -> usize {
-        self.sums as usize
-    }
-
     /// Multiply-accumulates, where the form is one of `set`.
     pub(super) fn macs(&self, set: &Set, channels: usize) -> u64 {
         let taps = u64::from(self.positions) * u64::from(self.taps.1);
@@ -62,22 +56,14 @@ impl Tile {
 /// Positions that stand one behind the other in a convolution's tables, and of which the same taps are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    pub(super) first: usize,
-    pub(super) positions: usize,
+    pub(super) first: u32,
+    pub(super) positions: u32,
     pub(super) taps: (u32, u32),
     pub(super) part: Part,
 }
 
-/// Appends tiles for a row of so many channels: the widest outside, so that weights are read from memory once. The sums of
-/// first taps stand at `sums`.
-pub(super) fn cover(
-    set: &Set,
-    channels: usize,
-    runs: &[Run],
-    one_channel: Option<usize>,
-    sums: usize,
-    tiles: &mut Vec<Tile>,
-) {
+/// Appends tiles for a row of so many channels: the widest outside, so that weights are read from memory once.
+pub(super) fn cover(set: &Set, channels: usize, runs: &[Run], one_channel: Option<usize>, tiles: &mut Vec<Tile>) {
     let mut output = 0;
     while output < channels {
         let left = channels - output;
@@ -93,7 +79,7 @@ pub(super) fn cover(
         let Some(form) = preferred.or_else(widest) else { break };
         let shape = &set.forms[form];
         for run in runs {
-            let (mut position, end) = (run.first, run.first + run.positions);
+            let (mut position, end) = (run.first as usize, (run.first + run.positions) as usize);
             let mut tile = |size: usize, position: usize, positions: usize| {
                 tiles.push(Tile {
                     form: form as u8,
@@ -103,7 +89,6 @@ pub(super) fn cover(
                     position: position as u32,
                     positions: positions as u32,
                     taps: run.taps,
-                    sums: sums as u32,
                 });
             };
             if one_channel.is_some() {
