@@ -167,7 +167,7 @@ impl Shared {
         self.rungs.iter().map(|rung| rung.plan.arena()).max().unwrap_or_default()
     }
 
-    /// How inferences are split where the last `missing` samples are; `None` where some but not all must be.
+    /// How inferences are split where a window's last `missing` samples are not there; `None` where none or all are missing.
     pub(crate) fn splits(&self, missing: usize) -> Option<Arc<Splits>> {
         let known = self.window.checked_sub(missing).filter(|known| missing > 0 && *known > 0)?;
         Some(self.splits.get(&self.rungs, missing, known))

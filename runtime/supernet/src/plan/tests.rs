@@ -228,3 +228,47 @@ fn padding_is_what_is_no_feature() {
     // whatever another configuration left
     assert_eq!(run(&mut vec![f32::NAN; plan.arena()]), clean);
 }
+
+#[test]
+fn the_tail_is_what_reads_missing_samples() {
+    let graph = residual();
+    let set = &kernels::plain::SET;
+    let plan = Arc::new(Plan::new(&graph, set, &mut Packer::new(set)).unwrap());
+    for known in 7..20 {
+        // by the definition: for each value which of its time steps need none that is missing
+        let mut free: Vec<Vec<bool>> = Vec::new();
+        let mut macs = 0;
+        for value in &graph.values {
+            let times = 0..value.shape.time;
+            free.push(match &value.operation {
+                Operation::Window => times.map(|time| time < known).collect(),
+                Operation::Conv(conv) => times
+                    .map(|time| {
+                        let source = &free[conv.source];
+                        let missing = |tap: &Pair| {
+                            let place = (time * conv.stride.time + tap.time).checked_sub(conv.padding.time);
+                            place.is_some_and(|place| source.get(place) == Some(&false))
+                        };
+                        for axis in 0..value.shape.axes {
+                            let beside = |tap: &Pair| {
+                                let place = (axis * conv.stride.axes + tap.axes).checked_sub(conv.padding.axes);
+                                place.is_some_and(|place| place < 3)
+                            };
+                            let taps = conv.taps().filter(|tap| missing(tap) && beside(tap)).count();
+                            macs += taps * conv.inputs * conv.outputs();
+                        }
+                        !conv.taps().any(|tap| missing(&tap))
+                    })
+                    .collect(),
+                Operation::Relu(source) => free[*source].clone(),
+                Operation::Sum(one, other) => times.map(|time| free[*one][time] && free[*other][time]).collect(),
+            });
+        }
+        for &(from, to) in &graph.classifier.windows {
+            let steps = &free[graph.classifier.source][from..to];
+            macs += if steps.iter().all(|free| *free) { 0 } else { 3 * 40 * 5 };
+        }
+        let split = Split::new(&plan, known).unwrap().unwrap();
+        assert_eq!(split.tail_macs(), macs as u64, "{known}");
+    }
+}
