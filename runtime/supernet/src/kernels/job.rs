@@ -48,7 +48,7 @@ impl Job {
         let (from, to, taps) = (step.from(tile), step.to(tile), step.taps(tile));
         // SAFETY: the plan proves that these places, and all that a kernel reads and writes from them on, lie within
         unsafe {
-            let whole = Self {
+            let mut job = Self {
                 weights: weights.add(step.weights_of(tile)),
                 panel: step.panel(),
                 taps: taps.as_ptr(),
@@ -66,18 +66,16 @@ impl Job {
                 relu: step.relu(),
                 begun: std::ptr::null(),
             };
+            let sums = arena.wrapping_add(sums + tile.output());
             match tile.part() {
-                Part::Whole => whole,
-                Part::First => Self {
-                    scale: ONES.as_ptr(),
-                    bias: ZEROS.as_ptr(),
-                    results: arena.add(sums + tile.output()),
-                    added: std::ptr::null(),
-                    relu: false,
-                    ..whole
-                },
-                Part::Last => Self { begun: arena.add(sums + tile.output()), ..whole },
+                Part::Whole => {}
+                Part::First => {
+                    (job.scale, job.bias) = (ONES.as_ptr(), ZEROS.as_ptr());
+                    (job.results, job.added, job.relu) = (sums, std::ptr::null(), false);
+                }
+                Part::Last => job.begun = sums,
             }
+            job
         }
     }
 }
