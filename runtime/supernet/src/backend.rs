@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use gaitd_core::ladder::{
     Answers, Backend, InferenceError, Layout, LoadError, Loaded, Manifest, Memory, Network, NetworkFiles, Runner,
-    finite,
 };
 use gaitd_core::window::Resampler;
 
@@ -15,6 +14,8 @@ use crate::kernels::Set;
 use crate::pack::Packer;
 use crate::plan::{Impossible, Plan};
 use crate::reader;
+use crate::runner::SupernetRunner;
+use crate::splits::{Splits, SplitsOfAll};
 
 /// What profiles are measured by; raised whenever an inference takes another time than before.
 const VERSION: u32 = 1;
@@ -90,7 +91,8 @@ fn load(files: &NetworkFiles<'_>, set: &'static Set) -> Result<Loaded, LoadError
         rungs[rung] = Some(Rung::new(plan, resampler, configuration.output.holds, &graph, set));
     }
     let rungs: Vec<Rung> = rungs.into_iter().flatten().collect();
-    let shared = Shared { weights: packer.finish(), rungs, window: manifest.task.window, set };
+    let shared =
+        Shared { weights: packer.finish(), rungs, window: manifest.task.window, set, splits: SplitsOfAll::default() };
     Ok(Loaded::Network(Arc::new(Supernetwork(Arc::new(shared)))))
 }
 
@@ -118,10 +120,10 @@ fn other_form(manifest: &Manifest, rung: usize) -> Option<&'static str> {
 }
 
 /// What never changes of one configuration.
-struct Rung {
-    plan: Plan,
-    resampler: Resampler,
-    answers: Answers,
+pub(crate) struct Rung {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) resampler: Resampler,
+    pub(crate) answers: Answers,
     macs: u64,
     parameters: u64,
     kernels: Vec<String>,
@@ -137,23 +139,38 @@ impl Rung {
             }
         };
         let kernels = plan.forms().into_iter().map(name).collect();
-        Self { plan, resampler, answers, macs: graph.macs(), parameters: graph.parameters(), kernels }
+        Self { plan: Arc::new(plan), resampler, answers, macs: graph.macs(), parameters: graph.parameters(), kernels }
     }
 }
 
-/// What never changes of a ladder.
-struct Shared {
-    weights: Aligned,
-    rungs: Vec<Rung>,
+impl Rung {
+    /// What fills a row of a channel with its time steps in `window`, from one of them on.
+    pub(crate) fn fill<'a>(&'a self, window: &'a [f32]) -> impl FnMut(usize, usize, &mut [f32]) + 'a {
+        let samples = self.resampler.length();
+        move |channel, first, row| self.resampler.pick(&window[channel * samples..][..samples], first, row)
+    }
+}
+
+/// What all runners of a ladder share.
+pub(crate) struct Shared {
+    pub(crate) weights: Aligned,
+    pub(crate) rungs: Vec<Rung>,
     /// Samples of a window.
-    window: usize,
+    pub(crate) window: usize,
     set: &'static Set,
+    splits: SplitsOfAll,
 }
 
 impl Shared {
     /// Numbers of an arena for all configurations.
-    fn arena(&self) -> usize {
+    pub(crate) fn arena(&self) -> usize {
         self.rungs.iter().map(|rung| rung.plan.arena()).max().unwrap_or_default()
+    }
+
+    /// How inferences are split where a window's last `missing` samples are not there; `None` where none or all are missing.
+    pub(crate) fn splits(&self, missing: usize) -> Option<Arc<Splits>> {
+        let known = self.window.checked_sub(missing).filter(|known| missing > 0 && *known > 0)?;
+        Some(self.splits.get(&self.rungs, missing, known))
     }
 }
 
@@ -161,8 +178,7 @@ struct Supernetwork(Arc<Shared>);
 
 impl Network for Supernetwork {
     fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
-        let arena = Aligned::zeros(self.0.arena());
-        Ok(Box::new(SupernetRunner { shared: Arc::clone(&self.0), arena, latest: None }))
+        Ok(Box::new(SupernetRunner::new(Arc::clone(&self.0))))
     }
 
     fn identity(&self) -> String {
@@ -171,13 +187,17 @@ impl Network for Supernetwork {
 
     fn memory(&self) -> Memory {
         let plans: u64 = self.0.rungs.iter().map(|rung| rung.plan.bytes()).sum();
-        Memory { shared: self.0.weights.bytes() + plans, own: (self.0.arena() * size_of::<f32>()) as u64 }
+        let (splits, arena) = self.0.splits.memory(None);
+        let own = self.0.arena().max(arena) * size_of::<f32>();
+        Memory { shared: self.0.weights.bytes() + plans + splits, own: own as u64 }
     }
 
     fn rung_memory(&self, rung: usize) -> Memory {
         let plan = &self.0.rungs[rung].plan;
         let number = size_of::<f32>() as u64;
-        Memory { shared: plan.weights_read() * number + plan.bytes(), own: plan.arena() as u64 * number }
+        let (splits, arena) = self.0.splits.memory(Some(rung));
+        let own = plan.arena().max(arena) as u64 * number;
+        Memory { shared: plan.weights_read() * number + plan.bytes() + splits, own }
     }
 
     fn macs(&self, rung: usize) -> Option<u64> {
@@ -191,27 +211,9 @@ impl Network for Supernetwork {
     fn kernels(&self, rung: usize) -> &[String] {
         &self.0.rungs[rung].kernels
     }
-}
 
-struct SupernetRunner {
-    shared: Arc<Shared>,
-    arena: Aligned,
-    /// The configuration whose zeros stand in the arena.
-    latest: Option<usize>,
-}
-
-impl Runner for SupernetRunner {
-    fn infer(&mut self, rung: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
-        let Shared { weights, rungs, window: samples, .. } = &*self.shared;
-        let Rung { plan, resampler, answers, .. } = &rungs[rung];
-        if self.latest != Some(rung) {
-            plan.enter(&mut self.arena);
-            self.latest = Some(rung);
-        }
-        plan.run(weights, &mut self.arena, logits, |channel, row| {
-            resampler.apply(&window[channel * samples..(channel + 1) * samples], row);
-        });
-        answers.to_logits(logits);
-        finite(logits)
+    fn head_macs(&self, rung: usize, missing: usize) -> Option<u64> {
+        let splits = self.0.splits(missing)?;
+        splits.of(rung).map(|split| self.0.rungs[rung].macs.saturating_sub(split.tail_macs()))
     }
 }

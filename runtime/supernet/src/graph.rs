@@ -28,7 +28,7 @@ impl Shape {
 pub(crate) struct Graph {
     /// What is computed, each after what it needs; the first is the window, of one channel.
     pub(crate) values: Vec<Value>,
-    pub(crate) head: Head,
+    pub(crate) classifier: Classifier,
 }
 
 /// What one operation makes.
@@ -83,9 +83,9 @@ impl Conv {
 
 /// The largest of each window of time steps, and a linear layer.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(crate) struct Classifier {
     pub(crate) source: usize,
-    /// From a step to before another.
+    /// From a step to before another, in the order in which they end.
     pub(crate) windows: Vec<(usize, usize)>,
     /// `[class, window, axis, channel]`
     pub(crate) weights: Vec<f32>,
@@ -105,12 +105,12 @@ impl Graph {
     pub(crate) fn macs(&self) -> u64 {
         let convolutions = self.convolutions();
         let convolutions = convolutions.map(|(conv, shape)| conv.weights.len() as u64 * shape.positions() as u64);
-        convolutions.sum::<u64>() + self.head.weights.len() as u64
+        convolutions.sum::<u64>() + self.classifier.weights.len() as u64
     }
 
     /// Numbers that were learned.
     pub(crate) fn parameters(&self) -> u64 {
         let convolutions = self.convolutions().map(|(conv, _)| conv.weights.len() + conv.bias.len());
-        (convolutions.sum::<usize>() + self.head.weights.len() + self.head.bias.len()) as u64
+        (convolutions.sum::<usize>() + self.classifier.weights.len() + self.classifier.bias.len()) as u64
     }
 }

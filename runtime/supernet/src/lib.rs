@@ -5,15 +5,20 @@
 //! keeps that layer's of its own. It takes what `gaitd-train` writes: convolutions, rectifications, sums, and a pooled
 //! linear layer. Every other ladder it leaves to the next backend, and says why.
 //!
+//! An inference is done whole, or in two halves: the head needs none of a window's last samples, the tail is the rest, and
+//! both together answer the same to the bit. A layer's positions that depend on a missing sample get the sums over the taps
+//! that do not in the head, and go on from them in the tail.
+//!
 //! | file | what |
 //! | --- | --- |
 //! | `reader`, `graph` | from an ONNX file to a network |
 //! | `schedule` | from a network to steps over buffers |
 //! | `sharing`, `pack` | whether weights are shared, and where they lie |
-//! | `plan` | the tables of an inference, and the proof that nothing points beyond its memory |
+//! | `plan` | the tables of an inference, whole and split, and the proof that nothing points beyond its memory |
 //! | `kernels` | what computes, for each instruction set; the only place with `unsafe` |
 //! | `instruction_set` | which kernels are chosen |
-//! | `backend` | the doors of `gaitd-core` |
+//! | `splits` | how inferences are split where the end of a window is missing |
+//! | `backend`, `runner` | the doors of `gaitd-core` |
 //!
 //! ```
 //! use gaitd_core::ladder::Ladder;
@@ -40,8 +45,10 @@ mod kernels;
 mod pack;
 mod plan;
 mod reader;
+mod runner;
 mod schedule;
 mod sharing;
+mod splits;
 
 pub use backend::{Supernet, WithKernels};
 pub use instruction_set::ISA_VARIABLE;

@@ -5,7 +5,7 @@
 //! `[window][axis][block of channels][class][channel of the block]`, so that a width is a prefix of the blocks.
 
 use crate::aligned::{Aligned, LINE};
-use crate::graph::{Conv, Head, Pair, Shape};
+use crate::graph::{Classifier, Conv, Pair, Shape};
 use crate::kernels::Set;
 use crate::sharing;
 
@@ -38,7 +38,7 @@ impl Panels {
 
 /// Where the weights of a linear layer lie.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct HeadPanels {
+pub(crate) struct ClassifierPanels {
     pub(crate) start: usize,
     /// From the blocks of one axis of a window to those of the next.
     pub(crate) stride: usize,
@@ -49,7 +49,7 @@ pub(crate) struct HeadPanels {
     classes: usize,
 }
 
-impl HeadPanels {
+impl ClassifierPanels {
     fn place(&self, class: usize, window: usize, axis: usize, channel: usize) -> usize {
         let block = channel / self.lanes * self.classes + class;
         self.start + (window * self.axes + axis) * self.stride + block * self.lanes + channel % self.lanes
@@ -62,12 +62,12 @@ pub(crate) struct Packer {
     values: Vec<f32>,
     /// For each layer those that are packed.
     convolutions: Vec<Vec<Panels>>,
-    heads: Vec<HeadPanels>,
+    classifiers: Vec<ClassifierPanels>,
 }
 
 impl Packer {
     pub(crate) fn new(set: &'static Set) -> Self {
-        Self { set, values: Vec::new(), convolutions: Vec::new(), heads: Vec::new() }
+        Self { set, values: Vec::new(), convolutions: Vec::new(), classifiers: Vec::new() }
     }
 
     /// Where the weights of the convolution of the place `layer` lie, and the factor of each output to them: those of a
@@ -109,32 +109,32 @@ impl Packer {
 
     /// Where the weights of a linear layer for features of `shape` lie: among those of a wider configuration where they are
     /// the same to the bit, or else its own.
-    pub(crate) fn head(&mut self, head: &Head, shape: Shape) -> HeadPanels {
+    pub(crate) fn classifier(&mut self, classifier: &Classifier, shape: Shape) -> ClassifierPanels {
         let Shape { channels, axes, .. } = shape;
-        let (windows, classes, lanes) = (head.windows.len(), head.bias.len(), self.set.lanes);
+        let (windows, classes, lanes) = (classifier.windows.len(), classifier.bias.len(), self.set.lanes);
         let places = move || {
             let rows = (0..classes).flat_map(move |class| (0..windows).map(move |window| (class, window)));
             let rows = rows.flat_map(move |(class, window)| (0..axes).map(move |axis| (class, window, axis)));
             rows.flat_map(move |(class, window, axis)| (0..channels).map(move |channel| (class, window, axis, channel)))
         };
-        let same = |panels: &&HeadPanels| {
+        let same = |panels: &&ClassifierPanels| {
             let fits = (panels.windows, panels.axes, panels.classes) == (windows, axes, classes);
-            let mut pairs = places().zip(&head.weights);
+            let mut pairs = places().zip(&classifier.weights);
             fits && panels.channels >= channels
                 && pairs.all(|((class, window, axis, channel), weight)| {
                     self.values[panels.place(class, window, axis, channel)].to_bits() == weight.to_bits()
                 })
         };
-        if let Some(panels) = self.heads.iter().find(same) {
+        if let Some(panels) = self.classifiers.iter().find(same) {
             return *panels;
         }
         let stride = channels.div_ceil(lanes) * classes * lanes;
-        let panels = HeadPanels { start: self.room(), stride, lanes, channels, axes, windows, classes };
+        let panels = ClassifierPanels { start: self.room(), stride, lanes, channels, axes, windows, classes };
         self.values.resize(panels.start + windows * axes * stride, 0.0);
-        for ((class, window, axis, channel), weight) in places().zip(&head.weights) {
+        for ((class, window, axis, channel), weight) in places().zip(&classifier.weights) {
             self.values[panels.place(class, window, axis, channel)] = *weight;
         }
-        self.heads.push(panels);
+        self.classifiers.push(panels);
         panels
     }
 

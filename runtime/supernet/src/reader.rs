@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use gaitd_onnx::{Attributes, Constant, Node, OnnxError, Values};
 
-use crate::graph::{Conv, Graph, Head, Operation, Pair, Shape, Value};
+use crate::graph::{Classifier, Conv, Graph, Operation, Pair, Shape, Value};
 
 /// The most of anything along one axis, operations included; what goes beyond is no network for a wearable.
 const MOST: usize = 1 << 16;
@@ -33,7 +33,7 @@ pub(crate) fn read(onnx: &[u8], axes: usize, time: usize, classes: usize, output
     }
     let constants = file.constants.iter().map(|constant| (&*constant.name, constant)).collect();
     let values = vec![Value { shape: Shape { channels: 1, time, axes }, operation: Operation::Window }];
-    let mut reader = Reader { constants, meanings: HashMap::new(), values, flat: false, head: None };
+    let mut reader = Reader { constants, meanings: HashMap::new(), values, flat: false, classifier: None };
     reader.meanings.insert(window, Meaning::Window);
     for node in &file.nodes {
         let name = node.outputs.first().map_or("", String::as_str);
@@ -42,8 +42,10 @@ pub(crate) fn read(onnx: &[u8], axes: usize, time: usize, classes: usize, output
             return wrong(format!("{} makes the value {name} again", node.operator));
         }
     }
-    match (reader.meanings.get(logits), reader.head) {
-        (Some(Meaning::Logits), Some(head)) if head.bias.len() == classes => Ok(Graph { values: reader.values, head }),
+    match (reader.meanings.get(logits), reader.classifier) {
+        (Some(Meaning::Logits), Some(classifier)) if classifier.bias.len() == classes => {
+            Ok(Graph { values: reader.values, classifier })
+        }
         _ => wrong(format!("it does not end in a linear layer with {classes} answers")),
     }
 }
@@ -84,7 +86,7 @@ struct Reader<'a> {
     values: Vec<Value>,
     /// The axes are the batch of one-dimensional convolutions.
     flat: bool,
-    head: Option<Head>,
+    classifier: Option<Classifier>,
 }
 
 impl<'a> Reader<'a> {
@@ -331,12 +333,15 @@ impl<'a> Reader<'a> {
         let (bias, classes) = self.floats(bias)?;
         let Shape { channels, axes, .. } = self.values[value].shape;
         let (count, row) = (windows.len(), channels * axes * windows.len());
-        if shape != [bias.len(), row] || classes != [bias.len()] || self.head.is_some() {
+        if shape != [bias.len(), row] || classes != [bias.len()] || self.classifier.is_some() {
             return wrong(format!("its weights have the shape {shape:?}, and its input {row} values"));
         }
+        // what ends first stands first, for it is known first
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by_key(|&window| windows[window].1);
         let mut weights = Vec::with_capacity(stored.len());
         for class in 0..bias.len() {
-            for window in 0..count {
+            for &window in &order {
                 for axis in 0..axes {
                     weights.extend((0..channels).map(|channel| {
                         let feature = if self.flat { axis * channels + channel } else { channel * axes + axis };
@@ -345,7 +350,8 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.head = Some(Head { source: value, windows, weights, bias });
+        let windows = order.iter().map(|&window| windows[window]).collect();
+        self.classifier = Some(Classifier { source: value, windows, weights, bias });
         Ok(Meaning::Logits)
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Schedule {
 impl Schedule {
     pub(crate) fn new(graph: &Graph) -> Self {
         let mut uses = vec![0_usize; graph.values.len()];
-        uses[graph.head.source] += 1;
+        uses[graph.classifier.source] += 1;
         for value in &graph.values {
             match &value.operation {
                 Operation::Window => {}
@@ -58,7 +58,7 @@ impl Schedule {
             schedule: Self { buffers: Vec::new(), steps: Vec::new(), features: 0 },
         };
         scheduler.done[0] = Some(scheduler.buffer(0));
-        let features = scheduler.compute(graph.head.source);
+        let features = scheduler.compute(graph.classifier.source);
         let mut schedule = Self { features, ..scheduler.schedule };
         schedule.pad(graph);
         schedule

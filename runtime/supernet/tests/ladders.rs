@@ -267,20 +267,20 @@ fn typed(onnx: &[u8]) -> Vec<u8> {
 }
 
 /// Some number for a place, which is the same each time.
-fn number(seed: u64, place: u64) -> f32 {
+pub(crate) fn number(seed: u64, place: u64) -> f32 {
     let mixed = (seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     ((mixed >> 40) as f32 / (1 << 24) as f32 - 0.5) * 2.0
 }
 
 /// A ladder: windows, layers, classes, and for each rung its width and resolution.
 #[derive(Clone, Debug)]
-struct Made {
+pub(crate) struct Made {
     flat: bool,
-    axes: usize,
-    window: usize,
-    classes: usize,
+    pub(crate) axes: usize,
+    pub(crate) window: usize,
+    pub(crate) classes: usize,
     layers: Vec<Layer>,
-    rungs: Vec<(usize, usize)>,
+    pub(crate) rungs: Vec<(usize, usize)>,
     seed: u64,
     /// Whether each rung's weights are multiples of the widest one's.
     shared: bool,
@@ -314,7 +314,7 @@ impl Made {
         self.rungs.iter().enumerate().map(network).collect()
     }
 
-    fn load(&self, backend: &dyn Backend) -> Result<std::sync::Arc<dyn Network>, String> {
+    pub(crate) fn load(&self, backend: &dyn Backend) -> Result<std::sync::Arc<dyn Network>, String> {
         load(&self.networks(), self.axes, self.window, self.classes, backend)
     }
 }
@@ -342,7 +342,7 @@ fn layers(flat: bool) -> impl Strategy<Value = Vec<Layer>> {
     proptest::collection::vec(one, 1..4)
 }
 
-fn made() -> impl Strategy<Value = Made> {
+pub(crate) fn made() -> impl Strategy<Value = Made> {
     any::<bool>().prop_flat_map(|flat| {
         let rungs = proptest::collection::vec((20..=100_usize, 0..8_usize), 0..3);
         (Just(flat), 1..10_usize, 30..70_usize, 2..20_usize, layers(flat), rungs, any::<u64>(), any::<bool>()).prop_map(
@@ -358,7 +358,7 @@ fn made() -> impl Strategy<Value = Made> {
 }
 
 /// Whether something is left of the window in every rung.
-fn fits(made: &Made) -> bool {
+pub(crate) fn fits(made: &Made) -> bool {
     made.rungs.iter().all(|(_, less)| {
         let mut lengths = [made.window - less, made.axes];
         made.layers.iter().all(|layer| {
@@ -373,7 +373,7 @@ fn fits(made: &Made) -> bool {
 }
 
 /// Fewer than usual, for each is optimised by tract.
-fn cases() -> u32 {
+pub(crate) fn cases() -> u32 {
     ProptestConfig::default().cases.min(64)
 }
 

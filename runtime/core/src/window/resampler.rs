@@ -27,6 +27,12 @@ impl Resampler {
         Ok(Self { length, sources, resolution })
     }
 
+    /// Samples of a window.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// Resamples `window`, row-major `[channels, length]`, to `out`, row-major `[channels, resolution]`.
     ///
     /// # Panics
@@ -41,12 +47,28 @@ impl Resampler {
             self.length,
             self.resolution
         );
-        let Some(sources) = &self.sources else { return out.copy_from_slice(window) };
-        for (out, window) in out.chunks_exact_mut(self.resolution).zip(window.chunks_exact(self.length)) {
-            for (out, &source) in out.iter_mut().zip(sources) {
-                *out = window[source];
-            }
+        for (out, channel) in out.chunks_exact_mut(self.resolution).zip(window.chunks_exact(self.length)) {
+            self.pick(channel, 0, out);
         }
+    }
+
+    /// Fills `out` with samples of one channel, from the output `first` on.
+    ///
+    /// # Panics
+    /// When there are fewer outputs, or the channel ends before what they are.
+    pub fn pick(&self, channel: &[f32], first: usize, out: &mut [f32]) {
+        let outputs = first..first + out.len();
+        let Some(sources) = &self.sources else { return out.copy_from_slice(&channel[outputs]) };
+        for (out, &source) in out.iter_mut().zip(&sources[outputs]) {
+            *out = channel[source];
+        }
+    }
+
+    /// How many outputs, the first ones, are among the first `samples` of a window.
+    #[must_use]
+    pub fn outputs_of(&self, samples: usize) -> usize {
+        let Some(sources) = &self.sources else { return samples.min(self.length) };
+        sources.partition_point(|&source| source < samples)
     }
 }
 
@@ -132,6 +154,22 @@ mod tests {
                     prop_assert_eq!(out[channel * resolution + output], window[channel * length + source]);
                 }
             }
+        }
+
+        #[test]
+        fn in_parts_it_picks_what_it_picks_at_once(
+            length in 1..70usize, resolution in 1..150usize, samples in 0..80usize,
+        ) {
+            let resampler = Resampler::new(length, resolution).unwrap();
+            let picked = picked(length, resolution);
+            let known = resampler.outputs_of(samples);
+            prop_assert_eq!(known, picked.iter().filter(|&&source| source < samples).count());
+            let ramp: Vec<_> = (0..length).map(|time| time as f32).collect();
+            let mut out = vec![f32::NAN; resolution];
+            // what is not there yet is not read
+            resampler.pick(&ramp[..samples.min(length)], 0, &mut out[..known]);
+            resampler.pick(&ramp, known, &mut out[known..]);
+            prop_assert_eq!(out, picked.into_iter().map(|source| source as f32).collect::<Vec<_>>());
         }
 
         #[test]

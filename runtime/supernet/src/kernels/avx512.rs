@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::avx2::Eight;
-use super::job::{HeadJob, Job};
+use super::job::{ClassifierJob, Job};
 use super::vector::{self, Vector, classifier, passing, tiles};
 use super::{Classifier, Form, Kernel, Set};
 

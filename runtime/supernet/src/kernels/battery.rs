@@ -67,6 +67,16 @@ fn numbers(seed: usize, count: usize) -> Vec<f32> {
     (0..count).map(|place| number(seed, place)).collect()
 }
 
+/// From what sums a kernel goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    Nowhere,
+    /// They stand elsewhere.
+    Apart,
+    /// They stand where the results will.
+    InPlace,
+}
+
 /// One call of a kernel.
 #[derive(Clone, Copy, Debug)]
 struct Case {
@@ -75,6 +85,7 @@ struct Case {
     positions: usize,
     added: bool,
     relu: bool,
+    begun: Begun,
     at_end: bool,
     /// What one of the inputs is made.
     bad: Option<f32>,
@@ -82,20 +93,20 @@ struct Case {
 
 impl Case {
     fn run(self, set: &Set, form: &Form, kernel: super::job::TileKernel) {
-        let Self { channels, taps, positions, added, relu, at_end, bad } = self;
+        let Self { channels, taps, positions, added, relu, begun, at_end, bad } = self;
         let outputs = form.channels();
         // positions overlap, as those of a convolution do
         let (step, row) = (channels + 3, outputs + 5);
         let from: Vec<u32> = (0..positions).map(|position| (position * step) as u32).collect();
         let to: Vec<u32> = (0..positions).map(|position| (position * row) as u32).collect();
         let tap = channels * set.panel;
-        let panel = taps * tap;
+        let panel = taps.max(1) * tap;
         let list: Vec<Tap> = (0..taps).map(|place| Tap::new(place * step, place * tap)).collect();
         let panels = (outputs - 1) / set.panel;
         let last = outputs - panels * set.panel;
         // no more than the last vector of the last tap and channel needs
         let weights = numbers(1, panels * panel + panel - set.panel + last.max(form.lanes));
-        let mut features = numbers(2, (positions + taps - 2) * step + channels);
+        let mut features = numbers(2, (positions + taps.max(1) - 2) * step + channels);
         if let Some(bad) = bad {
             let middle = features.len() / 2;
             features[middle] = bad;
@@ -103,13 +114,15 @@ impl Case {
         let (scale, bias) = (numbers(3, outputs), numbers(4, outputs));
         let untouched = f32::from_bits(0x7f81_2345);
         let mut results = vec![untouched; (positions - 1) * row + outputs];
-        if added {
+        if added || begun == Begun::InPlace {
             results = numbers(5, results.len());
         }
         let before = results.clone();
+        let sums = if begun == Begun::Apart { numbers(6, results.len()) } else { before.clone() };
         let guarded = |values: &[f32]| Guarded::new(values, at_end);
         let (own, x, s, b, y) =
             (guarded(&weights), guarded(&features), guarded(&scale), guarded(&bias), guarded(&results));
+        let z = guarded(&sums);
         let (f, t, l) = (Guarded::new(&from, at_end), Guarded::new(&to, at_end), Guarded::new(&list, at_end));
         let job = Job {
             weights: own.first,
@@ -127,6 +140,11 @@ impl Case {
             results: y.first,
             added: if added { y.first } else { std::ptr::null() },
             relu,
+            begun: match begun {
+                Begun::Nowhere => std::ptr::null(),
+                Begun::Apart => z.first,
+                Begun::InPlace => y.first,
+            },
         };
         // SAFETY: all that the tables name lies within, and the set is one that this processor has
         unsafe { kernel(&job) };
@@ -137,7 +155,8 @@ impl Case {
                     assert_eq!(found.to_bits(), before.to_bits(), "{} {self:?} between the rows", set.name);
                     continue;
                 }
-                let mut sum = 0.0_f64;
+                let place = position * row + output;
+                let mut sum = if begun == Begun::Nowhere { 0.0 } else { f64::from(sums[place]) };
                 for (place, tap) in list.iter().enumerate() {
                     for channel in 0..channels {
                         let weight = output / set.panel * panel + place * (channels * set.panel) + channel * set.panel;
@@ -173,21 +192,26 @@ fn every_tile_computes_what_a_plain_convolution_does_and_touches_nothing_else() 
                     Some(taps) => [0, 1, 2, 3, 5, 24].map(|more| (1, taps, size + more)).into(),
                     None => [1, 2, 3, 4, 5, 7, 8, 12, 40, 132]
                         .into_iter()
-                        .flat_map(|channels| [1, 2, 6, 9].map(|taps| (channels, taps, size)))
+                        .flat_map(|channels| [0, 1, 2, 6, 9].map(|taps| (channels, taps, size)))
                         .collect(),
                 };
                 for (channels, taps, positions) in cases {
                     for switches in 0..8 {
                         let [at_end, relu, added] = [1, 2, 4].map(|bit| switches & bit != 0);
-                        if added && form.taps.is_some() {
-                            continue;
+                        for begun in [Begun::Nowhere, Begun::Apart, Begun::InPlace] {
+                            if (added || begun != Begun::Nowhere) && form.taps.is_some()
+                                || added && begun == Begun::InPlace
+                            {
+                                continue;
+                            }
+                            let case = Case { channels, taps, positions, added, relu, begun, at_end, bad: None };
+                            case.run(set, form, kernel);
                         }
-                        let case = Case { channels, taps, positions, added, relu, at_end, bad: None };
-                        case.run(set, form, kernel);
                     }
                     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                        let (added, begun) = (false, Begun::Nowhere);
                         let case =
-                            Case { channels, taps, positions, added: false, relu: true, at_end: true, bad: Some(bad) };
+                            Case { channels, taps, positions, added, relu: true, begun, at_end: true, bad: Some(bad) };
                         case.run(set, form, kernel);
                     }
                 }

@@ -1,8 +1,9 @@
 //! What a kernel without bounds checks gets: pointers, all of which a plan has proven.
 
+use super::WIDEST;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use crate::plan::HeadPlan;
-use crate::plan::{ConvStep, Tap, Tile};
+use crate::plan::{ClassifierPlan, Share};
+use crate::plan::{ConvStep, Part, Tap, Tile};
 
 /// One tile. All places count numbers.
 #[repr(C)]
@@ -30,18 +31,24 @@ pub(crate) struct Job {
     /// What is added, at the same places; null for nothing.
     pub(crate) added: *const f32,
     pub(crate) relu: bool,
+    /// The sums to go on from, at the places of the results; null for zeros.
+    pub(crate) begun: *const f32,
 }
 
+/// What leaves sums as they are.
+static ONES: [f32; WIDEST] = [1.0; WIDEST];
+static ZEROS: [f32; WIDEST] = [0.0; WIDEST];
+
 impl Job {
-    /// `tile` of `step`, among `weights` and in `arena`.
+    /// `tile` of `step`, whose sums of first taps stand at `sums`, among `weights` and in `arena`.
     ///
     /// # Safety
     /// A plan must have proven `step` for so many weights and features as there are.
-    pub(crate) unsafe fn new(step: &ConvStep, tile: &Tile, weights: *const f32, arena: *mut f32) -> Self {
+    pub(crate) unsafe fn new(step: &ConvStep, tile: &Tile, sums: usize, weights: *const f32, arena: *mut f32) -> Self {
         let (from, to, taps) = (step.from(tile), step.to(tile), step.taps(tile));
         // SAFETY: the plan proves that these places, and all that a kernel reads and writes from them on, lie within
         unsafe {
-            Self {
+            let mut job = Self {
                 weights: weights.add(step.weights_of(tile)),
                 panel: step.panel(),
                 taps: taps.as_ptr(),
@@ -57,17 +64,33 @@ impl Job {
                 results: arena.add(step.destination() + tile.output()),
                 added: step.added().map_or(std::ptr::null(), |added| arena.add(added + tile.output()).cast_const()),
                 relu: step.relu(),
+                begun: std::ptr::null(),
+            };
+            let sums = arena.wrapping_add(sums + tile.output());
+            match tile.part() {
+                Part::Whole => {}
+                Part::First => {
+                    (job.scale, job.bias) = (ONES.as_ptr(), ZEROS.as_ptr());
+                    (job.results, job.added, job.relu) = (sums, std::ptr::null(), false);
+                }
+                Part::Last => job.begun = sums,
             }
+            job
         }
     }
 }
 
 /// The linear layer.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(crate) struct HeadJob<'a> {
-    pub(crate) head: &'a HeadPlan,
+pub(crate) struct ClassifierJob<'a> {
+    pub(crate) classifier: &'a ClassifierPlan,
+    pub(crate) share: Share,
     pub(crate) weights: *const f32,
     pub(crate) features: *const f32,
+    /// Sums of earlier windows to go on from, of each class those of a block; null for zeros.
+    pub(crate) begun: *const f32,
+    /// Where sums go as they are; null where logits are made of them.
+    pub(crate) left: *mut f32,
     pub(crate) logits: &'a mut [f32],
 }
 
@@ -83,4 +106,4 @@ pub(crate) type TileKernel = unsafe fn(&Job);
 /// # Safety
 /// As for [`TileKernel`].
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(crate) type HeadKernel = unsafe fn(&mut HeadJob<'_>);
+pub(crate) type ClassifierKernel = unsafe fn(&mut ClassifierJob<'_>);

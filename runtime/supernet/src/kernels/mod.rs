@@ -22,11 +22,14 @@ mod v7;
 mod vector;
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use job::{HeadJob, HeadKernel};
+use job::{ClassifierJob, ClassifierKernel};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 use job::{Job, TileKernel};
 
-use crate::plan::{ConvStep, HeadPlan};
+use crate::plan::{ClassifierPlan, ConvStep, Share, Tile};
+
+/// The most outputs of a form.
+pub(crate) const WIDEST: usize = 32;
 
 /// What is computed with on one kind of processor.
 pub(crate) struct Set {
@@ -78,7 +81,7 @@ pub(crate) enum Classifier {
     Plain,
     /// What needs the plan's proof, and the processor that its set was chosen for.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    Raw(HeadKernel),
+    Raw(ClassifierKernel),
 }
 
 /// All that this program has for this processor, the best first. No other function gives a set with raw kernels.
@@ -105,26 +108,47 @@ pub(crate) fn available() -> Vec<&'static Set> {
     sets
 }
 
-/// Computes the convolution `step`, whose plan was proven for `set` and so many weights and features.
-pub(crate) fn convolve(set: &'static Set, step: &ConvStep, weights: &[f32], arena: &mut [f32]) {
-    for tile in step.tiles() {
-        match set.forms[tile.form()].kernels[tile.size()].1 {
-            Kernel::Plain => plain::tile(step, tile, weights, arena),
-            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
-            // SAFETY: the plan has proven the step, and whoever has the set has detected its instructions
-            Kernel::Raw(kernel) => unsafe { kernel(&Job::new(step, tile, weights.as_ptr(), arena.as_mut_ptr())) },
-        }
+/// Computes `tile` of the convolution `step`, whose sums of first taps stand at `sums`: all of which a plan has proven for `set` and so many weights and features.
+pub(crate) fn compute(
+    set: &'static Set,
+    step: &ConvStep,
+    tile: &Tile,
+    sums: usize,
+    weights: &[f32],
+    arena: &mut [f32],
+) {
+    match set.forms[tile.form()].kernels[tile.size()].1 {
+        Kernel::Plain => plain::tile(step, tile, sums, weights, arena),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+        // SAFETY: the plan has proven the tile, and whoever has the set has detected its instructions
+        Kernel::Raw(kernel) => unsafe { kernel(&Job::new(step, tile, sums, weights.as_ptr(), arena.as_mut_ptr())) },
     }
 }
 
-/// Fills `logits` from the features in `arena`, of which `head` was proven for `set` and so many weights and features.
-pub(crate) fn classify(set: &'static Set, head: &HeadPlan, weights: &[f32], arena: &[f32], logits: &mut [f32]) {
+/// Computes a share of the classifier from the features in `arena`, and with the last window `logits`; `classifier` was proven
+/// for `set` and so many weights and features.
+pub(crate) fn classify(
+    set: &'static Set,
+    classifier: &ClassifierPlan,
+    share: Share,
+    weights: &[f32],
+    arena: &mut [f32],
+    logits: &mut [f32],
+) {
     match set.classify {
-        Classifier::Plain => plain::classify(head, weights, arena, logits),
+        Classifier::Plain => plain::classify(classifier, share, weights, arena, logits),
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         Classifier::Raw(kernel) => {
-            let mut job = HeadJob { head, weights: weights.as_ptr(), features: arena.as_ptr(), logits };
-            // SAFETY: the plan has proven the head, and whoever has the set has detected its instructions
+            let features = arena.as_mut_ptr();
+            // SAFETY: the plan has proven that the sums stand in the arena
+            let sums = unsafe { features.add(classifier.sums()) };
+            let (begun, left) = match share {
+                Share::Whole => (std::ptr::null(), std::ptr::null_mut()),
+                Share::First(_) => (std::ptr::null(), sums),
+                Share::Last(_) => (sums.cast_const(), std::ptr::null_mut()),
+            };
+            let mut job = ClassifierJob { classifier, share, weights: weights.as_ptr(), features, begun, left, logits };
+            // SAFETY: the plan has proven the classifier, and whoever has the set has detected its instructions
             unsafe { kernel(&mut job) }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::job::{HeadJob, Job};
+use super::job::{ClassifierJob, Job};
 use super::vector::{self, Vector, classifier, passing};
 use super::{Classifier, Form, Kernel, Set};
 
@@ -80,7 +80,7 @@ const PANEL: usize = 8;
 unsafe fn by_lane<const VECTORS: usize, const POSITIONS: usize>(job: &Job) {
     // SAFETY: the caller vouches for the job; four inputs are loaded only where there are so many
     unsafe {
-        let mut sums = [[Four::zero(); VECTORS]; POSITIONS];
+        let mut sums = vector::start::<Four, VECTORS, POSITIONS>(job);
         let features: [*const f32; POSITIONS] =
             std::array::from_fn(|position| job.features.add(*job.from.add(position) as usize));
         for tap in 0..job.count {

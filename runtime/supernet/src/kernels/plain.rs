@@ -1,7 +1,7 @@
 //! Kernels in safe Rust, which any processor runs and the others are held against.
 
 use super::{Classifier, Form, Kernel, Set};
-use crate::plan::{ConvStep, HeadPlan, Tile};
+use crate::plan::{ClassifierPlan, ConvStep, Part, Share, Tile};
 
 /// Channels of a vector.
 pub(crate) const LANES: usize = 8;
@@ -22,20 +22,24 @@ pub(crate) static SET: Set = Set {
     classify: Classifier::Plain,
 };
 
-/// Computes `tile` of `step`.
-pub(crate) fn tile(step: &ConvStep, tile: &Tile, weights: &[f32], arena: &mut [f32]) {
+/// Computes `tile` of `step`, whose sums of first taps stand at `sums`.
+pub(crate) fn tile(step: &ConvStep, tile: &Tile, sums: usize, weights: &[f32], arena: &mut [f32]) {
     match tile.positions() {
-        1 => sized::<1>(step, tile, weights, arena),
-        2 => sized::<2>(step, tile, weights, arena),
-        3 => sized::<3>(step, tile, weights, arena),
-        _ => sized::<4>(step, tile, weights, arena),
+        1 => sized::<1>(step, tile, sums, weights, arena),
+        2 => sized::<2>(step, tile, sums, weights, arena),
+        3 => sized::<3>(step, tile, sums, weights, arena),
+        _ => sized::<4>(step, tile, sums, weights, arena),
     }
 }
 
-fn sized<const POSITIONS: usize>(step: &ConvStep, tile: &Tile, weights: &[f32], arena: &mut [f32]) {
+fn sized<const POSITIONS: usize>(step: &ConvStep, tile: &Tile, sums: usize, weights: &[f32], arena: &mut [f32]) {
     let (from, to) = (step.from(tile), step.to(tile));
     let weights = &weights[step.weights_of(tile)..];
-    let mut sums = [[0.0_f32; LANES]; POSITIONS];
+    let begun = |position: usize| sums + to[position] as usize + tile.output();
+    let mut sums = match tile.part() {
+        Part::Last => std::array::from_fn(|position| vector(arena, begun(position))),
+        Part::Whole | Part::First => [[0.0_f32; LANES]; POSITIONS],
+    };
     for tap in step.taps(tile) {
         let weights = weights[tap.weight()..][..step.channels() * LANES].as_chunks::<LANES>().0;
         let inputs: [&[f32]; POSITIONS] =
@@ -48,6 +52,12 @@ fn sized<const POSITIONS: usize>(step: &ConvStep, tile: &Tile, weights: &[f32], 
                 }
             }
         }
+    }
+    if tile.part() == Part::First {
+        for (position, sums) in sums.iter().enumerate() {
+            arena[begun(position)..][..LANES].copy_from_slice(sums);
+        }
+        return;
     }
     let (scale, bias) = (vector(step.scale(), tile.output()), vector(step.bias(), tile.output()));
     for (position, sums) in sums.iter().enumerate() {
@@ -67,33 +77,59 @@ fn vector(values: &[f32], at: usize) -> Vector {
     std::array::from_fn(|lane| values[at + lane])
 }
 
-/// Fills `logits` from the features in `arena`.
-pub(crate) fn classify(head: &HeadPlan, weights: &[f32], arena: &[f32], logits: &mut [f32]) {
-    let (classes, mut class) = (logits.len(), 0);
-    while class + 6 <= classes {
-        classes_of::<6>(head, weights, arena, class, logits);
-        class += 6;
-    }
+/// Computes a share of the classifier from the features in `arena`, and with the last window `logits`.
+pub(crate) fn classify(
+    classifier: &ClassifierPlan,
+    share: Share,
+    weights: &[f32],
+    arena: &mut [f32],
+    logits: &mut [f32],
+) {
+    let (classes, mut class) = (classifier.bias().len(), 0);
     while class < classes {
-        classes_of::<1>(head, weights, arena, class, logits);
-        class += 1;
+        let count = if class + 6 <= classes { 6 } else { 1 };
+        let place = classifier.sums() + class * LANES;
+        let mut sums = [[0.0; LANES]; 6];
+        if let Share::Last(_) = share {
+            sums.as_flattened_mut()[..count * LANES].copy_from_slice(&arena[place..][..count * LANES]);
+        }
+        match count {
+            6 => add_classes::<6>(classifier, share, weights, arena, class, &mut sums),
+            _ => add_classes::<1>(classifier, share, weights, arena, class, &mut sums),
+        }
+        if let Share::First(_) = share {
+            arena[place..][..count * LANES].copy_from_slice(&sums.as_flattened()[..count * LANES]);
+        } else {
+            for (place, sums) in (class..).zip(&sums[..count]) {
+                logits[place] = classifier.bias()[place] + sums.iter().sum::<f32>();
+            }
+        }
+        class += count;
     }
 }
 
-fn classes_of<const COUNT: usize>(head: &HeadPlan, weights: &[f32], arena: &[f32], class: usize, logits: &mut [f32]) {
+/// Adds the products of a share to the sums of the first `COUNT` classes from `class` on.
+fn add_classes<const COUNT: usize>(
+    classifier: &ClassifierPlan,
+    share: Share,
+    weights: &[f32],
+    arena: &[f32],
+    class: usize,
+    all: &mut [Vector; 6],
+) {
     // many sums of few numbers each are more exact than one of all
-    let mut sums = [[0.0_f32; LANES]; COUNT];
-    for (pooled, group) in head.groups() {
-        for block in 0..head.blocks() {
+    let mut sums: [Vector; COUNT] = std::array::from_fn(|count| all[count]);
+    for (pooled, group) in classifier.groups(share) {
+        for block in 0..classifier.blocks() {
             let mut largest = vector(arena, pooled.first + block * LANES);
             for step in 1..pooled.steps {
-                let next = vector(arena, pooled.first + step * head.step() + block * LANES);
+                let next = vector(arena, pooled.first + step * classifier.step() + block * LANES);
                 // what is not a number stays none
                 largest = std::array::from_fn(|lane| {
                     if largest[lane] >= next[lane] || largest[lane].is_nan() { largest[lane] } else { next[lane] }
                 });
             }
-            let weights = &weights[group + (block * logits.len() + class) * LANES..][..COUNT * LANES];
+            let weights = &weights[group + (block * classifier.bias().len() + class) * LANES..][..COUNT * LANES];
             for (sums, weights) in sums.iter_mut().zip(weights.as_chunks::<LANES>().0) {
                 for ((sum, value), weight) in sums.iter_mut().zip(largest).zip(weights) {
                     *sum += value * weight;
@@ -101,7 +137,5 @@ fn classes_of<const COUNT: usize>(head: &HeadPlan, weights: &[f32], arena: &[f32
             }
         }
     }
-    for (count, sums) in sums.iter().enumerate() {
-        logits[class + count] = head.bias()[class + count] + sums.iter().sum::<f32>();
-    }
+    all[..COUNT].copy_from_slice(&sums);
 }

@@ -55,14 +55,8 @@ std::arch::global_asm!(
     "push {{r4-r11, lr}}",
     "vpush {{d8-d15}}",
     "ldr r12, [r2, #20]",
-    "vmov.i32 q8, #0",
-    "vmov.i32 q9, #0",
-    "vmov.i32 q10, #0",
-    "vmov.i32 q11, #0",
-    "vmov.i32 q12, #0",
-    "vmov.i32 q13, #0",
-    "vmov.i32 q14, #0",
-    "vmov.i32 q15, #0",
+    "ldr r4, [r2, #24]",
+    "vldmia r4, {{d16-d31}}",
     "cmp r1, #0",
     "beq 8f",
     // a tap
@@ -126,6 +120,7 @@ struct Starts {
     features: [*const f32; POSITIONS],
     weights: *const f32,
     channels: usize,
+    sums: *const [[f32; OUTPUTS]; POSITIONS],
 }
 
 /// What becomes of the sums.
@@ -150,15 +145,26 @@ unsafe extern "C" {
 unsafe fn tile<const COUNT: usize>(job: &Job) {
     let mut nowhere = [0.0_f32; OUTPUTS];
     let nowhere = nowhere.as_mut_ptr();
+    static ZEROS: [[f32; OUTPUTS]; POSITIONS] = [[0.0; OUTPUTS]; POSITIONS];
+    let begun;
     // SAFETY: the caller vouches for the job; what has no position of its own reads where the last one does
     unsafe {
         let place = |position: usize| *job.from.add(position.min(COUNT - 1)) as usize;
+        let to = |position: usize| *job.to.add(position) as usize;
+        let sums = if job.begun.is_null() {
+            &raw const ZEROS
+        } else {
+            begun = std::array::from_fn(|at| {
+                if at < COUNT { job.begun.add(to(at)).cast::<[f32; OUTPUTS]>().read() } else { [0.0; OUTPUTS] }
+            });
+            &raw const begun
+        };
         let starts = Starts {
             features: std::array::from_fn(|position| job.features.add(place(position))),
             weights: job.weights,
             channels: 4 * job.fours + job.rest,
+            sums,
         };
-        let to = |position: usize| *job.to.add(position) as usize;
         let ends = Ends {
             scale: job.scale,
             bias: job.bias,

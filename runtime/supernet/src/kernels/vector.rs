@@ -1,6 +1,6 @@
 //! Tiles and the linear layer for any vectors, to be compiled for an instruction set each.
 
-use super::job::{HeadJob, Job};
+use super::job::{ClassifierJob, Job};
 
 /// Vectors of one instruction set.
 ///
@@ -85,6 +85,26 @@ pub(super) unsafe fn finish<V: Vector, const VECTORS: usize>(
     }
 }
 
+/// Zeros, or the sums that were begun.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+pub(super) unsafe fn start<V: Vector, const VECTORS: usize, const POSITIONS: usize>(
+    job: &Job,
+) -> [[V; VECTORS]; POSITIONS] {
+    // SAFETY: the caller vouches for the job
+    unsafe {
+        if job.begun.is_null() {
+            return [[V::zero(); VECTORS]; POSITIONS];
+        }
+        std::array::from_fn(|position| {
+            let begun = job.begun.add(*job.to.add(position) as usize);
+            std::array::from_fn(|vector| V::load(begun.add(vector * V::LANES)))
+        })
+    }
+}
+
 /// Scale and bias of each vector of outputs.
 ///
 /// # Safety
@@ -108,7 +128,7 @@ pub(super) unsafe fn ends<V: Vector, const VECTORS: usize>(job: &Job) -> [[V; 2]
 pub(crate) unsafe fn tile<V: Vector, const PANEL: usize, const VECTORS: usize, const POSITIONS: usize>(job: &Job) {
     // SAFETY: the caller vouches for the job
     unsafe {
-        let mut sums = [[V::zero(); VECTORS]; POSITIONS];
+        let mut sums = start::<V, VECTORS, POSITIONS>(job);
         let features: [*const f32; POSITIONS] =
             std::array::from_fn(|position| job.features.add(*job.from.add(position) as usize));
         let of_panel = PANEL / V::LANES;
@@ -205,10 +225,10 @@ pub(crate) unsafe fn one_channel<
 /// The linear layer, some classes at a time.
 ///
 /// # Safety
-/// A plan must have proven the head for so many weights and features, and the processor must have the instructions.
+/// A plan must have proven the classifier for so many weights and features, and the processor must have the instructions.
 #[inline(always)]
-pub(crate) unsafe fn classify<V: Vector>(job: &mut HeadJob<'_>) {
-    let (mut class, classes) = (0, job.logits.len());
+pub(crate) unsafe fn classify<V: Vector>(job: &mut ClassifierJob<'_>) {
+    let (mut class, classes) = (0, job.classifier.bias().len());
     // SAFETY: the caller vouches for the job, and no class is beyond the last
     unsafe {
         while class + 6 <= classes {
@@ -228,18 +248,21 @@ pub(crate) unsafe fn classify<V: Vector>(job: &mut HeadJob<'_>) {
 /// # Safety
 /// As [`classify`]; `class + COUNT` must not be more than there are.
 #[inline(always)]
-unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut HeadJob<'_>, class: usize) {
-    let classes = job.logits.len();
+unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut ClassifierJob<'_>, class: usize) {
+    let classes = job.classifier.bias().len();
     // SAFETY: the caller vouches for the job
     unsafe {
         let mut sums = [V::zero(); COUNT];
-        for (pooled, group) in job.head.groups() {
+        if !job.begun.is_null() {
+            sums = std::array::from_fn(|count| V::load(job.begun.add((class + count) * V::LANES)));
+        }
+        for (pooled, group) in job.classifier.groups(job.share) {
             let mut weights = job.weights.add(group + class * V::LANES);
-            for block in 0..job.head.blocks() {
+            for block in 0..job.classifier.blocks() {
                 let first = job.features.add(pooled.first + block * V::LANES);
                 let mut largest = V::load(first);
                 for step in 1..pooled.steps {
-                    largest = largest.larger(V::load(first.add(step * job.head.step())));
+                    largest = largest.larger(V::load(first.add(step * job.classifier.step())));
                 }
                 for (count, sum) in sums.iter_mut().enumerate() {
                     *sum = sum.multiply_add(largest, V::load(weights.add(count * V::LANES)));
@@ -248,7 +271,11 @@ unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut HeadJob<'_>, class
             }
         }
         for (count, sum) in sums.into_iter().enumerate() {
-            job.logits[class + count] = job.head.bias()[class + count] + sum.sum();
+            if !job.left.is_null() {
+                sum.store(job.left.add((class + count) * V::LANES));
+                continue;
+            }
+            job.logits[class + count] = job.classifier.bias()[class + count] + sum.sum();
         }
     }
 }
@@ -292,7 +319,7 @@ macro_rules! classifier {
         /// # Safety
         /// As [`vector::classify`].
         #[target_feature(enable = $feature)]
-        unsafe fn kernel(job: &mut HeadJob<'_>) {
+        unsafe fn kernel(job: &mut ClassifierJob<'_>) {
             // SAFETY: the caller vouches for the job, and here the processor has the instructions
             unsafe { vector::classify::<$vector>(job) }
         }
