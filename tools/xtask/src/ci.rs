@@ -50,7 +50,7 @@ const LANES: [&[Command]; 2] = [
                 "golden,replay",
                 "--profile",
                 "dist",
-                "--small",
+                "--lean",
             ],
         },
         Command {

@@ -11,9 +11,6 @@ use crate::tree::Tree;
 /// The profile of what is shipped.
 pub(crate) const PROFILE: &str = "dist";
 
-/// The arguments for cargo by which the program is small: without all of ONNX, which takes longest to link.
-pub(crate) const SMALL: [&str; 3] = ["--no-default-features", "--features", "figures,http,npz,tract"];
-
 /// The arguments for cargo by which the program is lean: without tract, so that it runs what `gaitd-train` writes.
 pub(crate) const LEAN: [&str; 3] = ["--no-default-features", "--features", "figures,http,npz"];
 

@@ -38,8 +38,6 @@ const FEATURES: [&str; 5] = ["figures", "http", "npz", "onnx", "tract"];
 enum Form {
     /// Neither `onnx` nor `tract`: it runs what `gaitd-train` writes
     Lean,
-    /// All default features but `onnx`
-    Small,
     /// All default features
     Whole,
 }
@@ -49,7 +47,6 @@ impl Form {
     fn args(self) -> &'static [&'static str] {
         match self {
             Self::Lean => &dist::LEAN,
-            Self::Small => &dist::SMALL,
             Self::Whole => &[],
         }
     }
@@ -59,10 +56,7 @@ impl Form {
         match (target, self) {
             (Target::Aarch64Gnu, Self::Lean) => Some(9_000_000),
             (Target::Aarch64Musl, Self::Lean) => Some(10_000_000),
-            (Target::Aarch64Gnu | Target::Aarch64Musl, Self::Small) => Some(15_500_000),
             (Target::Aarch64Gnu | Target::Aarch64Musl, Self::Whole) => Some(24_000_000),
-            (Target::Armv7Gnu | Target::Armv7Musl, Self::Small) => Some(12_000_000),
-            (Target::Armv6Musl, Self::Small) => Some(13_000_000),
             (Target::Armv7Gnu | Target::Armv7Musl | Target::Armv6Musl, Self::Whole) => Some(20_000_000),
             _ => None,
         }
@@ -138,8 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_small_program_lacks_one_feature_and_the_lean_one_tract_with_what_needs_it() {
-        assert_eq!(dist::SMALL, ["--no-default-features", "--features", &others("onnx")]);
+    fn the_lean_program_lacks_tract_with_what_needs_it() {
         assert_eq!(dist::LEAN, ["--no-default-features", "--features", &others("tract")]);
     }
 }

@@ -28,9 +28,9 @@ pub(crate) struct Args {
     /// Profile of the programs; `dist` is what is shipped and takes several times as long to build
     #[arg(long, default_value = "dev")]
     profile: String,
-    /// Programs of profile `dist` without the feature `onnx`, as `cargo xtask instructions` counts
+    /// Lean programs of profile `dist`, without tract, as `cargo xtask instructions` counts
     #[arg(long)]
-    small: bool,
+    lean: bool,
     /// Get the toolchains, and build nothing with them
     #[arg(long, conflicts_with = "only")]
     toolchain: bool,
@@ -67,7 +67,7 @@ fn prove(tree: &Tree, args: &Args, target: Target, report: &mut Report) {
     });
     let Some(toolchain) = found.filter(|_| !args.toolchain) else { return };
     for action in actions {
-        report.step(&name(action.name()), &[], || action.run(tree, &toolchain, &args.profile, args.small));
+        report.step(&name(action.name()), &[], || action.run(tree, &toolchain, &args.profile, args.lean));
     }
 }
 

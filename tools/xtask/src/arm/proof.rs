@@ -64,9 +64,9 @@ impl Action {
         }
     }
 
-    /// Does it; `profile` is that of the program, `small` leaves a feature out of one of profile `dist`.
-    pub(crate) fn run(self, tree: &Tree, toolchain: &Toolchain, profile: &str, small: bool) -> Result<Outcome> {
-        let program = || program(tree, toolchain, profile, small);
+    /// Does it; `profile` is that of the program, `lean` leaves tract out of one of profile `dist`.
+    pub(crate) fn run(self, tree: &Tree, toolchain: &Toolchain, profile: &str, lean: bool) -> Result<Outcome> {
+        let program = || program(tree, toolchain, profile, lean);
         match self {
             Self::Check => check(tree, toolchain),
             Self::Tests => tests(tree, toolchain),
@@ -78,12 +78,12 @@ impl Action {
 }
 
 /// Builds gaitd; where it is.
-fn program(tree: &Tree, toolchain: &Toolchain, profile: &str, small: bool) -> Result<PathBuf> {
+fn program(tree: &Tree, toolchain: &Toolchain, profile: &str, lean: bool) -> Result<PathBuf> {
     if profile == dist::PROFILE {
-        let features: &[&str] = if small { &dist::SMALL } else { &[] };
+        let features: &[&str] = if lean { &dist::LEAN } else { &[] };
         return dist::build(tree, toolchain, features);
     }
-    ensure!(!small, "programs of profile {} can be small, not those of {profile}", dist::PROFILE);
+    ensure!(!lean, "programs of profile {} can be lean, not those of {profile}", dist::PROFILE);
     // with a test, since the libraries have other features without any, and would be built once more
     let build = cargo(tree, toolchain, "build")?.args(["--profile", profile]);
     build.args(["--bin", "gaitd", "--test", TESTS[0]]).run()?;

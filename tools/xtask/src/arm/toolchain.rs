@@ -147,6 +147,11 @@ fn cc_variable(target: Target, name: &str) -> String {
     format!("{name}_{}", target.triple().replace('-', "_"))
 }
 
+/// Whether programs for `target` can be run here.
+pub(crate) fn is_emulated(target: Target) -> bool {
+    emulator(target).is_some()
+}
+
 /// The emulator's command line: the caller's, or qemu with Debian's folder of foreign libraries.
 fn emulator(target: Target) -> Option<Vec<String>> {
     if let Ok(runner) = env::var(cargo_variable(target, "RUNNER")) {
