@@ -55,6 +55,30 @@ pub(crate) unsafe trait Vector: Copy {
     /// # Safety
     /// The processor must have the instructions.
     unsafe fn sum(self) -> f32;
+
+    /// Adds to each of `sums` the products of `blocks` vectors of features and of its weights, which lie together for a
+    /// block, and from block to block `stride` numbers apart.
+    ///
+    /// # Safety
+    /// So many features and weights must be there to read, and the processor must have the instructions.
+    #[inline(always)]
+    unsafe fn products<const COUNT: usize>(
+        sums: &mut [Self; COUNT],
+        features: *const f32,
+        weights: *const f32,
+        blocks: usize,
+        stride: usize,
+    ) {
+        for block in 0..blocks {
+            // SAFETY: the caller vouches for the places
+            unsafe {
+                let features = Self::load(features.add(block * Self::LANES));
+                for (count, sum) in sums.iter_mut().enumerate() {
+                    *sum = sum.multiply_add(features, Self::load(weights.add(block * stride + count * Self::LANES)));
+                }
+            }
+        }
+    }
 }
 
 /// Scales, shifts, adds, rectifies and stores `sums`.
@@ -235,6 +259,11 @@ unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut HeadJob<'_>, class
         let mut sums = [V::zero(); COUNT];
         for (pooled, group) in job.head.groups() {
             let mut weights = job.weights.add(group + class * V::LANES);
+            if pooled.steps == 1 {
+                let first = job.features.add(pooled.first);
+                V::products(&mut sums, first, weights, job.head.blocks(), classes * V::LANES);
+                continue;
+            }
             for block in 0..job.head.blocks() {
                 let first = job.features.add(pooled.first + block * V::LANES);
                 let mut largest = V::load(first);
