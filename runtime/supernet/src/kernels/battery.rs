@@ -4,8 +4,10 @@
 use std::ffi::c_void;
 
 use super::job::Job;
-use super::{Form, Kernel, Set, available};
-use crate::plan::Tap;
+use super::{Form, Kernel, Set, available, plain};
+use crate::graph::{Conv, Graph, Head, Operation, Pair, Shape, Value};
+use crate::pack::Packer;
+use crate::plan::{Plan, Tap};
 
 /// Numbers that end where a page begins that nothing may touch, or that begin behind one.
 struct Guarded<T> {
@@ -44,6 +46,11 @@ impl<T: Copy> Guarded<T> {
         }
     }
 
+    fn values_mut(&mut self) -> &mut [T] {
+        // SAFETY: so many lie there, and no other looks at them
+        unsafe { std::slice::from_raw_parts_mut(self.first, self.length) }
+    }
+
     fn values(&self) -> &[T] {
         // SAFETY: so many lie there, and no kernel runs while they are looked at
         unsafe { std::slice::from_raw_parts(self.first, self.length) }
@@ -72,6 +79,8 @@ fn numbers(seed: usize, count: usize) -> Vec<f32> {
 struct Case {
     channels: usize,
     taps: usize,
+    /// From one tap's inputs to the next's.
+    apart: usize,
     positions: usize,
     added: bool,
     relu: bool,
@@ -81,8 +90,12 @@ struct Case {
 }
 
 impl Case {
+    fn of(channels: usize, taps: usize, apart: usize, positions: usize) -> Self {
+        Self { channels, taps, apart, positions, added: false, relu: true, at_end: true, bad: None }
+    }
+
     fn run(self, set: &Set, form: &Form, kernel: super::job::TileKernel) {
-        let Self { channels, taps, positions, added, relu, at_end, bad } = self;
+        let Self { channels, taps, apart, positions, added, relu, at_end, bad } = self;
         let outputs = form.channels();
         // positions overlap, as those of a convolution do
         let (step, row) = (channels + 3, outputs + 5);
@@ -90,12 +103,12 @@ impl Case {
         let to: Vec<u32> = (0..positions).map(|position| (position * row) as u32).collect();
         let tap = channels * set.panel;
         let panel = taps * tap;
-        let list: Vec<Tap> = (0..taps).map(|place| Tap::new(place * step, place * tap)).collect();
+        let list: Vec<Tap> = (0..taps).map(|place| Tap::new(place * apart, place * tap)).collect();
         let panels = (outputs - 1) / set.panel;
         let last = outputs - panels * set.panel;
         // no more than the last vector of the last tap and channel needs
         let weights = numbers(1, panels * panel + panel - set.panel + last.max(form.lanes));
-        let mut features = numbers(2, (positions + taps - 2) * step + channels);
+        let mut features = numbers(2, (positions - 1) * step + (taps - 1) * apart + channels);
         if let Some(bad) = bad {
             let middle = features.len() / 2;
             features[middle] = bad;
@@ -169,26 +182,27 @@ fn every_tile_computes_what_a_plain_convolution_does_and_touches_nothing_else() 
             for &(size, kernel) in form.kernels {
                 let Kernel::Raw(kernel) = kernel else { continue };
                 count += 1;
-                let cases: Vec<(usize, usize, usize)> = match form.taps {
-                    Some(taps) => [0, 1, 2, 3, 5, 24].map(|more| (1, taps, size + more)).into(),
+                let cases: Vec<Case> = match form.taps {
+                    // taps that lie together may be loaded together
+                    Some(taps) => [0, 1, 2, 3, 5, 24]
+                        .into_iter()
+                        .flat_map(|more| [1, 4].map(|apart| Case::of(1, taps, apart, size + more)))
+                        .collect(),
                     None => [1, 2, 3, 4, 5, 7, 8, 12, 40, 132]
                         .into_iter()
-                        .flat_map(|channels| [1, 2, 6, 9].map(|taps| (channels, taps, size)))
+                        .flat_map(|channels| [1, 2, 6, 9].map(|taps| Case::of(channels, taps, channels + 3, size)))
                         .collect(),
                 };
-                for (channels, taps, positions) in cases {
+                for case in cases {
                     for switches in 0..8 {
                         let [at_end, relu, added] = [1, 2, 4].map(|bit| switches & bit != 0);
                         if added && form.taps.is_some() {
                             continue;
                         }
-                        let case = Case { channels, taps, positions, added, relu, at_end, bad: None };
-                        case.run(set, form, kernel);
+                        Case { added, relu, at_end, ..case }.run(set, form, kernel);
                     }
                     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                        let case =
-                            Case { channels, taps, positions, added: false, relu: true, at_end: true, bad: Some(bad) };
-                        case.run(set, form, kernel);
+                        Case { bad: Some(bad), ..case }.run(set, form, kernel);
                     }
                 }
             }
@@ -196,4 +210,56 @@ fn every_tile_computes_what_a_plain_convolution_does_and_touches_nothing_else() 
     }
     // only where there is nothing but safe Rust
     assert!(count > 0 || available().len() == 1);
+}
+
+/// A convolution of the window, and a linear layer of single steps and of the largest of several.
+fn network(channels: usize, classes: usize) -> Graph {
+    let shape = |channels, time| Shape { channels, time, axes: 3 };
+    let conv = Conv {
+        source: 0,
+        inputs: 1,
+        kernel: Pair { time: 2, axes: 1 },
+        stride: Pair { time: 1, axes: 1 },
+        padding: Pair { time: 0, axes: 0 },
+        weights: numbers(6, channels * 2),
+        bias: numbers(7, channels),
+    };
+    let windows = vec![(0, 1), (5, 6), (0, 6), (2, 4)];
+    let weights = numbers(8, classes * windows.len() * 3 * channels);
+    Graph {
+        values: vec![
+            Value { shape: shape(1, 7), operation: Operation::Window },
+            Value { shape: shape(channels, 6), operation: Operation::Conv(conv) },
+        ],
+        head: Head { source: 1, windows, weights, bias: numbers(9, classes) },
+    }
+}
+
+#[test]
+fn every_linear_layer_computes_what_safe_rust_does_and_touches_nothing_else() {
+    let compute = |set, graph: &Graph, at_end: bool| {
+        let mut packer = Packer::new(set);
+        let plan = Plan::new(graph, set, &mut packer).unwrap();
+        let weights = Guarded::new(&packer.finish(), at_end);
+        let mut arena = Guarded::new(&vec![0.0; plan.arena()], at_end);
+        let mut logits = vec![f32::NAN; graph.head.bias.len()];
+        plan.run(weights.values(), arena.values_mut(), &mut logits, |channel, row| {
+            row.copy_from_slice(&numbers(10 + channel, row.len()));
+        });
+        logits
+    };
+    for set in available() {
+        for channels in [1, 4, 7, 8, 12, 20, 33] {
+            for classes in [1, 2, 5, 6, 7, 12, 15] {
+                let graph = network(channels, classes);
+                let expected = compute(&plain::SET, &graph, true);
+                for at_end in [false, true] {
+                    for (found, expected) in compute(set, &graph, at_end).into_iter().zip(&expected) {
+                        let near = (found - expected).abs() <= 1e-5;
+                        assert!(near, "{} {channels} {classes}: {found} is not {expected}", set.name);
+                    }
+                }
+            }
+        }
+    }
 }

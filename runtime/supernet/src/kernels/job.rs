@@ -1,6 +1,6 @@
 //! What a kernel without bounds checks gets: pointers, all of which a plan has proven.
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 use crate::plan::HeadPlan;
 use crate::plan::{ConvStep, Tap, Tile};
 
@@ -63,7 +63,7 @@ impl Job {
 }
 
 /// The linear layer.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 pub(crate) struct HeadJob<'a> {
     pub(crate) head: &'a HeadPlan,
     pub(crate) weights: *const f32,
@@ -82,5 +82,5 @@ pub(crate) type TileKernel = unsafe fn(&Job);
 ///
 /// # Safety
 /// As for [`TileKernel`].
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 pub(crate) type HeadKernel = unsafe fn(&mut HeadJob<'_>);

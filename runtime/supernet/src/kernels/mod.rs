@@ -17,10 +17,10 @@ mod neon;
 pub(crate) mod plain;
 #[cfg(target_arch = "arm")]
 mod v7;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod vector;
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 use job::{HeadJob, HeadKernel};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 use job::{Job, TileKernel};
@@ -76,7 +76,7 @@ pub(crate) enum Classifier {
     /// Safe Rust.
     Plain,
     /// What needs the plan's proof, and the processor that its set was chosen for.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
     Raw(HeadKernel),
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn convolve(set: &'static Set, step: &ConvStep, weights: &[f32], aren
 pub(crate) fn classify(set: &'static Set, head: &HeadPlan, weights: &[f32], arena: &[f32], logits: &mut [f32]) {
     match set.classify {
         Classifier::Plain => plain::classify(head, weights, arena, logits),
-        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
         Classifier::Raw(kernel) => {
             let mut job = HeadJob { head, weights: weights.as_ptr(), features: arena.as_ptr(), logits };
             // SAFETY: the plan has proven the head, and whoever has the set has detected its instructions

@@ -1,10 +1,10 @@
 //! Kernels for aarch64: thirty-two registers of four numbers, of which one multiplies by a lane of another.
 
 mod first;
+mod products;
 mod tile;
 
 use std::arch::aarch64::*;
-use std::arch::asm;
 
 use super::job::{HeadJob, Job};
 use super::vector::{self, Vector, classifier, passing};
@@ -76,59 +76,12 @@ unsafe impl Vector for Four {
     #[inline(always)]
     unsafe fn products<const COUNT: usize>(
         sums: &mut [Self; COUNT],
-        features: *const f32,
-        weights: *const f32,
+        features: (*const f32, usize, usize),
+        weights: (*const f32, usize),
         blocks: usize,
-        stride: usize,
     ) {
-        // a compiler adds to a pointer for each class
-        if let ([a, b, c, d, e, f], 1..) = (sums.as_mut_slice(), blocks) {
-            // SAFETY: the caller vouches for the places; there is a block at least
-            unsafe {
-                asm!(
-                    "2:",
-                    "ldr {x:q}, [{features}], #16",
-                    "ldp {u:q}, {v:q}, [{weights}]",
-                    "ldp {w:q}, {y:q}, [{weights}, #32]",
-                    "fmla {a:v}.4s, {u:v}.4s, {x:v}.4s",
-                    "fmla {b:v}.4s, {v:v}.4s, {x:v}.4s",
-                    "ldp {u:q}, {v:q}, [{weights}, #64]",
-                    "add {weights}, {weights}, {stride}",
-                    "subs {blocks}, {blocks}, #1",
-                    "fmla {c:v}.4s, {w:v}.4s, {x:v}.4s",
-                    "fmla {d:v}.4s, {y:v}.4s, {x:v}.4s",
-                    "fmla {e:v}.4s, {u:v}.4s, {x:v}.4s",
-                    "fmla {f:v}.4s, {v:v}.4s, {x:v}.4s",
-                    "b.ne 2b",
-                    a = inout(vreg) a.0,
-                    b = inout(vreg) b.0,
-                    c = inout(vreg) c.0,
-                    d = inout(vreg) d.0,
-                    e = inout(vreg) e.0,
-                    f = inout(vreg) f.0,
-                    x = out(vreg) _,
-                    u = out(vreg) _,
-                    v = out(vreg) _,
-                    w = out(vreg) _,
-                    y = out(vreg) _,
-                    features = inout(reg) features => _,
-                    weights = inout(reg) weights => _,
-                    blocks = inout(reg) blocks => _,
-                    stride = in(reg) 4 * stride,
-                    options(nostack, readonly),
-                );
-            }
-            return;
-        }
-        for block in 0..blocks {
-            // SAFETY: the caller vouches for the places
-            unsafe {
-                let features = Self::load(features.add(block * Self::LANES));
-                for (count, sum) in sums.iter_mut().enumerate() {
-                    *sum = sum.multiply_add(features, Self::load(weights.add(block * stride + count * Self::LANES)));
-                }
-            }
-        }
+        // SAFETY: the caller vouches for the places
+        unsafe { products::add(sums, features, weights, blocks) }
     }
 }
 
@@ -141,9 +94,24 @@ pub(crate) static SET: Set = Set {
     round: 4,
     lanes: 4,
     forms: &[
-        Form { vectors: 4, lanes: 4, taps: None, kernels: tiles!(gaitd_supernet_neon_4x1 1 gaitd_supernet_neon_4x2 2 gaitd_supernet_neon_4x3 3 gaitd_supernet_neon_4x4 4 gaitd_supernet_neon_4x5 5) },
-        Form { vectors: 2, lanes: 4, taps: None, kernels: tiles!(gaitd_supernet_neon_2x1 1 gaitd_supernet_neon_2x2 2 gaitd_supernet_neon_2x4 4 gaitd_supernet_neon_2x6 6 gaitd_supernet_neon_2x9 9) },
-        Form { vectors: 1, lanes: 4, taps: None, kernels: tiles!(gaitd_supernet_neon_1x1 1 gaitd_supernet_neon_1x2 2 gaitd_supernet_neon_1x4 4 gaitd_supernet_neon_1x9 9 gaitd_supernet_neon_1x12 12) },
+        Form {
+            vectors: 4,
+            lanes: 4,
+            taps: None,
+            kernels: tiles!(gaitd_supernet_neon_4x1 1 gaitd_supernet_neon_4x2 2 gaitd_supernet_neon_4x3 3 gaitd_supernet_neon_4x4 4 gaitd_supernet_neon_4x5 5),
+        },
+        Form {
+            vectors: 2,
+            lanes: 4,
+            taps: None,
+            kernels: tiles!(gaitd_supernet_neon_2x1 1 gaitd_supernet_neon_2x2 2 gaitd_supernet_neon_2x4 4 gaitd_supernet_neon_2x6 6 gaitd_supernet_neon_2x9 9),
+        },
+        Form {
+            vectors: 1,
+            lanes: 4,
+            taps: None,
+            kernels: tiles!(gaitd_supernet_neon_1x1 1 gaitd_supernet_neon_1x2 2 gaitd_supernet_neon_1x4 4 gaitd_supernet_neon_1x9 9 gaitd_supernet_neon_1x12 12),
+        },
         Form { vectors: 2, lanes: 4, taps: Some(6), kernels: &[(4, Kernel::Raw(first::eight))] },
         Form { vectors: 1, lanes: 4, taps: Some(6), kernels: &[(4, Kernel::Raw(first::four))] },
         Form { vectors: 2, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 2, 9, 2) },

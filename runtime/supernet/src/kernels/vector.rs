@@ -1,6 +1,8 @@
 //! Tiles and the linear layer for any vectors, to be compiled for an instruction set each.
 
-use super::job::{HeadJob, Job};
+use super::job::HeadJob;
+#[cfg(not(target_arch = "arm"))]
+use super::job::Job;
 
 /// Vectors of one instruction set.
 ///
@@ -22,10 +24,12 @@ pub(crate) unsafe trait Vector: Copy {
     ///
     /// # Safety
     /// It must be there to read, and the processor must have the instructions.
+    #[cfg(not(target_arch = "arm"))]
     unsafe fn splat(at: *const f32) -> Self;
 
     /// # Safety
     /// As many numbers as a vector has must be there to write, and the processor must have the instructions.
+    #[cfg(not(target_arch = "arm"))]
     unsafe fn store(self, at: *mut f32);
 
     /// `self + one * other`
@@ -36,12 +40,14 @@ pub(crate) unsafe trait Vector: Copy {
 
     /// # Safety
     /// The processor must have the instructions.
+    #[cfg(not(target_arch = "arm"))]
     unsafe fn add(self, other: Self) -> Self;
 
     /// 0 for what is less; what is no number stays none.
     ///
     /// # Safety
     /// The processor must have the instructions.
+    #[cfg(not(target_arch = "arm"))]
     unsafe fn rectified(self) -> Self;
 
     /// The larger ones; what is no number in one of them stays none.
@@ -56,28 +62,48 @@ pub(crate) unsafe trait Vector: Copy {
     /// The processor must have the instructions.
     unsafe fn sum(self) -> f32;
 
-    /// Adds to each of `sums` the products of `blocks` vectors of features and of its weights, which lie together for a
-    /// block, and from block to block `stride` numbers apart.
+    /// Adds to each of `sums` the products of its weights and of `blocks` vectors of features. Those begin at
+    /// `features.0`, and each is the largest of `features.1` that are `features.2` numbers apart; weights begin at
+    /// `weights.0`, those of all sums for a block together, and from block to block `weights.1` numbers apart.
     ///
     /// # Safety
-    /// So many features and weights must be there to read, and the processor must have the instructions.
+    /// There must be so many features and weights to read, a step at least, and the processor must have the instructions.
     #[inline(always)]
     unsafe fn products<const COUNT: usize>(
         sums: &mut [Self; COUNT],
-        features: *const f32,
-        weights: *const f32,
+        features: (*const f32, usize, usize),
+        weights: (*const f32, usize),
         blocks: usize,
-        stride: usize,
     ) {
-        for block in 0..blocks {
-            // SAFETY: the caller vouches for the places
-            unsafe {
-                let features = Self::load(features.add(block * Self::LANES));
-                for (count, sum) in sums.iter_mut().enumerate() {
-                    *sum = sum.multiply_add(features, Self::load(weights.add(block * stride + count * Self::LANES)));
-                }
+        // SAFETY: the caller vouches for the places
+        unsafe { products(sums, features, weights, blocks) }
+    }
+}
+
+/// [`Vector::products`] for any vectors.
+///
+/// # Safety
+/// As [`Vector::products`].
+#[inline(always)]
+pub(super) unsafe fn products<V: Vector, const COUNT: usize>(
+    sums: &mut [V; COUNT],
+    (features, steps, step): (*const f32, usize, usize),
+    (mut weights, stride): (*const f32, usize),
+    blocks: usize,
+) {
+    for block in 0..blocks {
+        // SAFETY: the caller vouches for the places
+        unsafe {
+            let first = features.add(block * V::LANES);
+            let mut largest = V::load(first);
+            for place in 1..steps {
+                largest = largest.larger(V::load(first.add(place * step)));
+            }
+            for (count, sum) in sums.iter_mut().enumerate() {
+                *sum = sum.multiply_add(largest, V::load(weights.add(count * V::LANES)));
             }
         }
+        weights = weights.wrapping_add(stride);
     }
 }
 
@@ -85,6 +111,7 @@ pub(crate) unsafe trait Vector: Copy {
 ///
 /// # Safety
 /// As [`tile`].
+#[cfg(not(target_arch = "arm"))]
 #[inline(always)]
 pub(super) unsafe fn finish<V: Vector, const VECTORS: usize>(
     job: &Job,
@@ -113,6 +140,7 @@ pub(super) unsafe fn finish<V: Vector, const VECTORS: usize>(
 ///
 /// # Safety
 /// As [`tile`].
+#[cfg(not(target_arch = "arm"))]
 #[inline(always)]
 pub(super) unsafe fn ends<V: Vector, const VECTORS: usize>(job: &Job) -> [[V; 2]; VECTORS] {
     // SAFETY: the caller vouches for the job
@@ -182,6 +210,7 @@ pub(crate) unsafe fn tile<V: Vector, const PANEL: usize, const VECTORS: usize, c
 /// # Safety
 /// The job must have one channel, so many taps, at least `AT_ONCE` positions and nothing that is added, and be within its
 /// memory; and the processor must have the instructions.
+#[cfg(not(target_arch = "arm"))]
 #[inline(always)]
 pub(crate) unsafe fn one_channel<
     V: Vector,
@@ -258,23 +287,9 @@ unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut HeadJob<'_>, class
     unsafe {
         let mut sums = [V::zero(); COUNT];
         for (pooled, group) in job.head.groups() {
-            let mut weights = job.weights.add(group + class * V::LANES);
-            if pooled.steps == 1 {
-                let first = job.features.add(pooled.first);
-                V::products(&mut sums, first, weights, job.head.blocks(), classes * V::LANES);
-                continue;
-            }
-            for block in 0..job.head.blocks() {
-                let first = job.features.add(pooled.first + block * V::LANES);
-                let mut largest = V::load(first);
-                for step in 1..pooled.steps {
-                    largest = largest.larger(V::load(first.add(step * job.head.step())));
-                }
-                for (count, sum) in sums.iter_mut().enumerate() {
-                    *sum = sum.multiply_add(largest, V::load(weights.add(count * V::LANES)));
-                }
-                weights = weights.add(classes * V::LANES);
-            }
+            let features = (job.features.add(pooled.first), pooled.steps, job.head.step());
+            let weights = (job.weights.add(group + class * V::LANES), classes * V::LANES);
+            V::products(&mut sums, features, weights, job.head.blocks());
         }
         for (count, sum) in sums.into_iter().enumerate() {
             job.logits[class + count] = job.head.bias()[class + count] + sum.sum();
@@ -300,6 +315,7 @@ macro_rules! tiles {
 }
 
 /// The kernel of one channel for the instructions `$feature`.
+#[cfg(not(target_arch = "arm"))]
 macro_rules! passing {
     ($feature:literal, $vector:ty, $panel:literal, $vectors:literal, $taps:literal, $at_once:literal) => {
         &[($at_once, {
@@ -316,6 +332,7 @@ macro_rules! passing {
 }
 
 /// The linear layer's kernel for the instructions `$feature`.
+#[cfg(not(target_arch = "arm"))]
 macro_rules! classifier {
     ($feature:literal, $vector:ty) => {{
         /// # Safety
@@ -331,4 +348,5 @@ macro_rules! classifier {
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tiles;
+#[cfg(not(target_arch = "arm"))]
 pub(crate) use {classifier, passing};

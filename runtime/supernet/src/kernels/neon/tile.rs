@@ -14,7 +14,7 @@ const _: () = assert!(offset_of!(Job, rest) == offset_of!(Job, fours) + 8 && siz
 const _: () = assert!(offset_of!(Job, bias) == offset_of!(Job, scale) + 8);
 
 /* Numbers of vector registers are counted from v16 on, so that those that a function has to keep, v8 to v15, come last:
-   first the sums, those of a position together, then one register for each position's inputs, then four for weights. */
+first the sums, those of a position together, then one register for each position's inputs, then four for weights. */
 std::arch::global_asm!(
     r"
 .altmacro
