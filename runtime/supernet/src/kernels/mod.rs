@@ -10,6 +10,8 @@ mod avx2;
 mod avx512;
 #[cfg(all(test, target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm")))]
 mod battery;
+#[cfg(target_arch = "aarch64")]
+mod cores;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod job;
 #[cfg(target_arch = "aarch64")]
@@ -95,7 +97,11 @@ pub(crate) fn available() -> Vec<&'static Set> {
     }
     // every aarch64 has NEON
     #[cfg(target_arch = "aarch64")]
-    sets.push(&neon::SET);
+    if cores::load_narrowly() {
+        sets.extend([&neon::a53::SET, &neon::SET]);
+    } else {
+        sets.extend([&neon::SET, &neon::a53::SET]);
+    }
     #[cfg(target_arch = "arm")]
     if v7::is_there() {
         sets.push(&v7::SET);

@@ -1,5 +1,6 @@
 //! Kernels for aarch64: thirty-two registers of four numbers, of which one multiplies by a lane of another.
 
+pub(super) mod a53;
 mod first;
 mod products;
 mod tile;
@@ -88,34 +89,62 @@ unsafe impl Vector for Four {
 /// Outputs of a panel.
 const PANEL: usize = 8;
 
+/// Of one vector, for what is left.
+const NARROW: Form = Form {
+    vectors: 1,
+    lanes: 4,
+    taps: None,
+    kernels: tiles!(
+        1 gaitd_supernet_neon_1x1,
+        2 gaitd_supernet_neon_1x2,
+        4 gaitd_supernet_neon_1x4,
+        9 gaitd_supernet_neon_1x9,
+        12 gaitd_supernet_neon_1x12,
+    ),
+};
+
+/// For the first layer.
+const FIRST: [Form; 4] = [
+    Form { vectors: 2, lanes: 4, taps: Some(6), kernels: &[(4, Kernel::Raw(first::eight))] },
+    Form { vectors: 1, lanes: 4, taps: Some(6), kernels: &[(4, Kernel::Raw(first::four))] },
+    Form { vectors: 2, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 2, 9, 2) },
+    Form { vectors: 1, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 1, 9, 3) },
+];
+
+const CLASSIFIER: Classifier = classifier!("neon", Four);
+
 pub(crate) static SET: Set = Set {
     name: "neon",
     panel: PANEL,
     round: 4,
     lanes: 4,
-    forms: &[
-        Form {
+    forms: &{
+        let [a, b, c, d] = FIRST;
+        let wide = Form {
             vectors: 4,
             lanes: 4,
             taps: None,
-            kernels: tiles!(gaitd_supernet_neon_4x1 1 gaitd_supernet_neon_4x2 2 gaitd_supernet_neon_4x3 3 gaitd_supernet_neon_4x4 4 gaitd_supernet_neon_4x5 5),
-        },
-        Form {
+            kernels: tiles!(
+                1 gaitd_supernet_neon_4x1,
+                2 gaitd_supernet_neon_4x2,
+                3 gaitd_supernet_neon_4x3,
+                4 gaitd_supernet_neon_4x4,
+                5 gaitd_supernet_neon_4x5,
+            ),
+        };
+        let eight = Form {
             vectors: 2,
             lanes: 4,
             taps: None,
-            kernels: tiles!(gaitd_supernet_neon_2x1 1 gaitd_supernet_neon_2x2 2 gaitd_supernet_neon_2x4 4 gaitd_supernet_neon_2x6 6 gaitd_supernet_neon_2x9 9),
-        },
-        Form {
-            vectors: 1,
-            lanes: 4,
-            taps: None,
-            kernels: tiles!(gaitd_supernet_neon_1x1 1 gaitd_supernet_neon_1x2 2 gaitd_supernet_neon_1x4 4 gaitd_supernet_neon_1x9 9 gaitd_supernet_neon_1x12 12),
-        },
-        Form { vectors: 2, lanes: 4, taps: Some(6), kernels: &[(4, Kernel::Raw(first::eight))] },
-        Form { vectors: 1, lanes: 4, taps: Some(6), kernels: &[(4, Kernel::Raw(first::four))] },
-        Form { vectors: 2, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 2, 9, 2) },
-        Form { vectors: 1, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 1, 9, 3) },
-    ],
-    classify: classifier!("neon", Four),
+            kernels: tiles!(
+                1 gaitd_supernet_neon_2x1,
+                2 gaitd_supernet_neon_2x2,
+                4 gaitd_supernet_neon_2x4,
+                6 gaitd_supernet_neon_2x6,
+                9 gaitd_supernet_neon_2x9,
+            ),
+        };
+        [wide, eight, NARROW, a, b, c, d]
+    },
+    classify: CLASSIFIER,
 };
