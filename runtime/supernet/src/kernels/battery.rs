@@ -99,7 +99,11 @@ impl Case {
         let outputs = form.channels();
         // positions overlap, as those of a convolution do
         let (step, row) = (channels + 3, outputs + 5);
-        let from: Vec<u32> = (0..positions).map(|position| (position * step) as u32).collect();
+        let mut from: Vec<u32> = (0..positions).map(|position| (position * step) as u32).collect();
+        // either the last of them reads up to the end, or the first
+        if relu {
+            from.reverse();
+        }
         let to: Vec<u32> = (0..positions).map(|position| (position * row) as u32).collect();
         let tap = channels * set.panel;
         let panel = taps * tap;

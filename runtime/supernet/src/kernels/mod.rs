@@ -10,11 +10,11 @@ mod avx2;
 mod avx512;
 #[cfg(all(test, target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm")))]
 mod battery;
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", any(target_os = "linux", target_os = "android")))]
 mod cores;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod job;
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", any(target_os = "linux", target_os = "android")))]
 mod neon;
 pub(crate) mod plain;
 #[cfg(target_arch = "arm")]
@@ -95,8 +95,8 @@ pub(crate) fn available() -> Vec<&'static Set> {
             sets.push(&avx2::SET);
         }
     }
-    // every aarch64 has NEON
-    #[cfg(target_arch = "aarch64")]
+    // every aarch64 has NEON, and the assembly is for these systems' object files
+    #[cfg(all(target_arch = "aarch64", any(target_os = "linux", target_os = "android")))]
     if cores::load_narrowly() {
         sets.extend([&neon::a53::SET, &neon::SET]);
     } else {
