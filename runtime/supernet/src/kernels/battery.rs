@@ -1,11 +1,16 @@
 //! Every tile of every set against a convolution as it is written in textbooks, with each of its memories between pages that
 //! nothing may touch: what a kernel reads or writes too much ends the test.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::ffi::c_void;
+use std::sync::Arc;
 
 use super::job::Job;
-use super::{Form, Kernel, Set, available};
-use crate::plan::Tap;
+use super::{Form, Kernel, Set, available, plain};
+use crate::graph::{self, Conv, Graph, Operation, Pair, Shape, Value};
+use crate::pack::Packer;
+use crate::plan::{Plan, Split, Tap};
 
 /// Numbers that end where a page begins that nothing may touch, or that begin behind one.
 struct Guarded<T> {
@@ -42,6 +47,11 @@ impl<T: Copy> Guarded<T> {
             std::ptr::copy_nonoverlapping(values.as_ptr(), first, values.len());
             Self { mapping, bytes, first, length: values.len() }
         }
+    }
+
+    fn values_mut(&mut self) -> &mut [T] {
+        // SAFETY: so many lie there, and no other looks at them
+        unsafe { std::slice::from_raw_parts_mut(self.first, self.length) }
     }
 
     fn values(&self) -> &[T] {
@@ -82,6 +92,8 @@ enum Begun {
 struct Case {
     channels: usize,
     taps: usize,
+    /// From one tap's inputs to the next's.
+    apart: usize,
     positions: usize,
     added: bool,
     relu: bool,
@@ -92,21 +104,39 @@ struct Case {
 }
 
 impl Case {
+    fn of(channels: usize, taps: usize, apart: usize, positions: usize) -> Self {
+        Self {
+            channels,
+            taps,
+            apart,
+            positions,
+            added: false,
+            relu: true,
+            begun: Begun::Nowhere,
+            at_end: true,
+            bad: None,
+        }
+    }
+
     fn run(self, set: &Set, form: &Form, kernel: super::job::TileKernel) {
-        let Self { channels, taps, positions, added, relu, begun, at_end, bad } = self;
+        let Self { channels, taps, apart, positions, added, relu, begun, at_end, bad } = self;
         let outputs = form.channels();
         // positions overlap, as those of a convolution do
         let (step, row) = (channels + 3, outputs + 5);
-        let from: Vec<u32> = (0..positions).map(|position| (position * step) as u32).collect();
+        let mut from: Vec<u32> = (0..positions).map(|position| (position * step) as u32).collect();
+        // either the last of them reads up to the end, or the first
+        if relu {
+            from.reverse();
+        }
         let to: Vec<u32> = (0..positions).map(|position| (position * row) as u32).collect();
         let tap = channels * set.panel;
         let panel = taps.max(1) * tap;
-        let list: Vec<Tap> = (0..taps).map(|place| Tap::new(place * step, place * tap)).collect();
+        let list: Vec<Tap> = (0..taps).map(|place| Tap::new(place * apart, place * tap)).collect();
         let panels = (outputs - 1) / set.panel;
         let last = outputs - panels * set.panel;
         // no more than the last vector of the last tap and channel needs
         let weights = numbers(1, panels * panel + panel - set.panel + last.max(form.lanes));
-        let mut features = numbers(2, (positions + taps.max(1) - 2) * step + channels);
+        let mut features = numbers(2, (positions - 1) * step + taps.saturating_sub(1) * apart + channels);
         if let Some(bad) = bad {
             let middle = features.len() / 2;
             features[middle] = bad;
@@ -188,14 +218,18 @@ fn every_tile_computes_what_a_plain_convolution_does_and_touches_nothing_else() 
             for &(size, kernel) in form.kernels {
                 let Kernel::Raw(kernel) = kernel else { continue };
                 count += 1;
-                let cases: Vec<(usize, usize, usize)> = match form.taps {
-                    Some(taps) => [0, 1, 2, 3, 5, 24].map(|more| (1, taps, size + more)).into(),
+                let cases: Vec<Case> = match form.taps {
+                    // taps that lie together may be loaded together
+                    Some(taps) => [0, 1, 2, 3, 5, 24]
+                        .into_iter()
+                        .flat_map(|more| [1, 4].map(|apart| Case::of(1, taps, apart, size + more)))
+                        .collect(),
                     None => [1, 2, 3, 4, 5, 7, 8, 12, 40, 132]
                         .into_iter()
-                        .flat_map(|channels| [0, 1, 2, 6, 9].map(|taps| (channels, taps, size)))
+                        .flat_map(|channels| [0, 1, 2, 6, 9].map(|taps| Case::of(channels, taps, channels + 3, size)))
                         .collect(),
                 };
-                for (channels, taps, positions) in cases {
+                for case in cases {
                     for switches in 0..8 {
                         let [at_end, relu, added] = [1, 2, 4].map(|bit| switches & bit != 0);
                         for begun in [Begun::Nowhere, Begun::Apart, Begun::InPlace] {
@@ -204,15 +238,11 @@ fn every_tile_computes_what_a_plain_convolution_does_and_touches_nothing_else() 
                             {
                                 continue;
                             }
-                            let case = Case { channels, taps, positions, added, relu, begun, at_end, bad: None };
-                            case.run(set, form, kernel);
+                            Case { added, relu, begun, at_end, ..case }.run(set, form, kernel);
                         }
                     }
                     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                        let (added, begun) = (false, Begun::Nowhere);
-                        let case =
-                            Case { channels, taps, positions, added, relu: true, begun, at_end: true, bad: Some(bad) };
-                        case.run(set, form, kernel);
+                        Case { bad: Some(bad), ..case }.run(set, form, kernel);
                     }
                 }
             }
@@ -220,4 +250,69 @@ fn every_tile_computes_what_a_plain_convolution_does_and_touches_nothing_else() 
     }
     // only where there is nothing but safe Rust
     assert!(count > 0 || available().len() == 1);
+}
+
+/// A convolution of the window, and a linear layer of single steps and of the largest of several.
+fn network(channels: usize, classes: usize) -> Graph {
+    let shape = |channels, time| Shape { channels, time, axes: 3 };
+    let conv = Conv {
+        source: 0,
+        inputs: 1,
+        kernel: Pair { time: 2, axes: 1 },
+        stride: Pair { time: 1, axes: 1 },
+        padding: Pair { time: 0, axes: 0 },
+        weights: numbers(6, channels * 2),
+        bias: numbers(7, channels),
+    };
+    let windows = vec![(0, 1), (2, 4), (5, 6), (0, 6)];
+    let weights = numbers(8, classes * windows.len() * 3 * channels);
+    Graph {
+        values: vec![
+            Value { shape: shape(1, 7), operation: Operation::Window },
+            Value { shape: shape(channels, 6), operation: Operation::Conv(conv) },
+        ],
+        classifier: graph::Classifier { source: 1, windows, weights, bias: numbers(9, classes) },
+    }
+}
+
+/// The logits of `graph` with memories between closed pages: in one go, or in halves, of which the first has so many samples.
+fn logits(set: &'static Set, graph: &Graph, known: Option<usize>, at_end: bool) -> Vec<f32> {
+    let mut packer = Packer::new(set);
+    let plan = Arc::new(Plan::new(graph, set, &mut packer).unwrap());
+    let split = known.map(|known| Split::new(&plan, known).unwrap().unwrap());
+    let weights = Guarded::new(&packer.finish(), at_end);
+    let length = split.as_ref().map_or(plan.arena(), Split::arena);
+    let mut arena = Guarded::new(&vec![0.0; length], at_end);
+    let mut logits = vec![f32::NAN; graph.classifier.bias.len()];
+    let fill = |channel: usize, first: usize, row: &mut [f32]| {
+        row.copy_from_slice(&numbers(10 + channel, first + row.len())[first..]);
+    };
+    if let Some(split) = split {
+        assert!(split.head(weights.values(), arena.values_mut(), fill, &mut || true));
+        split.tail(weights.values(), arena.values_mut(), &mut logits, fill);
+    } else {
+        plan.run(weights.values(), arena.values_mut(), &mut logits, fill);
+    }
+    logits
+}
+
+#[test]
+fn every_linear_layer_computes_what_safe_rust_does_and_touches_nothing_else() {
+    for set in available() {
+        for channels in [1, 4, 7, 8, 12, 20, 33] {
+            for classes in [1, 2, 5, 6, 7, 12, 15] {
+                let graph = network(channels, classes);
+                let expected = logits(&plain::SET, &graph, None, true);
+                // none, one and two of the windows are in the first half
+                for (known, at_end) in
+                    [None, Some(1), Some(3), Some(6)].into_iter().flat_map(|it| [(it, false), (it, true)])
+                {
+                    for (found, expected) in logits(set, &graph, known, at_end).into_iter().zip(&expected) {
+                        let near = (found - expected).abs() <= 1e-5;
+                        assert!(near, "{} {channels} {classes} {known:?}: {found} is not {expected}", set.name);
+                    }
+                }
+            }
+        }
+    }
 }

@@ -1,9 +1,7 @@
 //! What a kernel without bounds checks gets: pointers, all of which a plan has proven.
 
 use super::WIDEST;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use crate::plan::{ClassifierPlan, Share};
-use crate::plan::{ConvStep, Part, Tap, Tile};
+use crate::plan::{ClassifierPlan, ConvStep, Part, Share, Tap, Tile};
 
 /// One tile. All places count numbers.
 #[repr(C)]
@@ -81,7 +79,6 @@ impl Job {
 }
 
 /// The linear layer.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) struct ClassifierJob<'a> {
     pub(crate) classifier: &'a ClassifierPlan,
     pub(crate) share: Share,
@@ -105,5 +102,4 @@ pub(crate) type TileKernel = unsafe fn(&Job);
 ///
 /// # Safety
 /// As for [`TileKernel`].
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) type ClassifierKernel = unsafe fn(&mut ClassifierJob<'_>);

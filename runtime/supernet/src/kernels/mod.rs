@@ -10,21 +10,20 @@ mod avx2;
 mod avx512;
 #[cfg(all(test, target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm")))]
 mod battery;
+#[cfg(all(target_arch = "aarch64", any(target_os = "linux", target_os = "android")))]
+mod cores;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod job;
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", any(target_os = "linux", target_os = "android")))]
 mod neon;
 pub(crate) mod peak;
 pub(crate) mod plain;
 #[cfg(target_arch = "arm")]
 mod v7;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod vector;
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use job::{ClassifierJob, ClassifierKernel};
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
-use job::{Job, TileKernel};
+use job::{ClassifierJob, ClassifierKernel, Job, TileKernel};
 
 use crate::plan::{ClassifierPlan, ConvStep, Share, Tile};
 
@@ -80,7 +79,7 @@ pub(crate) enum Classifier {
     /// Safe Rust.
     Plain,
     /// What needs the plan's proof, and the processor that its set was chosen for.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
     Raw(ClassifierKernel),
 }
 
@@ -97,9 +96,13 @@ pub(crate) fn available() -> Vec<&'static Set> {
             sets.push(&avx2::SET);
         }
     }
-    // every aarch64 has NEON
-    #[cfg(target_arch = "aarch64")]
-    sets.push(&neon::SET);
+    // every aarch64 has NEON, and the assembly is for these systems' object files
+    #[cfg(all(target_arch = "aarch64", any(target_os = "linux", target_os = "android")))]
+    if cores::load_narrowly() {
+        sets.extend([&neon::a53::SET, &neon::SET]);
+    } else {
+        sets.extend([&neon::SET, &neon::a53::SET]);
+    }
     #[cfg(target_arch = "arm")]
     if v7::is_there() {
         sets.push(&v7::SET);
@@ -137,7 +140,7 @@ pub(crate) fn classify(
 ) {
     match set.classify {
         Classifier::Plain => plain::classify(classifier, share, weights, arena, logits),
-        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
         Classifier::Raw(kernel) => {
             let features = arena.as_mut_ptr();
             // SAFETY: the plan has proven that the sums stand in the arena

@@ -1,10 +1,16 @@
 //! Kernels for aarch64: thirty-two registers of four numbers, of which one multiplies by a lane of another.
 
+pub(super) mod a53;
+mod first;
+mod products;
+mod tile;
+
 use std::arch::aarch64::*;
 
 use super::job::{ClassifierJob, Job};
 use super::vector::{self, Vector, classifier, passing};
 use super::{Classifier, Form, Kernel, Set};
+use tile::tiles;
 
 /// Four numbers.
 #[derive(Clone, Copy)]
@@ -67,98 +73,78 @@ unsafe impl Vector for Four {
         // SAFETY: the processor has the instructions
         unsafe { vaddvq_f32(self.0) }
     }
+
+    #[inline(always)]
+    unsafe fn products<const COUNT: usize>(
+        sums: &mut [Self; COUNT],
+        features: (*const f32, usize, usize),
+        weights: (*const f32, usize),
+        blocks: usize,
+    ) {
+        // SAFETY: the caller vouches for the places
+        unsafe { products::add(sums, features, weights, blocks) }
+    }
 }
 
 /// Outputs of a panel.
 const PANEL: usize = 8;
 
-/// As [`vector::tile`], but that four inputs of a position are loaded at once, and multiplied lane by lane.
-///
-/// # Safety
-/// As [`vector::tile`].
-#[inline(always)]
-unsafe fn by_lane<const VECTORS: usize, const POSITIONS: usize>(job: &Job) {
-    // SAFETY: the caller vouches for the job; four inputs are loaded only where there are so many
-    unsafe {
-        let mut sums = vector::start::<Four, VECTORS, POSITIONS>(job);
-        let features: [*const f32; POSITIONS] =
-            std::array::from_fn(|position| job.features.add(*job.from.add(position) as usize));
-        for tap in 0..job.count {
-            let tap = &*job.taps.add(tap);
-            // all that advances are pointers, which loads can take along; those of more panels than there are stay unused
-            let mut inputs: [*const f32; POSITIONS] =
-                std::array::from_fn(|position| features[position].add(tap.input()));
-            let mut panels: [*const f32; VECTORS] =
-                std::array::from_fn(|panel| job.weights.wrapping_add(panel * job.panel + tap.weight()));
-            for _ in 0..job.fours {
-                let four: [float32x4_t; POSITIONS] = std::array::from_fn(|position| vld1q_f32(inputs[position]));
-                inputs = inputs.map(|input| input.wrapping_add(4));
-                macro_rules! lane {
-                    ($lane:literal) => {
-                        let weights: [float32x4_t; VECTORS] = std::array::from_fn(|vector| {
-                            vld1q_f32(panels[vector / 2].add(vector % 2 * Four::LANES + $lane * PANEL))
-                        });
-                        for position in 0..POSITIONS {
-                            for vector in 0..VECTORS {
-                                let sum = &mut sums[position][vector].0;
-                                *sum = vfmaq_laneq_f32::<$lane>(*sum, weights[vector], four[position]);
-                            }
-                        }
-                    };
-                }
-                lane!(0);
-                lane!(1);
-                lane!(2);
-                lane!(3);
-                panels = panels.map(|panel| panel.wrapping_add(4 * PANEL));
-            }
-            for _ in 0..job.rest {
-                for position in 0..POSITIONS {
-                    let input = Four::splat(inputs[position]);
-                    for vector in 0..VECTORS {
-                        let weights = Four::load(panels[vector / 2].add(vector % 2 * Four::LANES));
-                        sums[position][vector] = sums[position][vector].multiply_add(input, weights);
-                    }
-                }
-                inputs = inputs.map(|input| input.wrapping_add(1));
-                panels = panels.map(|panel| panel.wrapping_add(PANEL));
-            }
-        }
-        let ends = vector::ends::<Four, VECTORS>(job);
-        for (position, sums) in sums.into_iter().enumerate() {
-            vector::finish(job, position, sums, ends);
-        }
-    }
-}
+/// Of one vector, for what is left.
+const NARROW: Form = Form {
+    vectors: 1,
+    lanes: 4,
+    taps: None,
+    kernels: tiles!(
+        1 gaitd_supernet_neon_1x1,
+        2 gaitd_supernet_neon_1x2,
+        4 gaitd_supernet_neon_1x4,
+        9 gaitd_supernet_neon_1x9,
+        12 gaitd_supernet_neon_1x12,
+    ),
+};
 
-/// Tiles by lane.
-macro_rules! lanes {
-    ($vectors:literal, $($positions:literal)+) => {
-        &[$(($positions, {
-            /// # Safety
-            /// As [`by_lane`].
-            unsafe fn kernel(job: &Job) {
-                // SAFETY: the caller vouches for the job, and every aarch64 has the instructions
-                unsafe { by_lane::<$vectors, $positions>(job) }
-            }
-            Kernel::Raw(kernel)
-        })),+]
-    };
-}
+/// For the first layer.
+const FIRST: [Form; 4] = [
+    Form { vectors: 2, lanes: 4, taps: Some(6), kernels: &[(4, Kernel::Raw(first::eight))] },
+    Form { vectors: 1, lanes: 4, taps: Some(6), kernels: &[(4, Kernel::Raw(first::four))] },
+    Form { vectors: 2, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 2, 9, 2) },
+    Form { vectors: 1, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 1, 9, 3) },
+];
+
+const CLASSIFIER: Classifier = classifier!("neon", Four);
 
 pub(crate) static SET: Set = Set {
     name: "neon",
     panel: PANEL,
     round: 4,
     lanes: 4,
-    forms: &[
-        Form { vectors: 4, lanes: 4, taps: None, kernels: lanes!(4, 1 2 3 4 5) },
-        Form { vectors: 2, lanes: 4, taps: None, kernels: lanes!(2, 1 2 4 6 9) },
-        Form { vectors: 1, lanes: 4, taps: None, kernels: lanes!(1, 1 2 4 9 12) },
-        Form { vectors: 2, lanes: 4, taps: Some(6), kernels: passing!("neon", Four, 8, 2, 6, 3) },
-        Form { vectors: 1, lanes: 4, taps: Some(6), kernels: passing!("neon", Four, 8, 1, 6, 3) },
-        Form { vectors: 2, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 2, 9, 2) },
-        Form { vectors: 1, lanes: 4, taps: Some(9), kernels: passing!("neon", Four, 8, 1, 9, 3) },
-    ],
-    classify: classifier!("neon", Four),
+    forms: &{
+        let [a, b, c, d] = FIRST;
+        let wide = Form {
+            vectors: 4,
+            lanes: 4,
+            taps: None,
+            kernels: tiles!(
+                1 gaitd_supernet_neon_4x1,
+                2 gaitd_supernet_neon_4x2,
+                3 gaitd_supernet_neon_4x3,
+                4 gaitd_supernet_neon_4x4,
+                5 gaitd_supernet_neon_4x5,
+            ),
+        };
+        let eight = Form {
+            vectors: 2,
+            lanes: 4,
+            taps: None,
+            kernels: tiles!(
+                1 gaitd_supernet_neon_2x1,
+                2 gaitd_supernet_neon_2x2,
+                4 gaitd_supernet_neon_2x4,
+                6 gaitd_supernet_neon_2x6,
+                9 gaitd_supernet_neon_2x9,
+            ),
+        };
+        [wide, eight, NARROW, a, b, c, d]
+    },
+    classify: CLASSIFIER,
 };

@@ -1,6 +1,8 @@
 //! Tiles and the linear layer for any vectors, to be compiled for an instruction set each.
 
-use super::job::{ClassifierJob, Job};
+use super::job::ClassifierJob;
+#[cfg(not(target_arch = "arm"))]
+use super::job::Job;
 
 /// Vectors of one instruction set.
 ///
@@ -22,6 +24,7 @@ pub(crate) unsafe trait Vector: Copy {
     ///
     /// # Safety
     /// It must be there to read, and the processor must have the instructions.
+    #[cfg(not(target_arch = "arm"))]
     unsafe fn splat(at: *const f32) -> Self;
 
     /// # Safety
@@ -36,12 +39,14 @@ pub(crate) unsafe trait Vector: Copy {
 
     /// # Safety
     /// The processor must have the instructions.
+    #[cfg(not(target_arch = "arm"))]
     unsafe fn add(self, other: Self) -> Self;
 
     /// 0 for what is less; what is no number stays none.
     ///
     /// # Safety
     /// The processor must have the instructions.
+    #[cfg(not(target_arch = "arm"))]
     unsafe fn rectified(self) -> Self;
 
     /// The larger ones; what is no number in one of them stays none.
@@ -55,12 +60,57 @@ pub(crate) unsafe trait Vector: Copy {
     /// # Safety
     /// The processor must have the instructions.
     unsafe fn sum(self) -> f32;
+
+    /// Adds to each of `sums` the products of its weights and of `blocks` vectors of features. Those begin at
+    /// `features.0`, and each is the largest of `features.1` that are `features.2` numbers apart; weights begin at
+    /// `weights.0`, those of all sums for a block together, and from block to block `weights.1` numbers apart.
+    ///
+    /// # Safety
+    /// There must be so many features and weights to read, a step at least, and the processor must have the instructions.
+    #[inline(always)]
+    unsafe fn products<const COUNT: usize>(
+        sums: &mut [Self; COUNT],
+        features: (*const f32, usize, usize),
+        weights: (*const f32, usize),
+        blocks: usize,
+    ) {
+        // SAFETY: the caller vouches for the places
+        unsafe { products(sums, features, weights, blocks) }
+    }
+}
+
+/// [`Vector::products`] for any vectors.
+///
+/// # Safety
+/// As [`Vector::products`].
+#[inline(always)]
+pub(super) unsafe fn products<V: Vector, const COUNT: usize>(
+    sums: &mut [V; COUNT],
+    (features, steps, step): (*const f32, usize, usize),
+    (mut weights, stride): (*const f32, usize),
+    blocks: usize,
+) {
+    for block in 0..blocks {
+        // SAFETY: the caller vouches for the places
+        unsafe {
+            let first = features.add(block * V::LANES);
+            let mut largest = V::load(first);
+            for place in 1..steps {
+                largest = largest.larger(V::load(first.add(place * step)));
+            }
+            for (count, sum) in sums.iter_mut().enumerate() {
+                *sum = sum.multiply_add(largest, V::load(weights.add(count * V::LANES)));
+            }
+        }
+        weights = weights.wrapping_add(stride);
+    }
 }
 
 /// Scales, shifts, adds, rectifies and stores `sums`.
 ///
 /// # Safety
 /// As [`tile`].
+#[cfg(not(target_arch = "arm"))]
 #[inline(always)]
 pub(super) unsafe fn finish<V: Vector, const VECTORS: usize>(
     job: &Job,
@@ -89,10 +139,9 @@ pub(super) unsafe fn finish<V: Vector, const VECTORS: usize>(
 ///
 /// # Safety
 /// As [`tile`].
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub(super) unsafe fn start<V: Vector, const VECTORS: usize, const POSITIONS: usize>(
-    job: &Job,
-) -> [[V; VECTORS]; POSITIONS] {
+unsafe fn start<V: Vector, const VECTORS: usize, const POSITIONS: usize>(job: &Job) -> [[V; VECTORS]; POSITIONS] {
     // SAFETY: the caller vouches for the job
     unsafe {
         if job.begun.is_null() {
@@ -109,6 +158,7 @@ pub(super) unsafe fn start<V: Vector, const VECTORS: usize, const POSITIONS: usi
 ///
 /// # Safety
 /// As [`tile`].
+#[cfg(not(target_arch = "arm"))]
 #[inline(always)]
 pub(super) unsafe fn ends<V: Vector, const VECTORS: usize>(job: &Job) -> [[V; 2]; VECTORS] {
     // SAFETY: the caller vouches for the job
@@ -178,6 +228,7 @@ pub(crate) unsafe fn tile<V: Vector, const PANEL: usize, const VECTORS: usize, c
 /// # Safety
 /// The job must have one channel, so many taps, at least `AT_ONCE` positions and nothing that is added, and be within its
 /// memory; and the processor must have the instructions.
+#[cfg(not(target_arch = "arm"))]
 #[inline(always)]
 pub(crate) unsafe fn one_channel<
     V: Vector,
@@ -257,18 +308,9 @@ unsafe fn classes_of<V: Vector, const COUNT: usize>(job: &mut ClassifierJob<'_>,
             sums = std::array::from_fn(|count| V::load(job.begun.add((class + count) * V::LANES)));
         }
         for (pooled, group) in job.classifier.groups(job.share) {
-            let mut weights = job.weights.add(group + class * V::LANES);
-            for block in 0..job.classifier.blocks() {
-                let first = job.features.add(pooled.first + block * V::LANES);
-                let mut largest = V::load(first);
-                for step in 1..pooled.steps {
-                    largest = largest.larger(V::load(first.add(step * job.classifier.step())));
-                }
-                for (count, sum) in sums.iter_mut().enumerate() {
-                    *sum = sum.multiply_add(largest, V::load(weights.add(count * V::LANES)));
-                }
-                weights = weights.add(classes * V::LANES);
-            }
+            let features = (job.features.add(pooled.first), pooled.steps, job.classifier.step());
+            let weights = (job.weights.add(group + class * V::LANES), classes * V::LANES);
+            V::products(&mut sums, features, weights, job.classifier.blocks());
         }
         for (count, sum) in sums.into_iter().enumerate() {
             if !job.left.is_null() {
@@ -298,6 +340,7 @@ macro_rules! tiles {
 }
 
 /// The kernel of one channel for the instructions `$feature`.
+#[cfg(not(target_arch = "arm"))]
 macro_rules! passing {
     ($feature:literal, $vector:ty, $panel:literal, $vectors:literal, $taps:literal, $at_once:literal) => {
         &[($at_once, {
@@ -314,6 +357,7 @@ macro_rules! passing {
 }
 
 /// The linear layer's kernel for the instructions `$feature`.
+#[cfg(not(target_arch = "arm"))]
 macro_rules! classifier {
     ($feature:literal, $vector:ty) => {{
         /// # Safety
@@ -329,4 +373,5 @@ macro_rules! classifier {
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tiles;
+#[cfg(not(target_arch = "arm"))]
 pub(crate) use {classifier, passing};

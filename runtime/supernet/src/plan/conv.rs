@@ -98,7 +98,9 @@ impl ConvStep {
 
     /// Where the weights of the first outputs of `tile` begin.
     pub(crate) fn weights_of(&self, tile: &Tile) -> usize {
-        self.weights + tile.output() / self.width * self.panel + tile.output() % self.width
+        // the width is a power of two, and 32-bit ARM may have no division
+        let panels = tile.output() >> self.width.trailing_zeros();
+        self.weights + panels * self.panel + (tile.output() & (self.width - 1))
     }
 
     /// From one panel of weights to the next.

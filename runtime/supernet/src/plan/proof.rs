@@ -79,6 +79,7 @@ impl ConvStep {
         let weighed = panels as u64 + weight as u64 + (self.channels as u64 - 1) * set.panel as u64 + form.lanes as u64;
         sized
             && self.width == set.panel
+            && set.panel.is_power_of_two()
             // vectors stand in whole panels
             && (place == 0 || place + form.channels() <= set.panel)
             && form.channels() <= WIDEST
