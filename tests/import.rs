@@ -221,8 +221,10 @@ fn a_recording_replays_as_the_file_that_it_was_made_of() {
     };
     assert_eq!(replay("in.csv"), replay("again.csv.gz"));
     let decided = |file: &str| {
-        let output =
-            gaitd(here.path(), &["run", "--source", file, "--pace", "fast", "--format", "ndjson", "--state", "state"]);
+        let output = gaitd(
+            here.path(),
+            &["run", "--source", file, "--pace", "fast", "--rung", "1.00x-128", "--json", "--state", "state"],
+        );
         let decisions = gaitd_tests::lines(&output.stdout, "decision").into_iter();
         let summary = gaitd_tests::summary(&output.stdout);
         assert_eq!(summary["samples"]["resampled"], 0, "{summary}");

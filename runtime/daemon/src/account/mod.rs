@@ -210,6 +210,8 @@ impl Account {
                 .collect(),
             phases: Phase::ALL
                 .into_iter()
+                // not each run has heads
+                .filter(|phase| *phase != Phase::Head || self.ledger.count(Phase::Head) > 0)
                 .map(|phase| PhaseLatency {
                     phase,
                     latency_us: percentiles(&|quantile| self.ledger.quantile(phase, quantile)),
