@@ -112,19 +112,31 @@ fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Pr
     let missing = config.missing(&ladder.manifest().task);
     let profile = found_or_measured(&ladder, &key, &state, missing, clock).map_err(StartError::Measure)?;
     let view = LadderView::new(&ladder, &profile);
-    let mut wearer = Wearer::new(&ladder).map_err(LoadError::Runner)?;
     let mut settings = config.control.settings();
     // aware by default, where the ladder gives something to be aware of
     settings.activity_aware &= ladder.manifest().knows_recall();
     let knows_accuracy = ladder.manifest().knows_accuracy();
     let ids = ladder.configurations().iter().map(|configuration| configuration.id.clone()).collect();
     let engine = Engine::new(ladder, &profile, &settings, missing)?;
-    if engine.missing() > 0 {
-        wearer = wearer.insured_by(engine.ladder().runner().map_err(LoadError::Runner)?);
-    }
+    let wearer = wearer(engine.ladder(), engine.missing()).map_err(LoadError::Runner)?;
     let handle = ControlHandle::new(ids, knows_accuracy, settings)?;
     let learned = config.source.is_timed().then(|| LearnedState::new(&key, &state).told(unusable));
     Ok(Prepared { engine, wearer, handle, view, key, learned })
+}
+
+/// A wearer whose windows `ladder` infers, and can begin with when `missing` of their samples are missing, where that is not 0.
+fn wearer(ladder: &Ladder, missing: usize) -> Result<Wearer, InferenceError> {
+    let runner = || {
+        let mut runner = ladder.runner()?;
+        if missing > 0 {
+            // the first head makes its tables, for which no window is to wait
+            let task = &ladder.manifest().task;
+            runner.head(0, &vec![0.0; task.channels.len() * task.window], missing, &mut || true)?;
+        }
+        Ok::<_, InferenceError>(runner)
+    };
+    let wearer = Wearer::with_runner(ladder, runner()?);
+    Ok(if missing > 0 { wearer.insured_by(runner()?) } else { wearer })
 }
 
 /// The manifest of the model that `config` names, of which nothing else has been looked at.
