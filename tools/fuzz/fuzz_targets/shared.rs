@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use gaitd_core::control::{Candidate, Demand, Load, Outlook, Overhead, Policy, Situation, Terms};
+use gaitd_core::control::{Candidate, Demand, Halves, Load, Outlook, Overhead, Policy, Situation, Terms};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,7 +39,10 @@ fn same(a: &Value, b: &Value) -> bool {
 /// A ladder of three configurations.
 pub fn candidates() -> (Vec<String>, Vec<Candidate>) {
     let rungs = [("0.10x-96", 0.94, 2), ("0.40x-108", 0.965, 7), ("1.00x-128", 0.98, 21)];
-    let candidate = |(_, accuracy, ms)| Candidate { accuracy, latency: Duration::from_millis(ms), halves: None };
+    let candidate = |(_, accuracy, ms)| {
+        let latency = Duration::from_millis(ms);
+        Candidate { accuracy, latency, halves: Some(Halves { head: latency / 8 * 7, tail: latency / 8 }) }
+    };
     (rungs.iter().map(|(id, ..)| (*id).to_owned()).collect(), rungs.map(candidate).to_vec())
 }
 
@@ -66,6 +69,7 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
             demand,
             elapsed: Duration::from_millis(random.below(100_000)),
             available: overhead.available(demand.budget),
+            lead: (random.below(2) == 0).then(|| Duration::from_millis(random.below(200))),
             signals,
             outlook: &outlook,
             cost_limit: Duration::MAX,
