@@ -251,7 +251,7 @@ def test_a_live_stream_is_answered_as_pytorch_answers_its_windows(tmp_path, gait
     run = ["run", "--pace", "fast", "--format", "ndjson", "--state", tmp_path / "state"]
     printed = gaitd(*run, "--models", tmp_path / "m", "--source", tmp_path / "samples.csv")
     lines = [json.loads(line) for line in printed.splitlines()]
-    found = [list(line["probabilities"].values()) for line in lines if line["class"] == "decision"]
+    found = [list(line["instant"]["probabilities"].values()) for line in lines if line["class"] == "decision"]
     assert len(found) == 4
     for start, probabilities in zip(range(0, len(raw), 32), found, strict=False):
         window = (raw[start : start + WINDOW] - mean) / std
