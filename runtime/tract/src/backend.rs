@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-#[cfg(feature = "onnx")]
 use gaitd_core::ladder::NetworkFacts;
 use gaitd_core::ladder::{
     Answers, Backend, Configuration, InferenceError, LoadError, Loaded, Memory, Network, NetworkFiles, Runner, Task,
@@ -11,8 +10,7 @@ use gaitd_core::ladder::{
 };
 
 use crate::executor::{Form, Plan, State};
-#[cfg(feature = "onnx")]
-use crate::reader;
+use crate::onnx;
 use crate::wanted::Wanted;
 
 /// What profiles are measured by.
@@ -34,11 +32,9 @@ impl Backend for Tract {
 
 /// The same without tract's optimiser, which [`Tract`] can be held against: each operator as the file has it, whose
 /// answers are right where those of the optimised network are, and slow.
-#[cfg(feature = "onnx")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unoptimised;
 
-#[cfg(feature = "onnx")]
 impl Backend for Unoptimised {
     fn name(&self) -> &'static str {
         "tract without its optimiser"
@@ -53,9 +49,8 @@ impl Backend for Unoptimised {
 ///
 /// # Errors
 /// When it is not ONNX, or has an operator that gaitd does not run.
-#[cfg(feature = "onnx")]
 pub fn inspect(onnx: &[u8]) -> Result<NetworkFacts, InferenceError> {
-    reader::facts(onnx).map_err(crate::executor::unusable)
+    onnx::facts(onnx).map_err(crate::executor::unusable)
 }
 
 fn load(files: &NetworkFiles<'_>, form: Form) -> Result<Arc<dyn Network>, LoadError> {

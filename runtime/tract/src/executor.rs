@@ -12,7 +12,7 @@ use tract_core::ops::matmul::optimized::OptMatMul;
 use tract_core::ops::scan::{Scan, iteration_count};
 
 use crate::feed::Feed;
-use crate::reader;
+use crate::onnx;
 use crate::wanted::{Input, Wanted};
 
 /// The most characters of an error of tract's, some of which hold a whole network.
@@ -30,7 +30,6 @@ pub(crate) enum Form {
     /// What tract makes of it for this processor.
     Optimised,
     /// The operators of its file.
-    #[cfg(feature = "onnx")]
     AsRead,
 }
 
@@ -50,7 +49,7 @@ impl Plan {
     /// Reads and shapes the ONNX file `network`, of which `wanted` is wanted, and whose output must hold a number for each
     /// of the labels of `task`, and makes its `form` of it.
     pub(crate) fn new(network: &[u8], wanted: &Wanted<'_>, task: &Task, form: Form) -> Result<Self, InferenceError> {
-        let mut model = reader::read(network, wanted).map_err(unusable)?;
+        let mut model = onnx::read(network, wanted).map_err(unusable)?;
         let (shared, parameters) = weights(&model);
         if form == Form::Optimised {
             model = model.into_decluttered().map_err(unusable)?;

@@ -27,19 +27,7 @@
 mod backend;
 mod executor;
 mod feed;
+mod onnx;
 mod wanted;
 
-#[cfg(feature = "onnx")]
-mod onnx;
-#[cfg(feature = "onnx")]
-use onnx as reader;
-
-// its tests hold it against the complete one
-#[cfg(any(not(feature = "onnx"), test))]
-mod few_operators;
-#[cfg(not(feature = "onnx"))]
-use few_operators as reader;
-
-pub use backend::Tract;
-#[cfg(feature = "onnx")]
-pub use backend::{Unoptimised, inspect};
+pub use backend::{Tract, Unoptimised, inspect};

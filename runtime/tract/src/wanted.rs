@@ -10,17 +10,12 @@ pub(crate) struct Wanted<'a> {
     /// The output's name; the only output needs none.
     pub(crate) output: Option<&'a str>,
     /// What the files beside the network hold, by name.
-    #[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "the small reader knows no weights in other files"))]
     pub(crate) weights: &'a HashMap<String, Vec<u8>>,
 }
 
 /// One input.
 pub(crate) struct Input<'a> {
     /// Its name; the only input needs none.
-    #[cfg_attr(
-        not(feature = "onnx"),
-        expect(dead_code, reason = "the small reader knows one input, whatever its name")
-    )]
     pub(crate) name: Option<&'a str>,
     /// The places of its channels in a window.
     pub(crate) channels: Vec<usize>,

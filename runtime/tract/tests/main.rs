@@ -2,6 +2,5 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[cfg(feature = "onnx")]
 mod foreign;
 mod golden;

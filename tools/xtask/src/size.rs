@@ -31,12 +31,12 @@ pub(crate) struct Args {
 
 const TARGETS: [Target; 5] =
     [Target::Aarch64Gnu, Target::Armv7Gnu, Target::Aarch64Musl, Target::Armv7Musl, Target::Armv6Musl];
-const FEATURES: [&str; 5] = ["figures", "http", "npz", "onnx", "tract"];
+const FEATURES: [&str; 4] = ["figures", "http", "npz", "tract"];
 
 /// What the program is built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// Neither `onnx` nor `tract`: it runs what `gaitd-train` writes
+    /// Without `tract`: it runs what `gaitd-train` writes
     Lean,
     /// All default features
     Whole,
@@ -120,10 +120,9 @@ fn build(tree: &Tree, toolchain: &Toolchain, args: &[&str]) -> Result<u64> {
     Ok(fs::metadata(&gaitd).with_context(|| gaitd.display().to_string())?.len())
 }
 
-/// The default features but one, and those that need it, as cargo takes them.
+/// The default features but one, as cargo takes them.
 fn others(left_out: &str) -> String {
-    let needs = |feature: &str| feature == left_out || (feature, left_out) == ("onnx", "tract");
-    let rest: Vec<_> = FEATURES.into_iter().filter(|feature| !needs(feature)).collect();
+    let rest: Vec<_> = FEATURES.into_iter().filter(|feature| *feature != left_out).collect();
     rest.join(",")
 }
 
@@ -132,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lean_program_lacks_tract_with_what_needs_it() {
+    fn the_lean_program_lacks_tract() {
         assert_eq!(dist::LEAN, ["--no-default-features", "--features", &others("tract")]);
     }
 }

@@ -133,8 +133,8 @@ fn check_config(path: &Path) -> anyhow::Result<String> {
     // the policy may name a configuration, so the model decides whether it is valid
     let ladder = super::loading::load(config.models.as_deref(), config.backend)?;
     let task = &ladder.manifest().task;
-    let ids: Vec<String> = ladder.configurations().iter().map(|it| it.id.clone()).collect();
-    config.control.policy.check(&ids, config.control.budget()).context(path.display().to_string())?;
+    let plans = ladder.manifest().plans();
+    config.control.settings().check(&plans, ladder.manifest().knows_accuracy()).context(path.display().to_string())?;
     Ok(format!(
         "configuration; model {}, {} labels, budget {} ms, {}",
         ladder.manifest().name,
