@@ -1,9 +1,8 @@
-//! What one window costs, beside the bare inference library on the same file.
+//! What one window costs: its inference by each configuration, and everything beside that.
 //!
-//! `cargo bench --bench window` prints criterion's figures, and then ratios that were measured in turns, which hold on
-//! a noisy machine: one inference through gaitd's ladder against a bare loop over tract, and everything else that a
-//! window costs against the inference of `1.00x-128`. Load of load are read at their own pace, apart from each other,
-//! for that is what a reading costs in a daemon.
+//! `cargo bench --bench window` prints criterion's figures, and then medians of everything beside the inference, in turns
+//! without a head and with one, and as a share of the inference of `1.00x-128`. Other engines are `cargo xtask compare`'s. The
+//! signals of load are read at their own pace, apart from each other, for that is what a reading costs in a daemon.
 
 #![allow(clippy::print_stdout, reason = "its figures are for whoever runs it")]
 
@@ -14,53 +13,25 @@ use criterion::{BenchmarkId, Criterion};
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::{Load, LoadProbe, Overhead, PolicySpec};
 use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
-use gaitd_core::ladder::{Effort, Ladder, Manifest, ModelFiles, ProfileKey, measure};
+use gaitd_core::ladder::{Effort, Ladder, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::{Intake, Window};
 use gaitd_daemon::publish::{LineWriter, RunHeader, Sink};
 use gaitd_daemon::{LatestLoad, SystemProbe};
 use gaitd_embedded::Embedded;
-use gaitd_tract::Tract;
-use tract_onnx::prelude::*;
+use gaitd_supernet::Supernet;
 
-/// Turns that a ratio is taken over.
-const ROUNDS: usize = 200;
-/// Inferences per turn.
-const BURST: usize = 20;
+/// Windows that medians are taken over.
+const ROUNDS: usize = 1000;
+/// Samples that are missing where a head is done.
+const MISSING: usize = 4;
 /// Readings of the signals that a median is taken over.
 const READINGS: usize = 40;
 /// From one of them to the next; less, and the load would not be read each time.
 const READING_INTERVAL: Duration = Duration::from_millis(250);
 
 fn ladder() -> Ladder {
-    Ladder::load(&Embedded, &[&Tract]).expect("the shipped ladder")
-}
-
-/// A bare loop over tract: the same file, shapes made concrete, one state kept, a new tensor for each window.
-struct Bare {
-    state: TypedSimpleState,
-    shape: [usize; 3],
-}
-
-impl Bare {
-    fn new(manifest: &Manifest, index: usize) -> Self {
-        let configuration = &manifest.configurations[index];
-        let bytes = Embedded.read(&configuration.file).expect("a network of the shipped ladder");
-        let shape = [1, manifest.task.channels.len(), configuration.time_steps(manifest.task.window)];
-        let model = tract_onnx::onnx()
-            .model_for_read(&mut &*bytes)
-            .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
-            .and_then(InferenceModelExt::into_optimized)
-            .and_then(|model| model.into_runnable())
-            .and_then(|plan| plan.spawn());
-        Self { state: model.expect("a network that tract runs"), shape }
-    }
-
-    fn infer(&mut self, window: &[f32]) -> f32 {
-        let input = Tensor::from_shape(&self.shape, window).expect("a window of the right size");
-        let output = self.state.run(tvec!(input.into())).expect("an inference");
-        output[0].try_as_plain_ram().expect("plain").as_slice::<f32>().expect("floats")[0]
-    }
+    Ladder::load(&Embedded, &[&Supernet]).expect("the shipped ladder")
 }
 
 /// Everything that a window costs beside its inference.
@@ -79,30 +50,34 @@ struct Rest {
 }
 
 impl Rest {
-    fn new() -> Self {
+    /// Of windows that begin when so many samples are missing; when they are complete where that is 0.
+    fn new(missing: usize) -> Self {
         let clock = MonotonicClock::start();
         let ladder = ladder();
         let mut runner = ladder.runner().expect("buffers");
         let manifest = ladder.manifest().clone();
         let task = &manifest.task;
         let key = ProfileKey::new(&ladder, "bench");
-        let profile = measure(&ladder, runner.as_mut(), &key, Effort::QUICK, &clock, |_| ()).expect("a measurement");
+        let effort = Effort { missing, ..Effort::QUICK };
+        let profile = measure(&ladder, runner.as_mut(), &key, effort, &clock, |_| ()).expect("a measurement");
         let budget = Duration::from_millis(50);
         let settings = Settings::new(budget, 0.02, PolicySpec::default());
-        let wearer = Wearer::with_runner(&ladder, runner);
-        let engine = Engine::new(ladder, &profile, &settings, 0);
+        let wearer = Wearer::with_runner(&ladder, runner).insured_by(ladder.runner().expect("buffers"));
+        let engine = Engine::new(ladder, &profile, &settings, missing).expect("the default policy");
         let header = RunHeader {
             manifest: manifest.clone(),
             stream: "bench".to_owned(),
             source: "bench".to_owned(),
             simulated: false,
             timed: true,
-            policy: "alert".to_owned(),
+            policy: settings.policy.name().to_owned(),
             budget,
         };
+        let mut intake = manifest.intake().expect("the shipped conditioning");
+        intake.show_missing(engine.missing());
         Self {
-            intake: manifest.intake().expect("the shipped conditioning"),
-            engine: engine.expect("the default policy"),
+            intake,
+            engine,
             wearer,
             settings,
             lines: LineWriter::new(header, false),
@@ -119,22 +94,31 @@ impl Rest {
         }
     }
 
-    /// One hop of samples: conditioned, windowed, decided and published. Returns the time of all but the inference.
-    fn hop(&mut self) -> Duration {
-        let start = Instant::now();
+    /// One hop of samples: conditioned, windowed, decided and published. Returns the time of all but the inference: of the
+    /// samples, and of the decision.
+    fn hop(&mut self) -> [Duration; 2] {
+        let Self { intake, engine, wearer, settings, window, decision, clock, .. } = self;
+        let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings };
+        let (start, mut decided) = (Instant::now(), Duration::ZERO);
         for sample in &self.samples {
-            let window = &mut self.window;
-            self.intake.push(&Reading::Sample, sample, self.clock.now(), |ready| ready.fill(window));
+            intake.push(&Reading::Sample, sample, clock.now(), |ready| {
+                ready.fill(window);
+                let (now, start) = (clock.now(), Instant::now());
+                if window.missing > 0 {
+                    // all its samples still come in time
+                    window.completed = now + Duration::from_millis(80);
+                    engine.begin(wearer, window, &inputs, clock, &|| false).expect("a head");
+                } else {
+                    window.completed = now;
+                    engine.decide(wearer, window, &inputs, clock, decision).expect("a decision");
+                    let line = self.lines.decision(decision, clock.now()).expect("a line");
+                    self.sink.write(line).expect("the null device takes everything");
+                }
+                decided += start.elapsed();
+            });
         }
-        self.window.completed = self.clock.now();
-        let inputs =
-            Inputs { load: Load::NONE, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings: &self.settings };
-        self.engine
-            .decide(&mut self.wearer, &self.window, &inputs, &self.clock, &mut self.decision)
-            .expect("a decision");
-        let line = self.lines.decision(&self.decision, self.clock.now()).expect("a line");
-        self.sink.write(line).expect("the null device takes everything");
-        start.elapsed().saturating_sub(self.decision.infer)
+        let inferred = decision.infer + decision.head.map_or(Duration::ZERO, |head| head.infer);
+        [start.elapsed().saturating_sub(decided), decided.saturating_sub(inferred)]
     }
 }
 
@@ -145,22 +129,19 @@ fn windows(criterion: &mut Criterion) {
     let mut logits = vec![0.0; manifest.task.labels.len()];
     let mut group = criterion.benchmark_group("infer");
     for (index, configuration) in manifest.configurations.iter().enumerate() {
-        let mut bare = Bare::new(&manifest, index);
-        let input = vec![0.1; manifest.task.channels.len() * configuration.time_steps(manifest.task.window)];
-        group.bench_function(BenchmarkId::new("bare tract", &configuration.id), |b| {
-            b.iter(|| bare.infer(black_box(&input)));
-        });
         let window = vec![0.1; manifest.task.channels.len() * manifest.task.window];
-        group.bench_function(BenchmarkId::new("gaitd", &configuration.id), |b| {
+        group.bench_function(BenchmarkId::from_parameter(&configuration.id), |b| {
             b.iter(|| runner.infer(index, black_box(&window), &mut logits));
         });
     }
     group.finish();
 
-    let mut rest = Rest::new();
-    criterion.bench_function("window/all but the inference", |b| {
-        b.iter_custom(|windows| (0..windows).map(|_| rest.hop()).sum());
-    });
+    for (name, missing) in [("without a head", 0), ("with a head", MISSING)] {
+        let mut rest = Rest::new(missing);
+        criterion.bench_function(&format!("window/all but the inference, {name}"), |b| {
+            b.iter_custom(|windows| (0..windows).flat_map(|_| rest.hop()).sum());
+        });
+    }
     let mut probe = SystemProbe::new(&[]);
     criterion.bench_function("signals/a reading brought forward", |b| b.iter(|| probe.read()));
     let mut latest = LatestLoad::default();
@@ -192,45 +173,35 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Microseconds per call of `body`, over one burst.
-fn burst(mut body: impl FnMut()) -> f64 {
-    let start = Instant::now();
-    for _ in 0..BURST {
-        body();
-    }
-    start.elapsed().as_secs_f64() * 1e6 / BURST as f64
-}
-
-fn ratios() {
+/// What windows cost beside their inferences, without a head and with one, in turns.
+fn rest() {
     let ladder = ladder();
     let mut runner = ladder.runner().expect("buffers");
-    let manifest = ladder.manifest().clone();
+    let manifest = ladder.manifest();
     let mut logits = vec![0.0; manifest.task.labels.len()];
-    println!("\nin turns, medians of {ROUNDS} rounds of {BURST}:");
-    println!("{:<14} {:>10} {:>10} {:>7}", "configuration", "bare us", "gaitd us", "ratio");
-    let mut full = 0.0;
-    for (index, configuration) in manifest.configurations.iter().enumerate() {
-        let mut bare = Bare::new(&manifest, index);
-        let window = vec![0.1; manifest.task.channels.len() * manifest.task.window];
-        let input = vec![0.1; manifest.task.channels.len() * configuration.time_steps(manifest.task.window)];
-        let (mut bares, mut gaitds, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            bares.push(burst(|| {
-                black_box(bare.infer(black_box(&input)));
-            }));
-            gaitds.push(burst(|| runner.infer(index, black_box(&window), &mut logits).expect("an inference")));
-            ratios.push(gaitds[gaitds.len() - 1] / bares[bares.len() - 1]);
+    let samples = vec![0.1; manifest.task.channels.len() * manifest.task.window];
+    let full = manifest.configurations.len() - 1;
+    let mut rests = [0, MISSING].map(Rest::new);
+    let mut times: [[Vec<f64>; 2]; 2] = Default::default();
+    let mut inferences = Vec::new();
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    for _ in 0..ROUNDS {
+        for (rest, times) in rests.iter_mut().zip(&mut times) {
+            times.iter_mut().zip(rest.hop()).for_each(|(times, time)| times.push(micros(time)));
         }
-        full = median(&mut gaitds);
-        println!("{:<14} {:>10.2} {full:>10.2} {:>7.3}", configuration.id, median(&mut bares), median(&mut ratios));
+        let start = Instant::now();
+        runner.infer(full, black_box(&samples), &mut logits).expect("an inference");
+        inferences.push(micros(start.elapsed()));
     }
-    let mut rest = Rest::new();
-    let mut others: Vec<f64> = (0..ROUNDS * 5).map(|_| rest.hop().as_secs_f64() * 1e6).collect();
-    let rest = median(&mut others);
-    println!(
-        "all but the inference: {rest:.2} us per window, {:.1} % of the last inference above",
-        100.0 * rest / full
-    );
+    let inference = median(&mut inferences);
+    let id = &manifest.configurations[full].id;
+    println!("\nbeside an inference, microseconds, medians of {ROUNDS} windows in turns; {id} takes {inference:.1}:");
+    println!("{:<16} {:>8} {:>9} {:>9} {:>8}", "", "samples", "decision", "together", "share");
+    for (name, [samples, decision]) in ["without a head", "with a head"].into_iter().zip(&mut times) {
+        let (samples, decision) = (median(samples), median(decision));
+        let together = samples + decision;
+        println!("{name:<16} {samples:>8.2} {decision:>9.2} {together:>9.2} {:>6.1} %", 100.0 * together / inference);
+    }
 }
 
 fn main() {
@@ -240,6 +211,6 @@ fn main() {
     // `cargo test` runs benches with this flag, to see that they start
     if !std::env::args().any(|argument| argument == "--test") {
         readings();
-        ratios();
+        rest();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gaitd_core::condition::{ConditionError, Conditioner, Fault, OpSpec};
+use gaitd_core::condition::{BLOCK, ConditionError, Conditioner, Fault, OpSpec};
 use gaitd_core::ladder::InputSpec;
 use gaitd_core::stream::Channel;
 use gaitd_core::window::Normalisation;
@@ -592,6 +592,23 @@ fn unknown_keys_and_operations_are_refused() {
 }
 
 proptest! {
+    /// However samples are gathered into blocks, what comes out is what comes of one at a time, to the bit.
+    #[test]
+    fn blocks_are_samples_one_after_the_other(sizes in prop::collection::vec(1..=BLOCK, 1..20), case in 0..4usize) {
+        let case = &cases()[case];
+        let channels = case.output.len();
+        let (mut single, mut block) = (case.conditioner(), case.conditioner());
+        let mut raw = case.raw.iter();
+        let mut out = vec![0.0; BLOCK * channels];
+        for size in sizes {
+            let samples: Vec<Vec<f64>> = raw.by_ref().take(size).cloned().collect();
+            let expected = run(&mut single, &samples, channels).concat();
+            let given = block.push_block(&samples.concat(), &mut out);
+            prop_assert_eq!(block.held_back(), single.held_back());
+            prop_assert_eq!(&out[..given * channels], &expected[..]);
+        }
+    }
+
     /// The running median is the median of a zero-padded slice.
     #[test]
     fn medians(half in 0..6usize, x in prop::collection::vec(-10.0..10f64, 1..60)) {

@@ -1,11 +1,9 @@
 //! Filters over several channels at once.
 //!
-//! Every bank reads its inputs from a row of registers (one per channel) and writes its outputs back into it. Banks
-//! hold all their memory from the start.
+//! Every bank reads its inputs from rows of registers (one row per sample, one register per channel) and writes its outputs
+//! back into them. Banks hold all their memory from the start.
 
-/// Channels that a section is computed for at a time: two float64, the vector width that every 64-bit x86 and ARM
-/// processor has. The inner loops over lanes become vector instructions.
-const LANES: usize = 2;
+use super::registers::{Rows, Run, with_count};
 
 /// Memory of a filter below this is as good as zero. It is far above the denormal numbers, with which many processors
 /// compute a hundred times slower.
@@ -47,95 +45,112 @@ impl Section {
     }
 }
 
-/// The two memory cells of one section, for each lane.
-type Memory = [[f64; LANES]; 2];
-
 /// A cascade of second-order sections in the transposed direct form II, over several channels.
 #[derive(Debug)]
 pub(super) struct SosBank {
-    /// Input and output registers, in groups of lanes. An odd last lane repeats its neighbour's channel.
-    registers: Vec<[(usize, usize); LANES]>,
+    runs: Vec<Run>,
     sections: Vec<Section>,
-    /// Memory of each group's sections, one group after the other.
-    memory: Vec<Memory>,
+    /// One run after the other: of each section the first and the second memory cell of all channels.
+    memory: Vec<f64>,
     steady: bool,
     fresh: bool,
 }
 
 impl SosBank {
     pub(super) fn new(channels: &[(usize, usize)], sections: Vec<Section>, steady: bool) -> Self {
-        let group = |lanes: &[(usize, usize)]| [lanes[0], lanes[lanes.len() - 1]];
-        let registers: Vec<_> = channels.chunks(LANES).map(group).collect();
-        let memory = vec![Memory::default(); registers.len() * sections.len()];
-        Self { registers, sections, memory, steady, fresh: true }
+        let memory = vec![0.0; channels.len() * sections.len() * 2];
+        Self { runs: Run::of(channels), sections, memory, steady, fresh: true }
     }
 
     pub(super) fn reset(&mut self) {
-        self.memory.fill(Memory::default());
+        self.memory.fill(0.0);
         self.fresh = true;
     }
 
     /// Sets memory that has decayed to nothing to zero.
     pub(super) fn flush(&mut self) {
-        for cell in self.memory.as_flattened_mut().as_flattened_mut() {
+        for cell in &mut self.memory {
             if cell.abs() < NEGLIGIBLE {
                 *cell = 0.0;
             }
         }
     }
 
-    pub(super) fn run(&mut self, row: &mut [f64]) {
-        if self.fresh {
-            self.fresh = false;
-            if self.steady {
-                self.settle(row);
-            }
-        }
-        for (lanes, memory) in self.registers.iter().zip(self.memory.chunks_exact_mut(self.sections.len())) {
-            let mut x = lanes.map(|(from, _)| row[from]);
-            for (section, [first, second]) in self.sections.iter().zip(memory) {
-                let ([b0, b1, b2], [a1, a2]) = (section.b, section.a);
-                let mut y = [0.0; LANES];
-                for lane in 0..LANES {
-                    y[lane] = b0 * x[lane] + first[lane];
-                    first[lane] = b1 * x[lane] - a1 * y[lane] + second[lane];
-                    second[lane] = b2 * x[lane] - a2 * y[lane];
-                }
-                x = y;
-            }
-            for ((_, to), y) in lanes.iter().zip(x) {
-                row[*to] = y;
-            }
+    pub(super) fn run(&mut self, rows: &mut Rows<'_>) {
+        let begins_steady = std::mem::take(&mut self.fresh) && self.steady;
+        let mut memory = self.memory.as_mut_slice();
+        for run in &self.runs {
+            let own = memory.split_off_mut(..self.sections.len() * run.count * 2).expect("each run has its memory");
+            with_count!(run.count, cascade, *run, &self.sections, own, begins_steady, rows);
         }
     }
+}
 
-    /// Memory as if the present inputs had been there for ever.
-    fn settle(&mut self, row: &[f64]) {
-        for (lanes, memory) in self.registers.iter().zip(self.memory.chunks_exact_mut(self.sections.len())) {
-            let mut x = lanes.map(|(from, _)| row[from]);
-            for (section, cells) in self.sections.iter().zip(memory) {
-                *cells = section.settled().map(|cell| x.map(|x| cell * x));
-                x = x.map(|x| x * section.gain());
-            }
+/// The samples of a run through all sections, one section after the other.
+fn cascade<const N: usize>(
+    run: Run,
+    sections: &[Section],
+    memory: &mut [f64],
+    begins_steady: bool,
+    rows: &mut Rows<'_>,
+) {
+    let mut run = run;
+    for (section, cells) in sections.iter().zip(memory.as_chunks_mut::<N>().0.as_chunks_mut::<2>().0) {
+        if begins_steady {
+            // as if the first inputs had been there for ever
+            let first = rows.first().map_or([0.0; N], |row| run.read(row));
+            *cells = section.settled().map(|cell| first.map(|x| cell * x));
         }
+        // who designs filters puts the gain into the first section: the others need not wait for a multiplication by 1
+        if section.b[0] == 1.0 {
+            filter(run, section, cells, rows, |x| x);
+        } else {
+            filter(run, section, cells, rows, |x| section.b[0] * x);
+        }
+        run.from = run.to;
     }
+}
+
+/// The samples of a run through one section, whose `b[0]` is multiplied by `scale`.
+#[inline(always)]
+fn filter<const N: usize>(
+    run: Run,
+    section: &Section,
+    cells: &mut [[f64; N]; 2],
+    rows: &mut Rows<'_>,
+    scale: impl Fn(f64) -> f64,
+) {
+    let ([_, b1, b2], [a1, a2]) = (section.b, section.a);
+    let [mut first, mut second] = *cells;
+    for row in rows.iter() {
+        let x = run.read::<N>(row);
+        let mut y = [0.0; N];
+        for lane in 0..N {
+            y[lane] = scale(x[lane]) + first[lane];
+            // what does not wait for the output goes first
+            first[lane] = b1 * x[lane] + second[lane] - a1 * y[lane];
+            second[lane] = b2 * x[lane] - a2 * y[lane];
+        }
+        run.write(row, y);
+    }
+    *cells = [first, second];
 }
 
 /// A running median over several channels.
 #[derive(Debug)]
 pub(super) struct MedianBank {
-    channels: Vec<(usize, usize)>,
+    runs: Vec<Run>,
     length: usize,
-    /// The latest `length` values of each channel, one channel after the other, in no particular order of time.
+    /// One run after the other: the latest `length` values of all its channels, in no particular order of time.
     history: Vec<f64>,
     oldest: usize,
     scratch: Vec<f64>,
 }
 
 impl MedianBank {
-    pub(super) fn new(channels: Vec<(usize, usize)>, length: usize) -> Self {
+    pub(super) fn new(channels: &[(usize, usize)], length: usize) -> Self {
         let history = vec![0.0; channels.len() * length];
-        Self { channels, length, history, oldest: 0, scratch: vec![0.0; length] }
+        Self { runs: Run::of(channels), length, history, oldest: 0, scratch: vec![0.0; length] }
     }
 
     pub(super) fn reset(&mut self) {
@@ -143,18 +158,33 @@ impl MedianBank {
         self.oldest = 0;
     }
 
-    pub(super) fn run(&mut self, row: &mut [f64]) {
-        for (&(from, to), history) in self.channels.iter().zip(self.history.chunks_exact_mut(self.length)) {
-            history[self.oldest] = row[from];
-            row[to] = match *history {
-                [a, b, c] => median_of_three(a, b, c),
-                _ => {
-                    self.scratch.copy_from_slice(history);
-                    *self.scratch.select_nth_unstable_by(self.length / 2, f64::total_cmp).1
-                }
-            };
+    pub(super) fn run(&mut self, rows: &mut Rows<'_>) {
+        let mut history = self.history.as_mut_slice();
+        for run in &self.runs {
+            let own = history.split_off_mut(..self.length * run.count).expect("each run has its history");
+            with_count!(run.count, medians, *run, own, self.oldest, &mut self.scratch, rows);
         }
-        self.oldest = if self.oldest + 1 == self.length { 0 } else { self.oldest + 1 };
+        self.oldest = (self.oldest + rows.count()) % self.length;
+    }
+}
+
+/// The samples of a run into its history, whose oldest ones they replace, and the medians out of it.
+fn medians<const N: usize>(run: Run, history: &mut [f64], oldest: usize, scratch: &mut [f64], rows: &mut Rows<'_>) {
+    let history = history.as_chunks_mut::<N>().0;
+    let mut oldest = oldest;
+    for row in rows.iter() {
+        history[oldest] = run.read(row);
+        oldest = if oldest + 1 == history.len() { 0 } else { oldest + 1 };
+        let medians = match history {
+            [a, b, c] => std::array::from_fn(|lane| median_of_three(a[lane], b[lane], c[lane])),
+            _ => std::array::from_fn(|lane| {
+                for (value, values) in scratch.iter_mut().zip(&*history) {
+                    *value = values[lane];
+                }
+                *scratch.select_nth_unstable_by(scratch.len() / 2, f64::total_cmp).1
+            }),
+        };
+        run.write::<N>(row, medians);
     }
 }
 
@@ -183,13 +213,15 @@ impl DifferenceBank {
         self.fresh = true;
     }
 
-    pub(super) fn run(&mut self, row: &mut [f64]) {
-        for (&(from, to), latest) in self.channels.iter().zip(&mut self.latest) {
-            let x = row[from];
-            row[to] = if self.fresh { 0.0 } else { x - *latest };
-            *latest = x;
+    pub(super) fn run(&mut self, rows: &mut Rows<'_>) {
+        for row in rows.iter() {
+            for (&(from, to), latest) in self.channels.iter().zip(&mut self.latest) {
+                let x = row[from];
+                row[to] = if self.fresh { 0.0 } else { x - *latest };
+                *latest = x;
+            }
+            self.fresh = false;
         }
-        self.fresh = false;
     }
 }
 
@@ -207,9 +239,11 @@ impl DelayLine {
         Self { register, values: vec![0.0; samples], oldest: 0 }
     }
 
-    pub(super) fn run(&mut self, row: &mut [f64]) {
-        std::mem::swap(&mut self.values[self.oldest], &mut row[self.register]);
-        self.oldest = if self.oldest + 1 == self.values.len() { 0 } else { self.oldest + 1 };
+    pub(super) fn run(&mut self, rows: &mut Rows<'_>) {
+        for row in rows.iter() {
+            std::mem::swap(&mut self.values[self.oldest], &mut row[self.register]);
+            self.oldest = if self.oldest + 1 == self.values.len() { 0 } else { self.oldest + 1 };
+        }
     }
 }
 
@@ -248,7 +282,7 @@ mod tests {
 
     fn run(bank: &mut SosBank, x: f64) -> f64 {
         let mut row = [x];
-        bank.run(&mut row);
+        bank.run(&mut Rows::new(&mut row, 1));
         row[0]
     }
 
@@ -284,7 +318,7 @@ mod tests {
             let delayed: Vec<_> = (1..20)
                 .map(|value| {
                     let mut row = [-1.0, f64::from(value)];
-                    line.run(&mut row);
+                    line.run(&mut Rows::new(&mut row, 2));
                     assert_eq!(row[0], -1.0, "the other registers are left alone");
                     row[1]
                 })

@@ -3,6 +3,7 @@
 use super::bank::{DelayLine, DifferenceBank, MedianBank, Section, SosBank};
 use super::conditioner::{Instruction, Program, Work};
 use super::pointwise::Pointwise;
+use super::registers::Run;
 use super::spec::{Fault, MEDIAN_LONGEST, OpSpec, Start};
 use crate::stream::continuity::LARGEST_VALUE;
 use crate::stream::{Channel, unit};
@@ -56,7 +57,7 @@ impl Compiler {
                 }
                 let behind = *length as u64 / 2;
                 self.bank(from, to.as_deref(), behind, Register::same, |channels| {
-                    Work::Median(MedianBank::new(channels, *length))
+                    Work::Median(MedianBank::new(&channels, *length))
                 })
             }
             OpSpec::Sos { from, to, sections, start } => {
@@ -70,7 +71,9 @@ impl Compiler {
                     Work::Sos(SosBank::new(&channels, sections, *start == Start::Steady))
                 })
             }
-            OpSpec::Copy { from, to } => self.bank(from, Some(to), 0, Register::same, Work::Copy),
+            OpSpec::Copy { from, to } => {
+                self.bank(from, Some(to), 0, Register::same, |channels| Work::Copy(Run::of(&channels)))
+            }
             OpSpec::Subtract { from, minus, to } => self.subtract(from, minus, to.as_deref()),
             OpSpec::Standardise { from, to, mean, std } => {
                 numbers("mean", mean, from, f64::is_finite, "a finite number")?;
@@ -181,13 +184,20 @@ impl Compiler {
         let peaks = peaks.map(|((&from, &minus), to)| computable(to, peak(from) + peak(minus)));
         let peaks = peaks.collect::<Result<Vec<_>, _>>()?;
         let skip = self.align(&[inputs.as_slice(), subtracted.as_slice()].concat());
-        let pairs = inputs.into_iter().zip(subtracted).zip(to).zip(peaks);
-        let pairs = pairs.map(|((pair, to), peak)| {
-            let unit = self.registers[pair.0].unit.clone();
-            (pair, self.output(to, unit, skip, peak))
+        let pairs = inputs.into_iter().zip(to).zip(peaks).map(|((from, to), peak)| {
+            let unit = self.registers[from].unit.clone();
+            (from, self.output(to, unit, skip, peak))
         });
-        let pairs = pairs.collect();
-        self.instructions.push(Instruction { skip, work: Work::Subtract(pairs) });
+        let pairs: Vec<_> = pairs.collect();
+        let mut runs = Vec::new();
+        for minus in subtracted.chunk_by(|one, next| *next == one + 1) {
+            let mut done = runs.iter().map(|(run, _): &(Run, _)| run.count).sum();
+            for run in Run::of(&pairs[done..][..minus.len()]) {
+                runs.push((run, subtracted[done]));
+                done += run.count;
+            }
+        }
+        self.instructions.push(Instruction { skip, work: Work::Subtract(runs) });
         Ok(())
     }
 
@@ -198,7 +208,9 @@ impl Compiler {
             self.check_unit(register, &channel.unit)?;
         }
         let delay = self.align(&outputs);
-        Ok(Program { instructions: self.instructions, registers: self.registers.len(), outputs, delay })
+        let channels = outputs.len();
+        let outputs = Run::of(&outputs.into_iter().zip(0..).collect::<Vec<_>>());
+        Ok(Program { instructions: self.instructions, registers: self.registers.len(), outputs, channels, delay })
     }
 
     fn find(&self, name: &str) -> Result<usize, Fault> {

@@ -3,13 +3,17 @@
 use super::bank::{DelayLine, DifferenceBank, MedianBank, SosBank};
 use super::compiler::Compiler;
 use super::pointwise::Pointwise;
+use super::registers::{Rows, Run, with_count};
 use super::spec::{ConditionError, OpSpec};
 use crate::stream::Channel;
 
 /// Every so many samples the filters' memory is looked through for values that have decayed to nothing.
 const FLUSH_EVERY: u64 = 64;
 
-/// Turns raw samples into the network's channels, one sample at a time.
+/// Samples that are conditioned at a time at most.
+pub const BLOCK: usize = 16;
+
+/// Turns raw samples into the network's channels, one or a few at a time.
 ///
 /// All arithmetic is in float64; the output is float32. Operations that look ahead (the median) delay the whole by
 /// [`Conditioner::delay`] samples.
@@ -32,7 +36,8 @@ const FLUSH_EVERY: u64 = 64;
 pub struct Conditioner {
     /// Number of raw channels, which the first registers hold.
     inputs: usize,
-    row: Vec<f64>,
+    /// The registers of a block of samples, one sample after the other.
+    rows: Vec<f64>,
     program: Program,
     /// Samples since the start or the last reset.
     seen: u64,
@@ -43,8 +48,9 @@ pub struct Conditioner {
 pub(super) struct Program {
     pub(super) instructions: Vec<Instruction>,
     pub(super) registers: usize,
-    /// The registers of the output channels.
-    pub(super) outputs: Vec<usize>,
+    /// From the registers of the output channels to their places in the output, of which there are so many.
+    pub(super) outputs: Vec<Run>,
+    pub(super) channels: usize,
     pub(super) delay: u64,
 }
 
@@ -60,9 +66,9 @@ pub(super) struct Instruction {
 pub(super) enum Work {
     Median(MedianBank),
     Sos(SosBank),
-    Copy(Vec<(usize, usize)>),
-    /// Pairs of registers (from, minus), and where the difference goes.
-    Subtract(Vec<((usize, usize), usize)>),
+    Copy(Vec<Run>),
+    /// From a run itself to its differences to the registers that begin there.
+    Subtract(Vec<(Run, usize)>),
     /// Registers (from, to), and what becomes of the value on the way.
     Pointwise(Vec<((usize, usize), Pointwise)>),
     /// Several registers, and where the root of the sum of their squares goes.
@@ -83,7 +89,7 @@ impl Conditioner {
             compiler.add(op).map_err(|fault| ConditionError::Op { index, op: op.name(), fault })?;
         }
         let program = compiler.finish(output).map_err(ConditionError::Output)?;
-        Ok(Self { inputs: input.len(), row: vec![0.0; program.registers], program, seen: 0 })
+        Ok(Self { inputs: input.len(), rows: vec![0.0; BLOCK * program.registers], program, seen: 0 })
     }
 
     /// Takes the next raw sample (one value per input channel, all finite). True if `out` (one place per output
@@ -92,25 +98,51 @@ impl Conditioner {
     /// # Panics
     /// When `raw` or `out` has not one place per channel.
     pub fn push(&mut self, raw: &[f64], out: &mut [f32]) -> bool {
-        assert_eq!(out.len(), self.program.outputs.len(), "one place per output channel");
-        self.row[..self.inputs].copy_from_slice(raw);
-        for instruction in &mut self.program.instructions {
-            if self.seen >= instruction.skip {
-                instruction.work.run(&mut self.row);
+        assert_eq!(raw.len(), self.inputs, "one value per input channel");
+        assert_eq!(out.len(), self.program.channels, "one place per output channel");
+        self.push_block(raw, out) == 1
+    }
+
+    /// Takes the next raw samples, up to [`BLOCK`] of them, one after the other in `raw`, which costs less than one at a time
+    /// and gives the same. Returns how many samples of `out` were filled, from its beginning: as many as came but for those
+    /// that the conditioning holds back; the last one belongs to the sample [`Conditioner::delay`] samples before the last.
+    ///
+    /// # Panics
+    /// When `raw` is no whole number of samples or more than a block, or `out` is too small for as many.
+    pub fn push_block(&mut self, raw: &[f64], out: &mut [f32]) -> usize {
+        let Program { instructions, registers, outputs, channels, delay } = &mut self.program;
+        let samples = raw.chunks_exact(self.inputs);
+        assert!(samples.remainder().is_empty(), "one value per input channel");
+        let count = samples.len();
+        for (row, raw) in self.rows.chunks_exact_mut(*registers).zip(samples) {
+            row[..self.inputs].copy_from_slice(raw);
+        }
+        let rows = &mut self.rows[..count * *registers];
+        // rows before the first one that is due
+        let early = |due: u64| due.saturating_sub(self.seen).min(count as u64) as usize;
+        for instruction in instructions {
+            let early = early(instruction.skip);
+            if early < count {
+                instruction.work.run(&mut Rows::new(&mut rows[early * *registers..], *registers));
             }
         }
-        self.seen += 1;
-        if self.seen.is_multiple_of(FLUSH_EVERY) {
+        let mut given = Rows::new(&mut rows[early(*delay) * *registers..], *registers);
+        for run in outputs {
+            with_count!(run.count, put_out, *run, &mut given, out, *channels);
+        }
+        let given = given.count();
+        let flushed = self.seen / FLUSH_EVERY;
+        self.seen += count as u64;
+        if self.seen / FLUSH_EVERY > flushed {
             self.flush();
         }
-        if self.seen <= self.program.delay {
-            return false;
-        }
-        for (out, &register) in out.iter_mut().zip(&self.program.outputs) {
-            // a float64 beyond the range of float32 would become infinite
-            *out = self.row[register].clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
-        }
-        true
+        given
+    }
+
+    /// Raw samples that it still holds back before it gives one for each.
+    #[must_use]
+    pub fn held_back(&self) -> usize {
+        self.program.delay.saturating_sub(self.seen) as usize
     }
 
     /// Forgets all samples: the next one is a first one.
@@ -143,16 +175,42 @@ impl Conditioner {
 }
 
 impl Work {
-    fn run(&mut self, row: &mut [f64]) {
+    fn run(&mut self, rows: &mut Rows<'_>) {
         match self {
-            Self::Median(bank) => bank.run(row),
-            Self::Sos(bank) => bank.run(row),
-            Self::Copy(pairs) => pairs.iter().for_each(|&(from, to)| row[to] = row[from]),
-            Self::Subtract(pairs) => pairs.iter().for_each(|&((from, minus), to)| row[to] = row[from] - row[minus]),
-            Self::Pointwise(values) => values.iter().for_each(|&((from, to), formula)| row[to] = formula.of(row[from])),
-            Self::Magnitude(from, to) => row[*to] = from.iter().map(|&from| row[from] * row[from]).sum::<f64>().sqrt(),
-            Self::Difference(bank) => bank.run(row),
-            Self::Delay(line) => line.run(row),
+            Self::Median(bank) => bank.run(rows),
+            Self::Sos(bank) => bank.run(rows),
+            Self::Copy(runs) => runs.iter().for_each(|run| with_count!(run.count, copy, *run, rows)),
+            Self::Subtract(runs) => {
+                runs.iter().for_each(|(run, minus)| with_count!(run.count, subtract, *run, *minus, rows));
+            }
+            Self::Pointwise(values) => rows.iter().for_each(|row| {
+                values.iter().for_each(|&((from, to), formula)| row[to] = formula.of(row[from]));
+            }),
+            Self::Magnitude(from, to) => rows.iter().for_each(|row| {
+                row[*to] = from.iter().map(|&from| row[from] * row[from]).sum::<f64>().sqrt();
+            }),
+            Self::Difference(bank) => bank.run(rows),
+            Self::Delay(line) => line.run(rows),
         }
+    }
+}
+
+fn copy<const N: usize>(run: Run, rows: &mut Rows<'_>) {
+    rows.iter().for_each(|row| run.write::<N>(row, run.read(row)));
+}
+
+fn subtract<const N: usize>(run: Run, minus: usize, rows: &mut Rows<'_>) {
+    let minus = Run { from: minus, ..run };
+    for row in rows.iter() {
+        let (from, minus) = (run.read::<N>(row), minus.read::<N>(row));
+        run.write(row, std::array::from_fn::<_, N, _>(|lane| from[lane] - minus[lane]));
+    }
+}
+
+/// The outputs of a run as float32, where what is beyond its range would become infinite.
+fn put_out<const N: usize>(run: Run, rows: &mut Rows<'_>, out: &mut [f32], channels: usize) {
+    for (row, out) in rows.iter().zip(out.chunks_exact_mut(channels)) {
+        let narrowed = run.read::<N>(row).map(|value| (value as f32).clamp(f32::MIN, f32::MAX));
+        *out[run.to..].first_chunk_mut().expect("a run lies within the output") = narrowed;
     }
 }

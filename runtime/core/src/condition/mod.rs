@@ -7,7 +7,8 @@ mod bank;
 mod compiler;
 mod conditioner;
 mod pointwise;
+mod registers;
 mod spec;
 
-pub use conditioner::Conditioner;
+pub use conditioner::{BLOCK, Conditioner};
 pub use spec::{ConditionError, Fault, OpSpec, Start};

@@ -19,7 +19,7 @@ pub use sensor::{AtRest, Sensor, SensorStatistics};
 
 use crate::stream::{Sample, StreamFormat};
 use judge::Judge;
-use second::Second;
+use second::{BLOCK, Second};
 
 /// The most sensors that are looked at; a model of more is watched in its first ones.
 pub const MOST_SENSORS: usize = 7;
@@ -54,6 +54,10 @@ pub struct Plausibility {
     sensors: Vec<Sensor>,
     seconds: Vec<Second>,
     judges: Vec<Judge>,
+    /// Channels of a sample.
+    channels: usize,
+    /// Samples that were not looked at yet, one after the other.
+    waiting: Vec<f64>,
     /// Samples and stream time since the second began.
     samples: u32,
     passed_s: f64,
@@ -79,6 +83,8 @@ impl Plausibility {
             rate_hz: format.rate_hz,
             seconds: vec![Second::default(); sensors.len()],
             judges,
+            channels: format.channels.len(),
+            waiting: Vec::with_capacity(BLOCK * format.channels.len()),
             findings: Vec::with_capacity(sensors.len() * Fault::ALL.len()),
             sensors,
             samples: 0,
@@ -129,6 +135,7 @@ impl Plausibility {
 
     /// What follows does not go on from what was before. What was found stays until seconds without it have passed.
     pub fn interrupt(&mut self) {
+        self.look();
         self.begin_second();
         self.last_s = None;
         for second in &mut self.seconds {
@@ -141,16 +148,34 @@ impl Plausibility {
     /// # Panics
     /// When the sample has fewer values than the stream has channels.
     pub fn push(&mut self, sample: &Sample) {
-        for (sensor, second) in self.sensors.iter().zip(&mut self.seconds) {
-            second.push(sensor.channels.map(|channel| sample.values[channel]), sensor.clips_from);
-        }
+        self.waiting.extend_from_slice(&sample.values[..self.channels]);
         self.samples += 1;
         let step_s = sample.time_s.zip(self.last_s).map(|(now_s, last_s)| now_s - last_s);
         self.passed_s += step_s.filter(|step_s| STEPS_S.contains(step_s)).unwrap_or_else(|| self.rate_hz.recip());
         self.last_s = sample.time_s;
-        if self.passed_s >= 1.0 && self.samples >= FEWEST {
+        let ends = self.passed_s >= 1.0 && self.samples >= FEWEST;
+        if ends || self.waiting.len() == BLOCK * self.channels {
+            self.look();
+        }
+        if ends {
             self.end_second();
         }
+    }
+
+    /// Looks at the samples that wait.
+    fn look(&mut self) {
+        for (sensor, second) in self.sensors.iter().zip(&mut self.seconds) {
+            let mut axes = [[0.0; BLOCK]; 3];
+            let samples = self.waiting.chunks_exact(self.channels);
+            let count = samples.len();
+            for (place, sample) in samples.enumerate() {
+                for (axis, channel) in axes.iter_mut().zip(sensor.channels) {
+                    axis[place] = sample[channel];
+                }
+            }
+            second.push(&axes, count, sensor.clips_from);
+        }
+        self.waiting.clear();
     }
 
     fn begin_second(&mut self) {

@@ -1,5 +1,8 @@
 //! What one second of a sensor's raw samples comes to.
 
+/// Samples that are looked at together, which costs far less than one at a time.
+pub(super) const BLOCK: usize = 8;
+
 /// So many equal values in a row at the largest one so far are a peak that was cut off.
 const CUT_OFF: u32 = 3;
 
@@ -92,11 +95,13 @@ impl Second {
         }
     }
 
-    /// Takes a sample; peaks below `clips_from` are none.
-    pub(super) fn push(&mut self, values: [f64; 3], clips_from: f64) {
-        self.samples += 1;
-        for (axis, value) in self.axes.iter_mut().zip(values) {
-            axis.push(value, clips_from);
+    /// Takes the next samples, the first `count` of each axis's block; peaks below `clips_from` are none.
+    pub(super) fn push(&mut self, axes: &[[f64; BLOCK]; 3], count: usize, clips_from: f64) {
+        self.samples += count as u32;
+        for (axis, block) in self.axes.iter_mut().zip(axes) {
+            if count < BLOCK || !axis.push_usual(block) {
+                block[..count].iter().for_each(|value| axis.push(*value, clips_from));
+            }
         }
     }
 
@@ -128,6 +133,33 @@ impl Second {
 }
 
 impl Axis {
+    /// Takes a block of values of which each differs from the one before and none is beyond the ends so far, as nearly all are.
+    /// False, and nothing taken, where that is not so.
+    fn push_usual(&mut self, block: &[f64; BLOCK]) -> bool {
+        let before = |place: usize| if place == 0 { self.last } else { block[place - 1] };
+        let steps: [f64; BLOCK] = std::array::from_fn(|place| block[place] - before(place));
+        let step = reduce(steps.map(f64::abs), smaller);
+        let usual = self.known >= 2
+            && step > 0.0
+            && reduce(*block, smaller) >= self.ends[0]
+            && reduce(*block, |one, other| if one > other { one } else { other }) <= self.ends[1];
+        if !usual {
+            return false;
+        }
+        let first_step = self.last - self.before;
+        let step_before = |place: usize| if place == 0 { first_step } else { steps[place - 1] };
+        let bends: [f64; BLOCK] = std::array::from_fn(|place| steps[place] - step_before(place));
+        self.sum += reduce(*block, |one, other| one + other);
+        self.squares += reduce(block.map(|value| value * value), |one, other| one + other);
+        self.bends += reduce(bends.map(|bend| bend * bend), |one, other| one + other);
+        self.bent += BLOCK as u32;
+        self.step = smaller(self.step, step);
+        (self.equal, self.changed) = (1, true);
+        [.., self.before, self.last] = *block;
+        self.led_by = self.before;
+        true
+    }
+
     fn push(&mut self, value: f64, clips_from: f64) {
         self.sum += value;
         self.squares += value * value;
@@ -159,5 +191,64 @@ impl Axis {
         }
         (self.before, self.last) = (self.last, value);
         self.known = (self.known + 1).min(2);
+    }
+}
+
+/// `of` over all values, in an order that keeps several at a time in one register.
+fn reduce(values: [f64; BLOCK], of: impl Fn(f64, f64) -> f64) -> f64 {
+    let half: [f64; BLOCK / 2] = std::array::from_fn(|place| of(values[place], values[place + BLOCK / 2]));
+    let quarter: [f64; BLOCK / 4] = std::array::from_fn(|place| of(half[place], half[place + BLOCK / 4]));
+    of(quarter[0], quarter[1])
+}
+
+/// The smaller number, where none is NaN.
+fn smaller(one: f64, other: f64) -> f64 {
+    if one < other { one } else { other }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Blocks of samples come to the same figures as the samples one at a time: plain ones, and those that stay, are cut
+        /// off or go beyond what was before.
+        #[test]
+        fn blocks_are_samples_one_after_the_other(
+            values in prop::collection::vec(prop::array::uniform3(-5..=5i32), 1..100),
+            scale in prop::sample::select(vec![1.0, 0.1, 1e-3]),
+            slope in prop::sample::select(vec![0.0, 1e-4]),
+            interrupted in prop::option::of(0..100usize),
+        ) {
+            let (mut whole, mut single) = (Second::default(), Second::default());
+            let values: Vec<[f64; 3]> = values
+                .iter()
+                .enumerate()
+                .map(|(time, axes)| axes.map(|value| f64::from(value) * scale + time as f64 * slope))
+                .collect();
+            for (number, block) in values.chunks(BLOCK).enumerate() {
+                if interrupted == Some(number) {
+                    whole.interrupt();
+                    single.interrupt();
+                }
+                let mut axes = [[0.0; BLOCK]; 3];
+                for (place, values) in block.iter().enumerate() {
+                    (0..3).for_each(|axis| axes[axis][place] = values[axis]);
+                    single.push(&values.map(|value| [value; BLOCK]), 1, 2.0 * scale);
+                }
+                whole.push(&axes, block.len(), 2.0 * scale);
+            }
+            let near = |one: f64, other: f64| one == other || (one - other).abs() <= 1e-9 * one.abs().max(1.0);
+            let (whole, single) = (whole.figures(), single.figures());
+            let exact = |it: &Figures| (it.constant, it.last, it.cut_off, it.step);
+            prop_assert_eq!(exact(&whole), exact(&single));
+            let sums = |it: &Figures| [it.mean, it.deviation.map(|it| it * it), it.whiteness.map(|it| it.min(10.0))].concat();
+            for (one, other) in sums(&whole).into_iter().zip(sums(&single)) {
+                prop_assert!(near(one, other), "{} is not {}: {:?}, {:?}", one, other, whole, single);
+            }
+            prop_assert!(whole.end == single.end || whole.cut_off == 0);
+        }
     }
 }
