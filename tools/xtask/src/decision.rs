@@ -21,6 +21,7 @@ pub(crate) struct Decision {
     pub(crate) activity: String,
     /// It came later than its budget.
     pub(crate) miss: bool,
+    /// What the window says by itself.
     pub(crate) probabilities: BTreeMap<String, f64>,
 }
 
@@ -40,7 +41,11 @@ impl Decision {
                 activity: data["activity"].as_str()?.to_owned(),
                 // one that nobody waited for is none
                 miss: data["miss"].as_bool().unwrap_or(false),
-                probabilities: data["probabilities"].as_object()?.iter().map(number).collect::<Option<_>>()?,
+                probabilities: data["instant"]["probabilities"]
+                    .as_object()?
+                    .iter()
+                    .map(number)
+                    .collect::<Option<_>>()?,
             })
         };
         read().map(Some).with_context(|| format!("this decision lacks something: {data}"))
@@ -85,7 +90,7 @@ mod tests {
     fn line(change: impl Fn(&mut Value)) -> Value {
         let mut line = json!({
             "class": "decision", "window": 1, "samples": [64, 191], "time_s": 3.84, "activity": "walking",
-            "configuration": "0.10x-96", "miss": false, "probabilities": {"walking": 0.75, "lying": 0.25},
+            "configuration": "0.10x-96", "miss": false, "instant": {"probabilities": {"walking": 0.75, "lying": 0.25}},
         });
         change(&mut line);
         line
@@ -101,25 +106,25 @@ mod tests {
         let decisions = Decision::read_all(&text).unwrap();
         assert_eq!(decisions, [decision(|_| {})]);
         assert_eq!((decisions[0].samples, decisions[0].time_s), ([64, 191], Some(3.84)));
-        for field in ["window", "samples", "configuration", "activity", "probabilities"] {
+        for field in ["window", "samples", "configuration", "activity", "instant"] {
             assert!(Decision::read(&line(|line| line[field] = Value::Null)).is_err(), "{field}");
         }
-        assert!(Decision::read(&line(|line| line["probabilities"]["lying"] = Value::Null)).is_err());
+        assert!(Decision::read(&line(|line| line["instant"]["probabilities"]["lying"] = Value::Null)).is_err());
         assert!(Decision::read_all("nonsense").is_err());
     }
 
     #[test]
     fn what_differs_is_named() {
         let here = decision(|_| {});
-        let close = decision(|line| line["probabilities"]["walking"] = 0.750_05.into());
+        let close = decision(|line| line["instant"]["probabilities"]["walking"] = 0.750_05.into());
         assert!((here.difference(&close).unwrap() - 5e-5).abs() < 1e-9);
         type Change = fn(&mut Value);
         let changes: [(Change, &str); 5] = [
             (|line| line["activity"] = "lying".into(), "activity is \"walking\" here, \"lying\" there"),
             (|line| line["configuration"] = "1.00x-128".into(), "configuration is"),
-            (|line| line["probabilities"]["lying"] = 0.2502.into(), "differ by 2.0e-4"),
-            (|line| line["probabilities"] = json!({"walking": 0.75}), "no probability of lying"),
-            (|line| line["probabilities"]["sitting"] = 0.0.into(), "other activities"),
+            (|line| line["instant"]["probabilities"]["lying"] = 0.2502.into(), "differ by 2.0e-4"),
+            (|line| line["instant"]["probabilities"] = json!({"walking": 0.75}), "no probability of lying"),
+            (|line| line["instant"]["probabilities"]["sitting"] = 0.0.into(), "other activities"),
         ];
         for (change, expected) in changes {
             let error = here.difference(&decision(change)).unwrap_err().to_string();

@@ -80,7 +80,7 @@ mod tests {
             let mut line = serde_json::json!({
                 "class": "decision", "window": window, "samples": [64 * window, 64 * window + 127],
                 "activity": "walking", "configuration": if window < 50 { "0.10x-96" } else { "1.00x-128" },
-                "miss": false, "probabilities": {"walking": 0.75, "lying": 0.25}, "timings_ms": {"infer": window},
+                "miss": false, "instant": {"probabilities": {"walking": 0.75, "lying": 0.25}}, "timings_ms": {"infer": window},
             });
             change(window, &mut line);
             format!("{line}\n")
@@ -92,7 +92,7 @@ mod tests {
     fn equal_decisions_agree_whatever_they_took() {
         let slower = stream(|_, line| {
             line["timings_ms"]["infer"] = 7.into();
-            line["probabilities"]["walking"] = 0.75001.into();
+            line["instant"]["probabilities"]["walking"] = 0.75001.into();
         });
         let agreement = compare(&stream(|_, _| {}), &slower).unwrap();
         assert_eq!(agreement, "200 windows decided as here by 2 configurations, probabilities to 1e-5");
@@ -105,7 +105,10 @@ mod tests {
             (|line| line["miss"] = true.into(), "window 123: Decision"),
             (|line| line["activity"] = "lying".into(), "window 123: activity is \"walking\" here, \"lying\" there"),
             (|line| line["configuration"] = "0.10x-96".into(), "window 123: configuration"),
-            (|line| line["probabilities"]["lying"] = 0.2502.into(), "window 123: the probabilities differ by 2.0e-4"),
+            (
+                |line| line["instant"]["probabilities"]["lying"] = 0.2502.into(),
+                "window 123: the probabilities differ by 2.0e-4",
+            ),
         ];
         for (change, expected) in changes {
             let other = stream(|window, line| {

@@ -99,6 +99,7 @@ impl Workload {
             let alone = folder.join("ladders").join(&id);
             let mut only = manifest.clone();
             only["configurations"] = json!([entry]);
+            only["cascades"] = json!([]);
             put(&alone.join("manifest.json"), &only.to_string())?;
             for name in [file, "golden.json"] {
                 fs::copy(ladder.join(name), alone.join(name)).with_context(|| format!("cannot copy {name}"))?;
@@ -189,24 +190,30 @@ impl Job<'_> {
         let mut arguments = vec!["replay".to_owned(), path(&self.work.recording(&self.workload.folder))];
         arguments.extend(["--models".to_owned(), path(self.models())]);
         arguments.extend(["--limit".to_owned(), windows.to_string()]);
-        if self.work == Work::Window {
-            arguments.extend(["--scenario".to_owned(), path(&self.workload.scenario)]);
+        match self.work {
+            // with context it would go through the engine
+            Work::Inference => arguments.extend(["--context", "off"].map(str::to_owned)),
+            Work::Window => arguments.extend(["--scenario".to_owned(), path(&self.workload.scenario)]),
         }
         arguments
     }
 }
 
-/// A recording of `windows` windows of one activity in which nothing moves: the work does not depend on the values.
+/// A recording of `windows` windows of one activity. No value is that of the sample before, which a sensor that works never
+/// gives on all axes; else the work does not depend on the values.
 fn recording(task: &Value, windows: u64) -> Result<String> {
     let number = |name: &str| task[name].as_u64().with_context(|| format!("manifest.json: no {name}"));
     let channels = task["input"]["channels"].as_array().context("manifest.json: no input channels")?;
     let names: Vec<_> = channels.iter().filter_map(|channel| channel["name"].as_str()).collect();
     let label = task["labels"][0].as_str().context("manifest.json: no labels")?;
     let mut text = format!("# rate_hz={}\n{},label\n", task["sample_rate_hz"], names.join(","));
-    let line = "0,".repeat(names.len()) + label + "\n";
+    let line = |sample: u64| {
+        let values = (1..=names.len() as u64).map(|channel| format!("0.{:02},", (sample * (30 + channel)) % 97));
+        values.collect::<String>() + label + "\n"
+    };
     // a few samples more, since conditioning delays
     let samples = number("window")? + number("hop")? * windows;
-    text.extend((0..samples).map(|_| line.as_str()));
+    text.extend((0..samples).map(line));
     Ok(text)
 }
 
@@ -229,7 +236,7 @@ mod tests {
             "input": {"channels": [{"name": "x"}, {"name": "y"}]},
         });
         let text = recording(&task, 3).unwrap();
-        assert!(text.starts_with("# rate_hz=50\nx,y,label\n0,0,still\n"), "{text}");
+        assert!(text.starts_with("# rate_hz=50\nx,y,label\n0.00,0.00,still\n0.31,0.32,still\n"), "{text}");
         // the last of three windows ends with sample 8 + 2 * 4
         assert!(text.lines().count() - 2 >= 16, "{text}");
         assert!(recording(&json!({"labels": []}), 3).is_err());

@@ -67,7 +67,7 @@ mod tests {
         for other in ["", "event: hello", "data: {\"class\":\"gaitd\"}", "data: {\"class\":\"deci", ": "] {
             assert!(decision(other.as_bytes()).unwrap().is_none(), "{other}");
         }
-        let line = br#"data: {"class":"decision","samples":[64,191],"window":1,"miss":false,"time_s":3.84,"activity":"lying","configuration":"0.10x-96","probabilities":{"lying":1.0}}"#;
+        let line = br#"data: {"class":"decision","samples":[64,191],"window":1,"miss":false,"time_s":3.84,"activity":"lying","configuration":"0.10x-96","instant":{"probabilities":{"lying":1.0}}}"#;
         assert_eq!(decision(line).unwrap().unwrap().samples, [64, 191]);
         assert!(decision(br#"data: {"class":"decision"}"#).is_err());
     }
