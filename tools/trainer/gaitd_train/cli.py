@@ -25,9 +25,11 @@ from gaitd_train import (
     evaluate,
     evaluation_report,
     fetch,
+    figures,
     ladder,
     model_directory,
     onnx_form,
+    paper,
     plan,
     recipe,
     report,
@@ -35,6 +37,9 @@ from gaitd_train import (
     training,
     wearer,
 )
+from gaitd_train.context import block, cascade, fit, page, streams
+from gaitd_train.context import figure as context_figure
+from gaitd_train.context.decoder import QUANTITIES
 from gaitd_train.datasets import recording, split
 from gaitd_train.errors import UserError
 from gaitd_train.method import ALONE, COLLABORATIVE, KINDS, Method
@@ -346,6 +351,9 @@ def add_export(commands) -> None:
     parser.add_argument(
         "--form", choices=onnx_form.FORMS, default=onnx_form.FORMS[0], help="default: %(default)s"
     )
+    parser.add_argument(
+        "--context", type=Path, metavar="JSON", help="what `gaitd-train context` wrote; its blocks go along"
+    )
     _data(parser)
     _out(parser, "the model directory")
     _threads(parser)
@@ -357,10 +365,13 @@ def _export(flags) -> None:
     validation = [run for folder in flags.validation for run in results.load(folder)]
     test = ladder.run_of(trained, results.load(flags.test), flags.test) if flags.test else None
     dataset = _dataset(flags, trained.recipe.dataset, trained.data)
+    blocks = block.read(flags.context) if flags.context else None
     name = flags.name or flags.out.resolve().name
     ladder.export_ladder(
         trained, dataset, validation, test, flags.out, name, flags.form, flags.rungs, flags.only
     )
+    if blocks:
+        block.put(blocks, flags.out / model_directory.MANIFEST_FILE)
     print(flags.out / model_directory.MANIFEST_FILE)
 
 
@@ -386,6 +397,108 @@ def _statistics(flags) -> None:
         raise UserError(f"{path}: no manifest of gaitd-train: {error}") from error
     ladder.describe_ladder(flags.model, _dataset(flags, name))
     print(path)
+
+
+def add_context(commands) -> None:
+    parser = _command(
+        commands,
+        "context",
+        "fit how the windows of a stream are weighed together",
+        "Reads checkpoints that held different people out, the prepared data and continuous recordings of\n"
+        "those people (acc_gyro, exp, user, label); nobody else is looked at. Prints what the parameters\n"
+        "are worth to people not fitted on, and writes the manifest's blocks and the figures as JSON.",
+        "gaitd-train context runs/fold-*/checkpoint.pt --recordings hapt_raw_stream.npz \\\n"
+        "      --only 1.00x-128,0.10x-96 --out runs/context.json",
+    )
+    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="CHECKPOINT")
+    parser.add_argument("--recordings", type=Path, required=True, metavar="NPZ")
+    parser.add_argument(
+        "--only",
+        type=_ids,
+        metavar="IDS",
+        help="fit for these configurations, for example 1.00x-128,0.10x-96 (default: those of --model)",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        help="put the blocks into the manifest.json of this ladder, and raise its schema to "
+        f"{block.SCHEMA} where it is lower",
+    )
+    parser.add_argument(
+        "--change",
+        nargs="+",
+        choices=(fit.NONE, *QUANTITIES),
+        default=[fit.NONE, *QUANTITIES],
+        help="what a change may be noticed by; the best is taken (default: all)",
+    )
+    parser.add_argument(
+        "--given",
+        type=Path,
+        metavar="JSON",
+        help="fit nothing: measure the parameters in the block 'context' of this file in the same way",
+    )
+    parser.add_argument(
+        "--allowed-loss",
+        type=float,
+        default=100 * fit.ALLOWED_LOSS,
+        metavar="POINTS",
+        help="by how much anyone may do worse than without context; more is weighed against what all gain "
+        "(default: %(default)g)",
+    )
+    _data(parser)
+    _out(parser, "the JSON file to write")
+    _threads(parser)
+    parser.set_defaults(run=_context)
+
+
+def _context(flags) -> None:
+    manifest = flags.model / model_directory.MANIFEST_FILE if flags.model else None
+    if not (rungs := flags.only or (block.rungs_of(manifest) if manifest else None)):
+        raise UserError("context: name the configurations with --only, or a ladder with --model")
+    given = block.read(flags.given).context if flags.given else None
+    trained = [checkpoint.load(path) for path in flags.checkpoints]
+    dataset = _dataset(flags, trained[0].recipe.dataset, trained[0].data)
+    folds = streams.measure(trained, dataset, flags.recordings, rungs)
+    allowed = flags.allowed_loss / 100
+    found = fit.estimate(folds, flags.change, allowed, given)
+    fitted = fit.fit_all(folds, flags.change, allowed, given)
+    accuracies = found.score.accuracy
+    cascades = cascade.front(cascade.measure(folds, found.contexts, accuracies), folds, accuracies)
+    blocks = block.Blocks(fitted.context, [one.to_dict() for one in cascades])
+    values = {
+        **blocks.to_dict(),
+        "measured": {"allowed_loss": allowed, **page.figures(folds, found)},
+    }
+    model_directory.write_json(values, flags.out, 1)
+    if manifest:
+        block.put(blocks, manifest)
+    print(f"{page.page(folds, fitted, found, cascades)}\n{flags.out}")
+
+
+def add_draw_context(commands) -> None:
+    parser = _command(
+        commands,
+        "draw-context",
+        "draw accuracy over mean work, with context and without",
+        "Reads what plans reach, a list of objects with plan, mmacs, alone and context (percent), as the\n"
+        "test of gaitd that measures them writes it to the file that GAITD_FIGURES names.",
+        "gaitd-train draw-context context.json --out docs/context.png",
+    )
+    parser.add_argument("plans", type=Path, metavar="JSON")
+    _out(parser, "the PNG file to write")
+    parser.set_defaults(run=_draw_context)
+
+
+def _draw_context(flags) -> None:
+    try:
+        plans = json.loads(flags.plans.read_bytes())
+        names = ("plan", "mmacs", "alone", "context")
+        plans = [{name: one[name] for name in names} for one in plans]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{flags.plans}: not a list of what plans reach ({error!r})") from error
+    published = [one for one in paper.PUBLISHED if one.dataset == "uci-har"]
+    print(figures.save(context_figure.draw(plans, published), flags.out))
 
 
 def add_reproduce(commands) -> None:
@@ -523,6 +636,8 @@ COMMANDS = (
     add_evaluate,
     add_export,
     add_statistics,
+    add_context,
+    add_draw_context,
     add_reproduce,
     add_report,
     add_check_conditioning,

@@ -40,7 +40,7 @@ def evaluate(
     y = windows.y.numpy()
     results, answers = {}, Answers({}, y, windows.subject)
     for configuration in bar(configurations, unit="configuration", desc=f"evaluate on {split}"):
-        logits = answers.logits[configuration.id] = _logits(network, windows, configuration)
+        logits = answers.logits[configuration.id] = logits_of(network, windows.x, configuration)
         confusion = confusion_matrix(y, logits.argmax(1), len(task.labels))
         cost = costs(network, configuration)
         results[configuration.id] = {
@@ -83,9 +83,10 @@ def _windows_of(trained: Checkpoint, dataset: Dataset, split: str) -> Windows:
 
 
 @torch.no_grad()
-def _logits(network: Network, windows: Windows, configuration: Configuration) -> np.ndarray:
+def logits_of(network: Network, windows: torch.Tensor, configuration: Configuration) -> np.ndarray:
+    """The answers `[windows, classes]` of a calibrated network to `windows [windows, channels, time]`."""
     device = next(network.parameters()).device
-    return torch.cat([network(x.to(device), configuration).cpu() for x in windows.x.split(BATCH)]).numpy()
+    return torch.cat([network(x.to(device), configuration).cpu() for x in windows.split(BATCH)]).numpy()
 
 
 def confusion_matrix(y: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
