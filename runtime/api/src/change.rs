@@ -36,6 +36,14 @@ pub struct Change {
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "bool")]
     pub activity_aware: Option<bool>,
+    /// Whether decisions tell what all windows of a stream so far say together, or each what its window says alone.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
+    pub context: Option<bool>,
+    /// How many windows after its decision each window is told of again, by those, too; 0 for never.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100), with = "usize")]
+    pub lag: Option<usize>,
     /// Always this configuration; `null` leaves the choice to the policy again.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -81,12 +89,15 @@ impl Change {
     /// # Errors
     /// Everything that is out of range.
     pub fn applied(&self, settings: &Settings) -> Result<Settings, ChangeError> {
-        let Self { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware, pin } = self;
+        let Self { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware, context, lag, pin } =
+            self;
         let mut control = ControlConfig::from(settings);
         control.budget_ms = budget_ms.unwrap_or(control.budget_ms);
         control.miss_target = miss_target.unwrap_or(control.miss_target);
         control.objective = objective.unwrap_or(control.objective);
         control.activity_aware = activity_aware.unwrap_or(control.activity_aware);
+        control.context = context.unwrap_or(control.context);
+        control.lag = lag.unwrap_or(control.lag);
         control.cpu_budget_percent = cpu_budget_percent.unwrap_or(control.cpu_budget_percent);
         if let Some(policy) = policy {
             control.policy.clone_from(policy);

@@ -11,7 +11,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::schema::class;
 use crate::{Implausible, LocalTime, milliseconds};
 use gaitd_core::control::{Load, Reason};
-use gaitd_core::engine::Decision;
+use gaitd_core::engine::{Decision, Second};
 
 /// The answer for one window: a line of the output, and the data of an event.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
@@ -35,12 +35,20 @@ pub struct DecisionLine<'a> {
     /// What was wrong with the sensors when the window was complete: a network answers implausible samples, too.
     #[serde(default)]
     pub implausible: Implausible<'a>,
-    /// The recognised activity.
+    /// What the wearer is believed to do: the most probable activity of `belief`.
     pub activity: Cow<'a, str>,
-    /// Probability of each activity, calibrated by the configuration's temperature.
-    pub probabilities: Probabilities<'a>,
+    /// Probability of each activity from all windows of the stream so far; where context is off, of this window alone.
+    pub belief: Probabilities<'a>,
+    /// What this window says by itself.
+    pub instant: InstantView<'a>,
     /// The configuration that answered.
     pub configuration: Cow<'a, str>,
+    /// What the cascade did that was picked; null where a configuration was.
+    #[serde(default)]
+    pub cascade: Option<CascadeView<'a>>,
+    /// All that ran for this window, millions of multiply-accumulates; of a head that was given up, the whole.
+    #[schemars(range(min = 0))]
+    pub mmacs: f64,
     /// Why it was picked.
     pub reason: Reason,
     /// How long the inference was expected to take from the window's last sample on, milliseconds.
@@ -75,6 +83,16 @@ pub struct DecisionLine<'a> {
     pub miss: Option<bool>,
 }
 
+/// What one window says by itself.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[schemars(rename = "Instant")]
+pub struct InstantView<'a> {
+    /// The most probable activity.
+    pub activity: Cow<'a, str>,
+    /// Probability of each activity, calibrated by the configuration's temperature.
+    pub probabilities: Probabilities<'a>,
+}
+
 /// The head of an inference: what it did before its window's last sample.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[schemars(rename = "Head")]
@@ -96,6 +114,40 @@ pub struct HeadView<'a> {
     pub signals: Load,
 }
 
+/// A cascade: a small configuration, and a large one where that left the belief unsure.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[schemars(rename = "Cascade")]
+pub struct CascadeView<'a> {
+    /// The small configuration.
+    pub small: Cow<'a, str>,
+    /// The large one.
+    pub large: Cow<'a, str>,
+    /// The large one is asked where no activity is believed in with this probability.
+    #[schemars(range(min = 0, max = 1))]
+    pub threshold: f32,
+    /// Probability of the activity that was believed in after the small one had answered.
+    #[schemars(range(min = 0, max = 1))]
+    pub sure: f32,
+    /// What came of the large one.
+    pub second: SecondView,
+    /// How long the large one took, milliseconds; null where it was not asked.
+    #[schemars(range(min = 0))]
+    pub second_ms: Option<f64>,
+}
+
+/// What became of the second inference of a cascade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Second")]
+pub enum SecondView {
+    /// The belief was sure enough without it.
+    NotNeeded,
+    /// It would have been late: the small configuration's answer stands.
+    NoTime,
+    /// It answered, in place of the small configuration.
+    Answered,
+}
+
 /// How long each phase of a decision took, milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 pub struct Timings {
@@ -108,7 +160,7 @@ pub struct Timings {
     /// Picking the configuration, where that was not done with the head.
     #[schemars(range(min = 0))]
     pub prepare: f64,
-    /// The inference, resampling included: what its head has left of it.
+    /// The inference, resampling included: what its head has left of it; of a cascade, both.
     #[schemars(range(min = 0))]
     pub infer: f64,
     /// CPU time of the inference, its head included; null where the system does not measure it.
@@ -129,7 +181,8 @@ impl<'a> DecisionLine<'a> {
     /// and writing it allocates nothing.
     #[must_use]
     pub fn new(stream: &'a str, simulated: bool, timed: bool, decision: &'a Decision, latency: Duration) -> Self {
-        let (choice, budget_ms, latency_ms) = (&decision.choice, milliseconds(decision.budget), milliseconds(latency));
+        let (choice, labels) = (&decision.choice, &decision.manifest.task.labels);
+        let (budget_ms, latency_ms) = (milliseconds(decision.budget), milliseconds(latency));
         Self {
             stream: stream.into(),
             window: decision.window,
@@ -139,8 +192,14 @@ impl<'a> DecisionLine<'a> {
             simulated,
             implausible: Implausible::new(&decision.sensors, decision.faults),
             activity: decision.label().into(),
-            probabilities: Probabilities::new(&decision.manifest.task.labels, &decision.probabilities),
+            belief: Probabilities::new(labels, &decision.belief),
+            instant: InstantView {
+                activity: labels[decision.instant.activity].as_str().into(),
+                probabilities: Probabilities::new(labels, &decision.instant.probabilities),
+            },
             configuration: decision.configuration().id.as_str().into(),
+            cascade: CascadeView::of(decision),
+            mmacs: decision.macs() as f64 / 1e6,
             reason: choice.reason,
             predicted_ms: milliseconds(choice.forecast.predicted),
             miss_probability: choice.forecast.miss_probability,
@@ -175,6 +234,33 @@ impl<'a> HeadView<'a> {
     /// The same, which borrows nothing.
     pub(crate) fn into_owned(self) -> HeadView<'static> {
         HeadView { given_up: self.given_up.map(|id| id.into_owned().into()), ..self }
+    }
+}
+
+impl<'a> CascadeView<'a> {
+    /// What the cascade did that was picked for `decision`, if one was.
+    pub(crate) fn of(decision: &'a Decision) -> Option<Self> {
+        let escalation = decision.escalation?;
+        let id = |rung: usize| Cow::from(decision.manifest.configurations[rung].id.as_str());
+        Some(Self {
+            small: id(escalation.small),
+            large: id(escalation.large),
+            threshold: escalation.threshold,
+            sure: escalation.sure,
+            second: match escalation.second {
+                Second::NotNeeded => SecondView::NotNeeded,
+                Second::NoTime => SecondView::NoTime,
+                Second::Answered(_) => SecondView::Answered,
+            },
+            second_ms: decision.second().map(milliseconds),
+        })
+    }
+
+    /// The same, which borrows nothing.
+    pub(crate) fn into_owned(self) -> CascadeView<'static> {
+        let Self { small, large, threshold, sure, second, second_ms } = self;
+        let (small, large) = (small.into_owned().into(), large.into_owned().into());
+        CascadeView { small, large, threshold, sure, second, second_ms }
     }
 }
 
@@ -271,8 +357,21 @@ mod tests {
             simulated: true,
             implausible: Implausible::default(),
             activity: "sitting".into(),
-            probabilities: Probabilities::new(&labels, &[0.75, 0.25]),
+            belief: Probabilities::new(&labels, &[0.75, 0.25]),
+            instant: InstantView {
+                activity: "a \"label\"".into(),
+                probabilities: Probabilities::new(&labels, &[0.25, 0.75]),
+            },
             configuration: "1.00x-128".into(),
+            cascade: Some(CascadeView {
+                small: "0.25x-96".into(),
+                large: "1.00x-128".into(),
+                threshold: 0.75,
+                sure: 0.5,
+                second: SecondView::Answered,
+                second_ms: Some(0.5),
+            }),
+            mmacs: 0.125,
             reason: Reason::MostAccurateInTime,
             predicted_ms: 1.5,
             miss_probability: Some(0.25),
@@ -295,8 +394,8 @@ mod tests {
         };
         let mut value = serde_json::to_value(&line).unwrap();
         assert_eq!(value["class"], "decision");
-        assert_eq!(value["probabilities"], serde_json::json!({"sitting": 0.75, "a \"label\"": 0.25}));
-        value["belief"] = serde_json::json!({"sitting": 1.0});
+        assert_eq!(value["belief"], serde_json::json!({"sitting": 0.75, "a \"label\"": 0.25}));
+        value["revised"] = serde_json::json!({"sitting": 1.0});
         let text = serde_json::to_string(&line).unwrap();
         assert_eq!(serde_json::from_str::<DecisionLine>(&text).unwrap(), line);
         assert!(serde_json::from_value::<DecisionLine>(value).is_ok());

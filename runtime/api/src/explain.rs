@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{HeadView, Timings, milliseconds};
+use crate::{CascadeView, HeadView, Timings, milliseconds};
 use gaitd_core::control::{Estimate, Load, Reason};
 use gaitd_core::engine::Decision;
 
@@ -44,11 +44,17 @@ pub struct Explanation {
     /// What the inference did before the window's last sample; null where it began with that.
     #[serde(default)]
     pub head: Option<HeadView<'static>>,
+    /// What the cascade did that was picked; null where a configuration was.
+    #[serde(default)]
+    pub cascade: Option<CascadeView<'static>>,
     /// The configurations.
     pub configurations: Vec<Candidate>,
+    /// The cascades that could be picked.
+    #[serde(default)]
+    pub cascades: Vec<Candidate>,
 }
 
-/// What spoke for and against one configuration.
+/// What spoke for and against one configuration or cascade.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// Its name.
@@ -58,7 +64,7 @@ pub struct Candidate {
     pub width: Option<f64>,
     /// Time steps to which a window is resampled, if it is.
     pub resolution: Option<usize>,
-    /// Multiply-accumulates of one inference.
+    /// Multiply-accumulates of one inference; of a cascade, of both.
     pub macs: u64,
     /// How long the inference was expected to take from the window's last sample on, milliseconds.
     #[schemars(range(min = 0))]
@@ -79,7 +85,29 @@ pub struct Candidate {
 impl From<&Decision> for Explanation {
     fn from(decision: &Decision) -> Self {
         let knows_accuracy = decision.manifest.knows_accuracy();
-        let configurations = decision.manifest.configurations.iter().zip(&decision.considered).enumerate();
+        let manifest = &decision.manifest;
+        let considered = |plan: usize, id: String, macs: u64| {
+            let considered = decision.considered.get(plan)?;
+            Some(Candidate {
+                id,
+                width: None,
+                resolution: None,
+                macs,
+                predicted_ms: milliseconds(considered.forecast.predicted),
+                miss_probability: considered.forecast.miss_probability,
+                expected_accuracy: knows_accuracy.then_some(considered.outlook.accuracy),
+                cost_ms: milliseconds(considered.outlook.cost),
+                picked: plan == decision.choice.plan,
+            })
+        };
+        let configurations = manifest.configurations.iter().enumerate().filter_map(|(rung, it)| {
+            let candidate = considered(rung, it.id.clone(), it.macs)?;
+            Some(Candidate { width: it.width, resolution: it.resolution, ..candidate })
+        });
+        let macs = |id: &str| manifest.configurations.iter().find(|it| it.id == id).map_or(0, |it| it.macs);
+        let cascades = manifest.cascades.iter().enumerate().filter_map(|(place, it)| {
+            considered(manifest.configurations.len() + place, it.name(), macs(&it.small) + macs(&it.large))
+        });
         Self {
             window: decision.window,
             configuration: decision.configuration().id.clone(),
@@ -93,19 +121,9 @@ impl From<&Decision> for Explanation {
             slowdown: decision.slowdown,
             signals: decision.head.map_or(decision.signals, |head| head.signals),
             head: HeadView::of(decision).map(HeadView::into_owned),
-            configurations: configurations
-                .map(|(rung, (configuration, considered))| Candidate {
-                    id: configuration.id.clone(),
-                    width: configuration.width,
-                    resolution: configuration.resolution,
-                    macs: configuration.macs,
-                    predicted_ms: milliseconds(considered.forecast.predicted),
-                    miss_probability: considered.forecast.miss_probability,
-                    expected_accuracy: knows_accuracy.then_some(considered.outlook.accuracy),
-                    cost_ms: milliseconds(considered.outlook.cost),
-                    picked: rung == decision.choice.rung,
-                })
-                .collect(),
+            cascade: CascadeView::of(decision).map(CascadeView::into_owned),
+            configurations: configurations.collect(),
+            cascades: cascades.collect(),
         }
     }
 }

@@ -25,11 +25,13 @@
 mod activities;
 mod change;
 mod decision;
+mod episode;
 mod event;
 mod explain;
 mod implausible;
 mod ladder;
 mod local_time;
+mod revised;
 pub mod schema;
 mod settings;
 mod status;
@@ -42,16 +44,18 @@ use serde::{Deserialize, Serialize};
 
 pub use activities::{Activities, ActivityCount, ActivityNow, ActivitySpan};
 pub use change::{Change, ChangeError};
-pub use decision::{DecisionLine, HeadView, Probabilities, Timings};
+pub use decision::{CascadeView, DecisionLine, HeadView, Probabilities, SecondView, Timings};
+pub use episode::EpisodeLine;
 pub use event::{Bye, Hello, Lost, PROTOCOL, ReloadEvent, SampleBatch, SettingsEvent};
 pub use explain::{Candidate, Explanation};
 pub use implausible::{FaultView, Implausible, ImplausibleSensor};
 pub use ladder::{LadderConfiguration, LadderProfile, LadderView};
 pub use local_time::LocalTime;
+pub use revised::RevisedLine;
 pub use settings::SettingsView;
 pub use status::{
-    Aliveness, ListenerState, ListenerView, MemoryView, ModelView, OutputState, OutputView, Readiness, ReloadOutcome,
-    ReloadsView, SourceState, SourceView, Status,
+    ActivityMinutes, Aliveness, ListenerState, ListenerView, MemoryView, ModelView, OutputState, OutputView, Readiness,
+    ReloadOutcome, ReloadsView, SourceState, SourceView, Status, Today,
 };
 pub use summary::{ConfigurationUse, HeadCounts, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SettingsView;
 use crate::schema::class;
-use crate::{FaultView, HeadCounts, Misses, WindowCounts};
+use crate::{FaultView, HeadCounts, LocalTime, Misses, WindowCounts};
 use gaitd_core::control::{Estimate, Load};
 use gaitd_core::stream::StreamCounts;
 
@@ -39,6 +39,9 @@ pub struct Status {
     pub misses: Option<Misses>,
     /// Changes from one configuration to another.
     pub switches: u64,
+    /// What the wearer did today.
+    #[serde(default)]
+    pub today: Today,
     /// Inferences that began before their windows were complete.
     #[serde(default)]
     pub heads: HeadCounts,
@@ -61,6 +64,25 @@ pub struct Status {
     pub listeners: Vec<ListenerView>,
     /// Clients that listen to events now.
     pub subscribers: usize,
+}
+
+/// How long the wearer did what, on the day of the latest decision.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Today {
+    /// When that day began, where this machine is; null where decisions have no time of day, and nothing is counted.
+    pub midnight: Option<LocalTime>,
+    /// Every activity.
+    pub activities: Vec<ActivityMinutes>,
+}
+
+/// How long the wearer did something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ActivityMinutes {
+    /// The label.
+    pub activity: String,
+    /// A hop for each decision.
+    #[schemars(range(min = 0))]
+    pub minutes: f64,
 }
 
 /// Whether the daemon does its work.

@@ -70,6 +70,7 @@ pub mod window;
 pub mod ladder;
 
 pub mod control;
+pub mod decode;
 
 pub mod engine;
 pub mod exit;

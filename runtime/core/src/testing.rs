@@ -23,9 +23,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::clock::Clock;
+use crate::decode::Context;
 use crate::ladder::{
-    Backend, FilesError, InferenceError, LoadError, Loaded, Memory, ModelFiles, Network, NetworkFiles, Runner, Task,
-    sha256,
+    Backend, Cascade, FilesError, InferenceError, LoadError, Loaded, Memory, ModelFiles, Network, NetworkFiles, Runner,
+    Task, sha256,
 };
 use crate::virtual_time::{VirtualClock, slow_down};
 use crate::window::Window;
@@ -52,13 +53,27 @@ const HOP: usize = 64;
 #[derive(Clone, Debug)]
 pub struct FakeModel {
     configurations: usize,
+    context: Option<Context>,
+    cascades: Vec<Cascade>,
 }
 
 impl FakeModel {
     /// A ladder of so many configurations, which the manifest vouches for.
     #[must_use]
     pub fn new(configurations: usize) -> Self {
-        Self { configurations }
+        Self { configurations, context: None, cascades: Vec::new() }
+    }
+
+    /// The same with a `context` in its manifest.
+    #[must_use]
+    pub fn with_context(self, context: Context) -> Self {
+        Self { context: Some(context), ..self }
+    }
+
+    /// The same with `cascades` in its manifest.
+    #[must_use]
+    pub fn with_cascades(self, cascades: Vec<Cascade>) -> Self {
+        Self { cascades, ..self }
     }
 
     fn file(rung: usize) -> String {
@@ -85,8 +100,8 @@ impl FakeModel {
                 })
             })
             .collect();
-        json!({
-            "schema": 1,
+        let mut manifest = json!({
+            "schema": 3,
             "name": "fake",
             "task": {
                 "labels": ACTIVITIES,
@@ -98,7 +113,14 @@ impl FakeModel {
             },
             "training": {},
             "configurations": configurations,
-        })
+        });
+        if let Some(context) = self.context {
+            manifest["context"] = json!(context);
+        }
+        if !self.cascades.is_empty() {
+            manifest["cascades"] = json!(self.cascades);
+        }
+        manifest
     }
 
     fn golden(&self) -> serde_json::Value {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use gaitd_core::control::{
-    Available, Candidate, Choice, Demand, INTERVAL, Learned, Load, Misses, Objective, Outlook, Overhead, Policy,
-    PolicySpec, Reason, Resumed, Situation, Step, Terms, pick,
+    AlertConstants, Available, Candidate, Choice, Demand, INTERVAL, Learned, Load, Misses, Objective, Outlook,
+    Overhead, Policy, PolicySpec, Reason, Resumed, Situation, Step, Terms, pick,
 };
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn ms(milliseconds: f64) -> Duration {
     Duration::from_secs_f64(milliseconds / 1e3)
@@ -16,7 +16,12 @@ fn ms(milliseconds: f64) -> Duration {
 fn ladder(rungs: &[(f64, f64)]) -> Vec<Candidate> {
     rungs
         .iter()
-        .map(|(accuracy, latency)| Candidate { accuracy: *accuracy, latency: ms(*latency), halves: None })
+        .map(|(accuracy, latency)| Candidate {
+            accuracy: *accuracy,
+            latency: ms(*latency),
+            halves: None,
+            cascade: None,
+        })
         .collect()
 }
 
@@ -37,7 +42,7 @@ fn subject(spec: &PolicySpec, candidates: &[Candidate], budget: f64, miss_target
     Subject {
         policy: spec.make(candidates, &ids(candidates), &terms).unwrap(),
         candidates: candidates.to_vec(),
-        outlook: candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect(),
+        outlook: candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency, short: None }).collect(),
         miss_target,
     }
 }
@@ -90,7 +95,7 @@ impl Subject {
     /// Chooses and observes once, the inference taking `slowdown` times its profiled latency.
     fn go_on(&mut self, budget: f64, slowdown: f64) -> Choice {
         let choice = self.choose(budget);
-        self.policy.observe(choice.rung, self.candidates[choice.rung].latency.mul_f64(slowdown));
+        self.policy.observe(choice.plan, self.candidates[choice.plan].latency.mul_f64(slowdown));
         choice
     }
 }
@@ -106,9 +111,9 @@ fn fixed_is_fixed() {
     let mut most_accurate = subject(&PolicySpec::Fixed { configuration: None }, &candidates, 1.0, 0.02);
     let mut second = subject(&PolicySpec::Fixed { configuration: Some("rung 1".to_owned()) }, &candidates, 70.0, 0.02);
     for slowdown in [1.0, 5.0, 0.1] {
-        assert_eq!(most_accurate.go_on(1.0, slowdown).rung, 3);
+        assert_eq!(most_accurate.go_on(1.0, slowdown).plan, 3);
         let choice = second.go_on(70.0, slowdown);
-        assert_eq!((choice.rung, choice.reason, choice.forecast.predicted), (1, Reason::Fixed, ms(18.89)));
+        assert_eq!((choice.plan, choice.reason, choice.forecast.predicted), (1, Reason::Fixed, ms(18.89)));
     }
 }
 
@@ -116,17 +121,17 @@ fn fixed_is_fixed() {
 fn alert_follows_its_published_formulas() {
     let candidates = ladder(&[(0.90, 10.0), (0.95, 20.0)]);
     // P(xi * 20 > 30) = 1 - Phi(0.5 / sqrt(0.1)) = 0.05692; expected 0.95 * 0.94308 + 0.05692 / 6 = 0.9054 > 0.90
-    let mut alert = subject(&PolicySpec::Alert {}, &candidates, 30.0, 1.0);
+    let mut alert = subject(&PolicySpec::ALERT, &candidates, 30.0, 1.0);
     let choice = alert.choose(30.0);
-    assert_eq!((choice.rung, choice.reason), (1, Reason::MostAccurateInTime));
+    assert_eq!((choice.plan, choice.reason), (1, Reason::MostAccurateInTime));
     assert!((choice.forecast.miss_probability.unwrap() - 0.05692).abs() < 1e-5, "{choice:?}");
     // the same situation where 5 % of misses are allowed
-    assert_eq!(subject(&PolicySpec::Alert {}, &candidates, 30.0, 0.05).choose(30.0).rung, 0);
+    assert_eq!(subject(&PolicySpec::ALERT, &candidates, 30.0, 0.05).choose(30.0).plan, 0);
     // y = 1; Q = 0.3 * 0.1 + 0.7 * 0.25 = 0.205; s2 = 0.05 + 0.205 = 0.255; K = 0.255 / 0.256; mu = 1 + K
     alert.policy.observe(0, ms(20.0));
     assert!((alert.policy.slowdown().unwrap().mean - (1.0 + 0.255 / 0.256)).abs() < 1e-9);
     let choice = alert.choose(30.0);
-    assert_eq!(choice.rung, 0);
+    assert_eq!(choice.plan, 0);
     assert!((choice.forecast.predicted.as_secs_f64() - 0.01 * (1.0 + 0.255 / 0.256)).abs() < 1e-9);
     // z = (3 - 1.99609) / sqrt(0.255) = 1.98803, and 1 - Phi(1.98803) = 0.0234
     assert!((choice.forecast.miss_probability.unwrap() - 0.0234).abs() < 1e-4, "{choice:?}");
@@ -135,14 +140,14 @@ fn alert_follows_its_published_formulas() {
 #[test]
 fn alert_takes_the_fastest_when_nothing_is_in_time() {
     let candidates = paper();
-    let choice = subject(&PolicySpec::Alert {}, &candidates, 5.0, 0.02).choose(5.0);
-    assert_eq!((choice.rung, choice.reason), (0, Reason::LeastLate));
+    let choice = subject(&PolicySpec::ALERT, &candidates, 5.0, 0.02).choose(5.0);
+    assert_eq!((choice.plan, choice.reason), (0, Reason::LeastLate));
 }
 
 #[test]
 fn alert_settles_as_the_simulation_in_the_literature_does() {
     let candidates = paper();
-    let mut alert = subject(&PolicySpec::Alert {}, &candidates, 70.0, 1.0);
+    let mut alert = subject(&PolicySpec::ALERT, &candidates, 70.0, 1.0);
     for _ in 0..200 {
         alert.go_on(70.0, 1.46);
     }
@@ -161,7 +166,7 @@ fn alert_settles_as_the_simulation_in_the_literature_does() {
         })
         .collect();
     let best = (0..4).max_by(|a, b| expected[*a].total_cmp(&expected[*b])).unwrap();
-    assert_eq!(choice.rung, best, "{expected:?}");
+    assert_eq!(choice.plan, best, "{expected:?}");
 }
 
 #[test]
@@ -173,7 +178,7 @@ fn step_keeps_the_average_inside_the_band_one_rung_at_a_time() {
         (0..windows)
             .map(|_| {
                 let choice = step.go_on(70.0, slowdown);
-                (choice.rung, choice.reason)
+                (choice.plan, choice.reason)
             })
             .collect()
     };
@@ -193,19 +198,28 @@ fn step_keeps_the_average_inside_the_band_one_rung_at_a_time() {
 #[test]
 fn tunables_out_of_range_are_refused_with_the_range() {
     let ids = ["a".to_owned()];
+    let alert = |constants: &Value| -> PolicySpec {
+        serde_json::from_value(json!({"kind": "alert", "constants": constants})).unwrap()
+    };
     for (spec, expected) in [
         (PolicySpec::Fixed { configuration: Some("b".to_owned()) }, "no configuration b; it has a"),
         (PolicySpec::Step { band_ms: Some(0.0), average: 3 }, "band_ms is 0"),
         (PolicySpec::Step { band_ms: Some(f64::NAN), average: 3 }, "band_ms is NaN"),
         (PolicySpec::Step { band_ms: Some(71.0), average: 3 }, "band_ms is 71"),
         (PolicySpec::Step { band_ms: None, average: 0 }, "average is 0, and must be from 1 to 1000"),
+        (alert(&json!({"noise_memory": 1.1})), "constants.noise_memory is 1.1, and must be from 0 to 1"),
+        (alert(&json!({"process_noise": 0})), "constants.process_noise is 0, and must be from 0.000001 to 100"),
+        (alert(&json!({"measurement_noise": 101})), "constants.measurement_noise is 101"),
         // there is no memory for so many
         (PolicySpec::Step { band_ms: None, average: usize::MAX }, "and must be from 1 to 1000"),
     ] {
         let error = spec.check(&ids, ms(70.0)).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
-    assert!(PolicySpec::Step { band_ms: None, average: Step::default_average() }.check(&ids, ms(70.0)).is_ok());
+    let ends = json!({"noise_memory": 1, "process_noise": 100, "measurement_noise": 0.000_001});
+    for spec in [PolicySpec::Step { band_ms: None, average: Step::default_average() }, alert(&ends)] {
+        spec.check(&ids, ms(70.0)).unwrap();
+    }
 }
 
 /// Any latency that a broken clock or a suspended machine can produce.
@@ -225,6 +239,7 @@ fn any_ladder() -> impl Strategy<Value = Vec<Candidate>> {
             accuracy,
             latency: Duration::from_nanos(ns),
             halves: None,
+            cascade: None,
         }),
         1..12,
     )
@@ -243,7 +258,7 @@ fn any_signals() -> impl Strategy<Value = Load> {
 
 /// That `choice` is one of `rungs` configurations, and what it says of it makes sense.
 fn check(choice: &Choice, rungs: usize) -> Result<(), TestCaseError> {
-    prop_assert!(choice.rung < rungs);
+    prop_assert!(choice.plan < rungs);
     if let Some(miss) = choice.forecast.miss_probability {
         prop_assert!((0.0..=1.0).contains(&miss), "{miss}");
     }
@@ -261,14 +276,16 @@ proptest! {
         for spec in [
             PolicySpec::Fixed { configuration: None },
             PolicySpec::Step { band_ms: None, average: 2 },
-            PolicySpec::Alert {},
+            PolicySpec::Slackfit {},
+            PolicySpec::ALERT,
+            PolicySpec::Alert { constants: AlertConstants { noise_memory: 0.95, process_noise: 1e-6, measurement_noise: 1e-6 } },
             PolicySpec::Bayes {},
         ] {
             let mut subject = subject(&spec, &candidates, 50.0, miss_target);
             for (available, inference, signals) in &history {
                 let choice = subject.choose_seeing(*signals, ms(50.0), *available);
                 check(&choice, candidates.len())?;
-                subject.policy.observe(choice.rung, *inference);
+                subject.policy.observe(choice.plan, *inference);
                 prop_assert!(subject.policy.slowdown().is_none_or(|slowdown| slowdown.mean.is_finite() && slowdown.mean >= 0.0 && slowdown.spread >= 0.0));
             }
         }
@@ -288,7 +305,7 @@ proptest! {
             let choice = sighted.choose_seeing(signals, ms(70.0), ms(70.0));
             prop_assert_eq!(choice, blind.choose(70.0));
             for subject in [&mut sighted, &mut blind] {
-                subject.policy.observe(choice.rung, candidates[choice.rung].latency.mul_f64(slowdown));
+                subject.policy.observe(choice.plan, candidates[choice.plan].latency.mul_f64(slowdown));
             }
         }
     }
@@ -337,7 +354,7 @@ proptest! {
         miss_target in 0.001..0.5f64,
         budgets in prop::collection::vec(0.001..200.0f64, 2..20),
     ) {
-        let mut alert = subject(&PolicySpec::Alert {}, &candidates, 50.0, miss_target);
+        let mut alert = subject(&PolicySpec::ALERT, &candidates, 50.0, miss_target);
         for slowdown in slowdowns {
             alert.go_on(50.0, slowdown);
         }
@@ -349,7 +366,7 @@ proptest! {
             let miss = choice.forecast.miss_probability.unwrap();
             if choice.reason == Reason::MostAccurateInTime {
                 prop_assert!(miss <= miss_target);
-                let accuracy = candidates[choice.rung].accuracy * (1.0 - miss) + miss / 6.0;
+                let accuracy = candidates[choice.plan].accuracy * (1.0 - miss) + miss / 6.0;
                 prop_assert!(before.is_none_or(|before| accuracy >= before - 1e-12));
                 before = Some(accuracy);
             } else {
@@ -382,7 +399,11 @@ fn any_case() -> impl Strategy<Value = Case> {
                 misses: rungs.iter().map(|rung| rung.2).collect(),
                 outlook: rungs
                     .iter()
-                    .map(|(accuracy, cost, _)| Outlook { accuracy: *accuracy, cost: Duration::from_nanos(*cost) })
+                    .map(|(accuracy, cost, _)| Outlook {
+                        accuracy: *accuracy,
+                        cost: Duration::from_nanos(*cost),
+                        short: None,
+                    })
                     .collect(),
                 demand,
                 cost_limit,
@@ -449,7 +470,7 @@ fn overhead(windows: usize, each: usize) -> Overhead {
 fn outliers_of_publishing_raise_every_miss_probability_by_their_rate_and_change_no_rung() {
     // a budget that the last configuration does not keep, and the one before it nearly always
     const BUDGET: f64 = 50.0;
-    for spec in [PolicySpec::Bayes {}, PolicySpec::Alert {}] {
+    for spec in [PolicySpec::Bayes {}, PolicySpec::ALERT] {
         let candidates = paper();
         let mut subjects = [(); 2].map(|()| subject(&spec, &candidates, BUDGET, 0.02));
         let mut overhead = overhead(300, usize::MAX);
@@ -458,7 +479,7 @@ fn outliers_of_publishing_raise_every_miss_probability_by_their_rate_and_change_
             let outlier = window % 40 == 11 || (window % 200 > 150 && window % 200 < 154);
             let left = [Available::all(ms(BUDGET - 0.3)), overhead.available(ms(BUDGET))];
             let [without, with] = [0, 1].map(|one| subjects[one].choose_left(ms(BUDGET), left[one]));
-            assert_eq!(without.rung, with.rung, "{spec:?}, window {window}");
+            assert_eq!(without.plan, with.plan, "{spec:?}, window {window}");
             assert!(matches!(with.reason, Reason::MostAccurateInTime | Reason::LateElsewhere), "{with:?}");
             if spec == (PolicySpec::Bayes {}) {
                 let rate = left[1].nothing();
@@ -472,7 +493,7 @@ fn outliers_of_publishing_raise_every_miss_probability_by_their_rate_and_change_
             }
             let ripple = 1.0 + 0.04 * (window as f64).sin();
             for subject in &mut subjects {
-                subject.policy.observe(with.rung, candidates[with.rung].latency.mul_f64(ripple));
+                subject.policy.observe(with.plan, candidates[with.plan].latency.mul_f64(ripple));
             }
             overhead.observe(ms(if outlier { 90.0 } else { 0.3 }));
         }
@@ -481,33 +502,33 @@ fn outliers_of_publishing_raise_every_miss_probability_by_their_rate_and_change_
 
 #[test]
 fn a_window_that_waiting_or_publishing_makes_late_gets_what_others_get_and_is_told_so() {
-    for spec in [PolicySpec::Bayes {}, PolicySpec::Alert {}] {
+    for spec in [PolicySpec::Bayes {}, PolicySpec::ALERT] {
         let candidates = paper();
         let mut subject = subject(&spec, &candidates, 50.0, 0.02);
         let usual = (0..200).map(|_| subject.go_on(50.0, 1.0)).last().unwrap();
         // ALERT reckons with more scatter than there is
         let rung = if spec == (PolicySpec::Bayes {}) { 2 } else { 1 };
-        assert_eq!((usual.rung, usual.reason), (rung, Reason::MostAccurateInTime));
+        assert_eq!((usual.plan, usual.reason), (rung, Reason::MostAccurateInTime));
         let always_late = overhead(2000, 1).available(ms(50.0));
         for left in [Available::all(Duration::ZERO), Available::all(ms(0.5)), always_late] {
             let choice = subject.choose_left(ms(50.0), left);
-            assert_eq!((choice.rung, choice.reason), (rung, Reason::LateElsewhere), "{spec:?}, {left:?}");
+            assert_eq!((choice.plan, choice.reason), (rung, Reason::LateElsewhere), "{spec:?}, {left:?}");
             assert!((0..4).all(|rung| subject.policy.forecast(rung).miss_probability.unwrap() > 0.99));
             subject.policy.observe(rung, candidates[rung].latency);
         }
         // a wait that leaves time for a smaller one is another matter
         let choice = subject.choose_left(ms(50.0), Available::all(ms(50.0 * if rung == 2 { 0.5 } else { 0.3 })));
-        assert_eq!((choice.rung, choice.reason), (rung - 1, Reason::MostAccurateInTime), "{spec:?}");
+        assert_eq!((choice.plan, choice.reason), (rung - 1, Reason::MostAccurateInTime), "{spec:?}");
         subject.policy.observe(rung - 1, candidates[rung - 1].latency);
         let choice = subject.choose(50.0);
-        assert_eq!((choice.rung, choice.reason), (rung, Reason::MostAccurateInTime), "{spec:?}");
+        assert_eq!((choice.plan, choice.reason), (rung, Reason::MostAccurateInTime), "{spec:?}");
         // and so is a machine on which nothing is in time
         (0..40).for_each(|_| {
             subject.go_on(50.0, 20.0);
         });
         for left in [Available::all(ms(50.0)), Available::all(Duration::ZERO)] {
             let choice = subject.choose_left(ms(50.0), left);
-            assert_eq!((choice.rung, choice.reason), (0, Reason::LeastLate), "{spec:?}, {left:?}");
+            assert_eq!((choice.plan, choice.reason), (0, Reason::LeastLate), "{spec:?}, {left:?}");
             subject.policy.observe(0, candidates[0].latency.mul_f64(20.0));
         }
     }
@@ -520,7 +541,7 @@ fn taught(windows: usize) -> Subject {
     for window in 0..windows {
         let (slowdown, load) = if window / 25 % 2 == 0 { (1.02, 0.1) } else { (1.7, 0.8) };
         let signals = Load { pressure: Some(load / 2.0), ..Load::cpu(load) };
-        let rung = subject.choose_seeing(signals, ms(70.0), ms(70.0)).rung;
+        let rung = subject.choose_seeing(signals, ms(70.0), ms(70.0)).plan;
         // the profile is wrong about the last configuration
         let error = if rung == 3 { 1.25 } else { 1.0 };
         let ripple = 1.0 + 0.02 * (window as f64).sin();
@@ -565,7 +586,7 @@ fn survives(learned: &Learned) -> Result<(), TestCaseError> {
     for window in 0..30 {
         let choice = subject.choose_seeing(Load::cpu(f64::from(window % 10) / 10.0), ms(70.0), ms(70.0));
         check(&choice, candidates.len())?;
-        subject.policy.observe(choice.rung, candidates[choice.rung].latency.mul_f64(1.0 + f64::from(window % 3)));
+        subject.policy.observe(choice.plan, candidates[choice.plan].latency.mul_f64(1.0 + f64::from(window % 3)));
         prop_assert!(subject.policy.slowdown().unwrap().mean.is_finite());
     }
     Ok(())
@@ -612,7 +633,7 @@ fn corrections_follow_their_configurations_and_end_with_their_profile() {
 
     // another order, one configuration less and a new one
     let mut candidates = vec![paper().remove(3), paper().remove(1), paper().remove(2)];
-    candidates.push(Candidate { accuracy: 0.9, latency: ms(3.0), halves: None });
+    candidates.push(Candidate { accuracy: 0.9, latency: ms(3.0), halves: None, cascade: None });
     let ids = ["rung 3", "rung 1", "rung 2", "new"].map(str::to_owned);
     let mut other = PolicySpec::Bayes {}.make(&candidates, &ids, &terms).unwrap();
     assert_eq!(other.resume(&kept).unwrap(), Resumed::Whole);
@@ -635,7 +656,7 @@ fn corrections_follow_their_configurations_and_end_with_their_profile() {
     assert!((other.slowdown().unwrap().mean - 1.0).abs() < 0.1);
 
     // policies that learn nothing of the kind
-    for spec in [PolicySpec::Alert {}, PolicySpec::Fixed { configuration: None }] {
+    for spec in [PolicySpec::ALERT, PolicySpec::Slackfit {}, PolicySpec::Fixed { configuration: None }] {
         let mut other = subject(&spec, &paper(), 70.0, 0.02);
         assert_eq!(other.policy.resume(&kept).unwrap(), Resumed::Nothing);
         let mut nothing = None;

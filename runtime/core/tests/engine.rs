@@ -95,7 +95,7 @@ impl World {
 
     /// The same on a device that is slower by `slowdown`.
     fn settled_at(&mut self, slowdown: f64, windows: usize) -> usize {
-        (0..windows).map(|_| self.decide(slowdown).choice.rung).last().unwrap()
+        (0..windows).map(|_| self.decide(slowdown).choice.plan).last().unwrap()
     }
 }
 
@@ -123,17 +123,17 @@ fn a_new_budget_a_pin_and_a_new_policy_hold_from_the_next_window_on() {
     world.settings.budget = ms(12.0);
     let decision = world.decide(1.0);
     assert_eq!(decision.budget, ms(12.0));
-    assert!(decision.choice.rung <= 1, "{:?}", decision.choice);
+    assert!(decision.rung <= 1, "{:?}", decision.choice);
 
     world.settings.pinned = Some("1.00x-128".to_owned());
     let decision = world.decide(1.0);
-    assert_eq!((decision.choice.rung, decision.choice.reason), (7, Reason::Pinned));
+    assert_eq!((decision.rung, decision.choice.reason), (7, Reason::Pinned));
     world.settings.pinned = None;
-    assert!(world.decide(1.0).choice.rung <= 1);
+    assert!(world.decide(1.0).choice.plan <= 1);
 
     world.settings.policy = PolicySpec::Fixed { configuration: Some("0.63x-128".to_owned()) };
     let decision = world.decide(1.0);
-    assert_eq!((decision.choice.rung, decision.choice.reason), (4, Reason::Fixed));
+    assert_eq!((decision.rung, decision.choice.reason), (4, Reason::Fixed));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_policy_that_comes_back_goes_on_from_what_it_had_learned() {
     before.engine.learned(&mut kept);
 
     // in a later run, though another policy comes first
-    let mut world = world(Settings { policy: PolicySpec::Alert {}, ..settings(100.0) });
+    let mut world = world(Settings { policy: PolicySpec::ALERT, ..settings(100.0) });
     assert_eq!(world.engine.resume(&kept.unwrap()).unwrap(), Resumed::Nothing);
     world.decide(3.0);
     assert_eq!(learned_windows(&world), None);
@@ -154,7 +154,7 @@ fn a_policy_that_comes_back_goes_on_from_what_it_had_learned() {
         assert!((slowdown - 3.0).abs() < 0.7, "{slowdown}");
         world.settled_at(3.0, 9);
         assert_eq!(learned_windows(&world), Some(known + 10));
-        world.settings.policy = PolicySpec::Alert {};
+        world.settings.policy = PolicySpec::ALERT;
         world.decide(3.0);
     }
 }
@@ -162,7 +162,7 @@ fn a_policy_that_comes_back_goes_on_from_what_it_had_learned() {
 #[test]
 fn settings_out_of_range_leave_the_window_without_a_decision_and_change_nothing() {
     let mut world = world(settings(100.0));
-    let before = world.decide(1.0).choice.rung;
+    let before = world.decide(1.0).choice.plan;
     for wrong in [
         Settings { budget: Duration::ZERO, ..settings(100.0) },
         Settings { pinned: Some("2.00x-128".to_owned()), ..settings(100.0) },
@@ -174,7 +174,7 @@ fn settings_out_of_range_leave_the_window_without_a_decision_and_change_nothing(
     }
     world.settings = settings(100.0);
     let decision = world.decide(1.0);
-    assert_eq!((decision.choice.rung, decision.budget), (before, ms(100.0)));
+    assert_eq!((decision.rung, decision.budget), (before, ms(100.0)));
 }
 
 #[test]
@@ -254,11 +254,11 @@ fn two_wearers_share_a_device_and_nothing_else() {
     world.engine.learned(&mut learned);
     assert_eq!(learned.unwrap().windows(), 80);
 
-    // a gap in one stream: nothing is known of that wearer, and all of the other one and of the device
+    // a gap of two minutes in one stream: hardly anything is known of that wearer, and all of the other one and of the device
     streams[0].index += 100;
     let [first, second] = <[Decision; 2]>::try_from(interleaved(&mut world, &mut streams, 2.0)).unwrap();
     let even = first.manifest.configurations[0].recall.iter().flatten().sum::<f64>() / 3.0;
-    assert!((expected(&first, 0) - even).abs() < 1e-9, "{first:?}");
+    assert!((expected(&first, 0) - even).abs() < 2e-3, "{first:?}");
     assert!(expected(&second, 0) < 0.8, "{second:?}");
     for slowdown in [first.slowdown, second.slowdown] {
         let mean = slowdown.unwrap().mean;
@@ -273,7 +273,7 @@ fn what_one_wearer_shows_of_the_device_holds_for_the_other() {
     for _ in 0..30 {
         interleaved(&mut world, &mut streams[..1], 1.0);
     }
-    let idle = interleaved(&mut world, &mut streams[..1], 1.0)[0].choice.rung;
+    let idle = interleaved(&mut world, &mut streams[..1], 1.0)[0].choice.plan;
     for _ in 0..10 {
         interleaved(&mut world, &mut streams[..1], 3.0);
     }
@@ -281,7 +281,7 @@ fn what_one_wearer_shows_of_the_device_holds_for_the_other() {
     streams[1].index = streams[0].index;
     let decision = interleaved(&mut world, &mut streams[1..], 3.0).remove(0);
     let mean = decision.slowdown.unwrap().mean;
-    assert!((mean - 3.0).abs() < 0.4 && decision.choice.rung < idle, "{mean}, {:?}", decision.choice);
+    assert!((mean - 3.0).abs() < 0.4 && decision.rung < idle, "{mean}, {:?}", decision.choice);
     assert!(decision.infer <= decision.available);
 }
 
@@ -366,9 +366,9 @@ fn a_decision_says_what_was_recognised_what_was_picked_and_from_what() {
     assert_eq!((decision.activity, decision.label()), (1, "walking"));
     // a logit of 6 against two of 0
     let others = 1.0 / (6.0f32.exp() + 2.0);
-    let probabilities = decision.probabilities.iter().zip([others, 1.0 - 2.0 * others, others]);
+    let probabilities = decision.instant.probabilities.iter().zip([others, 1.0 - 2.0 * others, others]);
     probabilities.for_each(|(found, expected)| assert!((found - expected).abs() < 1e-6, "{decision:?}"));
-    assert_eq!((decision.choice.rung, decision.choice.reason), (1, Reason::Fixed));
+    assert_eq!((decision.rung, decision.choice.reason), (1, Reason::Fixed));
     assert_eq!((decision.signals, decision.slowdown), (Load::cpu(0.25), None));
     assert_eq!(decision.considered.len(), RUNGS);
     for (rung, (considered, latency)) in decision.considered.iter().zip(latencies()).enumerate() {
@@ -420,7 +420,7 @@ fn a_cap_pays_for_an_inference_from_what_is_saved_of_each_hop() {
     // a hop pays in 12.8 ms, the one before the first window too: 12.8, 15.6, 13.4, 16.2, 14 and 16.8 are there
     for rung in [1, 2, 1, 2, 1, 2] {
         let choice = world.decide(1.0).choice;
-        assert_eq!((choice.rung, choice.reason), (rung, Reason::WithinCpuBudget));
+        assert_eq!((choice.plan, choice.reason), (rung, Reason::WithinCpuBudget));
     }
 }
 
@@ -430,16 +430,16 @@ fn what_is_saved_under_a_cap_outlives_other_settings_and_ends_with_the_cap() {
     world.decide(1.0);
     // a minute at most is saved, of 600 ms
     world.stream.index += 100;
-    assert_eq!(world.decide(1.0).choice.rung, 7);
+    assert_eq!(world.decide(1.0).choice.plan, 7);
     world.settings.budget = ms(90.0);
     let decision = world.decide(1.0);
-    assert_eq!((decision.choice.rung, decision.budget), (7, ms(90.0)));
+    assert_eq!((decision.rung, decision.budget), (7, ms(90.0)));
     // 1.28 s * 0.02 = 25.6 ms
     world.settings.cpu_share = Some(0.02);
-    assert_eq!(world.decide(1.0).choice.rung, 4);
+    assert_eq!(world.decide(1.0).choice.plan, 4);
     world.settings.cpu_share = None;
     let choice = world.decide(1.0).choice;
-    assert_eq!((choice.rung, choice.reason), (7, Reason::MostAccurateInTime));
+    assert_eq!((choice.plan, choice.reason), (7, Reason::MostAccurateInTime));
 }
 
 #[test]
@@ -447,7 +447,7 @@ fn an_engine_goes_on_from_what_another_one_before_it_has_learned() {
     let mut first = world(settings(100.0));
     first.settled_at(3.0, 60);
     // by way of one whose policy learns nothing of the kind
-    let mut second = world(Settings { policy: PolicySpec::Alert {}, ..settings(100.0) });
+    let mut second = world(Settings { policy: PolicySpec::ALERT, ..settings(100.0) });
     second.engine.take_over(&first.engine).unwrap();
     assert_eq!(learned_windows(&second), None);
     for before in [&first, &second] {

@@ -117,7 +117,7 @@ fn a_slower_processor_gets_what_is_in_time_with_its_head() {
         world.both(index, 3.0);
     }
     let decision = world.both(60, 3.0).clone();
-    assert!(world.latency_ms() <= 40.0 && decision.choice.rung >= 2, "{decision:?}");
+    assert!(world.latency_ms() <= 40.0 && decision.rung >= 2, "{decision:?}");
     let slowdown = decision.slowdown.unwrap().mean;
     assert!((slowdown - 3.0).abs() < 0.15, "both parts together show the slowdown: {slowdown}");
 }
@@ -139,8 +139,8 @@ fn where_the_picked_head_is_late_the_smallest_answers() {
         let head = decision.head.unwrap();
         if let Some(given_up) = head.given_up {
             answered += 1;
-            assert!(head.insured && given_up != decision.choice.rung);
-            assert_eq!((decision.choice.reason, decision.choice.rung), (Reason::HeadLate, 0));
+            assert!(head.insured && given_up != decision.rung);
+            assert_eq!((decision.choice.reason, decision.rung), (Reason::HeadLate, 0));
             assert_eq!(head.infer, ms(7.0).mul_f64(slowdown));
             // the tail of 1 ms, and what was begun of the other head before it was given up
             assert!(decision.infer == ms(1.0).mul_f64(slowdown) && decision.cpu.unwrap() > ms(8.0));
@@ -172,7 +172,7 @@ fn what_was_begun_for_a_window_that_never_came_is_forgotten_and_paid_for() {
         for (world, rungs) in [&mut wasted, &mut saved].into_iter().zip(&mut rungs) {
             let decision = world.decide(3 * index + 2);
             assert_eq!((decision.head, decision.label()), (None, "walking"));
-            *rungs += decision.choice.rung;
+            *rungs += decision.rung;
         }
     }
     assert!(rungs[0] < rungs[1], "{rungs:?}");
@@ -196,7 +196,7 @@ fn another_policy_between_head_and_tail_learns_from_the_next_window_on() {
         world.both(index, 1.0);
     }
     for (index, policy) in
-        [(10, PolicySpec::Alert {}), (11, PolicySpec::Step { band_ms: None, average: 3 }), (12, PolicySpec::Bayes {})]
+        [(10, PolicySpec::ALERT), (11, PolicySpec::Step { band_ms: None, average: 3 }), (12, PolicySpec::Bayes {})]
     {
         assert!(world.begin(index, 1.0).unwrap());
         world.settings.policy = policy;

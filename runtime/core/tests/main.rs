@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cascade;
+mod changes;
 mod conditioning;
 mod continuity;
 mod control;
+mod decode;
 mod engine;
 mod heads;
 mod plausibility;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gaitd_core::control::{Available, Demand, INTERVAL, Load, Outlook, Situation, Terms};
+use gaitd_core::control::{AlertConstants, Available, Demand, INTERVAL, Load, Outlook, PolicySpec, Situation, Terms};
 use gaitd_lab::simulate::{
     Contender, Draws, LadderSpec, Scenario, ScenarioReport, SimulatedLadder, SlowdownSpec, simulate,
 };
@@ -239,6 +239,48 @@ fn oracle_and_best_fixed_are_those_of_brute_force() {
 }
 
 #[test]
+fn slackfit_takes_the_most_accurate_that_fits_by_the_profile() {
+    for name in ["paper-static", "wrong-profile", "uci-har-steps"] {
+        let scenario = short(&folder().join(name).with_extension("json"), 6000);
+        let ladder = given(&scenario);
+        let (mut worth, mut late) = (0.0, 0);
+        for seed in &scenario.seeds {
+            let draws = Draws::new(&scenario, ladder.candidates.len(), *seed);
+            for draw in &draws.draws {
+                let fitting = ladder.candidates.iter().enumerate().filter(|(_, it)| it.latency <= draw.budget);
+                let (rung, picked) = fitting.max_by(|a, b| a.1.accuracy.total_cmp(&b.1.accuracy)).unwrap();
+                let latency = picked.latency.as_secs_f64() * draws.errors[rung] * draw.slowdown;
+                let is_late = latency > draw.budget.as_secs_f64();
+                worth += if is_late { ladder.guess_accuracy } else { picked.accuracy };
+                late += usize::from(is_late);
+            }
+        }
+        let report = run(&scenario);
+        let (score, inferences) = (report.score("slackfit").unwrap(), (scenario.inferences * 2) as f64);
+        assert!((score.effective_accuracy - worth / inferences).abs() < 1e-9, "{name}");
+        assert!((score.miss_rate - late as f64 / inferences).abs() < 1e-9 && late > 0, "{name}");
+    }
+}
+
+#[test]
+fn alert_gets_constants_that_suit_the_scenario_and_the_report_tells_them() {
+    for (name, gain) in [("calm", 0.5), ("steps", 0.1)] {
+        let scenario = short(&folder().join(name).with_extension("json"), 5000);
+        let report = run(&scenario);
+        let constants = report.alert_fitted.unwrap();
+        assert_ne!(constants, AlertConstants::PUBLISHED, "{name}");
+        let gap = |report: &ScenarioReport, name: &str| report.score(name).unwrap().gap_to_oracle;
+        let (fitted, published) = (gap(&report, "alert-fitted"), gap(&report, "alert"));
+        assert!(fitted < published - gain, "{name}: {fitted} {published}");
+        // the score is that of these constants and nothing else
+        let alert = Contender::all().into_iter().find(|contender| contender.name == "alert").unwrap();
+        let given_them = Contender { spec: PolicySpec::Alert { constants }, ..alert };
+        let again = simulate(&scenario, &given(&scenario), &[given_them], || ()).unwrap();
+        assert_eq!((gap(&again, "alert"), again.alert_fitted), (fitted, None), "{name}");
+    }
+}
+
+#[test]
 fn figures_agree_with_each_other_on_every_shipped_scenario() {
     for path in shipped() {
         let scenario = short(&path, 2000);
@@ -246,7 +288,8 @@ fn figures_agree_with_each_other_on_every_shipped_scenario() {
         let name = &report.name;
         assert_eq!(path.file_stem().unwrap().to_str().unwrap(), name, "a scenario is called as its file");
         let oracle = report.score("oracle").unwrap();
-        for score in &report.policies {
+        // a cascade's knows more than latencies
+        for score in report.policies.iter().filter(|score| score.name != "cascade-oracle") {
             assert!(score.effective_accuracy <= oracle.effective_accuracy + 1e-12, "{name}: {}", score.name);
             let gap = 100.0 * (oracle.effective_accuracy - score.effective_accuracy);
             assert!((score.gap_to_oracle - gap).abs() < 1e-9, "{name}: {}", score.name);
@@ -255,7 +298,7 @@ fn figures_agree_with_each_other_on_every_shipped_scenario() {
         }
         // by so few inferences luck may lift something above the bound, but not far
         if let Some(bound) = report.score("bound") {
-            for other in ["alert", "step", "bayes-no-load", "best-fixed"] {
+            for other in ["alert", "alert-fitted", "slackfit", "step", "bayes-no-load", "best-fixed"] {
                 let gap = report.score(other).unwrap().gap_to_bound.unwrap();
                 assert!(gap > -0.3, "{name}: {other} is {gap} points ahead of the bound");
             }
@@ -304,12 +347,39 @@ fn a_head_is_free_as_far_as_the_lead_goes_and_as_slow_as_everything() {
 }
 
 #[test]
+fn a_cascade_is_as_accurate_as_was_asked_for_with_little_of_the_work() {
+    let with = short(&folder().join("cascade.json"), 4000);
+    let without = Scenario { cascades: Vec::new(), ..with.clone() };
+    let [with, without] = [&with, &without].map(run);
+    let of = |report: &ScenarioReport, name: &str| report.score(name).unwrap().clone();
+    for name in ["alert", "bayes"] {
+        let [cascade, single] = [&with, &without].map(|report| of(report, name));
+        // floor 95 %: of the configurations the second one reaches that, with 2.6 MMACs
+        assert!(single.mean_mmacs > 2.5 && cascade.mean_mmacs < 0.6, "{cascade:?} {single:?}");
+        assert!(cascade.effective_accuracy > 0.949, "{cascade:?}");
+        assert!(cascade.miss_rate <= with.miss_target, "{cascade:?}");
+    }
+    // who knows whether the small one is right asks wherever it is not
+    let (oracle, bayes) = (of(&with, "cascade-oracle"), of(&with, "bayes"));
+    assert!(oracle.effective_accuracy > bayes.effective_accuracy + 0.02 && oracle.mean_mmacs < 0.6, "{oracle:?}");
+    assert!(without.score("cascade-oracle").is_none());
+}
+
+#[test]
+fn a_cascade_of_what_the_ladder_lacks_is_refused_by_name() {
+    let mut scenario = short(&folder().join("cascade.json"), 10);
+    scenario.cascades[0].large = "2.00x-128".to_owned();
+    let error = simulate(&scenario, &given(&scenario), &Contender::all(), || ()).unwrap_err();
+    assert!(error.to_string().contains("no configuration 2.00x-128"), "{error}");
+}
+
+#[test]
 fn a_decision_allocates_nothing() {
     let scenario = short(&folder().join("uci-har-steps.json"), 2000);
     let ladder = given(&scenario);
     let draws = Draws::new(&scenario, ladder.candidates.len(), 0);
     let outlook: Vec<Outlook> =
-        ladder.candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
+        ladder.candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency, short: None }).collect();
     let budget = draws.draws[0].budget;
     let demand = Demand::new(budget, scenario.miss_target);
     let terms = Terms { budget, guess_accuracy: ladder.guess_accuracy };
@@ -328,7 +398,7 @@ fn a_decision_allocates_nothing() {
                     outlook: &outlook,
                     cost_limit,
                 };
-                let rung = policy.choose(&situation).rung;
+                let rung = policy.choose(&situation).plan;
                 policy.observe(rung, ladder.candidates[rung].latency.mul_f64(draw.slowdown));
             }
         });
@@ -368,6 +438,11 @@ fn every_range_is_checked_and_named() {
         ("/slowdown/tail/shape", json!(0), "slowdown.tail.shape"),
         ("/load/noise", json!(-1), "load.noise"),
         ("/load/missing", json!(1.01), "load.missing"),
+        ("/objective", json!({"kind": "energy", "accuracy_floor": 1.5}), "objective.accuracy_floor"),
+        ("/cascades/0/asked_if_right", json!(1.5), "cascades[0].asked_if_right"),
+        ("/cascades/0/asked_if_wrong", json!(-0.5), "cascades[0].asked_if_wrong"),
+        ("/cascades/0/spoilt", json!(1.01), "cascades[0].spoilt"),
+        ("/cascades/0/saved", json!(2), "cascades[0].saved"),
         ("/wait/median_ms", json!(0), "wait.median_ms is 0, and must be from 0.001 to 60000"),
         ("/wait/noise", json!(2.1), "wait.noise is 2.1"),
         ("/wait/tail/share", json!(-0.1), "wait.tail.share must be a share"),
@@ -383,6 +458,10 @@ fn every_range_is_checked_and_named() {
     base["slowdown"]["ramp"] = json!(0);
     base["slowdown"]["profile_error"] = json!(0);
     base["load"] = json!({"kind": "honest", "noise": 0, "missing": 0});
+    base["objective"] = json!({"kind": "accuracy"});
+    let shares = [("asked_if_right", 0.1), ("asked_if_wrong", 0.5), ("spoilt", 0.1), ("saved", 0.5)];
+    base["cascades"] = json!([{"small": "fast", "large": "slow"}]);
+    shares.iter().for_each(|(name, share)| base["cascades"][0][*name] = json!(share));
     for delay in ["wait", "publish"] {
         base[delay] = json!({"median_ms": 1, "noise": 0, "tail": {"share": 0.01, "scale": 2, "shape": 2}});
     }

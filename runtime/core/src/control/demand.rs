@@ -43,7 +43,7 @@ pub struct Demand {
     pub miss_target: f64,
     /// What the user wants most.
     pub objective: Objective,
-    /// Always this configuration, whatever the policy would pick; it goes on learning meanwhile.
+    /// Always this plan, whatever the policy would pick; it goes on learning meanwhile.
     pub pinned: Option<usize>,
 }
 
@@ -55,13 +55,33 @@ impl Demand {
     }
 }
 
-/// What the next window would get from one configuration, and at what cost.
+/// What the next window would get from one plan, and at what cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outlook {
     /// Expected accuracy on this window, a share from 0 to 1.
     pub accuracy: f64,
-    /// Expected CPU time of the inference, its head included.
+    /// Expected CPU time of the inference, its head included; of a cascade, as often as it needs both.
     pub cost: Duration,
+    /// The way that is shorter, of a cascade.
+    pub short: Option<Short>,
+}
+
+/// The shorter way of a cascade: its small configuration alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Short {
+    /// The small configuration.
+    pub rung: usize,
+    /// Probability that it is all that is needed.
+    pub share: f64,
+}
+
+impl Outlook {
+    /// How probably `plan`, whose outlook this is, is late, where `misses` are for the longer ways.
+    #[must_use]
+    pub fn miss(&self, plan: usize, misses: &[f64]) -> f64 {
+        let long = misses[plan];
+        self.short.map_or(long, |short| short.share * misses[short.rung] + (1.0 - short.share) * long)
+    }
 }
 
 /// What is known when the next window's configuration is picked.
@@ -79,7 +99,7 @@ pub struct Situation<'a> {
     pub lead: Option<Duration>,
     /// The latest reading of the load.
     pub signals: Load,
-    /// One entry per configuration.
+    /// One entry per plan that may be picked: cascades may not where there is no context, which they were measured with.
     pub outlook: &'a [Outlook],
     /// CPU time that the inference may take where the average CPU share is capped; [`Duration::MAX`] where it is not.
     pub cost_limit: Duration,
@@ -88,7 +108,7 @@ pub struct Situation<'a> {
 /// Accuracy that is not worth its CPU time where the accuracy floor cannot be reached.
 const INDIFFERENCE: f64 = 0.005;
 
-/// Probabilities of a miss, one per configuration.
+/// Probabilities of a miss, one per plan.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Misses<'a> {
     /// That the decision is late, whatever for.
@@ -124,7 +144,7 @@ fn relaxed(least: f64, allowed: f64) -> f64 {
 /// What cannot be had is given up in this order, the last first: being on time, then accuracy, then energy.
 ///
 /// 1. On time: those with a miss probability of their own within `allowed`, or, where hardly any is, within a quarter of
-///    it of the least that can be had. What waiting and publishing make late is late with any configuration, and a small
+///    it of the least that can be had; of a cascade, both inferences. What waiting and publishing make late is late with any configuration, and a small
 ///    one would buy nothing.
 /// 2. Of these, for [`Objective::Energy`], those whose expected accuracy reaches the floor; where none does, those
 ///    within half a point of the best.
@@ -140,8 +160,12 @@ pub fn pick(misses: &Misses, situation: &Situation, allowed: f64, late_worth: f6
         return (rung, Reason::Pinned);
     }
     let outlook = situation.outlook;
-    let rungs = || 0..misses.len();
-    let expected = |rung: usize| outlook[rung].accuracy * (1.0 - misses[rung]) + late_worth * misses[rung];
+    let misses = &misses[..outlook.len()];
+    let rungs = || 0..outlook.len();
+    let expected = |rung: usize| {
+        let miss = outlook[rung].miss(rung, misses);
+        outlook[rung].accuracy * (1.0 - miss) + late_worth * miss
+    };
 
     let least = misses.iter().copied().fold(f64::INFINITY, f64::min);
     let relaxed = relaxed(least, allowed);
@@ -225,7 +249,11 @@ mod tests {
             let outlook: Vec<Outlook> = self
                 .rungs
                 .iter()
-                .map(|(accuracy, cost, _)| Outlook { accuracy: *accuracy, cost: Duration::from_millis(*cost) })
+                .map(|(accuracy, cost, _)| Outlook {
+                    accuracy: *accuracy,
+                    cost: Duration::from_millis(*cost),
+                    short: None,
+                })
                 .collect();
             let misses: Vec<f64> = self.rungs.iter().map(|rung| rung.2).collect();
             let situation = Situation {
@@ -419,7 +447,7 @@ mod tests {
     #[test]
     fn a_pin_comes_before_everything() {
         let demand = Demand { pinned: Some(1), ..Demand::new(Duration::from_millis(50), 0.0) };
-        let outlook = [1, 9].map(|ms| Outlook { accuracy: 0.5, cost: Duration::from_millis(ms) });
+        let outlook = [1, 9].map(|ms| Outlook { accuracy: 0.5, cost: Duration::from_millis(ms), short: None });
         let situation = Situation {
             demand: &demand,
             elapsed: Duration::ZERO,

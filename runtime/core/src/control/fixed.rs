@@ -28,7 +28,7 @@ impl Policy for Fixed {
             Some(pinned) => (pinned, Reason::Pinned),
             None => (self.rung, Reason::Fixed),
         };
-        Choice { rung, reason, forecast: self.forecast(rung) }
+        Choice { plan: rung, reason, forecast: self.forecast(rung) }
     }
 
     fn only(&self) -> Option<usize> {

@@ -7,36 +7,41 @@
 //! | word | meaning |
 //! | --- | --- |
 //! | rung | a configuration of a loaded ladder, as an index among them |
-//! | [`Candidate`] | what a policy knows of a rung from the start: accuracy and profiled latency |
+//! | plan | what one window gets: a rung, or a cascade of two; an index, cascades after all rungs |
+//! | cascade | a small rung for the window, then a large one if that leaves the belief less sure than a threshold |
+//! | [`Candidate`] | what a policy knows of a plan from the start: accuracy and profiled latency |
 //! | [`Halves`] | the latency of an inference in two parts: its head runs before the window's last samples come, its tail after |
 //! | [`Overhead`] | how long windows take beside their inferences, learned; [`Available`] is what that leaves of the budget |
-//! | [`Outlook`] | what the engine expects of a rung for the next window, whatever the load: accuracy and CPU time |
-//! | [`Forecast`] | what a policy expects of a rung for the next window under the load: latency and probability of a miss |
+//! | [`Outlook`] | what the engine expects of a plan for the next window, whatever the load: accuracy and CPU time |
+//! | [`Forecast`] | what a policy expects of a plan for the next window under the load: latency and probability of a miss |
 
-mod activity;
 mod alert;
 mod allowance;
 mod bayes;
 mod demand;
 mod fixed;
+mod isotonic;
 mod load;
 mod overhead;
+mod slackfit;
 mod spec;
 mod step;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use activity::{ActivityBelief, isotonic};
-pub use alert::Alert;
+pub use alert::{Alert, AlertConstants};
 pub use allowance::Allowance;
 pub use bayes::{Bayes, Learned, LearnedError};
-pub use demand::{Demand, Misses, Objective, Outlook, Situation, pick};
+pub use demand::{Demand, Misses, Objective, Outlook, Short, Situation, pick};
 pub use fixed::Fixed;
+pub use isotonic::isotonic;
 pub use load::{Load, LoadProbe};
 pub use overhead::{Available, Overhead};
+pub use slackfit::SlackFit;
 pub use spec::{PolicyError, PolicySpec, Terms};
 pub use step::Step;
 
@@ -44,15 +49,26 @@ pub use step::Step;
 /// that reckons with time counts in this unit, and a simulation whose inferences have no time passes it.
 pub const INTERVAL: Duration = Duration::from_millis(1280);
 
-/// What a policy knows of one configuration.
+/// What a policy knows of one plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// Expected accuracy, a share from 0 to 1 (on held-out training subjects).
     pub accuracy: f64,
-    /// Profiled latency of one inference on an idle device.
+    /// Profiled latency of one inference on an idle device; of a cascade, of both.
     pub latency: Duration,
     /// The same in two parts, where an inference can begin before its window is complete.
     pub halves: Option<Halves>,
+    /// What it is a cascade of, if it is one.
+    pub cascade: Option<Pair>,
+}
+
+/// The two rungs of a cascade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The one that every window gets.
+    pub small: usize,
+    /// The one that a window gets as well where the belief is unsure after the small one.
+    pub large: usize,
 }
 
 /// Profiled latencies of the two parts of an inference on an idle device.
@@ -140,33 +156,40 @@ pub struct Forecast {
 /// A policy's pick for one window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
-    /// Index of the configuration.
-    pub rung: usize,
+    /// Index of the plan.
+    pub plan: usize,
     /// Why it was picked.
     pub reason: Reason,
     /// What is expected of it.
     pub forecast: Forecast,
 }
 
-/// Picks the configuration for the next window.
+/// Picks the plan for the next window.
 pub trait Policy: Send {
-    /// Picks a configuration.
+    /// Picks a plan, among the first of them for which there is an outlook.
     fn choose(&mut self, situation: &Situation) -> Choice;
 
-    /// The configuration that the next [`Policy::choose`] would pick however little time there is, where the policy does not
+    /// The plan that the next [`Policy::choose`] would pick however little time there is, where the policy does not
     /// go by that.
     fn only(&self) -> Option<usize> {
         None
     }
 
-    /// Learns that the configuration `rung` took `inference`.
-    fn observe(&mut self, rung: usize, inference: Duration);
+    /// Learns that `plan` took `inference`. Of a cascade that ended with its small configuration, that configuration did.
+    fn observe(&mut self, plan: usize, inference: Duration);
 
-    /// What the latest [`Policy::choose`] expected of `rung`; before the first, what the profile says.
-    fn forecast(&self, rung: usize) -> Forecast;
+    /// What the latest [`Policy::choose`] expected of `plan`; before the first, what the profile says.
+    fn forecast(&self, plan: usize) -> Forecast;
 
-    /// How long an inference of `rung` would take at the slowdown of the latest forecast, head and tail together.
-    fn latency(&self, rung: usize) -> Duration;
+    /// How long an inference of `plan` would take at the slowdown of the latest forecast, head and tail together; of a cascade,
+    /// both inferences.
+    fn latency(&self, plan: usize) -> Duration;
+
+    /// Whether a whole inference of `rung` that begins now will be in time as surely as decisions have to be, by the latest
+    /// forecast, where `available` is left and one decision in `1 / miss_target` may be late.
+    fn in_time(&self, rung: usize, available: &Available, _miss_target: f64) -> bool {
+        self.latency(rung) <= available.with_probability(0.5)
+    }
 
     /// The current estimate of the slowdown, where the policy keeps one.
     fn slowdown(&self) -> Option<Estimate>;
@@ -185,6 +208,15 @@ pub trait Policy: Send {
     }
 }
 
+/// Whether the second inference of the cascade `pair` is begun: whether it will be in time by what `policy` expects, where the
+/// first one took `latency` with its head, and `available` is left now. A first one that took longer than was
+/// expected lets expect the same of the second.
+pub fn follows(policy: &dyn Policy, pair: Pair, latency: Duration, available: &Available, miss_target: f64) -> bool {
+    let slower = latency.as_secs_f64() / policy.latency(pair.small).as_secs_f64().max(1e-9);
+    let expected = policy.latency(pair.large).as_secs_f64() * slower.max(1.0);
+    expected <= available.with_probability(0.5).as_secs_f64() && policy.in_time(pair.large, available, miss_target)
+}
+
 /// How much of what was learned in an earlier run a policy goes on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumed {
@@ -200,6 +232,15 @@ pub enum Resumed {
 const LARGEST_SLOWDOWN: f64 = 1e3;
 
 impl Candidate {
+    /// The cascade of the rungs in `pair`, which are `small` and `large`: as long as both, since nobody knows beforehand whether
+    /// the second will be needed. Only the first begins before the window's last sample.
+    #[must_use]
+    pub fn cascade(pair: Pair, small: &Self, large: &Self, accuracy: f64) -> Self {
+        let then = |halves: Halves| Halves { tail: halves.tail + large.latency, ..halves };
+        let latency = small.latency + large.latency;
+        Self { accuracy, latency, halves: small.halves.map(then), cascade: Some(pair) }
+    }
+
     /// What the profile alone says, where the window's last sample comes after `lead`.
     fn profiled(&self, lead: Option<Duration>) -> Forecast {
         Forecast { predicted: self.after_last(1.0, lead), miss_probability: None }
@@ -249,10 +290,20 @@ fn slow(latency: Duration, slowdown: f64) -> Duration {
     Duration::try_from_secs_f64(latency.as_secs_f64() * slowdown.max(0.0)).unwrap_or(Duration::MAX)
 }
 
-/// The index of the most accurate candidate; of equally accurate ones the fastest.
+/// Those of `candidates` that are rungs: cascades come after them.
+fn rungs(candidates: &[Candidate]) -> &[Candidate] {
+    let end = candidates.iter().position(|candidate| candidate.cascade.is_some());
+    &candidates[..end.unwrap_or(candidates.len())]
+}
+
+/// Whether a candidate is worth more than another: the more accurate, and of equally accurate ones the faster.
+fn better(a: &Candidate, b: &Candidate) -> Ordering {
+    a.accuracy.total_cmp(&b.accuracy).then(b.latency.cmp(&a.latency))
+}
+
+/// The index of the most accurate rung among `candidates`; of equally accurate ones the fastest.
 fn most_accurate(candidates: &[Candidate]) -> usize {
-    let better = |a: &Candidate, b: &Candidate| a.accuracy.total_cmp(&b.accuracy).then(b.latency.cmp(&a.latency));
-    (0..candidates.len()).max_by(|&a, &b| better(&candidates[a], &candidates[b])).unwrap_or(0)
+    (0..rungs(candidates).len()).max_by(|&a, &b| better(&candidates[a], &candidates[b])).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -272,7 +323,7 @@ mod tests {
         ) {
             let ms = |ms: f64| Duration::from_secs_f64(ms / 1e3);
             let halves = Some(Halves { head: ms(head), tail: ms(tail) });
-            let candidate = Candidate { accuracy: 1.0, latency: ms(head + tail), halves };
+            let candidate = Candidate { accuracy: 1.0, latency: ms(head + tail), halves, cascade: None };
             let lead = lead.map(ms);
             let slowdown = candidate.largest_slowdown(left / 1e3, lead);
             let taken = |slowdown: f64| candidate.after_last(slowdown, lead).as_secs_f64() * 1e3;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::milliseconds;
 use crate::exit::{self, ExitCode};
 
-use super::{Alert, Bayes, Candidate, Fixed, Policy, Step, most_accurate};
+use super::{Alert, AlertConstants, Bayes, Candidate, Fixed, Policy, SlackFit, Step, most_accurate};
 
 /// The most inferences that are averaged: they are all kept, and from this many the policy follows hardly anything.
 const LONGEST_AVERAGE: usize = 1000;
@@ -36,8 +36,14 @@ pub enum PolicySpec {
         #[schemars(range(min = 1, max = LONGEST_AVERAGE))]
         average: usize,
     },
+    /// SuperServe's SlackFit: see [`SlackFit`].
+    Slackfit {},
     /// ALERT: see [`Alert`].
-    Alert {},
+    Alert {
+        /// Its constants; those that ALERT publishes where none are given.
+        #[serde(default)]
+        constants: AlertConstants,
+    },
     /// gaitd's own: see [`Bayes`].
     Bayes {},
 }
@@ -80,13 +86,17 @@ pub struct Terms {
 }
 
 impl PolicySpec {
+    /// ALERT as it was published.
+    pub const ALERT: Self = Self::Alert { constants: AlertConstants::PUBLISHED };
+
     /// The name under which the policy stands in configurations, flags and reports.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fixed { .. } => "fixed",
             Self::Step { .. } => "step",
-            Self::Alert {} => "alert",
+            Self::Slackfit {} => "slackfit",
+            Self::Alert { .. } => "alert",
             Self::Bayes {} => "bayes",
         }
     }
@@ -109,7 +119,8 @@ impl PolicySpec {
                     budget.as_secs_f64() * 1e3
                 )))
             }
-            Self::Fixed { .. } | Self::Step { .. } | Self::Alert {} | Self::Bayes {} => Ok(()),
+            Self::Alert { constants } => constants.problem().map_or(Ok(()), |it| Err(PolicyError::OutOfRange(it))),
+            Self::Fixed { .. } | Self::Step { .. } | Self::Slackfit {} | Self::Bayes {} => Ok(()),
         }
     }
 
@@ -134,7 +145,8 @@ impl PolicySpec {
                 let band = band_ms.and_then(milliseconds).unwrap_or(terms.budget * 2 / 7);
                 Box::new(Step::new(candidates, band, *average))
             }
-            Self::Alert {} => Box::new(Alert::new(candidates, terms)),
+            Self::Slackfit {} => Box::new(SlackFit::new(candidates)),
+            Self::Alert { constants } => Box::new(Alert::new(candidates, terms, *constants)),
             Self::Bayes {} => Box::new(Bayes::new(candidates, ids, terms)),
         })
     }

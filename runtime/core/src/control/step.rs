@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Candidate, Choice, Estimate, Forecast, Policy, Reason, Situation, most_accurate};
+use super::{Candidate, Choice, Estimate, Forecast, Policy, Reason, Situation, most_accurate, rungs};
 
 /// Steps one rung down when the average inference was above the budget, one up when it was below the band.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Step {
     /// Starts at the most accurate of `candidates`; averages over `average` inferences.
     #[must_use]
     pub fn new(candidates: &[Candidate], band: Duration, average: usize) -> Self {
-        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        let mut order: Vec<usize> = (0..rungs(candidates).len()).collect();
         order.sort_by_key(|&rung| candidates[rung].latency);
         let start = most_accurate(candidates);
         Self {
@@ -68,7 +68,7 @@ impl Policy for Step {
     fn choose(&mut self, situation: &Situation) -> Choice {
         self.lead = situation.lead;
         if let Some(rung) = situation.demand.pinned {
-            return Choice { rung, reason: Reason::Pinned, forecast: self.candidates[rung].profiled(self.lead) };
+            return Choice { plan: rung, reason: Reason::Pinned, forecast: self.candidates[rung].profiled(self.lead) };
         }
         let budget = situation.demand.budget;
         let mut reason = if self.recent.is_empty() { Reason::Start } else { Reason::InsideBand };
@@ -84,7 +84,7 @@ impl Policy for Step {
             }
         }
         let rung = self.current();
-        Choice { rung, reason, forecast: self.forecast(rung) }
+        Choice { plan: rung, reason, forecast: self.forecast(rung) }
     }
 
     fn only(&self) -> Option<usize> {

@@ -1,6 +1,8 @@
 //! How accurate each configuration of a ladder is, over all activities and for what the wearer is probably doing.
 
-use crate::control::{ActivityBelief, isotonic};
+use super::device::Planned;
+use crate::control::isotonic;
+use crate::decode::Decoder;
 use crate::ladder::Manifest;
 
 /// Accuracies on held-out training subjects, pooled over neighbours so that a costlier configuration is never worse.
@@ -44,9 +46,15 @@ impl Accuracies {
         &self.overall
     }
 
+    /// Accuracy of `cascade`, by that of its configurations: see [`Accuracies::expected`].
+    pub(super) fn expected_of(&self, cascade: &Planned, belief: Option<&Decoder>) -> f64 {
+        let [small, large] = [cascade.pair.small, cascade.pair.large].map(|rung| self.expected(rung, belief));
+        small + cascade.gain * (large - small)
+    }
+
     /// Accuracy of the configuration `rung` for a wearer who does what `belief` says, or over all activities where that or
     /// the recall of each is not known.
-    pub(super) fn expected(&self, rung: usize, belief: Option<&ActivityBelief>) -> f64 {
+    pub(super) fn expected(&self, rung: usize, belief: Option<&Decoder>) -> f64 {
         belief.zip(self.recall.get(rung)).map_or(self.overall[rung], |(belief, recall)| belief.expect(recall))
     }
 }
@@ -56,6 +64,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::decode::{Context, Trust};
     use crate::ladder::ModelFiles;
     use crate::testing::FakeModel;
 
@@ -73,6 +82,10 @@ mod tests {
         manifest
     }
 
+    fn decoder() -> Decoder {
+        Decoder::new(3, Context { bout_s: 20.0, evidence: 1.0, hop_s: 1.0, doubt: 0.1, change: None })
+    }
+
     fn accuracies() -> Accuracies {
         Accuracies::new(&manifest())
     }
@@ -82,12 +95,12 @@ mod tests {
         let mut manifest = manifest();
         manifest.configurations.iter_mut().for_each(|it| it.recall = None);
         let accuracies = Accuracies::new(&manifest);
-        assert_eq!(accuracies.expected(0, Some(&ActivityBelief::new(3))), 0.875);
+        assert_eq!(accuracies.expected(0, Some(&decoder())), 0.875);
         manifest.configurations.iter_mut().for_each(|it| it.accuracy.validation = None);
         let accuracies = Accuracies::new(&manifest);
         let ranks = accuracies.overall();
         assert!(1.0 / 3.0 < ranks[0] && ranks[0] < ranks[1] && ranks[1] < ranks[2] && ranks[2] <= 1.0, "{ranks:?}");
-        assert_eq!(accuracies.expected(1, Some(&ActivityBelief::new(3))), ranks[1]);
+        assert_eq!(accuracies.expected(1, Some(&decoder())), ranks[1]);
     }
 
     #[test]
@@ -105,13 +118,13 @@ mod tests {
         let accuracies = accuracies();
         // by activity: 0.5, 0.25, 1 by cost; 0.5, 0.625, 0.75; 0.75, 0.5, 0.25
         let pooled = [[1.0, 0.75, 0.5], [0.375, 0.5, 0.5], [0.375, 0.625, 0.5]];
-        let mut belief = ActivityBelief::new(3);
+        let mut belief = decoder();
         for answer in [[0.0, 1.0, 0.0], [0.5, 0.25, 0.25]] {
             for (rung, recalls) in pooled.iter().enumerate() {
                 let expected: f64 = recalls.iter().zip(belief.shares()).map(|(recall, share)| recall * share).sum();
                 assert!((accuracies.expected(rung, Some(&belief)) - expected).abs() < 1e-12, "rung {rung}");
             }
-            belief.learn(&answer);
+            belief.learn(&answer, Trust { doubt: 0.1, evidence: 1.0 });
         }
     }
 }

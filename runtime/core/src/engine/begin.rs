@@ -1,6 +1,6 @@
 //! The head of an inference: what is done for a window before its last samples are there.
 //!
-//! The configuration is picked then. What is left for the last sample, the tail, is short; so a head that is done makes a
+//! The plan is picked then; of a cascade, the small configuration begins. What is left for the last sample, the tail, is short; so a head that is done makes a
 //! decision late only where the processor is far slower than it was. Where the head itself may be late, that of the smallest
 //! configuration goes first, and answers where the other one cannot any more.
 
@@ -46,6 +46,7 @@ pub(super) struct Inference {
     all: [Duration; 2],
     insured: bool,
     given_up: Option<usize>,
+    wasted_macs: u64,
     /// CPU time of all heads, where it is measured.
     pub(super) cpu: Option<Duration>,
     /// Profiled tail / profiled head.
@@ -53,8 +54,8 @@ pub(super) struct Inference {
 }
 
 impl Begun {
-    pub(super) fn new(configurations: usize) -> Self {
-        Self { insurance: None, inference: None, considered: Vec::with_capacity(configurations) }
+    pub(super) fn new(plans: usize) -> Self {
+        Self { insurance: None, inference: None, considered: Vec::with_capacity(plans) }
     }
 
     /// What was begun for `window`; what was begun for another one is forgotten.
@@ -74,6 +75,7 @@ impl Inference {
             late: self.all[1].saturating_sub(arrived.max(self.all[0])),
             insured: self.insured,
             given_up: self.given_up,
+            wasted_macs: self.wasted_macs,
             signals: self.signals,
             expected_tail: infer.mul_f64(self.tail_share),
         }
@@ -139,11 +141,12 @@ impl Engine {
         let pick = Pick { now, available, lead: Some(lead), load: inputs.load };
         let mut choice = self.device.choose(&pick, &self.outlook);
         self.fill_considered(&mut wearer.begun.considered);
-        let Some(halves) = self.device.expected_halves(choice.rung) else { return Ok(None) };
+        let rung = self.device.first(choice.plan);
+        let Some(halves) = self.device.expected_halves(rung) else { return Ok(None) };
 
         let (samples, missing) = (window.samples(), window.missing);
         let may_be = slowdown.map_or(1.0, |slowdown| 1.0 + MAY_BE * slowdown.spread / slowdown.mean.max(1e-3));
-        let insured = self.device.insurance(choice.rung).filter(|_| halves.head.mul_f64(may_be) > lead);
+        let insured = self.device.insurance(rung).filter(|_| halves.head.mul_f64(may_be) > lead);
         let insured = match insured {
             Some(rung) => {
                 let timed = head(insurance, rung, samples, missing, clock, &mut || true)?;
@@ -163,18 +166,18 @@ impl Engine {
             let spent = now.saturating_sub(start);
             rest(&halves, spent) <= left.saturating_sub(since)
         };
-        let timed = head(wearer.runner.as_mut(), choice.rung, samples, missing, clock, &mut worth_it)?;
+        let timed = head(wearer.runner.as_mut(), rung, samples, missing, clock, &mut worth_it)?;
         let cpu = clock.thread_time().zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
         self.device.draw(cpu.unwrap_or_else(|| clock.now().saturating_sub(now)));
         let (span, given_up) = match insured {
             _ if timed.done => (timed.span, None),
-            Some((rung, span)) => {
-                let given_up = choice.rung;
-                choice = Choice { rung, reason: Reason::HeadLate, forecast: self.device.forecast(rung) };
-                (span, Some(given_up))
+            Some((quickest, span)) => {
+                choice = Choice { plan: quickest, reason: Reason::HeadLate, forecast: self.device.forecast(quickest) };
+                (span, Some(rung))
             }
             None => return Ok(None),
         };
+        let wasted = given_up.or(insured.map(|(rung, _)| rung));
         Ok(Some(Inference {
             first_sample: window.first_sample,
             choice,
@@ -186,8 +189,9 @@ impl Engine {
             all: [now, clock.now()],
             insured: insured.is_some(),
             given_up,
+            wasted_macs: wasted.and_then(|rung| self.ladder.network().head_macs(rung, missing)).unwrap_or_default(),
             cpu,
-            tail_share: self.device.tail_share(choice.rung),
+            tail_share: self.device.tail_share(self.device.first(choice.plan)),
         }))
     }
 }

@@ -1,15 +1,15 @@
-//! One decision for one window: choose, infer, observe.
+//! One decision for one window: choose, infer, ask a second time where the plan is a cascade, observe.
 
 use std::time::Duration;
 
 use super::decision::{Considered, Decision};
 use super::device::{Pick, SettingsError, Taken};
 use super::settings::Settings;
-use super::softmax::softmax;
+use super::softmax::{largest, softmax};
 use super::wearer::Wearer;
 use super::{Engine, Outlook};
 use crate::clock::Clock;
-use crate::control::{Load, Overhead};
+use crate::control::{Load, Overhead, Short};
 use crate::ladder::InferenceError;
 use crate::window::Window;
 
@@ -41,7 +41,7 @@ pub enum DecideError {
 impl Engine {
     /// Decides one complete window of `wearer`; fills `decision`. Allocates nothing but where the settings have changed.
     ///
-    /// Where [`Engine::begin`] has begun with it, the configuration stays that of then, and only the tail is inferred; what was
+    /// Where [`Engine::begin`] has begun with it, the plan stays that of then, and only the tail is inferred; what was
     /// demanded meanwhile holds from the next pick on, but for the budget, which holds at once.
     ///
     /// # Errors
@@ -59,7 +59,6 @@ impl Engine {
         let begun = wearer.begun.take(window);
         self.device.apply_settings(inputs.settings)?;
         wearer.pass_time(window, &self.ladder.manifest().task);
-        wearer.end_window(window);
         match &begun {
             Some(begun) => {
                 (decision.choice, decision.slowdown) = (begun.choice, begun.slowdown);
@@ -68,7 +67,8 @@ impl Engine {
             }
             None => self.choose(wearer, window, inputs, taken, decision),
         }
-        let rung = decision.choice.rung;
+        let (plan, rung) = (decision.choice.plan, self.device.first(decision.choice.plan));
+        (decision.rung, decision.escalation) = (rung, None);
         let head = begun.map(|begun| begun.head(window.arrived));
         let (prepared, cpu_before) = (clock.now(), clock.thread_time());
         match &begun {
@@ -79,16 +79,33 @@ impl Engine {
         let infer = inferred.saturating_sub(prepared);
         let cpu = cpu_after.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
         self.device.draw(cpu.unwrap_or(infer));
-        let latency = infer + head.map_or(Duration::ZERO, |head| head.infer);
-        let cpu = match &begun {
+        let mut latency = infer + head.map_or(Duration::ZERO, |head| head.infer);
+        let mut cpu = match &begun {
             Some(begun) => begun.cpu.zip(cpu).map(|(heads, tail)| heads + tail),
             None => cpu,
         };
-        self.device.observe(rung, Taken { latency, cpu: cpu.unwrap_or(latency), halved: begun.is_some() });
+        let first_cpu = cpu.unwrap_or(latency);
 
         let temperature = self.ladder.configurations()[rung].temperature;
-        decision.activity = softmax(&wearer.logits, temperature, &mut decision.probabilities);
-        wearer.belief.learn(&decision.probabilities);
+        decision.instant.activity = softmax(&wearer.logits, temperature, &mut decision.instant.probabilities);
+        wearer.learn(rung, &decision.instant.probabilities);
+        let second = self.escalate(latency, wearer, window, inputs, clock, decision)?;
+        cpu = cpu.zip(second).map(|(first, second)| first + second).or(cpu);
+        let second = decision.second();
+        let observed = if second.is_some() { plan } else { rung };
+        latency += second.unwrap_or_default();
+        self.device.observe(observed, Taken { latency, cpu: first_cpu, halved: begun.is_some() });
+        wearer.end_window(window);
+        let settings = self.device.settings();
+        wearer.revise(if settings.context { settings.lag } else { 0 }, window, &mut decision.revision);
+        if self.device.settings().context {
+            decision.belief.clear();
+            decision.belief.extend(wearer.belief.shares().iter().map(|share| *share as f32));
+            decision.activity = largest(&decision.belief);
+        } else {
+            decision.belief.clone_from(&decision.instant.probabilities);
+            decision.activity = decision.instant.activity;
+        }
         decision.manifest.clone_from(self.ladder.manifest());
         decision.window = window.index;
         decision.samples = (window.first_sample, window.last_sample);
@@ -101,13 +118,13 @@ impl Engine {
         decision.condition = window.completed.saturating_sub(window.arrived);
         decision.wait = taken.saturating_sub(window.completed);
         decision.prepare = prepared.saturating_sub(taken);
-        decision.infer = infer;
+        decision.infer = infer + second.unwrap_or_default();
         decision.cpu = cpu;
         decision.decided = clock.now();
         Ok(())
     }
 
-    /// Picks the configuration of a complete window, taken at the clock time `taken`.
+    /// Picks the plan of a complete window, taken at the clock time `taken`.
     fn choose(
         &mut self,
         wearer: &Wearer,
@@ -126,12 +143,18 @@ impl Engine {
         (decision.available, decision.late_elsewhere) = (available.with_probability(0.5), available.nothing());
     }
 
-    /// What the next window of `wearer` would get from each configuration, and at what cost.
+    /// What the next window of `wearer` would get from each plan that may be picked, and at what cost.
     pub(super) fn update_outlook(&mut self, wearer: &Wearer) {
-        let belief = self.device.settings().activity_aware.then_some(&wearer.belief);
-        for (rung, outlook) in self.outlook.iter_mut().enumerate() {
-            *outlook = Outlook { accuracy: self.accuracies.expected(rung, belief), cost: self.device.cost(rung) };
-        }
+        let Self { accuracies, device, outlook, ladder, .. } = self;
+        let belief = device.settings().activity_aware.then_some(&wearer.belief);
+        let rungs = (0..ladder.configurations().len()).map(|rung| (accuracies.expected(rung, belief), None));
+        let cascades = device.cascades().iter().map(|cascade| {
+            let short = Short { rung: cascade.pair.small, share: 1.0 - cascade.escalates };
+            (accuracies.expected_of(cascade, belief), Some(short))
+        });
+        let of = |(plan, (accuracy, short))| Outlook { accuracy, cost: device.cost(plan), short };
+        outlook.clear();
+        outlook.extend(rungs.chain(cascades).enumerate().map(of));
     }
 
     pub(super) fn fill_considered(&self, considered: &mut Vec<Considered>) {
@@ -140,7 +163,7 @@ impl Engine {
             self.outlook
                 .iter()
                 .enumerate()
-                .map(|(rung, outlook)| Considered { outlook: *outlook, forecast: self.device.forecast(rung) }),
+                .map(|(plan, outlook)| Considered { outlook: *outlook, forecast: self.device.forecast(plan) }),
         );
     }
 }

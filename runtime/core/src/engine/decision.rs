@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Revision;
+use super::cascade::{Escalation, Second};
 use crate::control::{Choice, Estimate, Forecast, Load, Outlook, Reason};
+use crate::decode::Episode;
 use crate::ladder::{Configuration, Manifest};
 use crate::plausibility::{Faults, Sensor};
 
-/// What was expected of one configuration when the window's was picked.
+/// What was expected of one plan when the window's was picked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Considered {
     /// Its accuracy and CPU time.
@@ -29,6 +32,8 @@ pub struct Head {
     pub insured: bool,
     /// The configuration that was picked, where its head was given up for being late; another one then answered.
     pub given_up: Option<usize>,
+    /// Multiply-accumulates of the head that did not answer, where one was done or begun: of the whole of it.
+    pub wasted_macs: u64,
     /// The load that the policy saw.
     pub signals: Load,
     /// How long the tail would have taken, had it been as slow as the head.
@@ -42,6 +47,15 @@ pub struct Beside {
     pub taken: Duration,
     /// Since its last sample arrived, with what a tail took longer than its head has let expect.
     pub arrived: Duration,
+}
+
+/// What one window says by itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Instant {
+    /// Index of the most probable activity among the labels.
+    pub activity: usize,
+    /// Probability of each label: softmax(logits / temperature), with the temperature of the configuration.
+    pub probabilities: Vec<f32>,
 }
 
 /// The answer for one window.
@@ -61,13 +75,21 @@ pub struct Decision {
     pub sensors: Arc<[Sensor]>,
     /// See [`Decision::sensors`].
     pub faults: Faults,
-    /// Index of the recognised activity among the labels.
+    /// Index among the labels of what the wearer is believed to do: the most probable of `belief`.
     pub activity: usize,
-    /// Probability of each label: softmax(logits / temperature), with the temperature of the configuration.
-    pub probabilities: Vec<f32>,
-    /// The configuration and why it was picked.
+    /// Probability of each label from all windows of the stream so far; of this one alone where [`Settings::context`] is off.
+    ///
+    /// [`Settings::context`]: super::Settings::context
+    pub belief: Vec<f32>,
+    /// What this window says by itself.
+    pub instant: Instant,
+    /// The plan and why it was picked.
     pub choice: Choice,
-    /// One entry per configuration: accuracy (for what the wearer was probably doing, if on time), CPU time, latency.
+    /// Index of the configuration that answered.
+    pub rung: usize,
+    /// What the plan did after its first inference, where it is a cascade.
+    pub escalation: Option<Escalation>,
+    /// One entry per plan that could be picked: accuracy (for what the wearer was probably doing, if on time), CPU time, latency.
     pub considered: Vec<Considered>,
     /// The policy's estimate of the slowdown when it picked.
     pub slowdown: Option<Estimate>,
@@ -90,12 +112,18 @@ pub struct Decision {
     pub wait: Duration,
     /// Picking the configuration, where that was not done with the head.
     pub prepare: Duration,
-    /// The inference, resampling included: what its head has left of it.
+    /// The inference, resampling included: what its head has left of it. Of a cascade, all that it asked.
     pub infer: Duration,
     /// CPU time of the inference, and of all that was begun for this window, where the clock measures it.
     pub cpu: Option<Duration>,
     /// Clock time at which the decision was there.
     pub decided: Duration,
+    /// What is believed of an earlier window by now, where [`Settings::lag`] asks for that.
+    ///
+    /// [`Settings::lag`]: super::Settings::lag
+    pub revision: Option<Revision>,
+    /// The episode of the stream that ended before it, where one did: what a [`Diary`](super::Diary) says.
+    pub episode: Option<Episode>,
 }
 
 impl Decision {
@@ -112,9 +140,12 @@ impl Decision {
             sensors: manifest.sensors(),
             faults: Faults::NONE,
             activity: 0,
-            probabilities: vec![0.0; manifest.task.labels.len()],
-            choice: Choice { rung: 0, reason: Reason::Start, forecast },
-            considered: Vec::with_capacity(manifest.configurations.len()),
+            belief: vec![0.0; manifest.task.labels.len()],
+            instant: Instant { activity: 0, probabilities: vec![0.0; manifest.task.labels.len()] },
+            choice: Choice { plan: 0, reason: Reason::Start, forecast },
+            rung: 0,
+            escalation: None,
+            considered: Vec::with_capacity(manifest.configurations.len() + manifest.cascades.len()),
             slowdown: None,
             signals: Load::NONE,
             head: None,
@@ -128,17 +159,26 @@ impl Decision {
             infer: Duration::ZERO,
             cpu: None,
             decided: Duration::ZERO,
+            revision: None,
+            episode: None,
         }
     }
 
     /// Takes over all of `other`; allocates only where its ladder has more configurations or activities.
     pub fn copy_from(&mut self, other: &Self) {
-        let (mut considered, mut probabilities) =
-            (std::mem::take(&mut self.considered), std::mem::take(&mut self.probabilities));
+        let (mut considered, mut belief) = (std::mem::take(&mut self.considered), std::mem::take(&mut self.belief));
+        let mut instant = std::mem::take(&mut self.instant);
         considered.clone_from(&other.considered);
-        probabilities.clone_from(&other.probabilities);
+        belief.clone_from(&other.belief);
+        instant.activity = other.instant.activity;
+        instant.probabilities.clone_from(&other.instant.probabilities);
+        let mut revision = self.revision.take();
+        match (&mut revision, &other.revision) {
+            (Some(mine), Some(other)) => mine.copy_from(other),
+            (mine, other) => mine.clone_from(other),
+        }
         let (manifest, sensors) = (Arc::clone(&other.manifest), Arc::clone(&other.sensors));
-        *self = Self { manifest, sensors, considered, probabilities, ..*other };
+        *self = Self { manifest, sensors, considered, belief, instant, revision, ..*other };
     }
 
     /// How long the window has taken beside its inference, where its decision was published at clock time `now`.
@@ -147,8 +187,11 @@ impl Decision {
         let since_arrival = now.saturating_sub(self.arrived);
         let waited = self.condition + self.wait;
         // of a head that was late, the window has waited for the rest
-        let (late, infer) =
-            self.head.map_or((Duration::ZERO, self.infer), |head| (head.late, self.infer.min(head.expected_tail)));
+        let (late, infer) = self.head.map_or((Duration::ZERO, self.infer), |head| {
+            // a second inference has no head, and is expected to take what it takes
+            let expected = head.expected_tail + self.second().unwrap_or_default();
+            (head.late, self.infer.min(expected))
+        });
         Beside {
             taken: since_arrival.saturating_sub(waited + self.infer),
             arrived: since_arrival.saturating_sub(late.min(waited) + infer),
@@ -158,7 +201,24 @@ impl Decision {
     /// The configuration that answered.
     #[must_use]
     pub fn configuration(&self) -> &Configuration {
-        &self.manifest.configurations[self.choice.rung]
+        &self.manifest.configurations[self.rung]
+    }
+
+    /// How long the second inference of a cascade took, where there was one.
+    #[must_use]
+    pub fn second(&self) -> Option<Duration> {
+        match self.escalation?.second {
+            Second::Answered(infer) => Some(infer),
+            Second::NotNeeded | Second::NoTime => None,
+        }
+    }
+
+    /// Multiply-accumulates of all that ran for the window.
+    #[must_use]
+    pub fn macs(&self) -> u64 {
+        let first = self.escalation.filter(|_| self.second().is_some());
+        let first = first.map_or(0, |escalation| self.manifest.configurations[escalation.small].macs);
+        first + self.configuration().macs + self.head.map_or(0, |head| head.wasted_macs)
     }
 
     /// The recognised activity's label.
@@ -171,7 +231,7 @@ impl Decision {
     /// where the ladder knows none.
     #[must_use]
     pub fn expected_accuracy(&self) -> Option<f64> {
-        let considered = self.considered.get(self.choice.rung).filter(|_| self.manifest.knows_accuracy());
+        let considered = self.considered.get(self.choice.plan).filter(|_| self.manifest.knows_accuracy());
         considered.map(|considered| considered.outlook.accuracy)
     }
 }
@@ -179,6 +239,7 @@ impl Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Place;
     use crate::ladder::Ladder;
     use crate::plausibility::Fault;
     use crate::stream::Channel;
@@ -197,9 +258,12 @@ mod tests {
         let ms = Duration::from_millis;
         let forecast = |latency| Forecast { predicted: ms(latency), miss_probability: Some(0.25) };
         let considered = |accuracy, latency| {
-            let outlook = Outlook { accuracy, cost: ms(latency) / 2 };
+            let outlook = Outlook { accuracy, cost: ms(latency) / 2, short: None };
             Considered { outlook, forecast: forecast(latency) }
         };
+        let place = Place { sample: 63, time_s: Some(1.28), wall: None };
+        let (begin, end, lasts) = (place, place, ms(3840));
+        let episode = Episode { activity: 1, begin, end, lasts, windows: 3, confidence: 0.75 };
         Decision {
             manifest: manifest(3),
             window: 7,
@@ -213,8 +277,11 @@ mod tests {
             .into(),
             faults: Faults::any_of([Fault::Frozen]),
             activity: 2,
-            probabilities: vec![0.125, 0.25, 0.625],
-            choice: Choice { rung: 1, reason: Reason::LeastLate, forecast: forecast(4) },
+            belief: vec![0.25, 0.125, 0.625],
+            instant: Instant { activity: 1, probabilities: vec![0.125, 0.5, 0.375] },
+            choice: Choice { plan: 1, reason: Reason::LeastLate, forecast: forecast(4) },
+            rung: 1,
+            escalation: Some(Escalation { small: 0, large: 1, sure: 0.5, threshold: 0.75, second: Second::NoTime }),
             considered: vec![considered(0.25, 2), considered(0.75, 4), considered(0.875, 8)],
             slowdown: Some(Estimate { mean: 2.0, spread: 0.5 }),
             signals: Load::cpu(0.5),
@@ -224,6 +291,7 @@ mod tests {
                 late: ms(2),
                 insured: true,
                 given_up: Some(2),
+                wasted_macs: 700,
                 signals: Load::cpu(0.25),
                 expected_tail: ms(3),
             }),
@@ -237,6 +305,15 @@ mod tests {
             infer: ms(4),
             cpu: Some(ms(5)),
             decided: ms(11_510),
+            revision: Some(Revision {
+                window: 5,
+                samples: (320, 447),
+                time_s: Some(8.94),
+                wall: None,
+                activity: 1,
+                belief: vec![0.125, 0.625, 0.25],
+            }),
+            episode: Some(episode),
         }
     }
 
@@ -246,7 +323,8 @@ mod tests {
         assert_eq!(decision.configuration().id, "0.67x-128");
         assert_eq!(decision.label(), "running");
         assert_eq!(decision.expected_accuracy(), Some(0.75));
-        (decision.choice.rung, decision.activity) = (2, 1);
+        assert_eq!(decision.macs(), decision.configuration().macs + 700);
+        (decision.choice.plan, decision.rung, decision.activity) = (2, 2, 1);
         assert_eq!(decision.configuration().id, "1.00x-128");
         assert_eq!((decision.label(), decision.expected_accuracy()), ("walking", Some(0.875)));
     }
@@ -268,7 +346,7 @@ mod tests {
     #[test]
     fn nothing_was_expected_of_an_empty_decision() {
         let decision = Decision::empty(&manifest(3));
-        assert_eq!((decision.expected_accuracy(), decision.probabilities.len()), (None, 3));
+        assert_eq!((decision.expected_accuracy(), decision.belief.len()), (None, 3));
         assert_eq!((decision.choice.reason, decision.configuration().id.as_str()), (Reason::Start, "0.33x-128"));
     }
 
@@ -276,7 +354,10 @@ mod tests {
     fn a_copy_is_the_whole_decision_of_its_own_ladder_and_keeps_its_buffers() {
         let original = filled();
         let mut copy = Decision::empty(&manifest(5));
-        let buffers = |decision: &Decision| (decision.considered.as_ptr(), decision.probabilities.as_ptr());
+        let buffers = |decision: &Decision| {
+            let Decision { considered, belief, instant, .. } = decision;
+            (considered.as_ptr(), belief.as_ptr(), instant.probabilities.as_ptr())
+        };
         let before = buffers(&copy);
         copy.copy_from(&original);
         assert_eq!(copy, original);

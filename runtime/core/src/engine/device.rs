@@ -6,16 +6,33 @@ use std::time::Duration;
 use super::settings::Settings;
 use crate::control::{
     Allowance, Available, Candidate, Choice, Demand, Estimate, Forecast, Halves, Learned, LearnedError, Load, Outlook,
-    Policy, PolicyError, Resumed, Situation, Terms,
+    Pair, Policy, PolicyError, Resumed, Situation, Terms, follows,
 };
 
 /// Inferences after which a configuration's measured CPU time has faded to a third.
 const COST_MEMORY: f64 = 32.0;
 
+/// Windows after which whether a cascade needed its large configuration has faded to a third.
+const ESCALATION_MEMORY: f64 = 128.0;
+
+/// A cascade of the ladder.
+#[derive(Clone, Copy)]
+pub(super) struct Planned {
+    pub(super) pair: Pair,
+    /// The large configuration is asked where no activity is believed in with this probability.
+    pub(super) threshold: f64,
+    /// What of the way from the accuracy of the small one to that of the large one it gains, a share.
+    pub(super) gain: f64,
+    /// Share of windows for which the large one is asked; learned.
+    pub(super) escalates: f64,
+}
+
 /// The processor's side of the engine.
 pub(super) struct Device {
-    ids: Vec<String>,
+    /// Names of the plans, and what the policy knows of them: the configurations, then the cascades.
+    plans: Vec<String>,
     candidates: Vec<Candidate>,
+    cascades: Vec<Planned>,
     guess_accuracy: f64,
     /// Whether the candidates' accuracies are more than their order.
     knows_accuracy: bool,
@@ -58,22 +75,27 @@ pub(super) struct Taken {
 }
 
 impl Device {
-    /// A device of which nothing is known but `candidates`, whose names are `ids`; a stream's windows come every `hop`. A
+    /// A device of which nothing is known but `candidates`, whose names are `plans`, `cascades` the last of them; a stream's windows come every `hop`. A
     /// guess is right so often, and the candidates' accuracies are known or only their order.
     pub(super) fn new(
-        ids: Vec<String>,
+        plans: Vec<String>,
         candidates: Vec<Candidate>,
+        cascades: Vec<Planned>,
         (guess_accuracy, knows_accuracy): (f64, bool),
         hop: Duration,
         settings: &Settings,
     ) -> Result<Self, PolicyError> {
-        settings.check(&ids, knows_accuracy)?;
+        settings.check(&plans, knows_accuracy)?;
         let terms = Terms { budget: settings.budget, guess_accuracy };
         let mut device = Self {
-            policy: settings.policy.make(&candidates, &ids, &terms)?,
-            ids,
-            costs: candidates.iter().map(|candidate| candidate.latency.as_secs_f64()).collect(),
+            policy: settings.policy.make(&candidates, &plans, &terms)?,
+            costs: candidates[..plans.len() - cascades.len()]
+                .iter()
+                .map(|candidate| candidate.latency.as_secs_f64())
+                .collect(),
+            plans,
             candidates,
+            cascades,
             guess_accuracy,
             knows_accuracy,
             settings: settings.clone(),
@@ -101,11 +123,32 @@ impl Device {
         self.policy.slowdown()
     }
 
-    pub(super) fn forecast(&self, rung: usize) -> Forecast {
-        self.policy.forecast(rung)
+    pub(super) fn forecast(&self, plan: usize) -> Forecast {
+        self.policy.forecast(plan)
     }
 
-    /// The latency of the quickest configuration that the policy may pick.
+    /// What `plan` is a cascade of, if it is one.
+    pub(super) fn cascade(&self, plan: usize) -> Option<&Planned> {
+        plan.checked_sub(self.costs.len()).map(|place| &self.cascades[place])
+    }
+
+    /// The cascades that may be picked.
+    pub(super) fn cascades(&self) -> &[Planned] {
+        if self.settings.context { &self.cascades } else { &[] }
+    }
+
+    /// The configuration that `plan` begins with.
+    pub(super) fn first(&self, plan: usize) -> usize {
+        self.cascade(plan).map_or(plan, |cascade| cascade.pair.small)
+    }
+
+    /// Whether the large configuration of `pair` is begun after the small one has taken `latency` with its head, where
+    /// `available` is left.
+    pub(super) fn follows(&self, pair: Pair, latency: Duration, available: &Available) -> bool {
+        follows(self.policy.as_ref(), pair, latency, available, self.demand.miss_target)
+    }
+
+    /// The latency of the quickest plan that the policy may pick.
     pub(super) fn quickest(&self) -> Duration {
         let latency = |rung| self.policy.latency(rung);
         match self.demand.pinned.or_else(|| self.policy.only()) {
@@ -114,9 +157,12 @@ impl Device {
         }
     }
 
-    /// Expected CPU time of an inference of `rung`.
-    pub(super) fn cost(&self, rung: usize) -> Duration {
-        Duration::from_secs_f64(self.costs[rung])
+    /// Expected CPU time of `plan`.
+    pub(super) fn cost(&self, plan: usize) -> Duration {
+        Duration::from_secs_f64(match self.cascade(plan) {
+            Some(Planned { pair, escalates, .. }) => self.costs[pair.small] + escalates * self.costs[pair.large],
+            None => self.costs[plan],
+        })
     }
 
     pub(super) fn learned(&self, into: &mut Option<Learned>) {
@@ -142,12 +188,12 @@ impl Device {
         if *settings == self.settings {
             return Ok(());
         }
-        settings.check(&self.ids, self.knows_accuracy)?;
+        settings.check(&self.plans, self.knows_accuracy)?;
         let other = if settings.policy == self.settings.policy {
             None
         } else {
             let terms = Terms { budget: settings.budget, guess_accuracy: self.guess_accuracy };
-            Some(settings.policy.make(&self.candidates, &self.ids, &terms)?)
+            Some(settings.policy.make(&self.candidates, &self.plans, &terms)?)
         };
         self.settings.clone_from(settings);
         self.update_demand();
@@ -177,7 +223,7 @@ impl Device {
             budget: settings.budget,
             miss_target: settings.miss_target,
             objective: settings.objective,
-            pinned: pinned.and_then(|id| self.ids.iter().position(|known| known == id)),
+            pinned: pinned.and_then(|id| self.plans.iter().position(|known| known == id)),
         };
         self.allowance = settings.cpu_share.map(|share| {
             // what was saved or overdrawn stays, unless the cap itself has changed
@@ -185,7 +231,7 @@ impl Device {
         });
     }
 
-    /// Picks a configuration for a window that is taken at this moment.
+    /// Picks a plan for a window that is taken at this moment.
     pub(super) fn choose(&mut self, pick: &Pick, outlook: &[Outlook]) -> Choice {
         let since = |then: Option<Duration>| then.map_or(self.hop, |then| pick.now.saturating_sub(then));
         let (passed, elapsed) = (since(self.taken), since(self.observed));
@@ -225,7 +271,7 @@ impl Device {
         if self.demand.pinned.or_else(|| self.policy.only()).is_some() {
             return None;
         }
-        let quickest = (0..self.candidates.len())
+        let quickest = (0..self.costs.len())
             .filter(|other| self.candidates[*other].halves.is_some())
             .min_by_key(|other| self.candidates[*other].latency);
         quickest.filter(|quickest| *quickest != rung)
@@ -238,18 +284,31 @@ impl Device {
         }
     }
 
-    /// Learns what the inference of `rung` took, for the window that was taken last. Of an inference in two parts, what it took
+    /// Learns whether a window has asked for the large configuration of the cascade `plan`.
+    pub(super) fn observe_escalation(&mut self, plan: usize, asked: bool) {
+        if let Some(place) = plan.checked_sub(self.costs.len()) {
+            let escalates = &mut self.cascades[place].escalates;
+            *escalates += (f64::from(u8::from(asked)) - *escalates) / ESCALATION_MEMORY;
+        }
+    }
+
+    /// Learns what the second inference of a cascade cost.
+    pub(super) fn observe_cost(&mut self, rung: usize, cpu: Duration) {
+        self.costs[rung] += (cpu.as_secs_f64() - self.costs[rung]) / COST_MEMORY;
+    }
+
+    /// Learns what `plan` took, for the window that was taken last: `cpu` is that of its first inference. Of an inference in two parts, what it took
     /// is held against what both were expected to take, and its head is paid for already.
-    pub(super) fn observe(&mut self, rung: usize, taken: Taken) {
-        let Candidate { latency, halves, .. } = self.candidates[rung];
+    pub(super) fn observe(&mut self, plan: usize, taken: Taken) {
+        let Candidate { latency, halves, .. } = self.candidates[plan];
         let as_whole = |halves: Halves| latency.as_secs_f64() / (halves.head + halves.tail).as_secs_f64().max(1e-9);
         let scale = halves.filter(|_| taken.halved).map_or(1.0, as_whole);
         if std::mem::take(&mut self.chosen) {
             self.observed = self.taken;
             let observed = taken.latency.as_secs_f64() * scale;
-            self.policy.observe(rung, Duration::try_from_secs_f64(observed).unwrap_or(Duration::MAX));
+            self.policy.observe(plan, Duration::try_from_secs_f64(observed).unwrap_or(Duration::MAX));
         }
-        self.costs[rung] += (taken.cpu.as_secs_f64() - self.costs[rung]) / COST_MEMORY;
+        self.observe_cost(self.first(plan), taken.cpu);
     }
 }
 

@@ -8,35 +8,42 @@
 
 mod accuracy;
 mod begin;
+mod cascade;
 mod decide;
 mod decision;
 mod device;
+mod diary;
+mod moment;
 mod phase;
+mod revision;
 mod settings;
 mod softmax;
 mod wearer;
 
 use std::time::Duration;
 
+pub use cascade::{Escalation, Second};
 pub use decide::{DecideError, Inputs};
-pub use decision::{Beside, Considered, Decision, Head};
+pub use decision::{Beside, Considered, Decision, Head, Instant};
 pub use device::SettingsError;
+pub use diary::Diary;
 pub use phase::Phase;
-pub use settings::{ControlConfig, LONGEST_BUDGET, Settings};
+pub use revision::Revision;
+pub use settings::{ControlConfig, LONGEST_BUDGET, LONGEST_LAG, Settings};
 pub use softmax::{largest, softmax};
 pub use wearer::Wearer;
 
 use crate::control::{Candidate, Learned, LearnedError, Outlook, PolicyError, Resumed};
-use crate::ladder::{Ladder, Profile};
+use crate::ladder::{Cascade, Ladder, Profile};
 use accuracy::Accuracies;
-use device::Device;
+use device::{Device, Planned};
 
 /// Decides windows by one ladder on one device.
 pub struct Engine {
     ladder: Ladder,
     accuracies: Accuracies,
     device: Device,
-    /// One entry per configuration, for the window at hand.
+    /// One entry per plan that may be picked, for the window at hand.
     outlook: Vec<Outlook>,
     /// Inferences can begin when so many of a window's samples are missing; 0 where they cannot.
     missing: usize,
@@ -52,7 +59,8 @@ impl Engine {
     pub fn new(ladder: Ladder, profile: &Profile, settings: &Settings, missing: usize) -> Result<Self, PolicyError> {
         let manifest = ladder.manifest();
         let accuracies = Accuracies::new(manifest);
-        let ids: Vec<String> = manifest.configurations.iter().map(|c| c.id.clone()).collect();
+        let plans = manifest.plans();
+        let ids = &plans[..manifest.configurations.len()];
         // a configuration without a profile would be a guess: expect the worst of it
         let latency = |id: &str| profile.expected(id).unwrap_or(settings.budget);
         let halves = |rung: usize| profile.halves(&ladder, rung, missing).filter(|_| missing > 0);
@@ -60,13 +68,23 @@ impl Engine {
             accuracy: *accuracy,
             latency: latency(id),
             halves: halves(rung),
+            cascade: None,
         };
-        let candidates: Vec<Candidate> = ids.iter().zip(accuracies.overall()).enumerate().map(candidate).collect();
+        let mut candidates: Vec<Candidate> = ids.iter().zip(accuracies.overall()).enumerate().map(candidate).collect();
         let begins = candidates.iter().all(|candidate| candidate.halves.is_some());
         let hop = Duration::from_secs_f64(manifest.task.hop as f64 / manifest.task.sample_rate_hz);
-        let outlook = vec![Outlook { accuracy: 0.0, cost: Duration::ZERO }; ids.len()];
+        let planned = |cascade: &Cascade| {
+            let pair = manifest.pair(cascade)?;
+            Some(Planned { pair, threshold: cascade.threshold, gain: cascade.gain, escalates: cascade.escalates })
+        };
+        let cascades: Vec<Planned> = manifest.cascades.iter().filter_map(planned).collect();
+        for cascade in &cascades {
+            let (pair, accuracy) = (cascade.pair, accuracies.expected_of(cascade, None));
+            candidates.push(Candidate::cascade(pair, &candidates[pair.small], &candidates[pair.large], accuracy));
+        }
+        let outlook = Vec::with_capacity(plans.len());
         let accuracy = (manifest.guess_accuracy(), manifest.knows_accuracy());
-        let device = Device::new(ids, candidates, accuracy, hop, settings)?;
+        let device = Device::new(plans, candidates, cascades, accuracy, hop, settings)?;
         Ok(Self { ladder, accuracies, device, outlook, missing: if begins { missing } else { 0 } })
     }
 
@@ -82,7 +100,7 @@ impl Engine {
         self.missing
     }
 
-    /// How long the next inference is expected to take at the least: that of the configuration that the policy would pick
+    /// How long the next inference is expected to take at the least: that of the plan that the policy would pick
     /// however little time there is.
     #[must_use]
     pub fn quickest(&self) -> Duration {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::milliseconds;
 use crate::control::{Objective, PolicyError, PolicySpec};
+use crate::ladder::Cascade;
 
 /// Everything that can be changed while the engine runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,12 +24,20 @@ pub struct Settings {
     pub cpu_share: Option<f64>,
     /// Whether a configuration's accuracy is that for the wearer's present activity rather than that for all.
     pub activity_aware: bool,
-    /// Always this configuration, whatever the policy would pick.
+    /// Whether decisions tell what all windows of a stream say together, or each what its window says alone.
+    pub context: bool,
+    /// How many windows after its decision each window is revised, by those, too; 0 for never, and where there is no context; at
+    /// most [`LONGEST_LAG`].
+    pub lag: usize,
+    /// Always this configuration or cascade, whatever the policy would pick.
     pub pinned: Option<String>,
 }
 
 /// The longest budget, milliseconds.
 const LONGEST_BUDGET_MS: u32 = 60_000;
+
+/// The longest lag, windows.
+pub const LONGEST_LAG: usize = 100;
 
 /// The longest budget.
 pub const LONGEST_BUDGET: Duration = Duration::from_millis(LONGEST_BUDGET_MS as u64);
@@ -44,6 +53,8 @@ impl Settings {
             objective: Objective::default(),
             cpu_share: None,
             activity_aware: true,
+            context: true,
+            lag: 0,
             pinned: None,
         }
     }
@@ -54,12 +65,12 @@ impl Settings {
         ControlConfig::from(self).problems()
     }
 
-    /// Checks the settings for a ladder whose configurations are named `ids`, and of which each one's accuracy is known or
-    /// not.
+    /// Checks the settings for a ladder whose configurations and cascades are named `plans`, and of which each one's accuracy is
+    /// known or not.
     ///
     /// # Errors
     /// Names what is out of range, or what the ladder does not have.
-    pub fn check(&self, ids: &[String], knows_accuracy: bool) -> Result<(), PolicyError> {
+    pub fn check(&self, plans: &[String], knows_accuracy: bool) -> Result<(), PolicyError> {
         let mut problems = self.problems();
         if !knows_accuracy && matches!(self.objective, Objective::Energy { .. }) {
             problems.push(
@@ -67,15 +78,23 @@ impl Settings {
                     .to_owned(),
             );
         }
+        let fixed = match &self.policy {
+            PolicySpec::Fixed { configuration } => configuration.as_ref(),
+            _ => None,
+        };
+        let wanted = self.pinned.iter().chain(fixed);
+        for id in wanted.filter(|id| !self.context && Cascade::is_name(id) && plans.contains(id)) {
+            problems.push(format!("{id} is a cascade, and without context there is none"));
+        }
         if !problems.is_empty() {
             return Err(PolicyError::OutOfRange(problems.join("; ")));
         }
         if let Some(id) = &self.pinned
-            && !ids.contains(id)
+            && !plans.contains(id)
         {
-            return Err(PolicyError::UnknownConfiguration { id: id.clone(), known: ids.to_vec() });
+            return Err(PolicyError::UnknownConfiguration { id: id.clone(), known: plans.to_vec() });
         }
-        self.policy.check(ids, self.budget)
+        self.policy.check(plans, self.budget)
     }
 }
 
@@ -103,6 +122,13 @@ pub struct ControlConfig {
     /// Whether a configuration's accuracy is that for the wearer's present activity rather than that for all; true by
     /// default.
     pub activity_aware: bool,
+    /// Whether decisions tell what all windows of the stream so far say together, or each what its window says alone; true by
+    /// default.
+    pub context: bool,
+    /// How many windows after its decision each window is told of again, by those, too (class `revised`); 0, the default, for
+    /// never; at most 100. Without `context` none is.
+    #[schemars(range(min = 0, max = LONGEST_LAG))]
+    pub lag: usize,
 }
 
 impl Default for ControlConfig {
@@ -114,6 +140,8 @@ impl Default for ControlConfig {
             objective: Objective::default(),
             cpu_budget_percent: None,
             activity_aware: true,
+            context: true,
+            lag: 0,
         }
     }
 }
@@ -136,6 +164,8 @@ impl ControlConfig {
             objective: self.objective,
             cpu_share: self.cpu_share(),
             activity_aware: self.activity_aware,
+            context: self.context,
+            lag: self.lag,
             ..Settings::new(self.budget(), self.miss_target, self.policy.clone())
         }
     }
@@ -145,7 +175,7 @@ impl ControlConfig {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let share = |x: f64| (0.0..=1.0).contains(&x);
-        let Self { budget_ms, miss_target, objective, cpu_budget_percent, .. } = self;
+        let Self { budget_ms, miss_target, objective, cpu_budget_percent, lag, .. } = self;
         // in the units of the settings, where a number that is nearly 0 has become 0
         if self.budget().is_zero() || self.budget() > LONGEST_BUDGET {
             problems.push(format!(
@@ -165,6 +195,9 @@ impl ControlConfig {
         {
             problems.push(format!("cpu_budget_percent is {percent}, and must be above 0 and at most 100"));
         }
+        if *lag > LONGEST_LAG {
+            problems.push(format!("lag is {lag}, and must be from 0 to {LONGEST_LAG} windows"));
+        }
         problems
     }
 }
@@ -178,6 +211,8 @@ impl From<&Settings> for ControlConfig {
             objective: settings.objective,
             cpu_budget_percent: settings.cpu_share.map(|share| share * 100.0),
             activity_aware: settings.activity_aware,
+            context: settings.context,
+            lag: settings.lag,
         }
     }
 }
@@ -190,10 +225,12 @@ mod tests {
         ControlConfig {
             budget_ms: 70.0,
             miss_target: 0.05,
-            policy: PolicySpec::Alert {},
+            policy: PolicySpec::ALERT,
             objective: Objective::Energy { accuracy_floor: 0.75 },
             cpu_budget_percent: Some(25.0),
             activity_aware: false,
+            context: false,
+            lag: 3,
         }
     }
 
@@ -202,10 +239,12 @@ mod tests {
         let expected = Settings {
             budget: Duration::from_millis(70),
             miss_target: 0.05,
-            policy: PolicySpec::Alert {},
+            policy: PolicySpec::ALERT,
             objective: Objective::Energy { accuracy_floor: 0.75 },
             cpu_share: Some(0.25),
             activity_aware: false,
+            context: false,
+            lag: 3,
             pinned: None,
         };
         assert_eq!(config().settings(), expected);
@@ -222,6 +261,7 @@ mod tests {
             objective: Objective::Accuracy,
             cpu_share: None,
             activity_aware: true,
+            context: true,
             pinned: None,
             ..Settings::new(Duration::from_millis(50), 0.02, PolicySpec::Bayes {})
         };
@@ -266,6 +306,8 @@ mod tests {
             Objective::Energy { accuracy_floor } => accuracy_floor,
             Objective::Accuracy => unreachable!("it is energy"),
         });
+        let lag = |lag| ControlConfig { lag, ..config() }.problems();
+        assert!(lag(0).is_empty() && lag(100).is_empty() && lag(101)[0].starts_with("lag is 101"));
         let accuracy = ControlConfig { objective: Objective::Accuracy, cpu_budget_percent: None, ..config() };
         assert!(accuracy.problems().is_empty());
     }

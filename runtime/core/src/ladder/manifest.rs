@@ -3,12 +3,15 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cascade::{Cascade, MOST_CASCADES};
 use super::configuration::Configuration;
 use crate::condition::{Conditioner, OpSpec};
+use crate::decode::{ChangeDetector, Context};
 use crate::json::{Misplaced, parse_json};
 use crate::plausibility::{Plausibility, Sensor, SensorStatistics};
 use crate::stream::continuity::DEFAULT_BRIDGE_S;
@@ -38,6 +41,13 @@ pub struct Manifest {
     /// most where their accuracies are not known.
     #[schemars(length(min = 1))]
     pub configurations: Vec<Configuration>,
+    /// How windows of a stream are weighed together; mildly where it is not given. From schema 3 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Context>,
+    /// Pairs of configurations that answer together, measured with context; from schema 3 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MOST_CASCADES))]
+    pub cascades: Vec<Cascade>,
 }
 
 /// What a network recognises, and in which signals.
@@ -67,9 +77,8 @@ pub struct Task {
 }
 
 impl Task {
-    /// What distinguishes `other` from this task, by name; nothing where a stream can go on from one to the other.
-    #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+    /// What distinguishes `other` from this task, by name.
+    fn differences(&self, other: &Self) -> Vec<&'static str> {
         let Self { labels, channels, sample_rate_hz, window, hop, input, normalisation } = self;
         let parts = [
             ("labels", *labels == other.labels),
@@ -163,7 +172,12 @@ impl Manifest {
             .map_err(|error| impossible(error.to_string()))?;
         let windower =
             Windower::new(task.channels.len(), task.window, task.hop).map_err(|error| impossible(error.to_string()))?;
-        Ok(Cutter::new(conditioner, windower, task.input.channels.len(), task.channels.len()))
+        let cutter = Cutter::new(conditioner, windower, task.input.channels.len(), task.channels.len());
+        let change = self.context.and_then(|context| context.change);
+        Ok(match change.and_then(|change| ChangeDetector::new(&change, &self.stream_format())) {
+            Some(detector) => cutter.watching(detector),
+            None => cutter,
+        })
     }
 
     /// The whole way from this model's raw stream to its windows, missing samples bridged as by default.
@@ -187,6 +201,23 @@ impl Manifest {
     #[must_use]
     pub fn sensors(&self) -> Arc<[Sensor]> {
         Sensor::of(&self.task.input.channels, &self.task.input.statistics).into()
+    }
+
+    /// What distinguishes `other`, by name; nothing where a stream can go on from one to the other.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let change = |manifest: &Self| manifest.context.and_then(|context| context.change);
+        let mut differences = self.task.differences(&other.task);
+        // the stream is watched by what looks for it, from its beginning
+        differences.extend((change(self) != change(other)).then_some("context.change"));
+        differences
+    }
+
+    /// How windows of a stream are weighed together.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let hop = Duration::from_secs_f64(self.task.hop as f64 / self.task.sample_rate_hz);
+        self.context.unwrap_or_else(|| Context::mild(hop))
     }
 
     /// Whether the accuracy of each configuration is known.
@@ -224,12 +255,16 @@ impl Manifest {
         if self.schema < 3 {
             let newer = self.task.input.conditioning.iter().find(|operation| operation.schema() > self.schema);
             let newer = newer.map(|operation| format!("the operation {}", operation.name()));
-            for part in
-                newer.into_iter().chain(self.task.normalisation.as_ref().map(|_| "task.normalisation".to_owned()))
-            {
+            let normalisation = self.task.normalisation.as_ref().map(|_| "task.normalisation".to_owned());
+            let context = self.context.map(|_| "context".to_owned());
+            let cascades = self.cascades.first().map(|_| "cascades".to_owned());
+            for part in newer.into_iter().chain(normalisation).chain(context).chain(cascades) {
                 problems.push(format!("{part} belongs to schema 3, and schema is {}", self.schema));
             }
         }
+        problems.extend(self.context.and_then(|context| context.check().err()).map(|error| error.to_string()));
+        let change = self.context.and_then(|context| context.change);
+        problems.extend(change.and_then(|change| change.lacks(&self.task.input.channels)));
         if self.configurations.is_empty() {
             problems.push("configurations is empty; a ladder needs at least one".to_owned());
         }
@@ -238,6 +273,7 @@ impl Manifest {
         for configuration in &self.configurations {
             configuration.problems(self.schema, &self.task, &mut problems);
         }
+        self.problems_of_cascades(&mut problems);
         type Known = fn(&Configuration) -> bool;
         let figures: [(&str, Known); 2] =
             [("accuracy.validation", |it| it.accuracy.validation.is_some()), ("recall", |it| it.recall.is_some())];
@@ -286,7 +322,7 @@ impl Task {
     }
 }
 
-fn duplicates<'a>(names: impl Iterator<Item = &'a String>, place: &str, problems: &mut Vec<String>) {
+pub(super) fn duplicates<'a>(names: impl Iterator<Item = &'a String>, place: &str, problems: &mut Vec<String>) {
     let mut seen = std::collections::HashSet::new();
     for name in names {
         if !seen.insert(name) {

@@ -4,6 +4,7 @@
 //! ladder stands behind [`Backend`].
 
 mod backend;
+mod cascade;
 mod configuration;
 mod facts;
 mod files;
@@ -17,6 +18,7 @@ mod profile;
 pub use backend::{
     Backend, BackendChoice, InferenceError, Loaded, Memory, Network, NetworkFiles, Runner, finite, sha256,
 };
+pub use cascade::Cascade;
 pub use configuration::{
     Accuracy, Answers, Calibration, CalibrationError, Configuration, NetworkInput, NetworkOutput, WeightFile,
 };

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::changes::Changes;
 use super::{Shortfall, Window, Windower};
-use crate::condition::Conditioner;
+use crate::condition::{BLOCK, Conditioner};
+use crate::decode::ChangeDetector;
 use crate::plausibility::{Faults, Plausibility};
 use crate::stream::continuity::is_measured;
 use crate::stream::{Continuity, Reading, Sample, Step, StreamCounts};
@@ -20,6 +22,8 @@ pub struct Cutter {
     conditioner: Conditioner,
     windower: Windower,
     raw_channels: usize,
+    /// Raw samples that wait for others to be conditioned with, one after the other.
+    waiting: Vec<f64>,
     conditioned: Vec<f32>,
     /// A window is shown when so many of its samples are still to come, too, where it is not 0.
     missing: usize,
@@ -27,6 +31,7 @@ pub struct Cutter {
     /// Samples since the last fresh start, and the most between two.
     stretch: u64,
     longest: u64,
+    changes: Option<Changes>,
 }
 
 /// A window that waits to be copied out: a complete one, or one of which samples are still to come.
@@ -37,6 +42,7 @@ pub struct Ready<'a> {
     time_s: Option<f64>,
     arrived: Duration,
     faults: Faults,
+    changed_at: Option<u64>,
 }
 
 impl Intake {
@@ -125,32 +131,69 @@ impl Cutter {
     /// windows from them.
     #[must_use]
     pub fn new(conditioner: Conditioner, windower: Windower, raw_channels: usize, channels: usize) -> Self {
-        let conditioned = vec![0.0; channels];
-        Self { conditioner, windower, raw_channels, conditioned, missing: 0, windows: 0, stretch: 0, longest: 0 }
+        let waiting = Vec::with_capacity(BLOCK * raw_channels);
+        let conditioned = vec![0.0; BLOCK * channels];
+        Self {
+            conditioner,
+            windower,
+            raw_channels,
+            waiting,
+            conditioned,
+            missing: 0,
+            windows: 0,
+            stretch: 0,
+            longest: 0,
+            changes: None,
+        }
+    }
+
+    /// Lets `detector` look at the raw samples; windows say when it told of a change.
+    #[must_use]
+    pub fn watching(self, detector: ChangeDetector) -> Self {
+        let changes = Some(Changes::new(detector, self.conditioner.delay()));
+        Self { changes, ..self }
     }
 
     /// Starts conditioning and windowing afresh; the next sample pushed has the number `next`.
     pub fn reset(&mut self, next: u64) {
+        self.waiting.clear();
         self.conditioner.reset();
         self.longest = self.longest.max(std::mem::take(&mut self.stretch));
         // the conditioning holds back its delay of samples, so that what comes out first is still the next one
         self.windower.reset(next);
+        if let Some(changes) = &mut self.changes {
+            changes.reset(next);
+        }
     }
 
     /// Takes the next raw sample; a window if it completes one, or is the last before those that may be missing.
     pub fn push(&mut self, raw: &[f64], time_s: Option<f64>, arrived: Duration) -> Option<Ready<'_>> {
         self.stretch += 1;
-        if !self.conditioner.push(raw, &mut self.conditioned) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(raw);
+        }
+        self.waiting.extend_from_slice(raw);
+        let waiting = self.waiting.len() / self.raw_channels;
+        // raw samples from here to the end of the window
+        let left = self.windower.remaining() + self.conditioner.held_back() - waiting;
+        let shown = left == 0 || left == self.missing;
+        // a sample that windows are shown with waits for itself alone
+        let next_is_shown = left == 1 || left == self.missing + 1;
+        if !shown && !next_is_shown && waiting < BLOCK {
             return None;
         }
-        let complete = self.windower.push(&self.conditioned);
+        let given = self.conditioner.push_block(&self.waiting, &mut self.conditioned);
+        self.waiting.clear();
+        let channels = self.conditioned.len() / BLOCK;
+        let complete = self.windower.push(&self.conditioned[..given * channels]);
+        if !shown {
+            return None;
+        }
         let missing = if complete { 0 } else { self.missing };
-        if !complete && (missing == 0 || self.windower.remaining() != missing) {
-            return None;
-        }
         let index = self.windows;
         self.windows += u64::from(complete);
-        Some(Ready { windower: &self.windower, missing, index, time_s, arrived, faults: Faults::NONE })
+        let changed_at = self.changes.as_ref().and_then(|changes| changes.latest);
+        Some(Ready { windower: &self.windower, missing, index, time_s, arrived, faults: Faults::NONE, changed_at })
     }
 }
 
@@ -179,7 +222,7 @@ impl Ready<'_> {
         window.index = self.index;
         (window.time_s, window.wall) = (self.time_s, None);
         window.arrived = self.arrived;
-        window.faults = self.faults;
+        (window.faults, window.changed_at) = (self.faults, self.changed_at);
     }
 }
 

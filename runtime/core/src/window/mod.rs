@@ -1,6 +1,7 @@
 //! Windows: conditioned samples to `[channels, time]`, a new one every hop, their normalisation, and their resampling
 //! to a resolution.
 
+mod changes;
 mod intake;
 mod normalise;
 mod resampler;

@@ -33,6 +33,9 @@ pub struct Window {
     pub missing: usize,
     /// What was wrong with the stream's sensors then.
     pub faults: Faults,
+    /// Number of the latest sample, up to the window's last one, with which the raw samples told of a change of the activity;
+    /// none where none did, or nobody looks for it.
+    pub changed_at: Option<u64>,
 }
 
 impl Window {
@@ -51,6 +54,7 @@ impl Window {
             completed: Duration::ZERO,
             missing: 0,
             faults: Faults::NONE,
+            changed_at: None,
         }
     }
 
@@ -118,18 +122,29 @@ impl Windower {
         self.length
     }
 
-    /// Takes the next sample, one value per channel. True if it completes a window.
+    /// Takes the next samples, one after the other with one value per channel, no more of them than
+    /// [`Windower::remaining`]. True if the last one completes a window.
     ///
     /// # Panics
-    /// When `sample` has not one value per channel.
-    pub fn push(&mut self, sample: &[f32]) -> bool {
-        assert_eq!(sample.len(), self.channels, "one value per channel");
-        for (ring, &value) in self.ring.chunks_exact_mut(self.length).zip(sample) {
-            ring[self.oldest] = value;
+    /// When `samples` is no whole number of samples, or of more than remain.
+    pub fn push(&mut self, samples: &[f32]) -> bool {
+        let count = samples.len() / self.channels;
+        assert_eq!(samples.len(), count * self.channels, "one value per channel");
+        assert!(count <= self.remaining, "{count} samples go beyond the window, of which {} remain", self.remaining);
+        // of the newest ones only as many as the ring holds, which may begin again among them
+        let kept = &samples[count.saturating_sub(self.length) * self.channels..];
+        let first = (self.oldest + count - kept.len() / self.channels) % self.length;
+        let (before, after) = kept.split_at(kept.len().min((self.length - first) * self.channels));
+        for (channel, ring) in self.ring.chunks_exact_mut(self.length).enumerate() {
+            for (from, samples) in [(first, before), (0, after)] {
+                for (place, sample) in ring[from..].iter_mut().zip(samples.chunks_exact(self.channels)) {
+                    *place = sample[channel];
+                }
+            }
         }
-        self.oldest = if self.oldest + 1 == self.length { 0 } else { self.oldest + 1 };
-        self.next += 1;
-        self.remaining -= 1;
+        self.oldest = (self.oldest + count) % self.length;
+        self.next += count as u64;
+        self.remaining -= count;
         if self.remaining > 0 {
             return false;
         }
@@ -143,20 +158,6 @@ impl Windower {
         self.oldest = 0;
         self.remaining = self.length;
         self.next = next;
-    }
-
-    /// Copies the latest `length` samples to `out`, row-major `[channels, length]`, oldest first. They are a window
-    /// if [`Windower::push`] has just said so.
-    ///
-    /// # Panics
-    /// When `out` has another size.
-    pub fn copy_into(&self, out: &mut [f32]) {
-        assert_eq!(out.len(), self.ring.len(), "one place per value of a window");
-        for (out, ring) in out.chunks_exact_mut(self.length).zip(self.ring.chunks_exact(self.length)) {
-            let (newer, older) = ring.split_at(self.oldest);
-            out[..older.len()].copy_from_slice(older);
-            out[older.len()..].copy_from_slice(newer);
-        }
     }
 
     /// Samples that are still to come until the next window is complete.
@@ -173,10 +174,17 @@ impl Windower {
     /// When the window was made for other channels or another length, or all of it is missing.
     pub fn fill(&self, window: &mut Window, missing: usize) {
         assert_eq!(window.length, self.length, "a window of the same length");
+        assert_eq!(window.samples.len(), self.ring.len(), "a window of the same channels");
         assert!(missing < self.length, "{missing} of {} samples are missing", self.length);
-        self.copy_into(&mut window.samples);
-        // the oldest go where the missing ones belong
-        window.samples.chunks_exact_mut(self.length).for_each(|channel| channel.rotate_left(missing));
+        let channels = window.samples.chunks_exact_mut(self.length).zip(self.ring.chunks_exact(self.length));
+        for (channel, ring) in channels {
+            let (newer, older) = ring.split_at(self.oldest);
+            // the oldest ones are not of it, where some are missing
+            let from_older = older.get(missing..).unwrap_or_default();
+            let from_newer = &newer[missing.saturating_sub(older.len())..];
+            channel[..from_older.len()].copy_from_slice(from_older);
+            channel[from_older.len()..][..from_newer.len()].copy_from_slice(from_newer);
+        }
         window.missing = missing;
         window.first_sample = self.first_sample(missing);
         window.last_sample = (self.next + missing as u64).saturating_sub(1);
@@ -263,6 +271,7 @@ mod tests {
             length in 1..12usize,
             hop in 1..20usize,
             stretches in prop::collection::vec((0..60usize, 0..3u64), 1..5),
+            together in 1..30usize,
         ) {
             let value = |number: u64, channel: usize| (number * 10) as f32 + channel as f32;
             let mut windower = Windower::new(channels, length, hop).unwrap();
@@ -270,9 +279,12 @@ mod tests {
             let (mut found, mut expected) = (Vec::new(), Vec::new());
             let mut start = 0u64;
             for (samples, lost) in stretches {
-                for number in start..start + samples as u64 {
-                    let sample: Vec<_> = (0..channels).map(|channel| value(number, channel)).collect();
-                    if windower.push(&sample) {
+                let (mut number, end) = (start, start + samples as u64);
+                while number < end {
+                    let next = end.min(number + together.min(windower.remaining()) as u64);
+                    let samples = (number..next).flat_map(|number| (0..channels).map(move |it| value(number, it)));
+                    number = next;
+                    if windower.push(&samples.collect::<Vec<_>>()) {
                         windower.fill(&mut window, 0);
                         found.push((window.first_sample, window.last_sample, window.samples.clone()));
                     }

@@ -59,7 +59,7 @@ const PERIOD: Duration = Duration::from_millis(20);
 const MOST_IN_BURST: f64 = 0.8;
 
 /// Shortest and longest burst, seconds.
-const BURST_S: (f64, f64) = (0.2, 2.0);
+pub(super) const BURST_S: (f64, f64) = (0.2, 2.0);
 
 /// What a co-runner writes once it is at work.
 pub(super) const READY: &[u8] = b"ready\n";
@@ -68,6 +68,12 @@ impl CoRunnerLoad {
     /// The largest share that a co-runner takes: of less than a tenth of a processor nothing can be learnt in the time
     /// of a rehearsal.
     pub const LARGEST: f64 = 0.9;
+
+    /// The share that it takes in a burst, and the mean rest per mean burst; nothing where it takes its share evenly.
+    pub(super) fn bursts(&self) -> Option<(f64, f64)> {
+        let share = (2.0 * self.share).min(MOST_IN_BURST).max(self.share);
+        (self.kind == LoadKind::Bursts).then(|| (share, share / self.share - 1.0))
+    }
 
     /// Threads that together get the share from a scheduler that is fair to every thread: each alone would get no
     /// more than the inference does.
@@ -127,12 +133,7 @@ enum Demand {
 
 impl Demand {
     fn new(load: &CoRunnerLoad) -> Self {
-        if load.kind != LoadKind::Bursts {
-            return Self::Steady(load.share);
-        }
-        let share = (2.0 * load.share).min(MOST_IN_BURST).max(load.share);
-        // mean rest per mean burst
-        let rest = share / load.share - 1.0;
+        let Some((share, rest)) = load.bursts() else { return Self::Steady(load.share) };
         Self::Bursts { share, rest, busy: false, until: 0.0, rng: Xoshiro256PlusPlus::seed_from_u64(load.seed) }
     }
 

@@ -12,6 +12,7 @@
 mod bench;
 mod co_runner;
 mod doubts;
+mod expected;
 mod layout;
 mod load;
 mod load_watch;
@@ -29,4 +30,4 @@ pub use load::{CoRunnerLoad, LoadKind, carry};
 pub use outcome::{Course, Inference, Measured, Outcome, Phase};
 pub use report::{AfterFall, AfterRise, CourseReport, MeasuredReport, PhaseReport, PolicyReport, Report, Share, Used};
 pub use run::{Rehearsal, RehearsalError};
-pub use settings::{Experiment, Problem, Repeats, Settings, SettingsError};
+pub use settings::{Experiment, Problem, Rehearsed, Repeats, Settings, SettingsError};

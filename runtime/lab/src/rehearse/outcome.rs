@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::settings::{Experiment, Settings};
-use gaitd_core::control::Load;
+use gaitd_core::control::{AlertConstants, Load};
 
 /// Everything that was measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,8 @@ pub struct Measured {
 pub struct Course {
     /// Which one.
     pub experiment: Experiment,
+    /// The constants that were fitted for ALERT, where it took turns with fitted ones.
+    pub alert_fitted: Option<AlertConstants>,
     /// The phases that were begun.
     pub phases: Vec<Phase>,
     /// All inferences of all policies, in order of time.

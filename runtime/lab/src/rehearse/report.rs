@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::load::LoadKind;
 use super::outcome::{Course, Inference, Outcome};
 use super::settings::Experiment;
+use gaitd_core::control::AlertConstants;
 use gaitd_core::ladder::nearest_rank;
 
 /// So many windows in a row must be on time before a policy has settled.
@@ -65,6 +66,9 @@ pub struct CourseReport {
     pub complete: bool,
     /// Inferences of all policies.
     pub inferences: usize,
+    /// The constants that were fitted for ALERT before it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert_fitted: Option<AlertConstants>,
     /// Its phases.
     pub phases: Vec<PhaseReport>,
     /// What each policy made of it.
@@ -225,6 +229,7 @@ impl Outcome {
             experiment: course.experiment,
             complete: course.complete,
             inferences: course.inferences.len(),
+            alert_fitted: course.alert_fitted,
             phases: phases.collect(),
             policies: policies.collect(),
         }

@@ -6,13 +6,16 @@ use std::time::Duration;
 use super::bench::{Bench, quantile};
 use super::co_runner::{CoRunner, CoRunnerError};
 use super::doubts;
+use super::expected;
 use super::load::CoRunnerLoad;
 use super::load_watch::LoadWatch;
 use super::machine;
 use super::outcome::{Course, Inference, Measured, Outcome, Phase};
-use super::settings::{Experiment, PhasePlan, Problem, Repeats, Settings, SettingsError};
+use super::settings::{Experiment, PhasePlan, Problem, Rehearsed, Repeats, Settings, SettingsError};
 use gaitd_core::clock::Clock;
-use gaitd_core::control::{Available, Candidate, Demand, INTERVAL, Outlook, Policy, PolicyError, Situation, Terms};
+use gaitd_core::control::{
+    AlertConstants, Available, Candidate, Demand, INTERVAL, Outlook, Policy, PolicyError, PolicySpec, Situation, Terms,
+};
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::ladder::{InferenceError, Ladder};
 use gaitd_daemon::{Stop, cpu_name};
@@ -22,7 +25,7 @@ const PAPERS_LARGEST: Duration = Duration::from_millis(59);
 
 /// A tick (a turn of every policy) starts no sooner than this after the one before: a machine that is much faster than
 /// its budgets then rests in between, as it would with a sensor.
-const PACE: Duration = Duration::from_millis(50);
+pub(super) const PACE: Duration = Duration::from_millis(50);
 
 /// Turns of every configuration on the quiet machine, and fewer once these have taken too long.
 const QUIET_TURNS: usize = 20;
@@ -243,28 +246,48 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
         Ok(Some(measured.collect()))
     }
 
-    fn policies(&self, candidates: &[Candidate], ids: &[String]) -> Result<Vec<Box<dyn Policy>>, RehearsalError> {
+    fn policies(
+        &self,
+        candidates: &[Candidate],
+        ids: &[String],
+        alert_fitted: Option<AlertConstants>,
+    ) -> Result<Vec<Box<dyn Policy>>, RehearsalError> {
         let settings = &self.settings;
         let largest = settings.budgets_ms.iter().copied().fold(settings.budget_ms, f64::max);
         let terms = Terms {
             budget: Duration::from_secs_f64(largest / 1e3),
             guess_accuracy: self.bench.ladder.manifest().guess_accuracy(),
         };
-        settings.policies.iter().map(|spec| Ok(spec.make(candidates, ids, &terms)?)).collect()
+        let make = |policy: &Rehearsed| {
+            let constants = alert_fitted.unwrap_or_default();
+            let spec = match policy {
+                Rehearsed::Policy(spec) => spec.clone(),
+                Rehearsed::AlertFitted => PolicySpec::Alert { constants },
+            };
+            Ok(spec.make(candidates, ids, &terms)?)
+        };
+        settings.policies.iter().map(make).collect()
     }
 
     /// One experiment with fresh policies.
     fn experiment(&mut self, experiment: Experiment, configurations: &[Measured]) -> Result<Course, RehearsalError> {
         let candidates: Vec<Candidate> = configurations
             .iter()
-            .map(|c| Candidate { accuracy: c.accuracy, latency: c.latency, halves: None })
+            .map(|c| Candidate { accuracy: c.accuracy, latency: c.latency, halves: None, cascade: None })
             .collect();
         let ids: Vec<String> = configurations.iter().map(|c| c.id.clone()).collect();
         let outlook: Vec<Outlook> =
-            configurations.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
-        let mut players = Players { policies: self.policies(&candidates, &ids)?, outlook, turn: 0 };
+            configurations.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency, short: None }).collect();
+        let alert_fitted = if self.settings.policies.contains(&Rehearsed::AlertFitted) {
+            let labels = self.bench.ladder.manifest().task.labels.len();
+            Some(expected::fitted(&self.settings, experiment, configurations, labels)?)
+        } else {
+            None
+        };
+        let mut players = Players { policies: self.policies(&candidates, &ids, alert_fitted)?, outlook, turn: 0 };
         let start = self.bench.clock.now();
-        let mut course = Course { experiment, phases: Vec::new(), inferences: Vec::new(), complete: true };
+        let (phases, inferences) = (Vec::new(), Vec::new());
+        let mut course = Course { experiment, alert_fitted, phases, inferences, complete: true };
         for plan in self.settings.phases(experiment) {
             if self.over() {
                 break;
@@ -316,9 +339,9 @@ impl<Progress: FnMut(Duration)> Stage<'_, Progress> {
                     cost_limit: Duration::MAX,
                 });
                 let begun = clock.now().saturating_sub(start);
-                let latency = self.bench.infer(choice.rung)?;
-                players.policies[policy].observe(choice.rung, latency);
-                let rung = choice.rung;
+                let latency = self.bench.infer(choice.plan)?;
+                players.policies[policy].observe(choice.plan, latency);
+                let rung = choice.plan;
                 course.inferences.push(Inference { policy, phase: index, start: begun, rung, latency, signals });
             }
             if let Some(co_runner) = &mut co_runner {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::load::{CoRunnerLoad, LoadKind};
+use crate::simulate::Contender;
 use gaitd_core::clock::milliseconds;
 use gaitd_core::control::PolicySpec;
 use gaitd_core::engine::LONGEST_BUDGET;
@@ -38,6 +39,26 @@ pub enum Repeats {
     Auto,
     /// So often; 1 is the machine as it is.
     Times(u32),
+}
+
+/// A policy that takes turns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rehearsed {
+    /// One that has its settings.
+    Policy(PolicySpec),
+    /// ALERT, its constants fitted to each experiment as it is expected to go.
+    AlertFitted,
+}
+
+impl Rehearsed {
+    /// The name under which it stands in flags, reports and figures.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Policy(spec) => spec.name(),
+            Self::AlertFitted => Contender::ALERT_FITTED,
+        }
+    }
 }
 
 /// Settings that are out of range.
@@ -91,7 +112,7 @@ pub struct Settings {
     /// How it takes them.
     pub load_kind: LoadKind,
     /// The policies that take turns, at least one, none twice.
-    pub policies: Vec<PolicySpec>,
+    pub policies: Vec<Rehearsed>,
     /// Allowed share of late windows, 0 to 1.
     pub miss_target: f64,
     /// The processor of the engine and the co-runners; the first usable one if there is none.

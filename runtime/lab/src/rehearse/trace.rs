@@ -1,11 +1,24 @@
 //! A rehearsal as a scenario, so that policies can be compared again on the load that was really met.
 
-use super::outcome::{Course, Outcome};
+use super::outcome::{Course, Measured, Outcome};
 use super::settings::Experiment;
 use crate::simulate::{BudgetSpan, GivenConfiguration, LadderSpec, SCHEMA, Scenario, SlowdownSpec, Trace};
+use gaitd_core::control::Objective;
 
 /// Inferences per seed when the scenario is simulated.
 const INFERENCES: usize = 40_000;
+
+impl Measured {
+    /// It in a scenario.
+    pub(super) fn given(&self) -> GivenConfiguration {
+        GivenConfiguration {
+            id: self.id.clone(),
+            latency_ms: rounded(self.latency.as_secs_f64() * 1e3),
+            accuracy: self.accuracy,
+            macs: self.macs,
+        }
+    }
+}
 
 impl Outcome {
     /// What the varying experiment met, as a scenario; nothing if it was not rehearsed or ended before the first
@@ -15,12 +28,7 @@ impl Outcome {
         let varying = |course: &&Course| course.experiment == Experiment::Varying && !course.inferences.is_empty();
         let course = self.courses.iter().find(varying)?;
         let settings = &self.settings;
-        let configurations = self.configurations.iter().map(|c| GivenConfiguration {
-            id: c.id.clone(),
-            latency_ms: rounded(c.latency.as_secs_f64() * 1e3),
-            accuracy: c.accuracy,
-            macs: c.macs,
-        });
+        let configurations = self.configurations.iter().map(Measured::given);
         let loads: Vec<String> = settings.loads.iter().map(f64::to_string).collect();
         let about = format!(
             "Co-runners ({}) at {} % of the processor, {} s each, as gaitd rehearse met them",
@@ -45,6 +53,8 @@ impl Outcome {
             miss_target: settings.miss_target,
             slowdown: SlowdownSpec::Trace(self.trace(course, what)),
             load: None,
+            objective: Objective::default(),
+            cascades: Vec::new(),
             head: None,
             wait: None,
             publish: None,

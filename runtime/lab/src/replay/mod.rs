@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaitd_core::clock::Clock;
-use gaitd_core::control::{Load, Overhead, PolicyError};
-use gaitd_core::engine::{DecideError, Decision, Engine, Inputs, Settings, Wearer, largest};
+use gaitd_core::control::{Load, Overhead, PolicyError, PolicySpec};
+use gaitd_core::decode::{Episode, Viterbi};
+use gaitd_core::engine::{DecideError, Decision, Diary, Engine, Inputs, LONGEST_BUDGET, Settings, Wearer, largest};
 use gaitd_core::ladder::{InferenceError, Ladder, Manifest, Profile};
 use gaitd_core::window::Window;
 
@@ -26,6 +27,8 @@ pub struct LabelledWindow {
     pub span: (u64, u64),
     /// Index among the model's labels; `None` where it lies in no single activity, and is not compared.
     pub truth: Option<usize>,
+    /// See [`Window::changed_at`].
+    pub changed_at: Option<u64>,
 }
 
 /// A replay that failed.
@@ -47,7 +50,8 @@ pub enum ReplayError {
     Inference(#[from] InferenceError),
 }
 
-/// Runs all of `windows` that can be compared through the configuration `rung` of `ladder`; calls `progress` after each.
+/// Runs all of `windows` that can be compared through the configuration `rung` of `ladder`, each by itself; calls `progress`
+/// after each.
 ///
 /// # Errors
 /// When an inference fails.
@@ -72,11 +76,38 @@ pub fn one_configuration(
     Ok(score)
 }
 
+/// Runs all of `windows`, which are a stream, through the configuration or cascade `plan` of `ladder`, with context; calls `progress`
+/// after each that can be compared.
+///
+/// # Errors
+/// When an inference fails, or the ladder gives no buffers.
+pub fn one_with_context(
+    ladder: &Ladder,
+    plan: &str,
+    windows: &[LabelledWindow],
+    clock: &Arc<dyn Clock>,
+    mut progress: impl FnMut(),
+) -> Result<Account, ReplayError> {
+    let policy = PolicySpec::Fixed { configuration: Some(plan.to_owned()) };
+    let settings = Settings::new(LONGEST_BUDGET, 1.0, policy);
+    // of no meaning where there is nothing to choose
+    let profile = Profile::known(ladder, "none", &vec![Duration::from_millis(1); ladder.configurations().len()]);
+    Replay::new(ladder.clone(), &profile, settings, clock)?.run(windows, |decision| {
+        if windows[decision.window as usize].truth.is_some() {
+            progress();
+        }
+        Ok(())
+    })
+}
+
 /// What the engine made of a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Account {
     /// The compared windows; latencies are from arrival to decision.
     pub total: Score,
+    /// Of them, those that were right by themselves, and those that are in the most probable sequence of the whole recording.
+    right_alone: u64,
+    right_in_sequence: u64,
     /// The same by configuration; latencies are those of the inferences.
     pub configurations: Vec<Score>,
     /// Windows decided, compared or not.
@@ -91,6 +122,8 @@ pub struct Account {
     recognised_on_time: u64,
     late: u64,
     guess_accuracy: f64,
+    /// The episode that the end of the windows has ended.
+    pub last_episode: Option<Episode>,
 }
 
 impl Account {
@@ -99,6 +132,8 @@ impl Account {
         Self {
             configurations: vec![score.clone(); manifest.configurations.len()],
             total: score,
+            right_alone: 0,
+            right_in_sequence: 0,
             decided: 0,
             misses: 0,
             macs: 0,
@@ -106,6 +141,7 @@ impl Account {
             recognised_on_time: 0,
             late: 0,
             guess_accuracy: manifest.guess_accuracy(),
+            last_episode: None,
         }
     }
 
@@ -114,11 +150,12 @@ impl Account {
         let late = latency > decision.budget;
         self.decided += 1;
         self.misses += u64::from(late);
-        self.macs += decision.configuration().macs;
+        self.macs += decision.macs();
         self.cpu = self.cpu.zip(decision.cpu).map(|(sum, cpu)| sum + cpu);
         if let Some(truth) = truth {
             self.total.count(truth, decision.activity, latency);
-            self.configurations[decision.choice.rung].count(truth, decision.activity, decision.infer);
+            self.right_alone += u64::from(truth == decision.instant.activity);
+            self.configurations[decision.rung].count(truth, decision.activity, decision.infer);
             self.recognised_on_time += u64::from(!late && truth == decision.activity);
             self.late += u64::from(late);
         }
@@ -130,7 +167,19 @@ impl Account {
         self.total.share(self.recognised_on_time as f64 + self.late as f64 * self.guess_accuracy)
     }
 
-    /// Mean multiply-accumulates of an inference.
+    /// The share of the compared windows of which each alone says what it was.
+    #[must_use]
+    pub fn instant_accuracy(&self) -> Option<f64> {
+        self.total.share(self.right_alone as f64)
+    }
+
+    /// The share of the compared windows that the most probable sequence of activities has right, which knows the whole recording.
+    #[must_use]
+    pub fn sequence_accuracy(&self) -> Option<f64> {
+        self.total.share(self.right_in_sequence as f64)
+    }
+
+    /// Mean multiply-accumulates of a window.
     #[must_use]
     pub fn mean_macs(&self) -> f64 {
         self.macs as f64 / self.decided as f64
@@ -212,12 +261,19 @@ impl Replay {
         let manifest = Arc::clone(self.engine.ladder().manifest());
         let mut account = Account::new(&manifest);
         let mut decision = Decision::empty(&manifest);
+        let mut diary = Diary::new(&manifest.task, None);
+        let mut sequence = Viterbi::new(manifest.task.labels.len());
         for (index, labelled) in windows.iter().enumerate() {
             self.decide(index, labelled, &mut decision)
                 .map_err(|error| ReplayError::Decide { window: index, error })?;
+            decision.episode = diary.push(&decision);
+            sequence.push(self.wearer.belief());
             publish(&decision)?;
             account.count(&decision, labelled.truth);
         }
+        account.last_episode = diary.finish();
+        let right = |(window, found): &(&LabelledWindow, usize)| window.truth == Some(*found);
+        account.right_in_sequence = windows.iter().zip(sequence.finish()).filter(right).count() as u64;
         Ok(account)
     }
 
@@ -235,6 +291,7 @@ impl Replay {
         self.window.samples_mut().copy_from_slice(&labelled.samples);
         self.window.index = index as u64;
         (self.window.first_sample, self.window.last_sample) = labelled.span;
+        self.window.changed_at = labelled.changed_at;
         self.window.arrived = self.clock.now();
         self.window.completed = self.window.arrived;
         let inputs = Inputs { load, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings: &self.settings };
@@ -244,7 +301,7 @@ impl Replay {
 
 #[cfg(test)]
 mod tests {
-    use gaitd_core::control::PolicySpec;
+    use gaitd_core::decode::Context;
     use gaitd_core::testing::{FakeBackend, FakeModel};
     use gaitd_core::virtual_time::VirtualClock;
 
@@ -257,16 +314,24 @@ mod tests {
                 samples: vec![if index < 8 { 1.0 } else { 2.0 }; 128],
                 span: (64 * index, 64 * index + 127),
                 truth: (index > 0).then_some(1),
+                changed_at: None,
             })
             .collect()
     }
 
-    fn account(slowdown: f64) -> Account {
+    fn account(slowdown: f64, context: bool) -> Account {
         let virtual_clock = Arc::new(VirtualClock::new());
         let latencies = [5, 10, 20].map(Duration::from_millis);
-        let ladder = Ladder::load(&FakeModel::new(3), &[&FakeBackend::new(&latencies, &virtual_clock)]).unwrap();
+        let model = FakeModel::new(3).with_context(Context {
+            bout_s: 25.0,
+            evidence: 0.5,
+            hop_s: 1.28,
+            doubt: 0.1,
+            change: None,
+        });
+        let ladder = Ladder::load(&model, &[&FakeBackend::new(&latencies, &virtual_clock)]).unwrap();
         let profile = Profile::known(&ladder, "test", &latencies);
-        let settings = Settings::new(Duration::from_millis(50), 0.02, PolicySpec::default());
+        let settings = Settings { context, ..Settings::new(Duration::from_millis(50), 0.02, PolicySpec::default()) };
         virtual_clock.set_slowdown(slowdown);
         let clock: Arc<dyn Clock> = virtual_clock;
         let mut published = 0;
@@ -284,7 +349,7 @@ mod tests {
 
     #[test]
     fn every_window_is_decided_and_the_labelled_ones_are_compared() {
-        let account = account(1.0);
+        let account = account(1.0, false);
         assert_eq!((account.decided, account.misses, account.total.windows()), (10, 0, 9));
         assert_eq!(account.total.accuracy(), Some(7.0 / 9.0));
         assert_eq!(account.effective_accuracy(), Some(7.0 / 9.0));
@@ -293,8 +358,16 @@ mod tests {
     }
 
     #[test]
+    fn with_context_two_odd_windows_are_not_believed() {
+        let account = account(1.0, true);
+        assert_eq!(account.total.confusion()[1], [0, 9, 0]);
+        assert_eq!((account.total.accuracy(), account.instant_accuracy()), (Some(1.0), Some(7.0 / 9.0)));
+        assert_eq!(account.sequence_accuracy(), Some(1.0));
+    }
+
+    #[test]
     fn what_is_late_counts_as_a_guess() {
-        let account = account(100.0);
+        let account = account(100.0, false);
         assert_eq!(account.misses, 10);
         let effective = account.effective_accuracy().unwrap();
         assert!((effective - 1.0 / 3.0).abs() < 1e-12, "{effective}");

@@ -250,8 +250,12 @@ mod tests {
         }))
         .unwrap();
         let SlowdownSpec::Process(process) = &scenario.slowdown else { panic!("a process") };
-        let rung =
-            |(latency, accuracy)| Candidate { accuracy, latency: Duration::from_secs_f64(latency), halves: None };
+        let rung = |(latency, accuracy)| Candidate {
+            accuracy,
+            latency: Duration::from_secs_f64(latency),
+            halves: None,
+            cascade: None,
+        };
         let mut bound = Bound::new(process, RUNGS.map(rung).to_vec(), None, None, GUESS);
         let mut picked = [0; 3];
         for (place, draw) in Draws::new(&scenario, 3, 5).draws.iter().enumerate() {

@@ -24,6 +24,10 @@ pub struct Draw {
     pub wait: Duration,
     /// How long its decision takes to be published.
     pub publish: Duration,
+    /// The window, from the easiest to the hardest to recognise, and how sure an answer about it is, from the least to the
+    /// most: each evenly from 0 to 1.
+    pub(super) ease: f64,
+    pub(super) doubt: f64,
 }
 
 impl Draw {
@@ -103,6 +107,7 @@ impl Draws {
             })
         };
         let delays = delays(scenario.wait, stream(6)).zip(delays(scenario.publish, stream(7)));
+        let mut windows = stream(8);
         let draws = budgets
             .cycle()
             .zip(states.into_iter().zip(signals))
@@ -114,6 +119,8 @@ impl Draws {
                 signals,
                 wait,
                 publish,
+                ease: windows.random(),
+                doubt: windows.random(),
             })
             .collect();
         Self { draws, errors, has_delays: scenario.wait.is_some() || scenario.publish.is_some() }

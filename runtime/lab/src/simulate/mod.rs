@@ -5,9 +5,11 @@
 //! that is given the true model of the slowdowns; and `best-fixed`, the best single configuration in hindsight.
 
 mod bound;
+mod cascade;
 mod contender;
 mod draws;
 mod dwell;
+mod fit;
 mod goals;
 mod ladder;
 mod player;
@@ -19,6 +21,7 @@ mod score;
 
 pub use contender::Contender;
 pub use draws::{Draw, Draws};
+pub(crate) use fit::{INFERENCES, fit};
 pub use goals::missed_goals;
 pub use ladder::{ModelError, SimulatedLadder};
 pub use run::{ScenarioReport, simulate};

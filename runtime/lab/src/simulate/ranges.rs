@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::scenario::{Delay, Dwell, LadderSpec, Process, SCHEMA, Scenario, SlowdownSpec, Tail, Trace};
+use gaitd_core::control::Objective;
+
+use super::scenario::{CascadeSpec, Delay, Dwell, LadderSpec, Process, SCHEMA, Scenario, SlowdownSpec, Tail, Trace};
 
 /// Budgets and latencies, milliseconds.
 pub(super) const MILLISECONDS: RangeInclusive<f64> = 0.001..=60_000.0;
@@ -39,6 +41,21 @@ impl Scenario {
             problems.unless(share(load.missing), "load.missing must be a share from 0 to 1");
             problems
                 .unless(matches!(self.slowdown, SlowdownSpec::Process(_)), "load: a trace brings its own load signal");
+        }
+        if let Objective::Energy { accuracy_floor } = self.objective {
+            problems.unless(share(accuracy_floor), "objective.accuracy_floor must be a share from 0 to 1");
+        }
+        for (index, cascade) in self.cascades.iter().enumerate() {
+            let CascadeSpec { asked_if_right, asked_if_wrong, spoilt, saved, .. } = cascade;
+            let shares = [
+                ("asked_if_right", asked_if_right),
+                ("asked_if_wrong", asked_if_wrong),
+                ("spoilt", spoilt),
+                ("saved", saved),
+            ];
+            for (name, value) in shares {
+                problems.unless(share(*value), &format!("cascades[{index}].{name} must be a share from 0 to 1"));
+            }
         }
         if let Some(head) = &self.head {
             problems.range("head.lead_ms", head.lead_ms, MILLISECONDS);

@@ -7,11 +7,12 @@ use serde::Serialize;
 use super::bound::Bound;
 use super::contender::Contender;
 use super::draws::Draws;
+use super::fit::fit;
 use super::ladder::SimulatedLadder;
-use super::player::{FixedPlayer, OraclePlayer, PolicyPlayer, World};
+use super::player::{CascadeOraclePlayer, FixedPlayer, OraclePlayer, PolicyPlayer, World};
 use super::scenario::{Scenario, SlowdownSpec};
 use super::score::{Score, Tally};
-use gaitd_core::control::{Candidate, Demand, Halves, Outlook, Overhead, PolicyError, Terms};
+use gaitd_core::control::{AlertConstants, Candidate, Demand, Halves, Overhead, PolicyError, PolicySpec, Terms};
 
 /// A scenario and what each policy and reference reached in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,6 +31,8 @@ pub struct ScenarioReport {
     pub load: Option<&'static str>,
     /// The best configuration in hindsight, if only one may be used.
     pub best_fixed: String,
+    /// The constants that were fitted for ALERT, on other seeds; `None` where it did not take part with fitted ones.
+    pub alert_fitted: Option<AlertConstants>,
     /// Policies and references.
     pub policies: Vec<Score>,
 }
@@ -53,13 +56,13 @@ pub fn simulate(
     contenders: &[Contender],
     mut progress: impl FnMut(),
 ) -> Result<ScenarioReport, PolicyError> {
-    let rungs = ladder.candidates.len();
+    let (contenders, alert_fitted) = &fitted(scenario, ladder, contenders)?;
     let lead = scenario.head.map(|head| Duration::from_secs_f64(head.lead_ms / 1e3));
-    let ladder = &ladder.with_heads(scenario.head.as_ref());
+    let ladder = &ladder.with_heads(scenario.head.as_ref()).with_cascades(&scenario.cascades)?;
+    let rungs = ladder.rungs();
     let terms =
         Terms { budget: Duration::from_secs_f64(scenario.budgets[0].ms / 1e3), guess_accuracy: ladder.guess_accuracy };
-    let outlook: Vec<Outlook> =
-        ladder.candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
+    let outlook = ladder.outlook();
     let process = match &scenario.slowdown {
         SlowdownSpec::Process(process) => Some(process),
         SlowdownSpec::Trace(_) => None,
@@ -70,7 +73,7 @@ pub fn simulate(
         let same = |other: &Contender| contenders[place].same_as(other, load.is_some());
         contenders[..place].iter().position(same)
     };
-    let (mut oracle, mut bound) = (Tally::default(), Tally::default());
+    let [mut oracle, mut bound, mut cascade_oracle] = std::array::from_fn(|_| Tally::default());
     let mut fixed = vec![Tally::default(); rungs];
     let mut tallies = vec![Tally::default(); contenders.len()];
     for seed in &scenario.seeds {
@@ -93,7 +96,7 @@ pub fn simulate(
             let miss_target = contender.miss_target.unwrap_or(scenario.miss_target);
             let mut player = PolicyPlayer {
                 policy: contender.spec.make(&ladder.candidates, &ladder.ids, &terms)?,
-                demand: Demand::new(terms.budget, miss_target),
+                demand: Demand { objective: scenario.objective, ..Demand::new(terms.budget, miss_target) },
                 outlook: &outlook,
                 sees_load: contender.sees_load,
                 lead,
@@ -102,6 +105,9 @@ pub fn simulate(
             tally.play(&world, &mut player);
         }
         oracle.play(&world, &mut OraclePlayer(&world));
+        if !ladder.cascades.is_empty() {
+            cascade_oracle.play_knowing(&world, &CascadeOraclePlayer(&world));
+        }
         for (rung, tally) in fixed.iter_mut().enumerate() {
             tally.play(&world, &mut FixedPlayer(rung));
         }
@@ -121,6 +127,9 @@ pub fn simulate(
     if process.is_some() {
         policies.push(score(bound, "bound", true));
     }
+    if !ladder.cascades.is_empty() {
+        policies.push(score(cascade_oracle, "cascade-oracle", true));
+    }
     policies.push(score(oracle, "oracle", true));
     Ok(ScenarioReport {
         name: scenario.name.clone(),
@@ -130,13 +139,30 @@ pub fn simulate(
         miss_target: scenario.miss_target,
         load,
         best_fixed: ladder.ids[best_fixed].clone(),
+        alert_fitted: *alert_fitted,
         policies,
     })
 }
 
+/// `contenders`, of whom those that are to be fitted have the constants that suit `scenario`; and these constants.
+fn fitted(
+    scenario: &Scenario,
+    ladder: &SimulatedLadder,
+    contenders: &[Contender],
+) -> Result<(Vec<Contender>, Option<AlertConstants>), PolicyError> {
+    let mut contenders = contenders.to_vec();
+    let mut alert_fitted = None;
+    for contender in contenders.iter_mut().filter(|contender| contender.fitted) {
+        let constants = fit(scenario, ladder, contender.miss_target)?;
+        contender.spec = PolicySpec::Alert { constants };
+        alert_fitted = Some(constants);
+    }
+    Ok((contenders, alert_fitted))
+}
+
 /// `candidate` with latencies that are `error` times as long.
 fn scaled(candidate: &Candidate, error: f64) -> Candidate {
-    let Candidate { accuracy, latency, halves } = *candidate;
+    let Candidate { accuracy, latency, halves, cascade } = *candidate;
     let halves = halves.map(|Halves { head, tail }| Halves { head: head.mul_f64(error), tail: tail.mul_f64(error) });
-    Candidate { accuracy, latency: latency.mul_f64(error), halves }
+    Candidate { accuracy, latency: latency.mul_f64(error), halves, cascade }
 }

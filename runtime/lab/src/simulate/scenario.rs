@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use gaitd_core::control::Objective;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
 
@@ -39,6 +40,12 @@ pub struct Scenario {
     /// The load signal; no signal if left out. A trace brings its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadSpec>,
+    /// What is wanted most; the highest accuracy if left out.
+    #[serde(default, skip_serializing_if = "is_accuracy")]
+    pub objective: Objective,
+    /// Pairs of configurations that may answer together; none if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cascades: Vec<CascadeSpec>,
     /// Inferences begin before their windows are complete; not if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<HeadSpec>,
@@ -58,6 +65,33 @@ pub struct Scenario {
 
 fn default_miss_target() -> f64 {
     0.02
+}
+
+fn is_accuracy(objective: &Objective) -> bool {
+    *objective == Objective::default()
+}
+
+/// A cascade, and how its configurations err together: measured on people held out, of whom the small one is right about as
+/// many windows as its accuracy says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CascadeSpec {
+    /// Name of the configuration that every window gets.
+    pub small: String,
+    /// Name of the one that is asked where the belief is unsure.
+    pub large: String,
+    /// Share of the windows about which the small one is right for which the large one is asked, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    pub asked_if_right: f64,
+    /// The same of the windows about which the small one is wrong.
+    #[schemars(range(min = 0, max = 1))]
+    pub asked_if_wrong: f64,
+    /// Share of the windows that the small one had right and the large one, asked, has wrong, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    pub spoilt: f64,
+    /// Share of the windows that the small one had wrong and the large one, asked, has right, 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    pub saved: f64,
 }
 
 /// Inferences that begin before their windows are complete. What they do before is slowed as all of them is: it is free only

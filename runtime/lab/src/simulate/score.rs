@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::bound::Bound;
 use super::draws::Draw;
-use super::ladder::SimulatedLadder;
-use super::player::{Player, World};
+use super::player::{CascadeOraclePlayer, Player, World};
 
 /// What a policy or a reference reached in a scenario, over all seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -83,6 +82,7 @@ impl Tally {
         let mut late = Vec::with_capacity(inferences);
         let mut hopeless = Vec::with_capacity(inferences);
         let [mut latencies, mut wholes] = [const { Vec::new() }; 2];
+        let mut followed = Vec::new();
         for batch in world.draws.draws.chunks(BATCH) {
             // worked out beforehand, so that hardly anything is timed but the player
             latencies.clear();
@@ -92,20 +92,42 @@ impl Tally {
             let latencies = latencies.chunks_exact(configurations);
             let played = rungs.len();
             let start = Instant::now();
-            for (draw, wholes) in batch.iter().zip(wholes.chunks_exact(configurations)) {
-                let rung = player.choose(draw);
+            for ((draw, wholes), latencies) in
+                batch.iter().zip(wholes.chunks_exact(configurations)).zip(latencies.clone())
+            {
+                let plan = player.choose(draw);
                 if world.draws.has_delays {
                     hopeless.push(player.hopeless());
                 }
-                player.observe(rung, draw, wholes[rung]);
-                rungs.push(rung);
+                let ran = match world.ladder.cascade(plan) {
+                    Some(cascade) => {
+                        let small = cascade.pair.small;
+                        let follows =
+                            cascade.is_asked(draw) && player.follows(cascade, draw, latencies[small], wholes[small]);
+                        followed.push(follows);
+                        if follows { plan } else { small }
+                    }
+                    None => plan,
+                };
+                player.observe(ran, draw, wholes[ran]);
+                rungs.push(plan);
             }
             self.time += start.elapsed();
             let outcomes = rungs[played..].iter().zip(batch.iter().zip(latencies));
-            late.extend(outcomes.map(|(rung, (draw, latencies))| draw.is_late(latencies[*rung])));
-        }
-        for (rung, late) in rungs.iter().zip(&late) {
-            self.count(world.ladder, *rung, *late);
+            let mut followed = followed.drain(..);
+            for (plan, (draw, latencies)) in outcomes {
+                let (ran, follows, worth) = match world.ladder.cascade(*plan) {
+                    Some(cascade) => {
+                        let follows = followed.next().unwrap_or_default();
+                        let ran = if follows { *plan } else { cascade.pair.small };
+                        (ran, follows, cascade.worth(cascade.is_asked(draw), follows))
+                    }
+                    None => (*plan, false, world.ladder.candidates[*plan].accuracy),
+                };
+                let is_late = draw.is_late(latencies[ran]);
+                late.push(is_late);
+                self.count(world, *plan, follows, if is_late { world.ladder.guess_accuracy } else { worth }, is_late);
+            }
         }
         self.accuracy.push((self.sum - before) / inferences as f64);
         self.last = None;
@@ -127,13 +149,26 @@ impl Tally {
         self.sum / self.inferences as f64
     }
 
-    fn count(&mut self, ladder: &SimulatedLadder, rung: usize, late: bool) {
-        self.sum += if late { ladder.guess_accuracy } else { ladder.candidates[rung].accuracy };
+    fn count(&mut self, world: &World<'_>, plan: usize, followed: bool, worth: f64, late: bool) {
+        self.sum += worth;
         self.inferences += 1;
         self.misses += u64::from(late);
-        self.macs += ladder.macs[rung] as f64;
-        self.switches += u64::from(self.last.is_some_and(|last| last != rung));
-        self.last = Some(rung);
+        self.macs += world.macs(plan, followed) as f64;
+        self.switches += u64::from(self.last.is_some_and(|last| last != plan));
+        self.last = Some(plan);
+    }
+
+    /// Plays one seed of what knows more of each window than a player is told.
+    pub(super) fn play_knowing(&mut self, world: &World<'_>, player: &CascadeOraclePlayer<'_>) {
+        let before = self.sum;
+        for draw in &world.draws.draws {
+            let (plan, followed, worth) = player.play(draw);
+            let first = world.ladder.cascade(plan).map_or(plan, |cascade| cascade.pair.small);
+            let late = draw.is_late(world.latency(if followed { plan } else { first }, draw));
+            self.count(world, plan, followed, worth, late);
+        }
+        self.accuracy.push((self.sum - before) / world.draws.draws.len() as f64);
+        self.last = None;
     }
 
     /// How it went after each change of level.

@@ -52,7 +52,10 @@ use relation::Relation;
 
 pub use learned::{Learned, LearnedError};
 
-use super::{Candidate, Choice, Estimate, Forecast, INTERVAL, Load, Policy, Resumed, Situation, Terms, pick};
+use super::{
+    Available, Candidate, Choice, Estimate, Forecast, INTERVAL, Load, Pair, Policy, Resumed, Situation, Terms, pick,
+    rungs,
+};
 
 /// Chance per step that the load becomes worth listening to, and that it ceases to be.
 const TRUST_GAINED: f32 = 0.002;
@@ -90,6 +93,16 @@ struct Model {
     relations: [Relation; SIGNALS],
     /// How likely it is that the load is worth listening to, 0 to 1.
     trust: f32,
+}
+
+impl Model {
+    /// Natural logarithm of true / profiled latency of `plan`; of a cascade, to first order.
+    fn correction(&self, candidates: &[Candidate], plan: usize) -> f32 {
+        let Some(Pair { small, large }) = candidates[plan].cascade else { return self.corrections.log(plan) };
+        let [first, both] = [small, plan].map(|plan| candidates[plan].latency.as_secs_f32());
+        let share = if both > 0.0 { first / both } else { 0.5 };
+        share * self.corrections.log(small) + (1.0 - share) * self.corrections.log(large)
+    }
 }
 
 /// Where the slowdown may be: from latencies alone, and with the load.
@@ -164,7 +177,7 @@ fn near_one(noise: &Noise) -> Belief {
 
 /// See [`CAUTION`].
 fn caution(candidates: &[Candidate]) -> f64 {
-    let accuracies = || candidates.iter().map(|candidate| candidate.accuracy);
+    let accuracies = || rungs(candidates).iter().map(|candidate| candidate.accuracy);
     let stakes = accuracies().fold(0.0, f64::max) - accuracies().fold(1.0, f64::min);
     (CAUTION * stakes).clamp(0.0, LARGEST_CAUTION)
 }
@@ -184,7 +197,7 @@ impl Bayes {
             last: None,
             model: Model {
                 windows: 0,
-                corrections: Corrections::new(candidates.len()),
+                corrections: Corrections::new(rungs(candidates).len()),
                 noise,
                 dynamics: Dynamics::new(anywhere()),
                 relations: std::array::from_fn(|_| Relation::new()),
@@ -230,9 +243,9 @@ impl Bayes {
         }
     }
 
-    /// The slowdown that the next inference of `rung` is expected to show.
-    fn expected_slowdown(&self, rung: usize) -> f64 {
-        f64::from((self.scratch.expected + self.model.corrections.log(rung)).exp())
+    /// The slowdown that the next inference of `plan` is expected to show.
+    fn expected_slowdown(&self, plan: usize) -> f64 {
+        f64::from((self.scratch.expected + self.model.correction(&self.candidates, plan)).exp())
     }
 
     /// Learns how likely it is that the load is worth listening to: the latency had the probability `blind` without
@@ -270,9 +283,9 @@ impl Policy for Bayes {
         let target = situation.demand.miss_target;
         let allowed = SINGLE_DECISION * target;
         let Self { candidates, model, scratch, .. } = self;
-        let limit = |rung: usize, seconds: f32| {
-            let slowdown = candidates[rung].largest_slowdown(seconds.into(), situation.lead) as f32;
-            grid::place(slowdown.ln() - model.corrections.log(rung))
+        let limit = |plan: usize, seconds: f32| {
+            let slowdown = candidates[plan].largest_slowdown(seconds.into(), situation.lead) as f32;
+            grid::place(slowdown.ln() - model.correction(candidates, plan))
         };
         scratch.lateness.foretell(&model.noise.exceedance(&scratch.mixed), limit, situation, allowed);
         let late_worth = self.guess_accuracy - self.caution - self.restraint;
@@ -281,20 +294,23 @@ impl Policy for Bayes {
         // neither what cannot be helped nor what the user has pinned teaches restraint
         if situation.demand.pinned.is_none() {
             let least = misses.own.iter().copied().fold(1.0, f64::min);
-            let excess = misses.own[rung] - target.max(least);
+            let excess = situation.outlook[rung].miss(rung, misses.own) - target.max(least);
             self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
         }
         (self.scratch.expected, self.scratch.lead) = (self.scratch.mixed.mean(), situation.lead);
-        Choice { rung, reason, forecast: self.forecast(rung) }
+        Choice { plan: rung, reason, forecast: self.forecast(rung) }
     }
 
     fn observe(&mut self, rung: usize, inference: Duration) {
         let Self { model, beliefs, scratch, .. } = self;
         model.windows = model.windows.saturating_add(1);
         let slowdown = self.candidates[rung].slowdown(inference).max(1e-3);
-        let slowdown = slowdown.ln() as f32 - model.corrections.log(rung);
+        let slowdown = slowdown.ln() as f32 - model.correction(&self.candidates, rung);
         let observed = grid::place(slowdown).clamp(-1.0, BINS as f32);
-        let switched = self.last.replace(rung).filter(|last| *last != rung);
+        // of two inferences together nobody knows which one the profile is wrong about
+        let single = Some(rung).filter(|rung| self.candidates[*rung].cascade.is_none());
+        let switched =
+            std::mem::replace(&mut self.last, single).filter(|last| single.is_some_and(|rung| rung != *last));
         let before = switched.map(|last| (last, beliefs.blind.moments()));
         let (next, likelihood) = (&scratch.next, &mut scratch.likelihood);
         model.noise.likelihood(observed, likelihood);
@@ -322,6 +338,22 @@ impl Policy for Bayes {
         self.candidates[rung].slowed(self.expected_slowdown(rung))
     }
 
+    fn in_time(&self, rung: usize, available: &Available, miss_target: f64) -> bool {
+        let Self { candidates, model, scratch, .. } = self;
+        let exceedance = model.noise.exceedance(&scratch.mixed);
+        let late: f64 = available
+            .parts()
+            .iter()
+            .map(|(left, share)| {
+                let slowdown = candidates[rung].largest_slowdown(left.as_secs_f64().max(1e-9), None) as f32;
+                let mut miss = [0.0];
+                exceedance.exceed(&[grid::place(slowdown.ln() - model.correction(candidates, rung))], &mut miss);
+                f64::from(*share) * miss[0]
+            })
+            .sum();
+        available.nothing() + late <= SINGLE_DECISION * miss_target
+    }
+
     fn slowdown(&self) -> Option<Estimate> {
         let (log_mean, log_spread) = self.beliefs.blind.moments();
         let mean = f64::from(log_mean.exp());
@@ -333,7 +365,7 @@ impl Policy for Bayes {
         let learned = into.get_or_insert_with(|| Learned::blank(NAME));
         let model = &self.model;
         learned.windows = model.windows;
-        learned.configurations.resize_with(self.ids.len(), Default::default);
+        learned.configurations.resize_with(rungs(&self.candidates).len(), Default::default);
         for (rung, kept) in learned.configurations.iter_mut().enumerate() {
             kept.set(&self.ids[rung], &self.candidates[rung], model.corrections.kept(rung));
         }
@@ -350,14 +382,14 @@ impl Policy for Bayes {
             return Ok(Resumed::Nothing);
         }
         learned.check()?;
-        let whole = learned.fits(&self.ids, &self.candidates);
+        let whole = learned.fits(&self.ids, rungs(&self.candidates));
         let model = &mut self.model;
         model.windows = learned.windows();
         model.noise = Noise::resume(&learned.noise);
         // slowdowns and corrections are relative to a profile: of those under another one nothing is known any more
         if whole {
             model.dynamics = Dynamics::resume(&learned.dynamics, anywhere());
-            for (rung, id) in self.ids.iter().enumerate() {
+            for (rung, id) in self.ids[..rungs(&self.candidates).len()].iter().enumerate() {
                 if let Some(kept) = learned.kept(id) {
                     model.corrections.resume(rung, kept.log, kept.variance);
                 }

@@ -16,8 +16,12 @@ const MISS_TARGET: f64 = 0.02;
 const GUESS: f64 = 1.0 / 6.0;
 
 fn candidates() -> Vec<Candidate> {
-    let candidate =
-        |(accuracy, ms): (f64, f64)| Candidate { accuracy, latency: Duration::from_secs_f64(ms / 1e3), halves: None };
+    let candidate = |(accuracy, ms): (f64, f64)| Candidate {
+        accuracy,
+        latency: Duration::from_secs_f64(ms / 1e3),
+        halves: None,
+        cascade: None,
+    };
     PAPER.into_iter().map(candidate).collect()
 }
 
@@ -48,7 +52,7 @@ fn choose_left(
     pinned: Option<usize>,
 ) -> Choice {
     let outlook: Vec<Outlook> =
-        bayes.candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect();
+        bayes.candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency, short: None }).collect();
     bayes.choose(&Situation {
         demand: &Demand { pinned, ..Demand::new(BUDGET, MISS_TARGET) },
         elapsed,
@@ -68,7 +72,7 @@ fn go_on(bayes: &mut Bayes, slowdown: f64, signals: Load, pinned: Option<usize>)
 /// The same, `elapsed` after the window before.
 fn go_on_after(bayes: &mut Bayes, elapsed: Duration, slowdown: f64, signals: Load, pinned: Option<usize>) -> Choice {
     let choice = choose_after(bayes, elapsed, BUDGET, signals, pinned);
-    bayes.observe(choice.rung, bayes.candidates[choice.rung].latency.mul_f64(slowdown));
+    bayes.observe(choice.plan, bayes.candidates[choice.plan].latency.mul_f64(slowdown));
     choice
 }
 
@@ -350,14 +354,14 @@ fn a_suspended_machine_is_forgotten_within_three_windows() {
     let mut world = World::new(0.03, (0.005, 0.5));
     let mut best = 0;
     for _ in 0..500 {
-        best = go_on(&mut bayes, world.scatter(), Load::NONE, None).rung;
+        best = go_on(&mut bayes, world.scatter(), Load::NONE, None).plan;
     }
     assert_eq!(best, 3);
     go_on(&mut bayes, 1000.0, Load::NONE, None);
     for _ in 0..3 {
         go_on(&mut bayes, world.scatter(), Load::NONE, None);
     }
-    assert_eq!(choose_within(&mut bayes, BUDGET, Load::NONE, None).rung, best);
+    assert_eq!(choose_within(&mut bayes, BUDGET, Load::NONE, None).plan, best);
 }
 
 /// A history that a test may start from: slowdown and signals of each window.
@@ -424,7 +428,7 @@ proptest! {
             let available = Duration::from_secs_f64(budget / 1e3);
             for (rung, miss) in misses.iter_mut().enumerate() {
                 let choice = choose_within(&mut bayes.clone(), available, Load::NONE, Some(rung));
-                prop_assert_eq!((choice.rung, choice.reason), (rung, Reason::Pinned));
+                prop_assert_eq!((choice.plan, choice.reason), (rung, Reason::Pinned));
                 let less = choice.forecast.miss_probability.unwrap();
                 prop_assert!(less <= *miss + 1e-5, "rung {rung}: {miss}, and {less} with more time");
                 *miss = less;
@@ -432,7 +436,7 @@ proptest! {
             let choice = choose_within(&mut bayes.clone(), available, Load::NONE, None);
             if choice.reason == Reason::MostAccurateInTime {
                 let miss = choice.forecast.miss_probability.unwrap();
-                let worth = PAPER[choice.rung].0 * (1.0 - miss) + late_worth * miss;
+                let worth = PAPER[choice.plan].0 * (1.0 - miss) + late_worth * miss;
                 prop_assert!(worth >= before - 1e-4, "{before}, and {worth} with more time");
                 before = worth;
             }
