@@ -14,7 +14,7 @@ use gaitd_core::control::{
 };
 use gaitd_core::ladder::Ladder;
 use gaitd_embedded::Embedded;
-use gaitd_tract::Tract;
+use gaitd_supernet::Supernet;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
@@ -82,7 +82,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let ladder = Ladder::load(&Embedded, &[&Tract]).expect("the shipped ladder");
+        let ladder = Ladder::load(&Embedded, &[&Supernet]).expect("the shipped ladder");
         let candidates: Vec<Candidate> = ladder
             .configurations()
             .iter()
@@ -92,13 +92,17 @@ impl Stage {
                     accuracy: configuration.accuracy.validation.expect("shipped ladders know it"),
                     latency: Duration::from_secs_f64(seconds),
                     halves: None,
+                    cascade: None,
                 }
             })
             .collect();
         // the slowest configuration is in time at the first level only
         let slowest = candidates.iter().map(|candidate| candidate.latency).max().unwrap_or_default();
         Self {
-            outlook: candidates.iter().map(|c| Outlook { accuracy: c.accuracy, cost: c.latency }).collect(),
+            outlook: candidates
+                .iter()
+                .map(|c| Outlook { accuracy: c.accuracy, cost: c.latency, short: None })
+                .collect(),
             demand: Demand::new(slowest.mul_f64(1.3), 0.02),
             candidates,
             draws: draws(),
@@ -111,7 +115,8 @@ impl Stage {
         [
             ("fixed", PolicySpec::Fixed { configuration: None }, true),
             ("step", PolicySpec::Step { band_ms: None, average: Step::default_average() }, true),
-            ("alert", PolicySpec::Alert {}, true),
+            ("slackfit", PolicySpec::Slackfit {}, true),
+            ("alert", PolicySpec::ALERT, true),
             ("bayes", PolicySpec::Bayes {}, false),
             ("bayes with three signals", PolicySpec::Bayes {}, true),
         ]
@@ -138,7 +143,7 @@ impl Stage {
             outlook: &self.outlook,
             cost_limit: Duration::MAX,
         });
-        subject.policy.observe(choice.rung, self.candidates[choice.rung].latency.mul_f64(draw.slowdown));
+        subject.policy.observe(choice.plan, self.candidates[choice.plan].latency.mul_f64(draw.slowdown));
         black_box(choice);
     }
 }

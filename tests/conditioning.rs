@@ -13,7 +13,10 @@ fn probabilities(state: &Path, model: &Path, samples: &Path) -> Vec<Value> {
     let mut command = gaitd(state);
     command.args(["run", "--rung", "0.10x-96", "--pace", "fast", "--format", "ndjson"]);
     let output = command.arg("--models").arg(model).arg("--source").arg(samples).unwrap();
-    lines(&output.stdout, "decision").into_iter().map(|mut decision| decision["probabilities"].take()).collect()
+    lines(&output.stdout, "decision")
+        .into_iter()
+        .map(|mut decision| decision["instant"]["probabilities"].take())
+        .collect()
 }
 
 /// A ladder whose sensor is in other units and whose conditioning takes a long way round comes to the same answers.

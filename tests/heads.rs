@@ -32,8 +32,8 @@ fn a_head_changes_when_an_inference_is_done_and_not_what_it_answers() {
     }
     for (begun, whole) in begun.iter().zip(&whole) {
         assert_eq!((&begun["samples"], &begun["activity"]), (&whole["samples"], &whole["activity"]));
-        for (label, probability) in whole["probabilities"].as_object().unwrap() {
-            let other = begun["probabilities"][label].as_f64().unwrap();
+        for (label, probability) in whole["instant"]["probabilities"].as_object().unwrap() {
+            let other = begun["instant"]["probabilities"][label].as_f64().unwrap();
             assert!((other - probability.as_f64().unwrap()).abs() < 1e-5, "{label}: {begun} {whole}");
         }
     }
@@ -45,7 +45,7 @@ fn as_fast_as_possible_nothing_begins_early() {
     assert!(!fast.is_empty() && fast.iter().all(|decision| decision["head"].is_null()));
 }
 
-#[cfg(feature = "onnx")]
+#[cfg(feature = "tract")]
 #[test]
 fn an_engine_that_wants_whole_windows_gets_them() {
     let whole = decisions(&["--backend", "tract"]);

@@ -10,7 +10,10 @@
 
 mod check_stream;
 mod conditioning;
+#[cfg(feature = "npz")]
+mod context_figures;
 mod ends;
+mod episodes;
 #[cfg(feature = "http")]
 mod examples;
 mod heads;
@@ -18,17 +21,18 @@ mod heads;
 mod iio;
 mod implausible;
 mod import;
+mod lag;
 mod logging;
 mod manual;
 mod memory;
-#[cfg(all(feature = "npz", feature = "onnx"))]
+#[cfg(all(feature = "npz", feature = "tract"))]
 mod model_new;
 mod models;
-#[cfg(feature = "onnx")]
+#[cfg(feature = "tract")]
 mod networks;
 #[cfg(target_os = "linux")]
 mod options;
-#[cfg(all(feature = "npz", feature = "onnx"))]
+#[cfg(all(feature = "npz", feature = "tract"))]
 mod own_network;
 mod package;
 #[cfg(all(unix, feature = "http", feature = "npz"))]
@@ -38,7 +42,7 @@ mod plausible;
 mod program;
 #[cfg(feature = "npz")]
 mod recordings;
-#[cfg(all(feature = "http", feature = "npz", feature = "onnx"))]
+#[cfg(all(feature = "http", feature = "npz", feature = "tract"))]
 mod reference;
 mod rehearse;
 mod replay;
@@ -56,5 +60,5 @@ mod told;
 #[cfg(target_os = "linux")]
 mod units;
 mod wearer;
-#[cfg(all(feature = "npz", feature = "onnx"))]
+#[cfg(all(feature = "npz", feature = "tract"))]
 mod zoo;

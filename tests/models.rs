@@ -93,10 +93,19 @@ fn calibration(before: f64, after: f64) -> Value {
     json!({"validation": {"before": before, "after": 0.012}, "test": {"before": 0.031, "after": after}})
 }
 
+/// The manifest in schema 2, without what that does not have.
+fn second_schema(manifest: &mut Value) -> &mut Value {
+    manifest["schema"] = 2.into();
+    for key in ["context", "cascades"] {
+        manifest.as_object_mut().unwrap().remove(key);
+    }
+    manifest
+}
+
 #[test]
 fn what_is_wrong_with_a_manifest_is_named() {
     type Edit = fn(&mut Value);
-    let cases: [(Edit, &[&str]); 37] = [
+    let cases: [(Edit, &[&str]); 38] = [
         (|m| drop(m["task"].as_object_mut().unwrap().remove("labels")), &["task", "labels"]),
         (|m| m["task"]["colour"] = "red".into(), &["task", "colour"]),
         (|m| m["configurations"][0]["bogus"] = 1.into(), &["configurations[0]", "bogus"]),
@@ -141,13 +150,17 @@ fn what_is_wrong_with_a_manifest_is_named() {
         ),
         (|m| m["configurations"][0]["calibration"] = json!({"colour": 1}), &["calibration", "colour"]),
         // what only schema 3 can say, or leave out
+        (|m| m["schema"] = 2.into(), &["context belongs to schema 3", "cascades belongs to schema 3"]),
         (
-            |m| m["configurations"][0]["inputs"] = json!([{"layout": "1,T,C"}]),
+            |m| second_schema(m)["configurations"][0]["inputs"] = json!([{"layout": "1,T,C"}]),
             &["0.10x-96: inputs belongs to schema 3"],
         ),
-        (|m| drop(m["configurations"][0].as_object_mut().unwrap().remove("recall")), &["0.10x-96: recall is missing"]),
         (
-            |m| drop(m["configurations"][0].as_object_mut().unwrap().remove("width")),
+            |m| drop(second_schema(m)["configurations"][0].as_object_mut().unwrap().remove("recall")),
+            &["0.10x-96: recall is missing"],
+        ),
+        (
+            |m| drop(second_schema(m)["configurations"][0].as_object_mut().unwrap().remove("width")),
             &["width and resolution are needed"],
         ),
         (

@@ -64,7 +64,15 @@ fn check_experiment(experiment: &Value, policies: &[&str], phases: &[&str]) {
 #[test]
 fn both_experiments_are_reported_and_the_trace_is_a_scenario() {
     let directory = TempDir::new().unwrap();
-    let flags = ["--policies", "fixed,step,alert", "--loads", "0,30,0", "--budgets-ms", "70,10", "--json"];
+    let flags = [
+        "--policies",
+        "fixed,slackfit,step,alert,alert-fitted",
+        "--loads",
+        "0,30,0",
+        "--budgets-ms",
+        "70,10",
+        "--json",
+    ];
     let output = rehearse(&directory, &flags).assert().success();
     let report = report(&directory);
     assert_eq!(serde_json::from_slice::<Value>(&output.get_output().stdout).unwrap(), report);
@@ -72,13 +80,18 @@ fn both_experiments_are_reported_and_the_trace_is_a_scenario() {
     assert_eq!(report["load_kind"], "cpu");
     assert!(!report["machine"].as_str().unwrap().is_empty());
     let experiments = report["experiments"].as_array().unwrap();
-    let policies = ["fixed", "step", "alert"];
+    let policies = ["fixed", "slackfit", "step", "alert", "alert-fitted"];
     check_experiment(&experiments[0], &policies, &["budget 70 ms", "budget 10 ms"]);
     check_experiment(&experiments[1], &policies, &["load 0 %", "load 30 %", "load 0 %"]);
     let of = |experiment: usize, phase: usize, what: &str| {
         experiments[experiment]["policies"][0]["phases"][phase].get(what).is_some()
     };
     assert!(of(0, 1, "after_rise") && of(1, 1, "after_rise") && of(1, 2, "after_fall"));
+    for experiment in experiments {
+        for constant in ["noise_memory", "process_noise", "measurement_noise"] {
+            assert!(experiment["alert_fitted"][constant].is_number(), "{}", experiment["alert_fitted"]);
+        }
+    }
     assert!(!of(0, 0, "after_rise") && !of(1, 2, "after_rise") && !of(1, 1, "after_fall"));
 
     let out = directory.path().join("out");
@@ -107,6 +120,7 @@ fn repeats_are_told_in_table_figure_report_and_trace() {
     let output = rehearse(&directory, &[&flags[..], &["--policies", "alert"]].concat()).assert().success();
     let table = String::from_utf8(output.get_output().stdout.clone()).unwrap();
     assert!(table.contains("each inference repeated 3 times") && table.contains("memory"), "{table}");
+    assert!(!table.contains("alert-fitted"), "{table}");
     assert_eq!(report(&directory)["repeats"], 3);
     let trace = std::fs::read_to_string(directory.path().join("out/trace.json")).unwrap();
     assert!(trace.contains("--slowdown 3") && trace.contains("repeated 3 times"));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gaitd_tests::{ModelCopy, fresh};
+use gaitd_tests::{ModelCopy, fresh, lines};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -28,8 +28,7 @@ fn the_decisions_of_a_replay_are_kept_and_come_out_the_same_again() {
         (report, std::fs::read_to_string(&file).unwrap())
     };
     let (report, text) = replay();
-    let lines = objects(&text);
-    let (greeting, decisions) = lines.split_first().unwrap();
+    let (greeting, decisions) = (&objects(&text)[0], lines(text.as_bytes(), "decision"));
     assert_eq!((&greeting["class"], &greeting["simulated"]), (&"gaitd".into(), &true.into()));
     assert_eq!(greeting["policy"], report["controller"]["policy"]);
     assert_eq!(report["controller"]["decided"], decisions.len());
@@ -37,9 +36,14 @@ fn the_decisions_of_a_replay_are_kept_and_come_out_the_same_again() {
     assert_eq!(decisions.len(), 69);
     for (number, decision) in decisions.iter().enumerate() {
         assert_eq!((&decision["class"], &decision["window"]), (&"decision".into(), &number.into()));
-        let probabilities = decision["probabilities"].as_object().unwrap();
-        let highest = probabilities.iter().max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap()));
-        assert_eq!(decision["activity"], *highest.unwrap().0);
+        for (activity, shares) in [
+            (&decision["activity"], &decision["belief"]),
+            (&decision["instant"]["activity"], &decision["instant"]["probabilities"]),
+        ] {
+            let shares = shares.as_object().unwrap().iter();
+            let highest = shares.max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap()));
+            assert_eq!(*activity, *highest.unwrap().0);
+        }
     }
     let misses = decisions.iter().filter(|decision| decision["miss"] == true).count();
     assert_eq!(report["controller"]["misses"], misses);
@@ -55,8 +59,9 @@ fn each_decision_has_the_temperature_of_its_own_configuration() {
         model.set_temperatures(temperature);
         let file = fresh(&state, "ndjson");
         let mut command = gaitd(state.path());
-        // blind to the activity, so that the same configurations are picked whatever the probabilities
-        command.args(["replay", "wearer", "--seconds", "180", "--activity-blind", "--models"]).arg(model.path());
+        // blind to the activity and without cascades, so that the same configurations answer whatever the probabilities
+        let blind = ["--activity-blind", "--context", "off"];
+        command.args(["replay", "wearer", "--seconds", "180"]).args(blind).arg("--models").arg(model.path());
         command.arg("--scenario").arg(scenario()).arg("--output").arg(&file).assert().success();
         std::fs::read_to_string(&file).unwrap()
     };
@@ -67,26 +72,32 @@ fn each_decision_has_the_temperature_of_its_own_configuration() {
     let softened = replay(&|rung| Some(of_rung(rung)));
     let manifest: Value = serde_json::from_slice(&std::fs::read(model.path().join("manifest.json")).unwrap()).unwrap();
     let ids: Vec<&Value> = manifest["configurations"].as_array().unwrap().iter().map(|c| &c["id"]).collect();
-    let (plain, softened) = (objects(&plain), objects(&softened));
+    let [plain, softened] = [plain, softened].map(|text| lines(text.as_bytes(), "decision"));
     assert_eq!(plain.len(), softened.len());
     let mut temperatures = Vec::new();
-    for (plain, softened) in plain.iter().zip(&softened).skip(1) {
-        let same = |decision: &Value| ["window", "configuration", "activity"].map(|key| decision[key].clone());
+    for (plain, softened) in plain.iter().zip(&softened) {
+        let same = |decision: &Value| {
+            ["/window", "/configuration", "/instant/activity"].map(|at| decision.pointer(at).cloned())
+        };
         assert_eq!(same(plain), same(softened));
         let temperature = of_rung(ids.iter().position(|id| **id == plain["configuration"]).unwrap());
         temperatures.push(temperature);
         let log_odds = |decision: &Value, label: &str| {
-            let probability = |label: &str| decision["probabilities"][label].as_f64().unwrap();
+            let probability = |label: &str| decision["instant"]["probabilities"][label].as_f64().unwrap();
             // below, single precision has few digits left
             let against = Some(probability(label)).filter(|probability| *probability > 1e-36);
-            against.map(|against| (probability(decision["activity"].as_str().unwrap()) / against).ln())
+            against.map(|against| (probability(decision["instant"]["activity"].as_str().unwrap()) / against).ln())
         };
-        for label in plain["probabilities"].as_object().unwrap().keys() {
+        for label in plain["instant"]["probabilities"].as_object().unwrap().keys() {
             let Some((plain, softened)) = log_odds(plain, label).zip(log_odds(softened, label)) else { continue };
             let difference = (plain - temperature * softened).abs();
             assert!(difference < 1e-4, "{label}: log-odds {plain} become {softened} at {temperature}");
         }
-        assert_eq!(plain["probabilities"] == softened["probabilities"], temperature == 1.0, "{plain} {softened}");
+        assert_eq!(
+            plain["instant"]["probabilities"] == softened["instant"]["probabilities"],
+            temperature == 1.0,
+            "{plain} {softened}"
+        );
     }
     // else nothing of it was tried
     temperatures.sort_by(f64::total_cmp);
@@ -124,4 +135,29 @@ fn what_cannot_be_is_refused_with_what_to_do() {
         let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
         assert!(stderr.contains(expected), "{expected:?} should be named in: {stderr}");
     }
+}
+
+#[test]
+fn of_a_stream_the_best_sequence_stands_beside_what_windows_and_the_stream_say() {
+    let state = TempDir::new().unwrap();
+    let replay = |flags: &[&str]| {
+        let mut command = gaitd(state.path());
+        command.args(["replay", "wearer", "--seconds", "240", "--seed", "2"]).args(flags);
+        String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+    };
+    let report = |flags: &[&str]| serde_json::from_str::<Value>(&replay(&[flags, &["--json"]].concat())).unwrap();
+    let row = &report(&["--rung", "0.10x-96"])["configurations"][0];
+    let shares = ["accuracy", "context_accuracy", "sequence_accuracy"].map(|share| row[share].as_f64().unwrap());
+    assert!(shares.iter().all(|share| (0.5..=1.0).contains(share)), "{shares:?}");
+    // what knows the whole recording is the better for it
+    assert!(shares[2] >= shares[1], "{shares:?}");
+    let alone = &report(&["--rung", "0.10x-96", "--context", "off"])["configurations"][0];
+    assert_eq!((&alone["accuracy"], &alone["sequence_accuracy"]), (&row["accuracy"], &Value::Null));
+    let text = replay(&["--rung", "0.10x-96"]);
+    assert!(text.contains("with context %") && text.contains("best sequence %"), "{text}");
+    let controlled = replay(&["--policy", "fixed"]);
+    assert!(
+        controlled.contains(" by windows alone, ") && controlled.contains(" by the best sequence)"),
+        "{controlled}"
+    );
 }

@@ -37,7 +37,8 @@ fn the_embedded_default_recognises_its_simulated_wearer() {
     assert_eq!(decisions.len() as u64, windows_in(3000));
     for decision in &decisions {
         assert_eq!(decision["simulated"], true);
-        let sum: f64 = decision["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
+        let sum: f64 =
+            decision["instant"]["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-4, "{decision}");
         let number = |name: &str| decision[name].as_f64().unwrap();
         assert!(number("predicted_ms") > 0.0 && decision["reason"].is_string());
@@ -107,7 +108,7 @@ fn a_watch_with_an_accelerometer_only_is_read_at_its_own_rate_and_in_whatever_un
         lines(&output.get_output().stdout, "decision")
             .iter()
             .map(|decision| {
-                assert_eq!(decision["probabilities"].as_object().unwrap().len(), 18);
+                assert_eq!(decision["instant"]["probabilities"].as_object().unwrap().len(), 18);
                 (decision["samples"].clone(), decision["activity"].clone())
             })
             .collect()
@@ -223,7 +224,10 @@ fn every_window_is_accounted_for_when_samples_are_bad() {
     assert!(summary["samples"]["malformed"].as_u64().unwrap() >= 3, "{summary}");
     assert!(summary["samples"]["bridged"].as_u64().unwrap() >= 3, "{summary}");
     for decision in lines(stdout, "decision") {
-        assert!(decision["probabilities"].as_object().unwrap().values().all(|p| p.as_f64().is_some()), "{decision}");
+        assert!(
+            decision["instant"]["probabilities"].as_object().unwrap().values().all(|p| p.as_f64().is_some()),
+            "{decision}"
+        );
     }
 }
 

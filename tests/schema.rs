@@ -139,6 +139,10 @@ fn shipped_configurations_are_valid_and_wrong_ones_are_not() {
             ("/control/policy/average", json!(1001)),
             ("/control/policy/band_ms", json!(0)),
             ("/control/policy", json!({"kind": "bayes", "average": 3})),
+            ("/control/policy", json!({"kind": "slackfit", "average": 3})),
+            ("/control/policy", json!({"kind": "alert", "constants": {"noise_memory": 1.1}})),
+            ("/control/policy", json!({"kind": "alert", "constants": {"process_noise": 0}})),
+            ("/control/policy", json!({"kind": "alert", "constants": {"alpha": 0.3}})),
             ("/control/objective/accuracy_floor", json!(-0.1)),
             ("/http/port", json!(80)),
         ],
@@ -173,6 +177,10 @@ fn shipped_manifests_are_valid_and_wrong_ones_are_not() {
             ("/configurations/0/inputs", json!([{"layout": "sideways"}])),
             ("/configurations/0/output", json!({"holds": "guesses"})),
             ("/task/normalisation", json!({"method": "guess"})),
+            (
+                "/context",
+                json!({"bout_s": 20, "evidence": 0.5, "hop_s": 1.28, "doubt": 0.1, "change": {"quantity": "heat"}}),
+            ),
         ],
     );
 }
@@ -307,7 +315,7 @@ fn a_written_decision_is_valid_and_a_wrong_one_is_not() {
             ("/window", json!(-1)),
             ("/samples", json!([1])),
             ("/stream", json!(null)),
-            ("/probabilities/sitting", json!(2)),
+            ("/instant/probabilities/sitting", json!(2)),
             ("/reason", json!("because")),
             ("/timings_ms/infer", json!(-1)),
         ],

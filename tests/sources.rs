@@ -62,7 +62,7 @@ fn run(folder: &TempDir, arguments: &[&str], input: &str) -> Vec<u8> {
 fn answers(output: &[u8]) -> Vec<(Value, Value)> {
     let answers: Vec<_> = lines(output, "decision")
         .into_iter()
-        .map(|line| (line["activity"].clone(), line["probabilities"].clone()))
+        .map(|line| (line["activity"].clone(), line["instant"]["probabilities"].clone()))
         .collect();
     assert!(answers.len() >= 4, "{} windows", answers.len());
     answers

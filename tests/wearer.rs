@@ -59,7 +59,9 @@ fn the_shipped_ladder_recognises_the_steady_windows_of_every_persona() {
 #[test]
 fn the_same_seed_gives_the_same_decisions() {
     let answers = |output: &[u8]| -> Vec<_> {
-        let answer = |d: &serde_json::Value| (d["samples"].clone(), d["activity"].clone(), d["probabilities"].clone());
+        let answer = |d: &serde_json::Value| {
+            (d["samples"].clone(), d["activity"].clone(), d["instant"]["probabilities"].clone())
+        };
         lines(output, "decision").iter().map(answer).collect()
     };
     let first = answers(&run(1));

@@ -194,7 +194,7 @@ impl Network {
             let largest = logits.iter().fold(1.0, |largest: f64, logit| largest.max(f64::from(logit.abs())));
             let expected = softmax(logits.as_slice().unwrap());
             let found: Vec<f64> =
-                self.labels().map(|label| decision["probabilities"][label].as_f64().unwrap()).collect();
+                self.labels().map(|label| decision["instant"]["probabilities"][label].as_f64().unwrap()).collect();
             // a probability moves by no more than half of what logits do
             let close = |(found, expected): (&f64, &f64)| (found - expected).abs() <= self.tolerance * largest / 2.0;
             if !found.iter().zip(&expected).all(close) {

@@ -1,5 +1,7 @@
 //! What a running daemon answers.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::daemon::{Setup, TOKEN, until, windows};
@@ -79,9 +81,33 @@ fn every_answer_of_a_live_daemon_is_as_described() {
     }
     let shown: Vec<Value> = daemon.decisions();
     // the line on the output and the event are the same decision; its latency is taken at different places
-    let same = |decision: &Value| json!([decision["window"], decision["samples"], decision["probabilities"]]);
+    let same =
+        |decision: &Value| json!([decision["window"], decision["samples"], decision["instant"]["probabilities"]]);
     assert_eq!(windows(&shown)[0], 0);
     assert_eq!(same(&shown[2]), same(&latest));
     let second = events.find(|event| event.data["window"] == 2).unwrap();
     assert_eq!(same(&second.data), same(&latest));
+}
+
+#[test]
+fn the_minutes_of_today_are_those_of_the_decisions() {
+    let setup = Setup::with(|config| config["source"]["pace"] = json!("live"));
+    let mut daemon = setup.start();
+    let mut activities: BTreeMap<String, u64> = BTreeMap::new();
+    for _ in 0..4 {
+        let decision = daemon.decide(1).pop().unwrap();
+        *activities.entry(decision["activity"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    let today = ask(&daemon.unix(), "GET", "/api/status", 200)["today"].clone();
+    assert!(today["midnight"].as_str().unwrap().contains("T00:00:00"), "{today}");
+    for one in today["activities"].as_array().unwrap() {
+        let windows = activities.get(one["activity"].as_str().unwrap()).copied().unwrap_or_default();
+        assert!((one["minutes"].as_f64().unwrap() - windows as f64 * 1.28 / 60.0).abs() < 1e-9, "{today}");
+    }
+    let told = daemon.ctl(&["status"]).done();
+    let told = told.lines().find_map(|line| line.strip_prefix("today")).unwrap();
+    assert!(
+        activities.iter().all(|(activity, windows)| told.contains(&format!("{activity} {} s", windows * 128 / 100))),
+        "{told}"
+    );
 }

@@ -43,6 +43,28 @@ fn the_next_decision_shows_what_was_changed_with_ctl() {
     let changed = daemon.ctl(&["set", "--json", "--cpu-budget-percent", "none", "--activity-aware"]).done();
     let changed: Value = serde_json::from_str(&changed).unwrap();
     assert_eq!((&changed["cpu_budget_percent"], &changed["activity_aware"]), (&Value::Null, &json!(true)));
+
+    let told = |decision: &Value| (decision["activity"].clone(), decision["belief"].clone());
+    let alone =
+        |decision: &Value| (decision["instant"]["activity"].clone(), decision["instant"]["probabilities"].clone());
+    let decision = next(&mut daemon);
+    assert_ne!(told(&decision).1, alone(&decision).1, "the belief is of more than this window");
+    assert!(daemon.ctl(&["set", "--context", "off"]).done().contains("off: each window by itself"));
+    let decision = next(&mut daemon);
+    assert_eq!(told(&decision), alone(&decision));
+    assert_eq!(daemon.unix().get("/api/control").json()["context"], false);
+
+    let told = daemon.ctl(&["set", "--context", "on", "--lag", "1"]).done();
+    assert!(told.contains("on, each window told of again 1 window later"), "{told}");
+    let decisions = daemon.decide(3);
+    let revised = |lines: &[String]| {
+        let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let revised: Vec<Value> = lines.into_iter().filter(|line| line["class"] == "revised").collect();
+        (revised.len() == 2).then_some(revised)
+    };
+    let revised = daemon.written.wait("two windows to be told of again", revised);
+    // the first one that is decided with the lag is the first that can be
+    assert_eq!((&revised[0]["window"], &revised[1]["window"]), (&decisions[0]["window"], &decisions[1]["window"]));
 }
 
 #[test]

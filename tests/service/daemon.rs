@@ -378,6 +378,7 @@ pub fn smaller_ladder() -> (ModelCopy, Vec<String>) {
     let model = ModelCopy::new();
     let mut kept = Vec::new();
     model.edit(|manifest| {
+        manifest["cascades"] = serde_json::json!([]);
         let configurations = manifest["configurations"].as_array_mut().unwrap();
         let mut place = 0;
         configurations.retain(|configuration| {

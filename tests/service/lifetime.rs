@@ -85,7 +85,7 @@ fn subscribers_see_it_all_and_do_not_hold_up_the_end() {
         for (name, schema) in [("decision", "Decision"), ("settings", "SettingsEvent"), ("reload", "Reload")] {
             check(schema, &seen[name]);
         }
-        assert_eq!(seen["decision"]["probabilities"], decision["probabilities"]);
+        assert_eq!(seen["decision"]["instant"]["probabilities"], decision["instant"]["probabilities"]);
         assert_eq!(seen["settings"]["budget_ms"], 20.0);
         assert_eq!(seen["reload"]["ok"], true);
     }

@@ -35,12 +35,15 @@ fn a_watcher_sees_each_decision_from_then_on_as_the_output_has_it() {
     let seen: Vec<Value> = (0..3).map(|_| next(&mut lines)).collect();
     assert_eq!(windows(&seen), windows(&decided[decided.len() - 3..]));
     for (seen, decided) in seen.iter().zip(&decided[decided.len() - 3..]) {
-        for field in ["class", "window", "samples", "time", "time_s", "activity", "probabilities", "configuration"] {
+        for field in ["class", "window", "samples", "time", "time_s", "activity", "belief", "instant", "configuration"]
+        {
             assert_eq!(seen[field], decided[field], "{field}");
         }
     }
     // the daemon's end is named
-    assert!(daemon.ctl(&["status"]).code == 0);
+    let status = daemon.ctl(&["status"]);
+    let today = status.stdout.lines().find_map(|line| line.strip_prefix("today")).unwrap();
+    assert_eq!((status.code, today.trim()), (0, "not known: decisions have no time of day"));
     daemon.stop();
     let output = child.wait_with_output();
     let told = Told::of(output.unwrap());

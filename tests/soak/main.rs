@@ -108,6 +108,7 @@ impl Soak {
         let mut gone = Vec::new();
         small.edit(|manifest| {
             let mut place = 0;
+            manifest["cascades"] = serde_json::json!([]);
             manifest["configurations"].as_array_mut().unwrap().retain(|configuration| {
                 place += 1;
                 if place % 2 == 0 {

@@ -176,6 +176,8 @@ pub fn understand(name: &str, networks: &[NetworkFile], stated: &Stated) -> Resu
         },
         training: serde_json::Map::new(),
         configurations,
+        context: None,
+        cascades: Vec::new(),
     };
     questions.wrong = manifest.problems();
     if questions.is_empty() { Ok(manifest) } else { Err(questions) }

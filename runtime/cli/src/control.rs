@@ -28,6 +28,25 @@ pub(super) struct ControlArguments {
     /// Expect the same accuracy whatever the wearer is doing
     #[arg(long)]
     activity_blind: bool,
+    /// Tell what all windows of the stream so far say together, or each by itself what its window says [default: on]
+    #[arg(long, value_enum, value_name = "SWITCH")]
+    context: Option<Switch>,
+    /// Tell of each window again so many windows later, by those, too (class `revised`; 0 to 100) [default: 0, for never]
+    #[arg(long, value_name = "WINDOWS")]
+    lag: Option<usize>,
+}
+
+/// A setting that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
+impl Switch {
+    pub(super) fn is_on(self) -> bool {
+        self == Self::On
+    }
 }
 
 /// A policy by name.
@@ -37,6 +56,8 @@ pub(super) enum PolicyFlag {
     Fixed,
     /// The stepping policy of the paper
     Step,
+    /// SlackFit: the most accurate that is in time by the profile
+    Slackfit,
     /// ALERT
     Alert,
     /// gaitd's own: a Bayes filter on the slowdown
@@ -48,7 +69,8 @@ impl PolicyFlag {
         match self {
             Self::Fixed => PolicySpec::Fixed { configuration: None },
             Self::Step => PolicySpec::Step { band_ms: None, average: Step::default_average() },
-            Self::Alert => PolicySpec::Alert {},
+            Self::Slackfit => PolicySpec::Slackfit {},
+            Self::Alert => PolicySpec::ALERT,
             Self::Bayes => PolicySpec::Bayes {},
         }
     }
@@ -66,17 +88,21 @@ pub(super) enum ObjectiveFlag {
 pub(super) const DEFAULT_FLOOR: f64 = 0.95;
 
 impl ControlArguments {
-    /// Whether any of these flags was given.
+    /// Whether any of these flags was given that say how configurations are picked.
     pub(super) fn given(&self) -> bool {
-        let Self { budget_ms, miss_target, policy, objective, accuracy_floor, cpu_budget_percent, activity_blind } =
-            self;
+        let Self { budget_ms, miss_target, policy, objective, accuracy_floor, .. } = self;
         budget_ms.is_some()
             || miss_target.is_some()
             || policy.is_some()
             || objective.is_some()
             || accuracy_floor.is_some()
-            || cpu_budget_percent.is_some()
-            || *activity_blind
+            || self.cpu_budget_percent.is_some()
+            || self.activity_blind
+    }
+
+    /// Whether the answer of the stream is asked for, as it is by default.
+    pub(super) fn asks_for_context(&self) -> bool {
+        self.context.is_none_or(Switch::is_on)
     }
 
     /// Whether a budget was given.
@@ -93,6 +119,8 @@ impl ControlArguments {
         control.miss_target = self.miss_target.unwrap_or(control.miss_target);
         control.cpu_budget_percent = self.cpu_budget_percent.or(control.cpu_budget_percent);
         control.activity_aware &= !self.activity_blind;
+        control.context = self.context.map_or(control.context, Switch::is_on);
+        control.lag = self.lag.unwrap_or(control.lag);
         if let Some(policy) = self.policy {
             control.policy = policy.spec();
         }

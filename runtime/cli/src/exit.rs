@@ -31,11 +31,11 @@ fn code(error: &anyhow::Error) -> u8 {
         #[cfg(target_os = "linux")]
         of::<gaitd_sense::iio::IioError>,
         of::<super::check::NoFit>,
-        #[cfg(feature = "onnx")]
+        #[cfg(feature = "tract")]
         of::<gaitd_author::Questions>,
-        #[cfg(feature = "onnx")]
+        #[cfg(feature = "tract")]
         of::<gaitd_author::DraftError>,
-        #[cfg(feature = "onnx")]
+        #[cfg(feature = "tract")]
         of::<super::model::Unreadable>,
         of::<super::replay::ArgumentError>,
         of::<super::labelled::DataError>,

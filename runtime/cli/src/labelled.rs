@@ -42,6 +42,8 @@ impl ExitCode for DataError {
 /// Windows in the order of their stream.
 pub(super) struct Labelled {
     pub(super) windows: Vec<LabelledWindow>,
+    /// They follow one another in time, as those that were cut already need not.
+    pub(super) is_stream: bool,
 }
 
 impl Labelled {
@@ -110,7 +112,7 @@ impl Labelled {
             let explanation = plausibility.sensors()[finding.sensor].explain(finding);
             log::warn!("{name}: implausible samples for {:.0} s: {explanation}", finding.seconds);
         }
-        Ok(Self { windows: cut.windows })
+        Ok(Self { windows: cut.windows, is_stream: true })
     }
 
     /// Reads conditioned windows, `[windows, channels, time]`, and their labels in the model's order: `X` and `y` from 0, or
@@ -152,9 +154,10 @@ impl Labelled {
                 samples: samples.iter().copied().collect(),
                 span: (first, first + task.window as u64 - 1),
                 truth: Some(label(truth)?),
+                changed_at: None,
             })
         });
-        Self { windows: windows.collect::<anyhow::Result<_>>()? }.comparable(&name)
+        Self { windows: windows.collect::<anyhow::Result<_>>()?, is_stream: false }.comparable(&name)
     }
 
     #[cfg(not(feature = "npz"))]
@@ -184,7 +187,8 @@ impl<'a> Cut<'a> {
         let span = (self.window.first_sample, self.window.last_sample);
         let label = label(span.0, span.1);
         let truth = self.manifest.task.labels.iter().position(|known| Some(known.as_str()) == label);
-        self.windows.push(LabelledWindow { samples: self.window.samples().to_vec(), span, truth });
+        let (samples, changed_at) = (self.window.samples().to_vec(), self.window.changed_at);
+        self.windows.push(LabelledWindow { samples, span, truth, changed_at });
     }
 }
 

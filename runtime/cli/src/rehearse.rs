@@ -11,8 +11,8 @@ use gaitd_core::ladder::{Ladder, Profile, ProfileKey};
 use gaitd_daemon::{Config, ConfigError, Hangup, Requests, Stop, cpu_name};
 use gaitd_lab::figure;
 use gaitd_lab::rehearse::{
-    CourseReport, Experiment, LoadKind, Outcome, PolicyReport, Problem, Rehearsal, RehearsalError, Repeats, Report,
-    Settings, SettingsError, Share, compact_json,
+    CourseReport, Experiment, LoadKind, Outcome, PolicyReport, Problem, Rehearsal, RehearsalError, Rehearsed, Repeats,
+    Report, Settings, SettingsError, Share, compact_json,
 };
 
 use super::control::PolicyFlag;
@@ -25,7 +25,8 @@ use super::table::{percent, table};
 #[command(
     after_help = "All policies take turns in one run, each on its own latencies, so that all meet the same load. \
     static: one budget after the other. varying: one budget, and a co-runner that takes a share of the engine's own \
-    processor.\n\nA development machine is much faster than a wearable: --slowdown repeats each inference, and every \
+    processor. alert-fitted is ALERT with the constants that suit each experiment best as it is expected to go, found by \
+    a simulation before it begins.\n\nA development machine is much faster than a wearable: --slowdown repeats each inference, and every \
     table and figure says how often.\n\nWritten to the output folder: report.json, one figure per experiment (SVG and \
     PNG), and trace.json, the varying experiment as a scenario that can be simulated.\n\nExamples:\n  \
     gaitd rehearse --slowdown auto                         about three minutes\n  \
@@ -75,7 +76,7 @@ pub(super) struct Arguments {
     cpu: Option<usize>,
     /// Policies to compare [default: all]
     #[arg(short, long, value_enum, value_name = "LIST", value_delimiter = ',')]
-    policies: Vec<PolicyFlag>,
+    policies: Vec<RehearsedFlag>,
     /// Folder for report, figures and trace; files of an earlier rehearsal are replaced
     #[arg(long, value_name = "DIR", default_value = "rehearsal", alias = "out", short_alias = 'o')]
     output_dir: PathBuf,
@@ -85,6 +86,40 @@ pub(super) struct Arguments {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RehearsedFlag {
+    /// Always the most accurate configuration
+    Fixed,
+    /// The stepping policy of the paper
+    Step,
+    /// SlackFit: the most accurate that is in time by the profile
+    Slackfit,
+    /// ALERT
+    Alert,
+    /// ALERT, its constants fitted to each experiment as it is expected to go
+    AlertFitted,
+    /// gaitd's own: a Bayes filter on the slowdown
+    Bayes,
+}
+
+impl RehearsedFlag {
+    /// The policy, where the stepping one has a band of `band_ms`.
+    fn policy(self, band_ms: f64) -> Rehearsed {
+        let policy = match self {
+            Self::Fixed => PolicyFlag::Fixed,
+            Self::Step => PolicyFlag::Step,
+            Self::Slackfit => PolicyFlag::Slackfit,
+            Self::Alert => PolicyFlag::Alert,
+            Self::AlertFitted => return Rehearsed::AlertFitted,
+            Self::Bayes => PolicyFlag::Bayes,
+        };
+        Rehearsed::Policy(match policy.spec() {
+            PolicySpec::Step { average, .. } => PolicySpec::Step { band_ms: Some(band_ms), average },
+            spec => spec,
+        })
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -126,11 +161,8 @@ fn repeats(text: &str) -> Result<Repeats, String> {
 
 impl Arguments {
     fn settings(&self) -> anyhow::Result<Settings> {
-        let flags = if self.policies.is_empty() { PolicyFlag::value_variants() } else { &self.policies };
-        let policies = flags.iter().map(|flag| match flag.spec() {
-            PolicySpec::Step { average, .. } => PolicySpec::Step { band_ms: Some(self.band_ms), average },
-            spec => spec,
-        });
+        let flags = if self.policies.is_empty() { RehearsedFlag::value_variants() } else { &self.policies };
+        let policies = flags.iter().map(|flag| flag.policy(self.band_ms));
         let settings = Settings {
             experiments: match self.experiment {
                 ExperimentFlag::Static => vec![Experiment::Static],
@@ -283,6 +315,7 @@ fn text(outcome: &Outcome, report: &Report) -> String {
             continue;
         }
         text += &phases(course);
+        text += &course.alert_fitted.map_or_else(String::new, |constants| format!("alert-fitted: {constants}\n"));
         text.push('\n');
         text += &policies(course);
     }

@@ -22,7 +22,8 @@ use super::table::{percent, table};
     after_help = "All policies meet the same draws, beside references that know more than a policy can: oracle (each \
     latency beforehand), bound (the true model of the slowdowns, but no load signal) and best-fixed (the best single \
     configuration in hindsight).\n\nalert stands as it was published, without an allowed miss rate, since that is its \
-    stronger form; bayes-no-load is bayes without the load signal.\n\n--check exits with 1 when bayes misses one of its \
+    stronger form; alert-fitted is the same with the constants that suit the scenario best, found on other seeds; \
+    bayes-no-load is bayes without the load signal.\n\n--check exits with 1 when bayes misses one of its \
     goals, and names it.\n\nExamples:\n  gaitd simulate configs/scenarios/*.json --check\n  \
     gaitd simulate configs/scenarios/steps.json --policies alert,bayes --seeds 1"
 )]
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
     /// Use the seeds from 0 to N - 1 [default: as the scenario says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: Option<u32>,
-    /// Draw each policy's gap to the oracle (.svg or .png); fixed and step only where --policies names them
+    /// Draw each policy's gap to the oracle (.svg or .png); fixed, step and slackfit only where --policies names them
     #[arg(long, value_name = "FILE", value_parser = figure_name)]
     figure: Option<PathBuf>,
     /// Fail where bayes misses one of its goals
@@ -59,8 +60,12 @@ enum ContenderFlag {
     Fixed,
     /// The stepping policy of the paper
     Step,
+    /// SlackFit: the most accurate that is in time by the profile
+    Slackfit,
     /// ALERT, as published
     Alert,
+    /// ALERT, its constants fitted to the scenario on other seeds
+    AlertFitted,
     /// gaitd's own, without the load signal
     BayesNoLoad,
     /// gaitd's own
@@ -72,7 +77,9 @@ impl ContenderFlag {
         match self {
             Self::Fixed => "fixed",
             Self::Step => "step",
+            Self::Slackfit => Contender::SLACKFIT,
             Self::Alert => Contender::ALERT,
+            Self::AlertFitted => Contender::ALERT_FITTED,
             Self::BayesNoLoad => Contender::BAYES_NO_LOAD,
             Self::Bayes => Contender::BAYES,
         }
@@ -267,8 +274,9 @@ fn scenario_table(report: &ScenarioReport) -> String {
         row
     });
     let load = report.load.map_or_else(|| "no load signal".to_owned(), |load| format!("load signal: {load}"));
+    let fitted = report.alert_fitted.map_or_else(String::new, |constants| format!("alert-fitted: {constants}\n"));
     format!(
-        "{}: {}\n{} inferences x {} seeds; at most {} % late; {load}; best fixed configuration: {}\n{}",
+        "{}: {}\n{} inferences x {} seeds; at most {} % late; {load}; best fixed configuration: {}\n{fitted}{}",
         report.name,
         report.about,
         report.inferences,
@@ -315,7 +323,7 @@ fn dash() -> String {
 }
 
 /// Policies that lose so much more than all others that beside them nothing could be distinguished.
-const FAR_BEHIND: [ContenderFlag; 2] = [ContenderFlag::Fixed, ContenderFlag::Step];
+const FAR_BEHIND: [ContenderFlag; 3] = [ContenderFlag::Fixed, ContenderFlag::Step, ContenderFlag::Slackfit];
 
 /// Each policy's gap to the oracle; those far behind only where `asked` names them.
 fn bars(reports: &[ScenarioReport], asked: &[ContenderFlag]) -> Bars {

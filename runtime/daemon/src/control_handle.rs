@@ -7,7 +7,7 @@ use gaitd_core::control::PolicyError;
 use gaitd_core::engine::Settings;
 
 struct Shared {
-    ids: Vec<String>,
+    plans: Vec<String>,
     knows_accuracy: bool,
     settings: Mutex<Settings>,
     /// Raised with every change, so that the engine need not lock to see that there was none.
@@ -19,14 +19,14 @@ struct Shared {
 pub struct ControlHandle(Arc<Shared>);
 
 impl ControlHandle {
-    /// A handle to `settings` for a ladder whose configurations are named `ids`, and of which each one's accuracy is known
+    /// A handle to `settings` for a ladder whose configurations and cascades are named `plans`, and of which each one's accuracy is known
     /// or not.
     ///
     /// # Errors
     /// See [`Settings::check`].
-    pub fn new(ids: Vec<String>, knows_accuracy: bool, settings: Settings) -> Result<Self, PolicyError> {
-        settings.check(&ids, knows_accuracy)?;
-        Ok(Self(Arc::new(Shared { ids, knows_accuracy, settings: Mutex::new(settings), version: AtomicU64::new(0) })))
+    pub fn new(plans: Vec<String>, knows_accuracy: bool, settings: Settings) -> Result<Self, PolicyError> {
+        settings.check(&plans, knows_accuracy)?;
+        Ok(Self(Arc::new(Shared { plans, knows_accuracy, settings: Mutex::new(settings), version: AtomicU64::new(0) })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Settings> {
@@ -48,7 +48,7 @@ impl ControlHandle {
         let mut settings = self.lock();
         let mut changed = settings.clone();
         change(&mut changed);
-        changed.check(&self.0.ids, self.0.knows_accuracy)?;
+        changed.check(&self.0.plans, self.0.knows_accuracy)?;
         *settings = changed;
         self.0.version.fetch_add(1, Ordering::Release);
         Ok(())

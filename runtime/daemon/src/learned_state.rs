@@ -169,7 +169,7 @@ mod tests {
     fn persister(directory: &Path) -> (Shared, Box<dyn Policy>, Persister) {
         let [model, cpu, backend] = ["0123456789abcdef", "A CPU", "fake"].map(str::to_owned);
         let key = ProfileKey { model, cpu, backend };
-        let candidates = [Candidate { accuracy: 0.9, latency: Duration::from_millis(1), halves: None }];
+        let candidates = [Candidate { accuracy: 0.9, latency: Duration::from_millis(1), halves: None, cascade: None }];
         let terms = Terms { budget: Duration::from_millis(50), guess_accuracy: 0.2 };
         let policy = PolicySpec::Bayes {}.make(&candidates, &["a".to_owned()], &terms).unwrap();
         let shared = Shared::default();
@@ -191,7 +191,7 @@ mod tests {
             available: Available::all(demand.budget),
             lead: None,
             signals: Load::NONE,
-            outlook: &[Outlook { accuracy: 0.9, cost: Duration::from_millis(1) }],
+            outlook: &[Outlook { accuracy: 0.9, cost: Duration::from_millis(1), short: None }],
             cost_limit: Duration::MAX,
         });
         policy.observe(0, Duration::from_millis(2));

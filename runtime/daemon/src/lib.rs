@@ -64,7 +64,7 @@ mod sync;
 mod threads;
 
 pub use config::source::{OpenError, Opened};
-pub use config::{Config, ConfigError, Http, OnFailure, Output, Paths, RATES, SourceSpec, user_socket};
+pub use config::{Config, ConfigError, EpisodesConfig, Http, OnFailure, Output, Paths, RATES, SourceSpec, user_socket};
 pub use control_handle::{ControlHandle, SettingsWatch};
 pub use learned_state::{LearnedState, LearnedStateError};
 pub use load::{LatestLoad, Sampling, SystemProbe, cpu_name};

@@ -116,10 +116,10 @@ fn make(library: &Library, config: &Config, clock: &Arc<dyn Clock>) -> Result<Pr
     // aware by default, where the ladder gives something to be aware of
     settings.activity_aware &= ladder.manifest().knows_recall();
     let knows_accuracy = ladder.manifest().knows_accuracy();
-    let ids = ladder.configurations().iter().map(|configuration| configuration.id.clone()).collect();
+    let plans = ladder.manifest().plans();
     let engine = Engine::new(ladder, &profile, &settings, missing)?;
     let wearer = wearer(engine.ladder(), engine.missing()).map_err(LoadError::Runner)?;
-    let handle = ControlHandle::new(ids, knows_accuracy, settings)?;
+    let handle = ControlHandle::new(plans, knows_accuracy, settings)?;
     let learned = config.source.is_timed().then(|| LearnedState::new(&key, &state).told(unusable));
     Ok(Prepared { engine, wearer, handle, view, key, learned })
 }

@@ -120,7 +120,7 @@ impl Operations {
         let Prepared { mut engine, wearer, handle, view, key, learned } =
             prepare::prepare(&self.channels.loader, &self.library, &config, &self.clock).map_err(problem)?;
         let manifest = Arc::clone(engine.ladder().manifest());
-        let differences = before.manifest.task.differences(&manifest.task);
+        let differences = before.manifest.differences(&manifest);
         if !differences.is_empty() {
             return Err(format!(
                 "the model {} has another {} than {}, which runs; restart gaitd for it",

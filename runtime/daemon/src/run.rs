@@ -203,6 +203,7 @@ pub fn run(plan: Plan, requests: &Requests) -> Result<Ending, DaemonError> {
         clock: Arc::clone(&clock),
         counters: Arc::clone(&counters),
         stop: stop.clone(),
+        shortest: config.episodes.shortest(),
     };
     counters.missing.store(active.engine.missing(), Ordering::Relaxed);
     let EngineHandle { thread: engine_thread, windows, heads, handover } =

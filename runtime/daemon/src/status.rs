@@ -1,5 +1,6 @@
 //! How a running daemon is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Operator;
@@ -26,7 +27,7 @@ impl Operations {
         let misses = counters.misses.get();
         let published = counters.published.get();
         let slowdown = counters.latest().as_ref().and_then(|decision| decision.slowdown);
-        let (stream, settings, model, ladder_bytes, timed, token) = {
+        let (stream, settings, model, manifest, ladder_bytes, timed, token) = {
             let active = lock(&self.active);
             let model = ModelView {
                 name: active.view.model.clone(),
@@ -38,7 +39,8 @@ impl Operations {
             };
             let stream = active.config.stream.clone();
             let (timed, token) = (active.config.source.is_timed(), active.token.is_some());
-            (stream, SettingsView::from(&active.handle.settings()), model, active.view.memory_bytes(), timed, token)
+            let (manifest, bytes) = (Arc::clone(&active.manifest), active.view.memory_bytes());
+            (stream, SettingsView::from(&active.handle.settings()), model, manifest, bytes, timed, token)
         };
         Status {
             stream,
@@ -54,6 +56,7 @@ impl Operations {
             windows: self.windows(published),
             misses: timed.then(|| Misses::of(misses, published)),
             switches: counters.switches.get(),
+            today: counters.history().today(&manifest),
             heads: HeadCounts {
                 begun: counters.begun.get(),
                 answered: counters.begun_answered.get(),

@@ -63,7 +63,7 @@ fn a_step_of_the_wall_clock_moves_the_time_of_day_and_nothing_else() {
     let [steady, stepped] = [0, 5 * HOUR].map(|step_s| decisions(directory.path(), step_s));
     assert_eq!((steady.len(), stepped.len()), (14, 14));
     for (steady, stepped) in steady.iter().zip(&stepped) {
-        for field in ["window", "samples", "time_s", "activity", "probabilities", "configuration", "miss"] {
+        for field in ["window", "samples", "time_s", "activity", "belief", "instant", "configuration", "miss"] {
             assert_eq!(steady[field], stepped[field], "{field}");
         }
         for decision in [steady, stepped] {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::{Load, Overhead, PolicySpec};
-use gaitd_core::engine::{Decision, Engine, Inputs, Settings, Wearer};
-use gaitd_core::ladder::{Backend, Effort, Ladder, ProfileKey, measure};
+use gaitd_core::decode::{Change, Context, Episode, Movement, Place};
+use gaitd_core::engine::{Decision, Diary, Engine, Inputs, Settings, Wearer};
+use gaitd_core::ladder::{Backend, Effort, Ladder, Manifest, ProfileKey, measure};
 use gaitd_core::stream::{Reading, Sample};
 use gaitd_core::window::Window;
 use gaitd_daemon::publish::{LineWriter, RunHeader, Sink};
@@ -48,17 +49,24 @@ fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
         })
         .collect();
 
+    let change = Change { quantity: Movement::Gravity, over_s: 0.5, above: 0.4, stay: 0.5 };
+    let context = Context { change: Some(change), ..manifest.context() };
+    // looking for changes takes nothing either, nor do episodes
+    let watched = Manifest { schema: 3, context: Some(context), ..(*manifest).clone() };
+    let (begin, end) = (Place::default(), Place { sample: 250, time_s: Some(5.0), wall: Some(Duration::MAX / 4) });
+    let episode = Episode { activity: 1, begin, end, lasts: Duration::from_secs(5), windows: 4, confidence: 0.75 };
     let key = ProfileKey::new(&ladder, "test");
     let profile = measure(&ladder, runner.as_mut(), &key, Effort::QUICK, &clock, |_| ()).unwrap();
     for policy in [
         PolicySpec::Fixed { configuration: Some("1.00x-128".to_owned()) },
-        PolicySpec::Alert {},
+        PolicySpec::Slackfit {},
+        PolicySpec::ALERT,
         PolicySpec::Step { band_ms: None, average: 3 },
         PolicySpec::Bayes {},
     ] {
         for (text, missing) in [(false, 0), (true, 0), (false, MISSING)] {
             let budget = Duration::from_secs(10);
-            let settings = Settings::new(budget, 0.02, policy.clone());
+            let settings = Settings { lag: 2, ..Settings::new(budget, 0.02, policy.clone()) };
             let mut engine = Engine::new(ladder.clone(), &profile, &settings, missing).unwrap();
             // the first head makes its tables
             let [runner, insurance] = [(), ()].map(|()| {
@@ -67,7 +75,8 @@ fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
                 runner
             });
             let mut wearer = Wearer::with_runner(&ladder, runner).insured_by(insurance);
-            let mut intake = manifest.intake().unwrap();
+            let mut intake = watched.intake().unwrap();
+            let mut diary = Diary::new(task, None);
             intake.show_missing(engine.missing());
             let header = RunHeader {
                 manifest: manifest.clone(),
@@ -110,10 +119,11 @@ fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
                         engine.decide(&mut wearer, &window, &inputs, &clock, &mut decision).unwrap();
                         // the daemon takes a copy every now and then
                         engine.learned(&mut learned);
+                        decision.episode = diary.push(&decision).or(Some(episode));
                         sink.write(lines.decision(&decision, clock.now()).unwrap()).unwrap();
                         overhead.observe(clock.now().saturating_sub(decision.decided));
                         windows += 1;
-                        expected += library[decision.choice.rung];
+                        expected += library[decision.rung];
                     });
                 }
                 (windows, expected)

@@ -40,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     candidates[0].accuracy = 0.95;
     let budget = Duration::from_millis(50);
-    for spec in [PolicySpec::Bayes {}, PolicySpec::Alert {}] {
+    for spec in [PolicySpec::Bayes {}, PolicySpec::ALERT, PolicySpec::Slackfit {}] {
         let mut policy = spec.make(&candidates, &ids, &shared::terms(budget)).expect("it needs nothing");
         shared::drive(policy.as_mut(), &candidates, &Demand::new(budget, 0.02), bytes.len() as u64, 20);
     }

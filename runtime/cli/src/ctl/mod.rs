@@ -12,7 +12,7 @@ use gaitd_core::control::Objective;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::control::{DEFAULT_FLOOR, ObjectiveFlag, PolicyFlag};
+use super::control::{DEFAULT_FLOOR, ObjectiveFlag, PolicyFlag, Switch};
 use super::exit::{self, ExitCode};
 use super::log::escaped;
 use client::{Answer, Followed, Request};
@@ -104,6 +104,12 @@ struct SetArguments {
     /// Expect the accuracy for what the wearer is doing
     #[arg(long)]
     activity_aware: bool,
+    /// Tell what all windows of a stream so far say together, or each by itself what its window says
+    #[arg(long, value_enum, value_name = "SWITCH")]
+    context: Option<Switch>,
+    /// Tell of each window again so many windows later, by those, too; 0 for never
+    #[arg(long, value_name = "WINDOWS")]
+    lag: Option<usize>,
 }
 
 /// A cap, or none.
@@ -200,6 +206,8 @@ impl SetArguments {
             objective,
             cpu_budget_percent: self.cpu_budget_percent.map(|Cap(percent)| percent),
             activity_aware: (self.activity_aware || self.activity_blind).then_some(self.activity_aware),
+            context: self.context.map(Switch::is_on),
+            lag: self.lag,
             pin: None,
         })
     }

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use gaitd_api::{
-    Explanation, FaultView, HeadView, ListenerState, Misses, OutputState, OutputView, Reloaded, SettingsView,
-    SourceState, SourceView, Status, Timings,
+    CascadeView, Explanation, FaultView, HeadView, ListenerState, LocalTime, Misses, OutputState, OutputView, Reloaded,
+    SecondView, SettingsView, SourceState, SourceView, Status, Timings, Today,
 };
 use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
@@ -59,6 +59,7 @@ pub(super) fn status(status: &Status) -> String {
             ),
         ),
     ];
+    lines.push(("today", today(&status.today)));
     for fault in &status.source.implausible {
         let FaultView { sensor, fault, present, seconds, explanation, .. } = fault;
         let now = if *present { "now" } else { "no longer" };
@@ -93,6 +94,20 @@ pub(super) fn status(status: &Status) -> String {
     }
     lines.push(("events", subscribers));
     aligned(lines)
+}
+
+/// How long each activity was, the longest first.
+fn today(today: &Today) -> String {
+    let Some(midnight) = today.midnight else { return "not known: decisions have no time of day".to_owned() };
+    let mut activities: Vec<_> = today.activities.iter().filter(|one| one.minutes > 0.0).collect();
+    activities.sort_by(|one, other| other.minutes.total_cmp(&one.minutes));
+    let activities = activities.iter().map(|one| format!("{} {}", one.activity, span(one.minutes * 60.0)));
+    // a recording tells of another day
+    let day = match LocalTime::now() {
+        Some(now) if now.day() == midnight.day() => String::new(),
+        _ => format!("on {:.10}: ", midnight.to_string()),
+    };
+    format!("{day}{}", activities.collect::<Vec<_>>().join(", "))
 }
 
 /// What is demanded from the next window on.
@@ -133,14 +148,16 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
         slowdown,
         signals,
         head,
+        cascade,
         configurations,
+        cascades,
     } = explanation;
     let elsewhere = match percent(*late_elsewhere) {
         share if *late_elsewhere > 0.0 => format!(" (none, with a probability of {share} %, for what comes beside it)"),
         _ => String::new(),
     };
     let header = ["  configuration", "MMACs", "predicted ms", "too late %", "expected accuracy %", "CPU ms"];
-    let rows = configurations.iter().map(|candidate| {
+    let rows = configurations.iter().chain(cascades).map(|candidate| {
         let mark = if candidate.picked { "*" } else { " " };
         vec![
             format!("{mark} {}", candidate.id),
@@ -154,11 +171,12 @@ pub(super) fn explanation(explanation: &Explanation) -> String {
     format!(
         "window {window}: {configuration}, {why}\n\
          {} of {} ms were left for the inference{elsewhere}; slowdown {}\n\
-         {}{}\n{}",
+         {}{}{}\n{}",
         milliseconds(*available_ms),
         milliseconds(*budget_ms),
         load(*slowdown, signals),
         head.as_ref().map(began).unwrap_or_default(),
+        cascade.as_ref().map(escalated).unwrap_or_default(),
         spent(timings_ms, *publish_ms, *budget_ms),
         table(&header, rows),
     )
@@ -174,6 +192,21 @@ fn began(head: &HeadView<'_>) -> String {
         None => String::new(),
     };
     format!("it began {lead_ms:.1} ms before the last sample, with a head of {infer_ms:.2} ms{late}{instead}\n")
+}
+
+/// What became of the second inference of a cascade.
+fn escalated(cascade: &CascadeView<'_>) -> String {
+    let CascadeView { small, large, threshold, sure, second, second_ms } = cascade;
+    let (sure, threshold) = (percent(f64::from(*sure)), percent(f64::from(*threshold)));
+    let belief = format!("after {small} the belief was {sure} % sure");
+    match second {
+        SecondView::NotNeeded => format!("{belief}, of {threshold} needed: {large} was not asked\n"),
+        SecondView::NoTime => format!("{belief}, of {threshold} needed, and there was no time left for {large}\n"),
+        SecondView::Answered => {
+            let ms = second_ms.unwrap_or_default();
+            format!("{belief}, of {threshold} needed: {large} answered instead, in {ms:.2} ms\n")
+        }
+    }
 }
 
 /// Where the time went, and what took most of it where the decision was late.
@@ -283,7 +316,8 @@ fn samples(source: &SourceView) -> String {
 
 fn demanded(settings: &SettingsView) -> Vec<(&'static str, String)> {
     let SettingsView { control, pin } = settings;
-    let ControlConfig { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware } = control;
+    let ControlConfig { budget_ms, miss_target, policy, objective, cpu_budget_percent, activity_aware, context, lag } =
+        control;
     let budget = format!("{} ms, {} of the decisions may be late", milliseconds(*budget_ms), allowed(*miss_target));
     let mut picking = policy.name().to_owned();
     if let PolicySpec::Fixed { configuration: Some(configuration) } = policy {
@@ -300,7 +334,12 @@ fn demanded(settings: &SettingsView) -> Vec<(&'static str, String)> {
         picking += ", blind to the activity";
     }
     let pin = pin.clone().unwrap_or_else(|| "none".to_owned());
-    vec![("budget", budget), ("policy", picking), ("pin", pin)]
+    let context = match (context, lag) {
+        (true, 0) => "on".to_owned(),
+        (true, lag) => format!("on, each window told of again {} later", counted(*lag as u64, "window", "windows")),
+        (false, _) => "off: each window by itself".to_owned(),
+    };
+    vec![("budget", budget), ("policy", picking), ("pin", pin), ("context", context)]
 }
 
 /// The slowdown and the signals behind it.

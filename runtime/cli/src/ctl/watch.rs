@@ -41,7 +41,9 @@ impl Watcher {
     fn event(&mut self, name: &str, data: &str) -> anyhow::Result<ControlFlow<()>> {
         let mut lines = Vec::new();
         match name {
-            "hello" | "decision" | "lost" if self.json && (self.live || name != "decision") => {
+            "hello" | "decision" | "revised" | "episode" | "lost"
+                if self.json && (self.live || !matches!(name, "decision" | "revised" | "episode")) =>
+            {
                 lines = text::json(data.as_bytes()).map_err(|problem| super::senseless(&problem))?.into_bytes();
             }
             "hello" => lines = self.greeting(&read(data.as_bytes())?)?,

@@ -1,15 +1,15 @@
 //! `gaitd model`: makes model directories, checks them and shows what is in them.
 
-#[cfg(feature = "onnx")]
+#[cfg(feature = "tract")]
 mod new;
-#[cfg(feature = "onnx")]
+#[cfg(feature = "tract")]
 mod report;
 mod show;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
-#[cfg(feature = "onnx")]
+#[cfg(feature = "tract")]
 pub(super) use new::Unreadable;
 
 /// Make a model directory of exported networks, check one, or show what is in it
@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    #[cfg(feature = "onnx")]
+    #[cfg(feature = "tract")]
     New(Box<new::Arguments>),
     Check(CheckArguments),
     Show(show::Arguments),
@@ -40,7 +40,7 @@ struct CheckArguments {
 
 pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
-        #[cfg(feature = "onnx")]
+        #[cfg(feature = "tract")]
         Command::New(arguments) => new::execute(arguments),
         Command::Check(arguments) => super::check::models(&arguments.directories, arguments.json),
         Command::Show(arguments) => show::execute(arguments),

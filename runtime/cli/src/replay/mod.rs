@@ -12,7 +12,7 @@ use anyhow::Context;
 use gaitd_core::clock::{Clock, MonotonicClock};
 use gaitd_core::control::PolicySpec;
 use gaitd_core::engine::ControlConfig;
-use gaitd_core::ladder::Ladder;
+use gaitd_core::ladder::{Cascade, Ladder};
 use gaitd_daemon::publish;
 use gaitd_daemon::{Config, Paths, SourceSpec};
 use gaitd_lab::replay::{self, Replay, ScenarioLoad, ScenarioLoadError};
@@ -184,8 +184,7 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::start());
     let ladder = arguments.model.load()?;
     if let Some(id) = &arguments.rung {
-        let ids: Vec<String> = ladder.configurations().iter().map(|it| it.id.clone()).collect();
-        PolicySpec::Fixed { configuration: Some(id.clone()) }.check(&ids, Duration::MAX)?;
+        PolicySpec::Fixed { configuration: Some(id.clone()) }.check(&ladder.manifest().plans(), Duration::MAX)?;
     }
     let data = arguments.data()?;
     let (name, simulated, mut data) = match &data {
@@ -203,28 +202,44 @@ pub(super) fn execute(arguments: &Arguments) -> anyhow::Result<()> {
     let report = if arguments.controlled() {
         controlled(arguments, ladder, &data, &clock, report)?
     } else {
-        every_configuration(arguments, &ladder, &data, clock.as_ref(), report)?
+        every_configuration(arguments, &ladder, &data, &clock, report)?
     };
     if arguments.json { super::print_json(&report) } else { super::print(&report.text()) }
 }
 
-/// Runs all windows through every configuration, one after the other.
+/// Runs all windows through every configuration and, with context, every cascade, one after the other.
 fn every_configuration(
     arguments: &Arguments,
     ladder: &Ladder,
     data: &Labelled,
-    clock: &dyn Clock,
+    clock: &Arc<dyn Clock>,
     mut report: Report,
 ) -> anyhow::Result<Report> {
     let wanted = |id: &str| arguments.rung.as_ref().is_none_or(|only| only == id);
-    let count = ladder.configurations().iter().filter(|configuration| wanted(&configuration.id)).count();
+    let context = data.is_stream && arguments.control.asks_for_context();
+    // cascades are what context makes of configurations
+    let cascades: &[Cascade] = if context { &ladder.manifest().cascades } else { &[] };
+    let count = ladder.configurations().iter().filter(|it| wanted(&it.id)).count()
+        + cascades.iter().filter(|it| wanted(&it.name())).count();
     let bar = super::loading::progress((count * data.compared()) as u64, "replaying");
     for (rung, configuration) in ladder.configurations().iter().enumerate() {
         if wanted(&configuration.id) {
-            let score = replay::one_configuration(ladder, rung, &data.windows, clock, || bar.inc(1))
-                .with_context(|| configuration.id.clone())?;
-            report.configurations.push(Row::new(configuration, &score));
+            let row = if context {
+                replay::one_with_context(ladder, &configuration.id, &data.windows, clock, || bar.inc(1))
+                    .map(|account| Row::new(configuration, &account.configurations[rung]).with_context(&account))
+                    .with_context(|| configuration.id.clone())?
+            } else {
+                replay::one_configuration(ladder, rung, &data.windows, clock.as_ref(), || bar.inc(1))
+                    .map(|score| Row::new(configuration, &score))
+                    .with_context(|| configuration.id.clone())?
+            };
+            report.configurations.push(row);
         }
+    }
+    for name in cascades.iter().map(Cascade::name).filter(|name| wanted(name)) {
+        let account = replay::one_with_context(ladder, &name, &data.windows, clock, || bar.inc(1))
+            .with_context(|| name.clone())?;
+        report.cascades.push(Row::of_cascade(name, &account));
     }
     bar.finish_and_clear();
     Ok(report)
@@ -240,7 +255,9 @@ fn controlled(
 ) -> anyhow::Result<Report> {
     let manifest = ladder.manifest().clone();
     let load = arguments.scenario.as_ref().map(|path| scenario_load(path, &ladder)).transpose()?;
-    let control = control(arguments, load.as_ref())?;
+    let mut control = control(arguments, load.as_ref())?;
+    // what one window says is nothing to the next one where they come from anywhere
+    control.context &= data.is_stream;
     let scenario = load.as_ref().map(|load| load.name().to_owned());
     let settings = control.settings();
     let replay = match load {
@@ -275,7 +292,7 @@ fn controlled(
     })?;
     bar.finish_and_clear();
     if let Some(record) = record {
-        record.finish()?;
+        record.finish(account.last_episode.as_ref())?;
     }
     let rows = manifest.configurations.iter().zip(&account.configurations);
     report.configurations = rows.map(|(configuration, score)| Row::new(configuration, score)).collect();

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use gaitd_core::decode::Episode;
 use gaitd_core::engine::Decision;
 use gaitd_daemon::publish::{self, LineWriter};
 
@@ -35,9 +36,10 @@ impl Record {
         self.file.write_all(line).map_err(|error| unwritable(&self.path, error))
     }
 
-    /// Brings all of it to the file.
-    pub(super) fn finish(mut self) -> anyhow::Result<()> {
-        self.file.flush().map_err(|error| unwritable(&self.path, error))
+    /// Brings all of it to the file, the `episode` last that the end of the windows has ended.
+    pub(super) fn finish(mut self, episode: Option<&Episode>) -> anyhow::Result<()> {
+        let line = self.lines.episode(episode)?;
+        self.file.write_all(line).and_then(|()| self.file.flush()).map_err(|error| unwritable(&self.path, error))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::stream::counters::{Sensed, SourceHealth};
 use crate::stream::plausible::Findings;
 use crate::sync::lock;
 use gaitd_api::OutputState;
+use gaitd_core::decode::Episode;
 use gaitd_core::engine::Decision;
 
 /// Counts up.
@@ -54,6 +55,8 @@ pub(crate) struct RunCounters {
     pub(crate) lost: Counter,
     pub(crate) misses: Counter,
     history: Mutex<History>,
+    /// The episode that the end of the stream has ended.
+    last_episode: Mutex<Option<Episode>>,
     sensed: Mutex<Sensed>,
     latest: Mutex<Option<Decision>>,
     latest_published: Mutex<Option<(u64, Duration)>>,
@@ -78,6 +81,7 @@ impl RunCounters {
             lost: Counter::default(),
             misses: Counter::default(),
             history: Mutex::default(),
+            last_episode: Mutex::default(),
             sensed: Mutex::default(),
             latest: Mutex::default(),
             latest_published: Mutex::default(),
@@ -87,6 +91,11 @@ impl RunCounters {
     /// What the wearer did.
     pub(crate) fn history(&self) -> MutexGuard<'_, History> {
         lock(&self.history)
+    }
+
+    /// The episode that the end of the stream has ended, once the engine has stopped.
+    pub(crate) fn last_episode(&self) -> MutexGuard<'_, Option<Episode>> {
+        lock(&self.last_episode)
     }
 
     /// What the sensing thread has counted.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaitd_api::{Activities, ActivityCount, ActivityNow, ActivitySpan, LocalTime};
+use gaitd_api::{Activities, ActivityCount, ActivityMinutes, ActivityNow, ActivitySpan, LocalTime, Today};
 use gaitd_core::engine::Decision;
 use gaitd_core::ladder::{Manifest, Task};
 
@@ -96,6 +96,19 @@ impl History {
         counts(manifest, &self.total)
     }
 
+    /// When the day of the latest decision with a time began.
+    fn midnight(&self) -> Option<LocalTime> {
+        self.day.and_then(|_| LocalTime::new(self.spans.back()?.until)).and_then(|time| time.midnight())
+    }
+
+    /// How long each activity was on that day.
+    pub(crate) fn today(&self, manifest: &Manifest) -> Today {
+        let minutes =
+            |count: ActivityCount| ActivityMinutes { activity: count.activity, minutes: count.seconds / 60.0 };
+        let activities = counts(manifest, &self.today).into_iter().map(minutes).collect();
+        Today { midnight: self.midnight(), activities }
+    }
+
     /// All of it at clock time `now`.
     pub(crate) fn view(&self, manifest: &Arc<Manifest>, now: Duration) -> Activities {
         let labels = &manifest.task.labels;
@@ -110,7 +123,7 @@ impl History {
                 activity: label(activity),
                 unchanged_s: now.saturating_sub(since).as_secs_f64(),
             }),
-            midnight: self.day.and_then(|_| LocalTime::new(self.spans.back()?.until)).and_then(|time| time.midnight()),
+            midnight: self.midnight(),
             total: self.counts(manifest),
             today: counts(manifest, &self.today),
             spans: self.spans.iter().filter_map(span).collect(),
@@ -175,6 +188,9 @@ mod tests {
         assert_eq!((now.activity.as_str(), (now.unchanged_s * 100.0).round()), ("sitting", 356.0));
         assert_eq!((view.total[0].windows, view.today[3].windows, view.total.len()), (3, 3, 6));
         assert!((view.total[3].seconds - 3.0 * 1.28).abs() < 1e-9);
+        let today = history.today(&decision.manifest);
+        assert_eq!((today.midnight, today.activities.len()), (view.midnight, 6));
+        assert!((today.activities[3].minutes - 3.0 * 1.28 / 60.0).abs() < 1e-9);
     }
 
     #[test]
@@ -184,7 +200,7 @@ mod tests {
         decide(&mut history, &mut decision, 1, None);
         let view = history.view(&decision.manifest, decision.arrived);
         assert_eq!((view.total[1].windows, view.today[1].windows, view.spans.len()), (1, 0, 0));
-        assert_eq!(view.midnight, None);
+        assert_eq!((view.midnight, history.today(&decision.manifest).midnight), (None, None));
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Account {
         if !Arc::ptr_eq(&decision.manifest, &self.manifest) {
             self.adopt(&decision.manifest);
         }
-        self.ledger.record_inference(self.places[decision.choice.rung], decision.infer);
+        self.ledger.record_inference(self.places[decision.rung], decision.infer);
         if let Some(head) = decision.head {
             self.ledger.record(Phase::Head, head.infer);
         }

@@ -1,5 +1,6 @@
 //! The daemon's configuration file (JSON), its defaults and its checks. Every tunable is documented here.
 
+pub(crate) mod episodes;
 pub(crate) mod paths;
 pub(crate) mod reload;
 pub(crate) mod source;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::publish::Format;
+pub use episodes::EpisodesConfig;
 use gaitd_core::engine::ControlConfig;
 use gaitd_core::exit::{self, ExitCode};
 use gaitd_core::json::{Misplaced, parse_json};
@@ -50,6 +52,8 @@ pub struct Config {
     /// Milliseconds, 0 (when the window is complete) to 1000; 80 by default.
     #[schemars(range(min = *HEADS_MS.start(), max = *HEADS_MS.end()))]
     pub head_ms: f64,
+    /// What is told of the times of one activity.
+    pub episodes: EpisodesConfig,
     /// The processors that gaitd may use, by number; all where none are given. The engine gets the first for itself,
     /// everything else the last.
     pub cpus: Vec<usize>,
@@ -87,6 +91,7 @@ impl Default for Config {
             plausibility: Responses::default(),
             control: ControlConfig::default(),
             head_ms: 80.0,
+            episodes: EpisodesConfig::default(),
             cpus: Vec::new(),
             outputs: vec![Output::default()],
             output: None,
@@ -455,6 +460,7 @@ impl Config {
             let longest = HEADS_MS.end();
             problems.push(format!("head_ms is {}, and must be from 0 to {longest} milliseconds", self.head_ms));
         }
+        problems.extend(self.episodes.problem());
         if let Some(seconds) = self.source.seconds()
             && !(seconds > 0.0 && seconds <= MAX_SECONDS)
         {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::config::Config;
 
 /// What is bound when the daemon starts: threads and sockets hang on it.
-const RESTART_ONLY: [&str; 6] = ["stream", "source", "cpus", "state", "http.listen", "socket"];
+const RESTART_ONLY: [&str; 7] = ["stream", "source", "episodes", "cpus", "state", "http.listen", "socket"];
 
 /// The keys by which two configurations differ, such as `control.budget_ms`.
 pub(crate) fn differing(before: &Config, after: &Config) -> Vec<String> {
@@ -48,7 +48,7 @@ pub(crate) fn needs_restart(key: &str) -> bool {
 pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
     let Config { schema, models, backend, plausibility, control, head_ms, outputs, output, http, .. } = wanted.clone();
     let Config { link_token, detailed, .. } = wanted.clone();
-    let Config { stream, source, cpus, state, socket, http: present_http, .. } = present.clone();
+    let Config { stream, source, episodes, cpus, state, socket, http: present_http, .. } = present.clone();
     let http = match (http, present_http) {
         (Some(mut http), Some(present)) => {
             http.listen = present.listen;
@@ -65,6 +65,7 @@ pub(crate) fn reloadable(wanted: &Config, present: &Config) -> Config {
         plausibility,
         control,
         head_ms,
+        episodes,
         cpus,
         outputs,
         output,

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use gaitd_api::schema::{answers, requests};
 use gaitd_api::{
-    Activities, Aliveness, Bye, Change, DecisionLine, ErrorView, Explanation, Hello, LadderView, Lost, Readiness,
-    ReloadEvent, Reloaded, SampleBatch, SettingsEvent, SettingsView, Status, Summary,
+    Activities, Aliveness, Bye, Change, DecisionLine, EpisodeLine, ErrorView, Explanation, Hello, LadderView, Lost,
+    Readiness, ReloadEvent, Reloaded, RevisedLine, SampleBatch, SettingsEvent, SettingsView, Status, Summary,
 };
 use gaitd_schemas::Subject;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -35,6 +35,7 @@ pub fn derive_document() -> Value {
     let responses = responses(&mut types);
     // what is in no answer of its own, but in events and lines
     let _ = (types.subschema_for::<Hello>(), types.subschema_for::<DecisionLine>(), types.subschema_for::<Summary>());
+    let _ = (types.subschema_for::<EpisodeLine>(), types.subschema_for::<RevisedLine>());
     let _ = (types.subschema_for::<SampleBatch>(), types.subschema_for::<SettingsEvent>());
     let _ = (types.subschema_for::<ReloadEvent>(), types.subschema_for::<Lost>(), types.subschema_for::<Bye>());
     let mut schemas = types.take_definitions(true);
@@ -113,9 +114,9 @@ fn paths(types: &mut SchemaGenerator) -> Value {
 
     let mut events = operation("Events", ok("Server-sent events", of_type("text/event-stream")), &everywhere);
     events["description"] =
-        "First hello, then the decisions of the last minutes, then a status; from there on what happens. The events \
-         hello, decision, samples, status (every 2 s), settings, reload, lost and bye have data in the form of the \
-         schemas Hello, Decision, Samples, Status, SettingsEvent, Reload, Lost and Bye. A comment comes after every \
+        "First hello, then the decisions and episodes of the last minutes, then a status; from there on what happens. The \
+         events hello, decision, revised, episode, samples, status (every 2 s), settings, reload, lost and bye have data in the form of the \
+         schemas Hello, Decision, Revised, Episode, Samples, Status, SettingsEvent, Reload, Lost and Bye. A comment comes after every \
          15 s of silence."
             .into();
     events["parameters"] = json!([{

@@ -1,4 +1,4 @@
-//! The events for subscribers: decisions, samples, status, changes.
+//! The events for subscribers: decisions, episodes, samples, status, changes.
 //!
 //! Posting never waits: a subscriber that is too slow loses its oldest events and is sent their number. Without
 //! subscribers, a decision costs its serialisation into a recycled buffer (a new subscriber gets those of the last
@@ -14,9 +14,10 @@ use tokio::sync::broadcast;
 
 use super::RunHeader;
 use gaitd_api::{LocalTime, Lost};
+use gaitd_core::decode::Episode;
 use gaitd_core::engine::Decision;
 
-/// Decisions kept for new subscribers.
+/// Decisions and episodes kept for new subscribers.
 const KEPT: usize = 300;
 /// Events that may wait for a subscriber before it loses the oldest; a power of two.
 const WAITING: usize = 128;
@@ -33,7 +34,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// What it is: `hello`, `decision`, `samples`, `status`, `settings`, `reload`, `lost` or `bye`.
+    /// What it is: `hello`, `decision`, `revised`, `episode`, `samples`, `status`, `settings`, `reload`, `lost` or `bye`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
@@ -90,7 +91,7 @@ struct State {
     hello: Option<Arc<Event>>,
     /// Name of the stream.
     stream: String,
-    /// The latest decisions, the oldest first.
+    /// The latest decisions and episodes, the oldest first.
     kept: VecDeque<Arc<Event>>,
     number: u64,
 }
@@ -122,18 +123,35 @@ impl Board {
         }
     }
 
-    /// Posts `decision`, which was published at clock time `now`.
+    /// Posts `decision`, which was published at clock time `now`, and with it the window that it
+    /// revises and the episode that ended before it, if there are any.
     pub fn decision(&self, header: &RunHeader, decision: &Decision, now: Duration) {
         let latency = now.saturating_sub(decision.arrived);
+        self.keep("decision", |frame| Ok(serde_json::to_writer(frame, &header.line(decision, latency))?));
+        if let Some(revision) = &decision.revision {
+            self.keep("revised", |frame| Ok(serde_json::to_writer(frame, &header.revised(revision))?));
+        }
+        if let Some(episode) = &decision.episode {
+            self.episode(header, episode);
+        }
+    }
+
+    /// Posts an episode that has ended.
+    pub fn episode(&self, header: &RunHeader, episode: &Episode) {
+        self.keep("episode", |frame| Ok(serde_json::to_writer(frame, &header.episode(episode))?));
+    }
+
+    /// Posts an event whose data `write` writes, and keeps it for new subscribers.
+    fn keep(&self, name: &'static str, write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) {
         let mut state = self.state();
         state.number += 1;
         // the buffer of the oldest is used again unless a subscriber still holds it
         let oldest = if state.kept.len() >= KEPT { state.kept.pop_front() } else { None };
-        let fresh = || Arc::new(Event { name: "decision", number: 0, frame: Vec::with_capacity(1536) });
+        let fresh = || Arc::new(Event { name, number: 0, frame: Vec::with_capacity(3072) });
         let mut event = oldest.filter(|event| Arc::strong_count(event) == 1).unwrap_or_else(fresh);
         if let Some(event) = Arc::get_mut(&mut event) {
-            event.number = state.number;
-            event.fill(&self.0.run, |frame| Ok(serde_json::to_writer(frame, &header.line(decision, latency))?));
+            (event.name, event.number) = (name, state.number);
+            event.fill(&self.0.run, write);
         }
         state.kept.push_back(Arc::clone(&event));
         self.send(event);
@@ -164,8 +182,8 @@ impl Board {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// Subscribes: the first event, the decisions of the last minutes, then all later events. Where `last_event_id` is the
-    /// id of an event of this run, decisions up to there are left out.
+    /// Subscribes: the first event, the decisions and episodes of the last minutes, then all later events. Where `last_event_id` is the
+    /// id of an event of this run, those up to there are left out.
     #[must_use]
     pub fn subscribe(&self, last_event_id: Option<&str>) -> Subscription {
         let state = self.state();

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Table;
-use gaitd_api::{DecisionLine, Hello, LocalTime, PROTOCOL, Summary, milliseconds};
-use gaitd_core::engine::Decision;
+use gaitd_api::{DecisionLine, EpisodeLine, Hello, LocalTime, PROTOCOL, RevisedLine, Summary, milliseconds};
+use gaitd_core::decode::Episode;
+use gaitd_core::engine::{Decision, Revision};
 use gaitd_core::ladder::Manifest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,16 @@ impl RunHeader {
     pub(crate) fn line<'a>(&'a self, decision: &'a Decision, latency: Duration) -> DecisionLine<'a> {
         DecisionLine::new(&self.stream, self.simulated, self.timed, decision, latency)
     }
+
+    /// The line of `revision`.
+    pub(crate) fn revised<'a>(&'a self, revision: &'a Revision) -> RevisedLine<'a> {
+        RevisedLine::new(&self.stream, self.simulated, self.labels(), revision)
+    }
+
+    /// The line of `episode`.
+    pub(crate) fn episode(&self, episode: &Episode) -> EpisodeLine<'_> {
+        EpisodeLine::new(&self.stream, self.simulated, self.labels(), episode)
+    }
 }
 
 /// Writes decisions as lines into a buffer that it reuses.
@@ -98,7 +109,9 @@ impl LineWriter {
     /// A writer of readable lines (`text`) or NDJSON.
     #[must_use]
     pub fn new(header: RunHeader, text: bool) -> Self {
-        Self { table: table(&header, text), header, line: Vec::with_capacity(1024) }
+        // a decision has each label twice, with a number of up to 14 characters
+        let labels: usize = header.manifest.task.labels.iter().map(|label| 2 * (label.len() + 18)).sum();
+        Self { table: table(&header, text), header, line: Vec::with_capacity(1024 + labels) }
     }
 
     /// The first lines of a run that begins at `time`.
@@ -122,44 +135,68 @@ impl LineWriter {
             line.push(b'\n');
             table.heading(&mut *line)?;
         } else {
-            serde_json::to_writer(&mut *line, &header.hello(time))?;
-            line.push(b'\n');
+            write_line(line, &header.hello(time))?;
         }
         Ok(line)
     }
 
-    /// The line for `decision`, published at clock time `now`.
+    /// The line for `decision`, published at clock time `now`; for programs, one for the window that is revised with it
+    /// and one for the episode that ended before it follow.
     ///
     /// # Errors
     /// Never in practice; the buffer is memory.
     pub fn decision(&mut self, decision: &Decision, now: Duration) -> std::io::Result<&[u8]> {
         let Self { header, table, line } = self;
         line.clear();
-        let decision = header.line(decision, now.saturating_sub(decision.arrived));
+        let of_decision = header.line(decision, now.saturating_sub(decision.arrived));
         if let Some(table) = table {
-            table.row(&decision, &mut *line)?;
+            table.row(&of_decision, &mut *line)?;
         } else {
-            serde_json::to_writer(&mut *line, &decision)?;
-            line.push(b'\n');
+            write_line(line, &of_decision)?;
+            if let Some(revision) = &decision.revision {
+                write_line(line, &header.revised(revision))?;
+            }
+            if let Some(episode) = &decision.episode {
+                write_line(line, &header.episode(episode))?;
+            }
         }
         Ok(line)
     }
 
-    /// The last lines of a run; those for people with phases and percentiles where they are to be `detailed`.
+    /// The last lines of a run: for programs, the `episode` that its end has ended, if there is one, and the summary; for people
+    /// the summary alone, with phases and percentiles where they are to be `detailed`.
     ///
     /// # Errors
     /// Never in practice; the buffer is memory.
-    pub fn summary(&mut self, summary: &Summary, detailed: bool) -> std::io::Result<&[u8]> {
-        let Self { table, line, .. } = self;
-        line.clear();
-        if table.is_some() {
-            line.extend_from_slice(summary.text(detailed).as_bytes());
+    pub fn summary(&mut self, episode: Option<&Episode>, summary: &Summary, detailed: bool) -> std::io::Result<&[u8]> {
+        if self.table.is_none() {
+            self.episode(episode)?;
+            write_line(&mut self.line, summary)?;
         } else {
-            serde_json::to_writer(&mut *line, summary)?;
-            line.push(b'\n');
+            self.line.clear();
+            self.line.extend_from_slice(summary.text(detailed).as_bytes());
         }
-        Ok(line)
+        Ok(&self.line)
     }
+
+    /// The line of `episode`; nothing where there is none, or lines are for people.
+    ///
+    /// # Errors
+    /// Never in practice; the buffer is memory.
+    pub fn episode(&mut self, episode: Option<&Episode>) -> std::io::Result<&[u8]> {
+        self.line.clear();
+        if let (Some(episode), None) = (episode, &self.table) {
+            write_line(&mut self.line, &self.header.episode(episode))?;
+        }
+        Ok(&self.line)
+    }
+}
+
+/// Adds `value` to `line`, as a line of its own.
+fn write_line(line: &mut Vec<u8>, value: &impl Serialize) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *line, value)?;
+    line.push(b'\n');
+    Ok(())
 }
 
 /// How the lines of `header`'s decisions are laid out where they are readable (`text`).

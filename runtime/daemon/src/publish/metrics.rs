@@ -213,7 +213,7 @@ impl Phases {
         if !self.manifest.as_ref().is_some_and(|manifest| Arc::ptr_eq(manifest, &decision.manifest)) {
             self.change_ladder(&decision.manifest);
         }
-        self.rungs.get(decision.choice.rung)
+        self.rungs.get(decision.rung)
     }
 
     /// Has the handles of another ladder; configurations that it lacks end.

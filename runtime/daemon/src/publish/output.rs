@@ -9,6 +9,7 @@ use super::{Format, LineWriter, PublishError, Publisher, RunHeader, Sink};
 use crate::config::Output;
 use crossbeam_channel::Receiver;
 use gaitd_api::{LocalTime, Summary};
+use gaitd_core::decode::Episode;
 use gaitd_core::engine::Decision;
 
 /// Writes lines, the first ones with the first decision: of a stream that is refused at its start nothing is written. People
@@ -84,9 +85,9 @@ impl Publisher for LineOutput {
         self.sink.write(self.lines.decision(decision, now).map_err(PublishError::Lost)?)
     }
 
-    fn end(&mut self, summary: &Summary) -> Result<(), PublishError> {
+    fn end(&mut self, episode: Option<&Episode>, summary: &Summary) -> Result<(), PublishError> {
         self.greet()?;
-        self.sink.write(self.lines.summary(summary, self.detailed).map_err(PublishError::Lost)?)
+        self.sink.write(self.lines.summary(episode, summary, self.detailed).map_err(PublishError::Lost)?)
     }
 }
 
@@ -102,7 +103,7 @@ impl Publisher for NoOutput {
         Ok(())
     }
 
-    fn end(&mut self, _summary: &Summary) -> Result<(), PublishError> {
+    fn end(&mut self, _episode: Option<&Episode>, _summary: &Summary) -> Result<(), PublishError> {
         Ok(())
     }
 }

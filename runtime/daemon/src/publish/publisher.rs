@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::RunHeader;
 use gaitd_api::Summary;
+use gaitd_core::decode::Episode;
 use gaitd_core::engine::Decision;
 
 /// Why something was not published.
@@ -30,9 +31,10 @@ pub(crate) trait Publisher: Send {
     /// When it cannot be published.
     fn decision(&mut self, decision: &Decision, now: Duration) -> Result<(), PublishError>;
 
-    /// Ends with the account of the run. A publisher that a reload replaces is not ended but dropped.
+    /// Ends with the `episode` that the end of the stream has ended, if there was one, and the account of the run. A publisher
+    /// that a reload replaces is not ended but dropped.
     ///
     /// # Errors
     /// When that cannot be published.
-    fn end(&mut self, summary: &Summary) -> Result<(), PublishError>;
+    fn end(&mut self, episode: Option<&Episode>, summary: &Summary) -> Result<(), PublishError>;
 }

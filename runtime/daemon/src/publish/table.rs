@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use gaitd_api::DecisionLine;
+use gaitd_api::{CascadeView, DecisionLine, SecondView};
 
 /// The widest that a column of names becomes; a longer name moves what stands after it.
 const WIDEST: usize = 24;
@@ -61,7 +61,7 @@ impl Table {
             // samples are counted where the stream has no timestamps
             None => write!(out, "  #{:>11}", decision.samples.1)?,
         }
-        let probability = decision.probabilities.iter().find(|(label, _)| *label == decision.activity);
+        let probability = decision.belief.iter().find(|(label, _)| *label == decision.activity);
         write!(
             out,
             "  {:<activity$}  {:>5.1}%  {:<configuration$}  ",
@@ -74,6 +74,13 @@ impl Table {
             None => write!(out, "{:>10}  {:>10}", "not timed", "-")?,
         }
         write!(out, "  {}", decision.reason.describe())?;
+        if let Some(CascadeView { small, large, second, .. }) = &decision.cascade {
+            match second {
+                SecondView::NotNeeded => write!(out, ", {large} not needed")?,
+                SecondView::NoTime => write!(out, ", no time for {large}")?,
+                SecondView::Answered => write!(out, ", after {small}")?,
+            }
+        }
         if decision.miss == Some(true) {
             out.write_all(b"  MISS")?;
         }
@@ -94,7 +101,8 @@ mod tests {
     fn row(change: &Value) -> String {
         let mut decision = json!({
             "class": "decision", "stream": "left", "window": 3, "samples": [192, 319], "time_s": 6.4, "simulated": false,
-            "activity": "sitting", "probabilities": {"walking": 0.25, "sitting": 0.75}, "configuration": "1.00x-128",
+            "activity": "sitting", "belief": {"walking": 0.25, "sitting": 0.75}, "configuration": "1.00x-128",
+            "instant": {"activity": "walking", "probabilities": {"walking": 0.75, "sitting": 0.25}}, "mmacs": 0.12,
             "reason": "fixed", "predicted_ms": 1.5, "miss_probability": null, "expected_accuracy": null,
             "slowdown": null, "signals": {"cpu": null, "pressure": null, "frequency": null, "temperature_c": null},
             "timings_ms": {"condition": 0.1, "wait": 0.2, "prepare": 0.3, "infer": 1.0, "cpu": null},

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Board, Metrics, PublishError, Publisher, RunHeader};
 use crate::account::RunCounters;
 use gaitd_api::Summary;
+use gaitd_core::decode::Episode;
 use gaitd_core::engine::Decision;
 
 /// Posts decisions as events, and keeps the latest one for the status and for explanations.
@@ -36,7 +37,10 @@ impl Publisher for EventPublisher {
         Ok(())
     }
 
-    fn end(&mut self, _summary: &Summary) -> Result<(), PublishError> {
+    fn end(&mut self, episode: Option<&Episode>, _summary: &Summary) -> Result<(), PublishError> {
+        if let Some(episode) = episode {
+            self.board.episode(&self.header, episode);
+        }
         Ok(())
     }
 }
@@ -61,7 +65,7 @@ impl Publisher for MetricsPublisher {
         Ok(())
     }
 
-    fn end(&mut self, _summary: &Summary) -> Result<(), PublishError> {
+    fn end(&mut self, _episode: Option<&Episode>, _summary: &Summary) -> Result<(), PublishError> {
         Ok(())
     }
 }

@@ -24,11 +24,14 @@ pub(crate) struct Lead {
 }
 
 impl Lead {
-    /// From now on, `missing` samples are missing, which take `nominal`; what was learned of another number is forgotten.
-    pub(crate) fn set(&mut self, missing: usize, nominal: Duration) {
-        if missing != self.missing {
-            *self = Self { missing, nominal, ..Self::default() };
-        }
+    /// Nothing is known yet of windows of which `missing` samples are missing, which take `nominal`.
+    pub(crate) fn of(missing: usize, nominal: Duration) -> Self {
+        Self { missing, nominal, ..Self::default() }
+    }
+
+    /// Samples that are missing of a window by which an inference can begin.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
     }
 
     /// The window that begins with `first_sample` has come so far at the clock time `arrived`; returns when its last sample is
@@ -60,9 +63,7 @@ mod tests {
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     fn lead() -> Lead {
-        let mut lead = Lead::default();
-        lead.set(4, MS(80));
-        lead
+        Lead::of(4, MS(80))
     }
 
     /// For each window whether one is begun with it, and how long before its last sample, where the samples by which it could
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_never_came_and_another_number_of_samples_teach_nothing() {
+    fn a_window_that_never_came_teaches_nothing() {
         let mut lead = lead();
         assert_eq!(lead.shown(0, MS(0)), None);
         // a gap: another window is complete
@@ -106,9 +107,5 @@ mod tests {
         assert_eq!(lead.shown(704, MS(6000)), None);
         lead.completed(704, MS(6080));
         assert_eq!(lead.shown(768, MS(7000)), Some(MS(7080)));
-        lead.set(4, MS(80));
-        assert_eq!(lead.shown(832, MS(8000)), Some(MS(8080)));
-        lead.set(2, MS(40));
-        assert_eq!(lead.shown(896, MS(9000)), None);
     }
 }

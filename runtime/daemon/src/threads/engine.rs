@@ -18,7 +18,7 @@ use crate::threads::queue::{LatestRx, LatestTx, latest};
 use crate::threads::waiting::{self, Moment, Turn, Waiting};
 use gaitd_core::clock::Clock;
 use gaitd_core::control::Overhead;
-use gaitd_core::engine::{Beside, Decision, Engine, Inputs, Wearer};
+use gaitd_core::engine::{Beside, Decision, Diary, Engine, Inputs, Wearer};
 use gaitd_core::window::Window;
 
 /// How often a thread that has nothing to do shows that it could.
@@ -72,6 +72,8 @@ pub(crate) struct EngineContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<RunCounters>,
     pub(crate) stop: Stop,
+    /// How long an episode lasts at least, where that is said.
+    pub(crate) shortest: Option<Duration>,
 }
 
 struct EngineThread {
@@ -79,6 +81,7 @@ struct EngineThread {
     handover: HandoverRx,
     context: EngineContext,
     decision: Decision,
+    diary: Diary,
     /// What is learned of [`EngineContext::beside`]: since windows were taken, and since their last samples arrived.
     since_taken: Overhead,
     since_arrived: Overhead,
@@ -100,6 +103,7 @@ pub(crate) fn spawn(
     let manifest = active.engine.ladder().manifest();
     let (channels, length) = (manifest.task.channels.len(), manifest.task.window);
     let decision = Decision::empty(manifest);
+    let diary = Diary::new(&manifest.task, context.shortest);
     // a source that waits need not be ahead of the engine
     let capacity = if lossless { 1 } else { waiting::CAPACITY };
     let (windows, incoming) = latest(capacity, capacity + 1, lossless, || Window::new(channels, length));
@@ -114,6 +118,7 @@ pub(crate) fn spawn(
         handover,
         context,
         decision,
+        diary,
         since_taken: Overhead::NONE,
         since_arrived: Overhead::NONE,
         last: String::with_capacity(64),
@@ -164,6 +169,7 @@ impl EngineThread {
             self.beat();
             windows.give_back(window);
         }
+        *self.context.counters.last_episode() = self.diary.finish();
         if let Some(snapshots) = &self.active.snapshots {
             snapshots.finish(&self.active.engine);
         }
@@ -252,6 +258,7 @@ impl EngineThread {
         match engine.decide(wearer, window, &inputs, clock.as_ref(), &mut self.decision) {
             Ok(()) => {
                 counters.decided.count();
+                self.decision.episode = self.diary.push(&self.decision);
                 if let Some(head) = self.decision.head {
                     counters.begun_answered.count();
                     counters.begun_late.add(u64::from(head.given_up.is_some()));

@@ -16,6 +16,7 @@ use crate::threads::queue::{LatestRx, LatestTx, Sent, latest};
 use crate::threads::{Cpu, spawn};
 use gaitd_api::{OutputState, OutputView, Summary};
 use gaitd_core::clock::Clock;
+use gaitd_core::decode::Episode;
 use gaitd_core::engine::Decision;
 use gaitd_core::words::counted;
 
@@ -94,8 +95,15 @@ struct Handle {
     drained: Receiver<()>,
     /// Outputs of the same configuration whose readers are there: with the last of them the run ends.
     open_outputs: Arc<AtomicUsize>,
-    /// Takes the summary at the end of the run; dropped where the publisher is replaced.
-    summary: Option<Sender<Arc<Summary>>>,
+    /// Takes what the run ends with; dropped where the publisher is replaced.
+    ending: Option<Sender<Arc<Ending>>>,
+}
+
+/// What a run ends with.
+struct Ending {
+    /// The episode that the end of the stream has ended.
+    episode: Option<Episode>,
+    summary: Summary,
 }
 
 /// Threads that begin when they are put into force, and end without a word when they are dropped before.
@@ -142,7 +150,7 @@ impl Publishers {
             let (queue, values) = latest(QUEUE, 1, lossless, || blank.clone());
             let (begin, begun) = bounded(1);
             let (draining, drained) = bounded(0);
-            let (summary, summarised) = bounded(1);
+            let (ending, endings) = bounded(1);
             let (counters, predecessor) = self.known(&name);
             let first = place == 0;
             let thread = PublisherThread {
@@ -167,21 +175,13 @@ impl Publishers {
                     // an error says that it has nothing left to publish
                     let _ = predecessor.recv();
                 }
-                thread.run(&values, draining, &summarised)
+                thread.run(&values, draining, &endings)
             })?;
             let run = first.then(|| Arc::clone(&self.counters));
             queues.push(DecisionTx { queue, counters: Arc::clone(&counters), run });
             pending.begin.push(begin);
             let open_outputs = Arc::clone(&open_outputs);
-            pending.handles.push(Handle {
-                name,
-                role,
-                counters,
-                thread,
-                drained,
-                open_outputs,
-                summary: Some(summary),
-            });
+            pending.handles.push(Handle { name, role, counters, thread, drained, open_outputs, ending: Some(ending) });
         }
         Ok((pending, queues))
     }
@@ -219,7 +219,7 @@ impl Publishers {
             handle.open_outputs.store(usize::MAX, Ordering::Relaxed);
         }
         running.replaced.retain(|handle| !handle.thread.is_finished());
-        running.replaced.extend(before.into_iter().map(|handle| Handle { summary: None, ..handle }));
+        running.replaced.extend(before.into_iter().map(|handle| Handle { ending: None, ..handle }));
     }
 
     /// How the outputs are, in the order of the configuration.
@@ -254,11 +254,11 @@ impl Publishers {
             let _ = handle.drained.recv();
         }
         let summary = complete(lock(&self.account).summary(&header));
-        let sent = Arc::new(summary.clone());
+        let sent = Arc::new(Ending { episode: *self.counters.last_episode(), summary: summary.clone() });
         let refused = failed && summary.windows.decided == 0;
         let mut error = None;
         for mut handle in active {
-            if let Some(to) = handle.summary.take().filter(|_| !refused || handle.role != Role::Output) {
+            if let Some(to) = handle.ending.take().filter(|_| !refused || handle.role != Role::Output) {
                 // there is room for one; a thread that panicked takes none
                 let _ = to.try_send(Arc::clone(&sent));
             }
@@ -315,12 +315,12 @@ struct PublisherThread {
 }
 
 impl PublisherThread {
-    /// Publishes decisions until their sender is gone, and then the summary, if there comes one.
+    /// Publishes decisions until their sender is gone, and then what the run ends with, if that comes.
     fn run(
         mut self,
         values: &LatestRx<Decision>,
         draining: Sender<()>,
-        summarised: &Receiver<Arc<Summary>>,
+        endings: &Receiver<Arc<Ending>>,
     ) -> Option<io::Error> {
         // a panic in here must end the run, not leave it deciding without an output
         let _stop_on_panic = StopOnPanic(self.stop.clone());
@@ -333,10 +333,10 @@ impl PublisherThread {
             values.give_back(decision);
         }
         drop(draining);
-        if let Ok(summary) = summarised.recv()
+        if let Ok(ending) = endings.recv()
             && !self.closed
         {
-            let ended = self.publisher.end(&summary);
+            let ended = self.publisher.end(ending.episode.as_ref(), &ending.summary);
             self.note(ended);
         }
         self.error

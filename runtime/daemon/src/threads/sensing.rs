@@ -124,8 +124,10 @@ impl Sensing {
             }
             let Self { intake, clock, windows, heads, wall, .. } = self;
             let missing = self.counters.missing.load(Ordering::Relaxed);
-            lead.set(missing, Duration::from_secs_f64(missing as f64 / intake.rate_hz()));
-            intake.show_missing(missing);
+            if missing != lead.missing() {
+                lead = Lead::of(missing, Duration::from_secs_f64(missing as f64 / intake.rate_hz()));
+                intake.show_missing(missing);
+            }
             intake.push(&reading, &sample, arrived, |ready| {
                 if ready.missing() > 0 {
                     let expected = lead.shown(ready.first_sample(), arrived);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use gaitd_core::decode::{Episode, Place};
+use gaitd_core::engine::{Decision, Revision};
 use gaitd_daemon::http::Limits;
 use serde_json::json;
 
@@ -47,6 +49,55 @@ fn a_newcomer_is_greeted_sees_the_last_minutes_and_then_what_happens() {
     assert_eq!((reload.data["message"].as_str(), reload.id.as_deref()), (Some("a\nb"), Some("run7-304")));
     drop(events);
     until("who has gone is no subscriber", || world.board.subscribers() == 0);
+}
+
+#[test]
+fn an_episode_follows_the_decision_that_it_ended_before_and_is_kept_with_it() {
+    let world = world(patient());
+    let place = |second: u64| Place {
+        sample: 50 * second,
+        time_s: Some(second as f64),
+        wall: Some(Duration::from_secs(1_764_400_000 + second)),
+    };
+    let (begin, end, lasts) = (place(2), place(9), Duration::from_secs(7));
+    let episode = Episode { activity: 3, begin, end, lasts, windows: 5, confidence: 0.75 };
+    let ending = Decision { episode: Some(episode), ..decision(1) };
+    world.board.decision(&header(), &decision(0), published(&decision(0)));
+    world.board.decision(&header(), &ending, published(&ending));
+    let names = |events: Vec<Event>| events.into_iter().map(|event| event.name).collect::<Vec<_>>();
+    let seen: Vec<Event> = world.tcp.events(None).take(5).collect();
+    let data = &seen[3].data;
+    check("Episode", data);
+    assert_eq!((&data["activity"], &data["confidence"]), (&json!("sitting"), &json!(0.75)));
+    assert_eq!((&data["start_s"], &data["end_s"], &data["samples"]), (&json!(2.0), &json!(9.0), &json!([100, 450])));
+    assert_eq!(seen[3].id.as_deref(), Some("run7-3"));
+    assert_eq!(names(seen), ["hello", "decision", "decision", "episode", "status"]);
+    assert_eq!(names(world.tcp.events(Some("run7-2")).take(3).collect()), ["hello", "episode", "status"]);
+    // its buffer may become another event's
+    decide(&world, 2..301);
+    let seen: Vec<Event> = world.tcp.events(None).skip(1).take(300).collect();
+    assert_eq!((window(&seen[1]), window(&seen[299])), (2, 300));
+    assert_eq!(seen[0].name, "episode");
+    decide(&world, 301..302);
+    let seen: Vec<Event> = world.tcp.events(None).skip(1).take(300).collect();
+    assert_eq!((window(&seen[0]), window(&seen[299])), (2, 301));
+}
+
+#[test]
+fn a_window_that_is_told_of_again_comes_with_the_decision_that_does_so() {
+    let world = world(patient());
+    let mut revising = decision(4);
+    let belief = vec![0.25, 0.75, 0.0, 0.0, 0.0, 0.0];
+    revising.revision =
+        Some(Revision { window: 2, samples: (128, 255), time_s: Some(5.1), wall: None, activity: 1, belief });
+    world.board.decision(&header(), &revising, published(&revising));
+    let seen: Vec<Event> = world.tcp.events(None).skip(1).take(2).collect();
+    assert_eq!((window(&seen[0]), seen[1].name.as_str()), (4, "revised"));
+    let data = &seen[1].data;
+    check("Revised", data);
+    assert_eq!((&data["window"], &data["samples"], &data["time"]), (&json!(2), &json!([128, 255]), &json!(null)));
+    let labels = &header().manifest.task.labels;
+    assert_eq!((&data["activity"], &data["belief"][&labels[1]]), (&json!(labels[1]), &json!(0.75)));
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use gaitd_api::{
-    Activities, ActivityCount, ActivityNow, Aliveness, Change, Explanation, FaultView, LadderView, MemoryView,
-    ModelView, OutputState, OutputView, Readiness, ReloadOutcome, Reloaded, ReloadsView, SettingsView, SourceState,
-    SourceView, Status,
+    Activities, ActivityCount, ActivityMinutes, ActivityNow, Aliveness, Change, Explanation, FaultView, LadderView,
+    LocalTime, MemoryView, ModelView, OutputState, OutputView, Readiness, ReloadOutcome, Reloaded, ReloadsView,
+    SettingsView, SourceState, SourceView, Status, Today,
 };
 use gaitd_api::{HeadCounts, Misses, WindowCounts};
 use gaitd_core::control::{Choice, Estimate, Forecast, Load, Outlook, PolicySpec, Reason};
@@ -64,11 +64,11 @@ pub fn header() -> RunHeader {
 pub fn decision(window: u64) -> Decision {
     let mut decision = Decision::empty(&manifest());
     let forecast = Forecast { predicted: Duration::from_millis(7), miss_probability: Some(0.01) };
-    let outlook = Outlook { accuracy: 0.95, cost: Duration::from_millis(6) };
+    let outlook = Outlook { accuracy: 0.95, cost: Duration::from_millis(6), short: None };
     decision.considered = vec![Considered { outlook, forecast }; decision.manifest.configurations.len()];
-    decision.choice = Choice { rung: (window % 3) as usize, reason: Reason::MostAccurateInTime, forecast };
+    decision.choice = Choice { plan: (window % 3) as usize, reason: Reason::MostAccurateInTime, forecast };
     decision.window = window;
-    decision.probabilities[0] = 1.0;
+    (decision.belief[0], decision.instant.probabilities[0]) = (1.0, 1.0);
     decision.slowdown = Some(Estimate { mean: 1.1, spread: 0.2 });
     decision.budget = Duration::from_millis(50);
     decision.available = Duration::from_millis(48);
@@ -148,6 +148,10 @@ impl Operator for Fake {
             windows: WindowCounts { produced: 13, decided: 8, dropped: 1, held: 3, failed: 1, published: 7, lost: 1 },
             misses: Some(Misses { count: 1, rate: 1.0 / 7.0 }),
             switches: 4,
+            today: Today {
+                midnight: LocalTime::new(Duration::from_secs(1_764_370_800)),
+                activities: vec![ActivityMinutes { activity: "sitting".to_owned(), minutes: 12.5 }],
+            },
             heads: HeadCounts { begun: 9, answered: 8, late: 1 },
             outputs: vec![OutputView {
                 name: "standard output".to_owned(),

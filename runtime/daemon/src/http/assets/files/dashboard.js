@@ -65,26 +65,26 @@ function setLabels(labels) {
   }));
 }
 
-function showActivities({ activity, probabilities }) {
+function showActivities({ activity, belief }) {
   for (const [label, { entry, share, filled }] of activities) {
-    const probability = probabilities[label] ?? 0;
+    const probability = belief[label] ?? 0;
     share.textContent = percent(probability);
     filled.style.transform = `scaleX(${probability})`;
     if (label === activity) entry.setAttribute("aria-current", "true");
     else entry.removeAttribute("aria-current");
   }
-  if (activities.size > TILES) showMostProbable(probabilities);
-  show("activity-note", `Recognised: ${spoken(activity)}, ${percent(probabilities[activity])}`);
+  if (activities.size > TILES) showMostProbable(belief);
+  show("activity-note", `Recognised: ${spoken(activity)}, ${percent(belief[activity])}`);
 }
 
 /** Puts the most probable activities in order, and says how many others there are. */
-function showMostProbable(probabilities) {
-  const sorted = [...activities].sort(([a], [b]) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
+function showMostProbable(belief) {
+  const sorted = [...activities].sort(([a], [b]) => (belief[b] ?? 0) - (belief[a] ?? 0));
   at("activities").append(...sorted.map(([, { entry }]) => entry));
   sorted.forEach(([, { entry }], place) => {
     entry.hidden = place >= TILES;
   });
-  const rest = sorted.slice(TILES).reduce((sum, [label]) => sum + (probabilities[label] ?? 0), 0);
+  const rest = sorted.slice(TILES).reduce((sum, [label]) => sum + (belief[label] ?? 0), 0);
   show("others", `${sorted.length - TILES} others: ${percent(rest)} together`);
 }
 
