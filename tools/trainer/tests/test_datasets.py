@@ -472,6 +472,28 @@ def test_watch_letters_skip_n(tmp_path):
         wisdm_watch.LOADER.read(watch(tmp_path, watch_lines(np.full(9, 50.0), "N")))
 
 
+def test_watch_streams_follow_one_another_in_the_order_of_time(tmp_path):
+    # B was recorded before A, with a stretch at another rate and half a second that is too short by itself
+    late = watch_lines(np.full(99, 50.0), "A")
+    steps = np.concatenate(
+        [np.full(39, 50.0), np.full(30, 10.0), np.full(9, 50.0), [300.0], np.full(24, 50.0)]
+    )
+    early = watch_lines(steps, "B")
+    start = 252207918580802
+    early = [
+        line.replace(str(time), str(time - 10**12), 1) for line, time in zip(early, times(early), strict=True)
+    ]
+    xyz, user, activity = wisdm_watch.in_order_of_time(watch(tmp_path, late + early))
+    assert min(times(early)) < start and set(user) == {1600}
+    kept = [*range(40), *range(79, 104)]
+    assert xyz[:, 0].tolist() == [*kept, *range(100)]
+    assert activity.tolist() == [2] * len(kept) + [1] * 100
+
+
+def times(lines: list[str]) -> list[int]:
+    return [int(line.split(",")[2]) for line in lines]
+
+
 def test_watch_from_arrays_gives_the_same_windows(tmp_path):
     official.wisdm_watch_files(tmp_path)
     loaded = wisdm_watch.LOADER.read(tmp_path)

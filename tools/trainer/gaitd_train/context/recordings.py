@@ -1,7 +1,8 @@
 """Continuous recordings of chosen people, cut into the windows that a live stream would give.
 
 An archive holds `acc_gyro [samples, channels]` in the order and units of the task's sensors, and, for every
-sample, `exp` (the recording), `user` and `label` (1..classes; any other number: none of the activities).
+sample, `exp` (the recording), `user` and `label` (1..classes; any other number: none of the activities). For
+the watch's task it may be the data set itself, of which each person is one recording.
 """
 
 from collections.abc import Collection
@@ -11,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from gaitd_train.conditioning import condition
+from gaitd_train.datasets import wisdm_watch
 from gaitd_train.errors import UserError
 from gaitd_train.npz import array_of, open_archive
-from gaitd_train.task import Task
+from gaitd_train.task import WISDM_WATCH, Task
 
 # What `truth` says of a window that does not lie wholly inside one activity.
 UNSTEADY = -1
@@ -48,10 +50,8 @@ class Recording:
 
 def load(path: Path, task: Task, people: Collection[int]) -> list[Recording]:
     """The recordings of `people` alone, in the order of their numbers; nobody else's samples are kept."""
-    with open_archive(path) as archive:
-        user = array_of(archive, path, "user").astype(int)
-        chosen = np.isin(user, sorted(people))
-        samples, number, label = (array_of(archive, path, name) for name in ("acc_gyro", "exp", "label"))
+    samples, number, user, label = _watch(path) if task == WISDM_WATCH else _archive(path)
+    chosen = np.isin(user, sorted(people))
     shape = (len(user), len(task.input_channels))
     if samples.shape != shape or {len(number), len(label)} != {len(user)}:
         raise UserError(
@@ -75,3 +75,15 @@ def load(path: Path, task: Task, people: Collection[int]) -> list[Recording]:
     if not found:
         raise UserError(f"{path}: no recording is as long as a window of {task.window} samples")
     return found
+
+
+def _archive(path: Path) -> tuple[np.ndarray, ...]:
+    with open_archive(path) as archive:
+        names = ("acc_gyro", "exp", "user", "label")
+        samples, number, user, label = (array_of(archive, path, name) for name in names)
+    return samples, number, user.astype(int), label
+
+
+def _watch(path: Path) -> tuple[np.ndarray, ...]:
+    xyz, user, activity = wisdm_watch.in_order_of_time(path)
+    return xyz, user, user.astype(int), activity

@@ -35,6 +35,9 @@ TOLERANCE = 0.1
 # Windows for live use overlap by half; those of the data set do not overlap at all.
 HOP = WISDM_WATCH.window
 
+# A stretch of a stream that is shorter, in samples, is left out: a second.
+SHORTEST = 20
+
 LINE = [("user", "i8"), ("letter", "U1"), ("time", "i8"), ("x", "f8"), ("y", "f8"), ("z", "f8")]
 
 
@@ -55,6 +58,22 @@ def _read(source: Path) -> Loaded:
         f"{windows.x[:, 0].size:,} of {len(user):,} samples",
     )
     return Loaded(windows, counts, notes=notes)
+
+
+def in_order_of_time(source: Path) -> tuple[np.ndarray, ...]:
+    """All samples at 20 Hz as one stream per person: `xyz [n, 3]`, `user`, `activity` 1..18, each `[n]`.
+
+    A person's activities follow one another as they were recorded, without the minutes and hours between
+    them, so that there are changes to follow. Stretches of less than `SHORTEST` samples are left out.
+    """
+    xyz, user, activity, time = _from_arrays(source) if is_arrays(source) else _from_text(source)
+    step = np.diff(time)
+    stretches = runs(user, activity, joined=np.abs(step - STEP_NS) <= TOLERANCE * STEP_NS)
+    stretches = stretches[stretches[:, 1] - stretches[:, 0] >= SHORTEST]
+    firsts = stretches[:, 0]
+    stretches = stretches[np.lexsort((time[firsts], user[firsts]))]
+    rows = np.concatenate([np.empty(0, np.int64), *(np.arange(first, end) for first, end in stretches)])
+    return xyz[rows], user[rows], activity[rows]
 
 
 def _from_arrays(source: Path) -> tuple[np.ndarray, ...]:
