@@ -169,30 +169,34 @@ pub fn pick(misses: &Misses, situation: &Situation, allowed: f64, late_worth: f6
 
     let least = misses.iter().copied().fold(f64::INFINITY, f64::min);
     let relaxed = relaxed(least, allowed);
-    let on_time = |rung: &usize| misses[*rung] <= relaxed;
-
+    // with what is expected of each, once
+    let on_time = || rungs().filter(|rung| misses[*rung] <= relaxed).map(|rung| (rung, expected(rung)));
+    let best = on_time().map(|(_, expected)| expected).fold(f64::NEG_INFINITY, f64::max);
     let floor = match demand.objective {
         Objective::Accuracy => f64::NEG_INFINITY,
-        Objective::Energy { accuracy_floor } => {
-            let best = rungs().filter(on_time).map(expected).fold(f64::NEG_INFINITY, f64::max);
-            if best >= accuracy_floor { accuracy_floor } else { best - INDIFFERENCE }
-        }
+        Objective::Energy { accuracy_floor } if best >= accuracy_floor => accuracy_floor,
+        Objective::Energy { .. } => best - INDIFFERENCE,
     };
-    let accurate = |rung: &usize| on_time(rung) && expected(*rung) >= floor;
+    let accurate = || on_time().filter(|(_, expected)| *expected >= floor);
 
-    let cheapest = rungs().filter(accurate).map(|rung| outlook[rung].cost).min().unwrap_or(Duration::MAX);
+    let cheapest = if situation.cost_limit == Duration::MAX {
+        // no matter which: all are within the limit
+        Duration::MAX
+    } else {
+        accurate().map(|(rung, _)| outlook[rung].cost).min().unwrap_or(Duration::MAX)
+    };
     let limit = situation.cost_limit.max(cheapest);
-    let affordable = |rung: &usize| accurate(rung) && outlook[*rung].cost <= limit;
+    let affordable = accurate().filter(|(rung, _)| outlook[*rung].cost <= limit);
 
-    let better = |a: usize, b: usize| {
-        let (cost, miss) = (outlook[a].cost.cmp(&outlook[b].cost), misses[a].total_cmp(&misses[b]));
-        let accuracy = expected(b).total_cmp(&expected(a));
+    let better = |(a, of_a): &(usize, f64), (b, of_b): &(usize, f64)| {
+        let (cost, miss) = (|| outlook[*a].cost.cmp(&outlook[*b].cost), || misses[*a].total_cmp(&misses[*b]));
+        let accuracy = of_b.total_cmp(of_a);
         match demand.objective {
-            Objective::Accuracy => accuracy.then(miss).then(cost),
-            Objective::Energy { .. } => cost.then(accuracy).then(miss),
+            Objective::Accuracy => accuracy.then_with(miss).then_with(cost),
+            Objective::Energy { .. } => cost().then(accuracy).then_with(miss),
         }
     };
-    let rung = rungs().filter(affordable).min_by(|a, b| better(*a, *b)).unwrap_or(0);
+    let (rung, its) = affordable.min_by(better).unwrap_or((0, expected(0)));
     let reason = if misses[rung] > allowed {
         Reason::LeastLate
     } else if all[rung] > allowed {
@@ -201,7 +205,7 @@ pub fn pick(misses: &Misses, situation: &Situation, allowed: f64, late_worth: f6
         Reason::OverCpuBudget
     } else if matches!(demand.objective, Objective::Energy { .. }) {
         Reason::CheapestAccurateEnough
-    } else if rungs().any(|other| accurate(&other) && expected(other) > expected(rung)) {
+    } else if best > its {
         Reason::WithinCpuBudget
     } else {
         Reason::MostAccurateInTime

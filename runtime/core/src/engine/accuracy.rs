@@ -1,6 +1,5 @@
 //! How accurate each configuration of a ladder is, over all activities and for what the wearer is probably doing.
 
-use super::device::Planned;
 use crate::control::isotonic;
 use crate::decode::Decoder;
 use crate::ladder::Manifest;
@@ -44,12 +43,6 @@ impl Accuracies {
     /// Accuracy over all activities, per configuration.
     pub(super) fn overall(&self) -> &[f64] {
         &self.overall
-    }
-
-    /// Accuracy of `cascade`, by that of its configurations: see [`Accuracies::expected`].
-    pub(super) fn expected_of(&self, cascade: &Planned, belief: Option<&Decoder>) -> f64 {
-        let [small, large] = [cascade.pair.small, cascade.pair.large].map(|rung| self.expected(rung, belief));
-        small + cascade.gain * (large - small)
     }
 
     /// Accuracy of the configuration `rung` for a wearer who does what `belief` says, or over all activities where that or

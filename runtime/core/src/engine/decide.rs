@@ -147,14 +147,17 @@ impl Engine {
     pub(super) fn update_outlook(&mut self, wearer: &Wearer) {
         let Self { accuracies, device, outlook, ladder, .. } = self;
         let belief = device.settings().activity_aware.then_some(&wearer.belief);
-        let rungs = (0..ladder.configurations().len()).map(|rung| (accuracies.expected(rung, belief), None));
-        let cascades = device.cascades().iter().map(|cascade| {
-            let short = Short { rung: cascade.pair.small, share: 1.0 - cascade.escalates };
-            (accuracies.expected_of(cascade, belief), Some(short))
-        });
-        let of = |(plan, (accuracy, short))| Outlook { accuracy, cost: device.cost(plan), short };
         outlook.clear();
-        outlook.extend(rungs.chain(cascades).enumerate().map(of));
+        outlook.extend((0..ladder.configurations().len()).map(|rung| {
+            let accuracy = accuracies.expected(rung, belief);
+            Outlook { accuracy, cost: device.cost(rung), short: None }
+        }));
+        for cascade in device.cascades() {
+            let short = Short { rung: cascade.pair.small, share: 1.0 - cascade.escalates };
+            let [small, large] = [cascade.pair.small, cascade.pair.large].map(|rung| outlook[rung].accuracy);
+            let accuracy = cascade.accuracy(small, large);
+            outlook.push(Outlook { accuracy, cost: device.cost(outlook.len()), short: Some(short) });
+        }
     }
 
     pub(super) fn fill_considered(&self, considered: &mut Vec<Considered>) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::settings::Settings;
 use crate::control::{
     Allowance, Available, Candidate, Choice, Demand, Estimate, Forecast, Halves, Learned, LearnedError, Load, Outlook,
-    Pair, Policy, PolicyError, Resumed, Situation, Terms, follows,
+    Pair, Policy, PolicyError, Resumed, Situation, Terms, follows, seconds,
 };
 
 /// Inferences after which a configuration's measured CPU time has faded to a third.
@@ -25,6 +25,13 @@ pub(super) struct Planned {
     pub(super) gain: f64,
     /// Share of windows for which the large one is asked; learned.
     pub(super) escalates: f64,
+}
+
+impl Planned {
+    /// Its accuracy, by that of its configurations.
+    pub(super) fn accuracy(&self, small: f64, large: f64) -> f64 {
+        small + self.gain * (large - small)
+    }
 }
 
 /// The processor's side of the engine.
@@ -159,7 +166,7 @@ impl Device {
 
     /// Expected CPU time of `plan`.
     pub(super) fn cost(&self, plan: usize) -> Duration {
-        Duration::from_secs_f64(match self.cascade(plan) {
+        seconds(match self.cascade(plan) {
             Some(Planned { pair, escalates, .. }) => self.costs[pair.small] + escalates * self.costs[pair.large],
             None => self.costs[plan],
         })
@@ -254,8 +261,7 @@ impl Device {
     pub(super) fn expected_halves(&self, rung: usize) -> Option<Halves> {
         let Candidate { latency, halves, .. } = self.candidates[rung];
         let slowdown = self.policy.latency(rung).as_secs_f64() / latency.as_secs_f64().max(1e-9);
-        let slowed =
-            |part: Duration| Duration::try_from_secs_f64(part.as_secs_f64() * slowdown).unwrap_or(Duration::MAX);
+        let slowed = |part: Duration| seconds(part.as_secs_f64() * slowdown);
         halves.map(|Halves { head, tail }| Halves { head: slowed(head), tail: slowed(tail) })
     }
 
@@ -306,7 +312,7 @@ impl Device {
         if std::mem::take(&mut self.chosen) {
             self.observed = self.taken;
             let observed = taken.latency.as_secs_f64() * scale;
-            self.policy.observe(plan, Duration::try_from_secs_f64(observed).unwrap_or(Duration::MAX));
+            self.policy.observe(plan, seconds(observed));
         }
         self.observe_cost(self.first(plan), taken.cpu);
     }

@@ -79,8 +79,9 @@ impl Engine {
         };
         let cascades: Vec<Planned> = manifest.cascades.iter().filter_map(planned).collect();
         for cascade in &cascades {
-            let (pair, accuracy) = (cascade.pair, accuracies.expected_of(cascade, None));
-            candidates.push(Candidate::cascade(pair, &candidates[pair.small], &candidates[pair.large], accuracy));
+            let (small, large) = (&candidates[cascade.pair.small], &candidates[cascade.pair.large]);
+            let accuracy = cascade.accuracy(small.accuracy, large.accuracy);
+            candidates.push(Candidate::cascade(cascade.pair, small, large, accuracy));
         }
         let outlook = Vec::with_capacity(plans.len());
         let accuracy = (manifest.guess_accuracy(), manifest.knows_accuracy());

@@ -13,6 +13,9 @@
 //! windows behind it wait.
 
 use super::noise::Exceedance;
+use super::profiled::Left;
+use std::time::Duration;
+
 use crate::control::demand::{Misses, late_anyway};
 use crate::control::{Available, Situation};
 
@@ -41,18 +44,19 @@ impl Lateness {
     }
 
     /// Foretells the next window in `situation`, where a decision may be late with the probability `allowed`. `limit` gives
-    /// the place on the grid from which on a configuration takes longer than so many seconds.
+    /// the place on the grid from which on a configuration takes longer than what is left.
     pub(super) fn foretell(
         &mut self,
         exceedance: &Exceedance,
-        limit: impl Fn(usize, f32) -> f32,
+        limit: impl Fn(usize, Left) -> f32,
         situation: &Situation,
         allowed: f64,
     ) {
         let Self { all, own, part, limits } = self;
-        let mut exceed = |seconds: f32, misses: &mut [f64]| {
+        let mut exceed = |left: Duration, misses: &mut [f64]| {
+            let left = Left::new(left, situation.lead);
             for (rung, place) in limits.iter_mut().enumerate() {
-                *place = limit(rung, seconds.max(1e-9));
+                *place = limit(rung, left);
             }
             exceedance.exceed(limits, misses);
         };
@@ -61,13 +65,13 @@ impl Lateness {
             && available.nothing() == 0.0
         {
             // as it usually is
-            exceed(left.as_secs_f32(), all);
+            exceed(*left, all);
             own.copy_from_slice(all);
         } else {
             all.fill(available.nothing());
             own.fill(1.0);
             for (place, &(left, share)) in available.parts().iter().enumerate() {
-                exceed(left.as_secs_f32(), part);
+                exceed(left, part);
                 if place == 0 {
                     own.copy_from_slice(part);
                 }
@@ -76,7 +80,7 @@ impl Lateness {
             blame(all, own);
         }
         if late_anyway(all, allowed) && *available != Available::all(demand.budget) {
-            exceed(demand.budget.as_secs_f32(), own);
+            exceed(demand.budget, own);
         }
     }
 }

@@ -35,6 +35,7 @@ mod lateness;
 mod learned;
 mod noise;
 mod normal;
+mod profiled;
 #[cfg(test)]
 mod reference;
 mod relation;
@@ -48,13 +49,13 @@ use dynamics::{Dynamics, Transition, within};
 use grid::{BINS, Belief, Bins};
 use lateness::Lateness;
 use noise::Noise;
+use profiled::{Left, Profiled};
 use relation::Relation;
 
 pub use learned::{Learned, LearnedError};
 
 use super::{
-    Available, Candidate, Choice, Estimate, Forecast, INTERVAL, Load, Pair, Policy, Resumed, Situation, Terms, pick,
-    rungs,
+    Available, Candidate, Choice, Estimate, Forecast, INTERVAL, Load, Policy, Resumed, Situation, Terms, pick, rungs,
 };
 
 /// Chance per step that the load becomes worth listening to, and that it ceases to be.
@@ -96,12 +97,10 @@ struct Model {
 }
 
 impl Model {
-    /// Natural logarithm of true / profiled latency of `plan`; of a cascade, to first order.
-    fn correction(&self, candidates: &[Candidate], plan: usize) -> f32 {
-        let Some(Pair { small, large }) = candidates[plan].cascade else { return self.corrections.log(plan) };
-        let [first, both] = [small, plan].map(|plan| candidates[plan].latency.as_secs_f32());
-        let share = if both > 0.0 { first / both } else { 0.5 };
-        share * self.corrections.log(small) + (1.0 - share) * self.corrections.log(large)
+    /// Natural logarithm of true / profiled latency of `plan`, one of `profiled`; of a cascade, to first order.
+    fn correction(&self, profiled: &[Profiled], plan: usize) -> f32 {
+        let Some((pair, share)) = profiled[plan].cascade else { return self.corrections.log(plan) };
+        share * self.corrections.log(pair.small) + (1.0 - share) * self.corrections.log(pair.large)
     }
 }
 
@@ -129,10 +128,12 @@ struct Scratch {
     next: Beliefs,
     /// Both of them, weighed by trust: what choices are made from.
     mixed: Belief,
-    /// The logarithm of the slowdown that was expected.
-    expected: f32,
+    /// The slowdown that was expected.
+    expected: f64,
     lead: Option<Duration>,
     lateness: Lateness,
+    /// Logarithm of true / profiled latency of each plan.
+    corrections: Vec<f32>,
     likelihood: Bins,
 }
 
@@ -140,6 +141,7 @@ struct Scratch {
 #[derive(Clone, Debug)]
 pub struct Bayes {
     candidates: Vec<Candidate>,
+    profiled: Vec<Profiled>,
     ids: Vec<String>,
     guess_accuracy: f64,
     /// By how much accuracy a late decision is worse than a guess, whatever the miss target.
@@ -190,6 +192,7 @@ impl Bayes {
         let near_one = near_one(&noise);
         Self {
             candidates: candidates.to_vec(),
+            profiled: Profiled::all(candidates),
             ids: ids.to_vec(),
             guess_accuracy: terms.guess_accuracy,
             caution: caution(candidates),
@@ -209,9 +212,10 @@ impl Bayes {
                 load: [None; SIGNALS],
                 next: Beliefs::both(&near_one),
                 mixed: near_one,
-                expected: 0.0,
+                expected: 1.0,
                 lead: None,
                 lateness: Lateness::new(candidates.len()),
+                corrections: vec![0.0; candidates.len()],
                 likelihood: [0.0; BINS],
             },
         }
@@ -245,7 +249,9 @@ impl Bayes {
 
     /// The slowdown that the next inference of `plan` is expected to show.
     fn expected_slowdown(&self, plan: usize) -> f64 {
-        f64::from((self.scratch.expected + self.model.correction(&self.candidates, plan)).exp())
+        let correction = self.model.correction(&self.profiled, plan);
+        // most profiles are right as far as anybody can tell
+        self.scratch.expected * if correction == 0.0 { 1.0 } else { f64::from(correction).exp() }
     }
 
     /// Learns how likely it is that the load is worth listening to: the latency had the probability `blind` without
@@ -282,11 +288,11 @@ impl Policy for Bayes {
         self.predict(situation.elapsed, &situation.signals);
         let target = situation.demand.miss_target;
         let allowed = SINGLE_DECISION * target;
-        let Self { candidates, model, scratch, .. } = self;
-        let limit = |plan: usize, seconds: f32| {
-            let slowdown = candidates[plan].largest_slowdown(seconds.into(), situation.lead) as f32;
-            grid::place(slowdown.ln() - model.correction(candidates, plan))
-        };
+        let Self { profiled, model, scratch, .. } = self;
+        let corrections = &mut scratch.corrections;
+        corrections.iter_mut().enumerate().for_each(|(plan, log)| *log = model.correction(profiled, plan));
+        let limit =
+            |plan: usize, left: Left| grid::place(profiled[plan].log_largest_slowdown(left) - corrections[plan]);
         scratch.lateness.foretell(&model.noise.exceedance(&scratch.mixed), limit, situation, allowed);
         let late_worth = self.guess_accuracy - self.caution - self.restraint;
         let misses = self.scratch.lateness.misses();
@@ -297,7 +303,7 @@ impl Policy for Bayes {
             let excess = situation.outlook[rung].miss(rung, misses.own) - target.max(least);
             self.restraint = (self.restraint + RESTRAINT_GAIN * excess).clamp(0.0, LARGEST_RESTRAINT);
         }
-        (self.scratch.expected, self.scratch.lead) = (self.scratch.mixed.mean(), situation.lead);
+        (self.scratch.expected, self.scratch.lead) = (f64::from(self.scratch.mixed.mean()).exp(), situation.lead);
         Choice { plan: rung, reason, forecast: self.forecast(rung) }
     }
 
@@ -305,7 +311,7 @@ impl Policy for Bayes {
         let Self { model, beliefs, scratch, .. } = self;
         model.windows = model.windows.saturating_add(1);
         let slowdown = self.candidates[rung].slowdown(inference).max(1e-3);
-        let slowdown = slowdown.ln() as f32 - model.correction(&self.candidates, rung);
+        let slowdown = slowdown.ln() as f32 - model.correction(&self.profiled, rung);
         let observed = grid::place(slowdown).clamp(-1.0, BINS as f32);
         // of two inferences together nobody knows which one the profile is wrong about
         let single = Some(rung).filter(|rung| self.candidates[*rung].cascade.is_none());
@@ -339,15 +345,16 @@ impl Policy for Bayes {
     }
 
     fn in_time(&self, rung: usize, available: &Available, miss_target: f64) -> bool {
-        let Self { candidates, model, scratch, .. } = self;
+        let Self { profiled, model, scratch, .. } = self;
         let exceedance = model.noise.exceedance(&scratch.mixed);
+        let correction = model.correction(profiled, rung);
         let late: f64 = available
             .parts()
             .iter()
             .map(|(left, share)| {
-                let slowdown = candidates[rung].largest_slowdown(left.as_secs_f64().max(1e-9), None) as f32;
+                let limit = profiled[rung].log_largest_slowdown(Left::new(*left, None)) - correction;
                 let mut miss = [0.0];
-                exceedance.exceed(&[grid::place(slowdown.ln() - model.correction(candidates, rung))], &mut miss);
+                exceedance.exceed(&[grid::place(limit)], &mut miss);
                 f64::from(*share) * miss[0]
             })
             .sum();

@@ -125,6 +125,9 @@ pub(super) struct Noise {
 /// An observation that came from the tail with less than this probability teaches nothing about it.
 const WORTH_A_LOOP: f32 = 0.001;
 
+/// A belief of no more than this, which is what sums over it are rounded by, is not worth a loop.
+const NOTHING: f32 = 1e-7;
+
 /// A mean of the tail that differs by less than this share is not worth a new table.
 const WORTH_A_TABLE: f32 = 0.01;
 
@@ -280,7 +283,10 @@ impl Exceedance<'_> {
         for (limit, miss) in limits.iter().zip(misses) {
             let near = grid::span(limit - reach, limit + reach);
             let first = (limit - near.start as f32) * scale;
-            let core = sums.above(near.end) + normal.exceed_sum(&belief[near], first, scale);
+            let mut core = sums.above(near.end);
+            if sums.above(near.start) - core > NOTHING {
+                core += normal.exceed_sum(&belief[near], first, scale);
+            }
             // what lies above the limit is beyond it; of what lies below, the share of the tail that reaches there
             let beyond = if *limit < 0.0 {
                 1.0
