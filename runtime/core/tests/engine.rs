@@ -248,7 +248,7 @@ fn two_wearers_share_a_device_and_nothing_else() {
     // each is recognised, and what is expected for the one who rests is not what is expected for the one who runs
     assert_eq!([latest[0].activity, latest[1].activity], [0, 2]);
     let expected = |decision: &Decision, rung: usize| decision.considered[rung].outlook.accuracy;
-    assert!(expected(&latest[0], 0) > 0.97 && expected(&latest[1], 0) < 0.8, "{latest:?}");
+    assert!(expected(&latest[0], 0) > 0.95 && expected(&latest[1], 0) < 0.8, "{latest:?}");
     // the device has learned from both of them
     let mut learned = None;
     world.engine.learned(&mut learned);

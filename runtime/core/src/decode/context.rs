@@ -53,7 +53,7 @@ impl ContextError {
 
 /// Mean duration of an activity where a manifest does not know it, seconds. People do the same for longer; but where a network
 /// takes somebody's sitting for standing, it does so for a whole bout, and the longer the memory, the more of that is lost: on
-/// people held out of the training of the shipped ladder's kind, a memory of 25 s costs one of them up to two points.
+/// people held out of the training of the shipped ladder's kind, a memory of 25 s costs one of them up to six points.
 const BOUT_S: f64 = 4.0;
 
 /// Share of an answer that is not believed where a manifest says nothing: less than the chance of a change within the hop of
