@@ -111,7 +111,7 @@ impl<'a> Counter<'a> {
         let output = self.finish(process.arg("--state").arg(state), number)?;
         let report: Value = serde_json::from_str(&output).context("gaitd ladder --json")?;
         let configurations = report["configurations"].as_array().map_or(&[][..], Vec::as_slice);
-        let mine = configurations.iter().find(|entry| entry["id"] == job.configuration());
+        let mine = configurations.iter().find(|entry| entry["id"] == job.answers());
         let kernels = mine.and_then(|entry| entry["kernels"].as_array()).context("gaitd ladder --json: no kernels")?;
         Ok(kernels.iter().filter_map(|kernel| kernel.as_str().map(str::to_owned)).collect())
     }

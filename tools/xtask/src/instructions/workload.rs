@@ -1,4 +1,4 @@
-//! What is counted: each configuration by itself, and one whole window through the engine.
+//! What is counted: each configuration by itself, and whole windows through the engine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub(super) enum Work {
     Inference,
     /// A whole window through the engine: `bayes` chooses among all configurations, with a load signal, and learns.
     Window,
+    /// The same through a cascade whose large configuration is always asked, pinned.
+    Cascade,
 }
 
 impl Work {
@@ -36,6 +38,7 @@ impl Work {
         match self {
             Self::Inference => "inference",
             Self::Window => "window",
+            Self::Cascade => "cascade",
         }
     }
 
@@ -44,13 +47,16 @@ impl Work {
         FEWER
             + match self {
                 Self::Inference => *MORE.end(),
-                Self::Window => MORE_OF_ENGINE,
+                Self::Window | Self::Cascade => MORE_OF_ENGINE,
             }
     }
 
     /// The recording for it; one that is too long would be read for nothing.
     fn recording(self, folder: &Path) -> PathBuf {
-        folder.join(format!("{}.csv", self.name()))
+        folder.join(match self {
+            Self::Inference => "inference.csv",
+            Self::Window | Self::Cascade => "window.csv",
+        })
     }
 }
 
@@ -62,17 +68,20 @@ pub(super) struct Job<'a> {
     workload: &'a Workload,
 }
 
-/// One configuration of the shipped ladder.
+/// One configuration of the shipped ladder, or a cascade of two.
 struct Configuration {
     id: String,
+    /// The configuration that answers.
+    answers: String,
     macs: u64,
-    /// A model directory with nothing but this configuration, so that none of the others has to be loaded.
+    /// A model directory with nothing but this, so that none of the others has to be loaded.
     alone: PathBuf,
 }
 
 /// The files that gaitd is run on.
 pub(super) struct Workload {
     configurations: Vec<Configuration>,
+    cascade: Configuration,
     ladder: PathBuf,
     /// Where the recordings are.
     folder: PathBuf,
@@ -105,11 +114,13 @@ impl Workload {
                 fs::copy(ladder.join(name), alone.join(name)).with_context(|| format!("cannot copy {name}"))?;
             }
             let macs = entry["macs"].as_u64().context("manifest.json: no macs")?;
-            configurations.push(Configuration { id, macs, alone });
+            configurations.push(Configuration { answers: id.clone(), id, macs, alone });
         }
         let cheapest = (0..configurations.len()).min_by_key(|&index| configurations[index].macs);
+        let cheapest = cheapest.context("manifest.json: no configurations")?;
         let workload = Self {
-            cheapest: cheapest.context("manifest.json: no configurations")?,
+            cascade: cascade(&manifest, &configurations[cheapest], &configurations, folder)?,
+            cheapest,
             configurations,
             ladder,
             folder: folder.to_path_buf(),
@@ -125,7 +136,8 @@ impl Workload {
     /// All counts to make on `core`.
     pub(super) fn jobs<'a>(&'a self, core: &'static Core) -> impl Iterator<Item = Job<'a>> {
         let inferences = self.configurations.iter().map(|configuration| (Work::Inference, configuration));
-        let all = inferences.chain([(Work::Window, &self.configurations[self.cheapest])]);
+        let all =
+            inferences.chain([(Work::Window, &self.configurations[self.cheapest]), (Work::Cascade, &self.cascade)]);
         all.map(move |(work, configuration)| Job { core, work, configuration, workload: self })
     }
 
@@ -162,7 +174,12 @@ impl Job<'_> {
         &self.configuration.id
     }
 
-    /// Multiply-accumulates of its inference.
+    /// The name of the one that answers.
+    pub(super) fn answers(&self) -> &str {
+        &self.configuration.answers
+    }
+
+    /// Multiply-accumulates of its inference, or of both.
     pub(super) fn macs(&self) -> u64 {
         self.configuration.macs
     }
@@ -171,7 +188,7 @@ impl Job<'_> {
     pub(super) fn windows(&self) -> (u64, u64) {
         let more = match self.work {
             Work::Inference => MACS.div_ceil(self.macs()).clamp(*MORE.start(), *MORE.end()),
-            Work::Window => MORE_OF_ENGINE,
+            Work::Window | Work::Cascade => MORE_OF_ENGINE,
         };
         (FEWER, FEWER + more)
     }
@@ -179,7 +196,7 @@ impl Job<'_> {
     /// The model directory that is run.
     pub(super) fn models(&self) -> &Path {
         match self.work {
-            Work::Inference => &self.configuration.alone,
+            Work::Inference | Work::Cascade => &self.configuration.alone,
             Work::Window => &self.workload.ladder,
         }
     }
@@ -194,9 +211,41 @@ impl Job<'_> {
             // with context it would go through the engine
             Work::Inference => arguments.extend(["--context", "off"].map(str::to_owned)),
             Work::Window => arguments.extend(["--scenario".to_owned(), path(&self.workload.scenario)]),
+            Work::Cascade => arguments.extend(["--rung".to_owned(), self.configuration.id.clone()]),
         }
         arguments
     }
+}
+
+/// The cascade of `manifest` with the `small` configuration and the largest one, with a threshold that no belief reaches.
+fn cascade(manifest: &Value, small: &Configuration, all: &[Configuration], folder: &Path) -> Result<Configuration> {
+    let listed = manifest["cascades"].as_array().map_or(&[][..], Vec::as_slice);
+    let of_small = listed.iter().filter(|cascade| cascade["small"] == small.id.as_str());
+    let with_large =
+        of_small.filter_map(|cascade| Some((cascade, all.iter().find(|one| cascade["large"] == one.id.as_str())?)));
+    let found = with_large.max_by_key(|(_, large)| large.macs);
+    let (cascade, large) = found.context("manifest.json: no cascade with the cheapest configuration")?;
+    let (mut cascade, threshold) = (cascade.clone(), 0.9999);
+    cascade["threshold"] = threshold.into();
+    let id = format!("{}+{}@{threshold}", small.id, large.id);
+    let alone = folder.join("ladders").join(&id);
+    let mut only = manifest.clone();
+    let is_one = |entry: &Value| [small, large].iter().any(|one| entry["id"] == one.id.as_str());
+    if let Some(configurations) = only["configurations"].as_array_mut() {
+        configurations.retain(is_one);
+    }
+    only["cascades"] = json!([cascade]);
+    put(&alone.join("manifest.json"), &only.to_string())?;
+    for one in [small, large] {
+        for file in fs::read_dir(&one.alone).with_context(|| one.alone.display().to_string())? {
+            let file = file?;
+            if file.file_name() != "manifest.json" {
+                fs::copy(file.path(), alone.join(file.file_name()))
+                    .with_context(|| file.path().display().to_string())?;
+            }
+        }
+    }
+    Ok(Configuration { answers: large.id.clone(), macs: small.macs + large.macs, id, alone })
 }
 
 /// A recording of `windows` windows of one activity. No value is that of the sample before, which a sensor that works never
