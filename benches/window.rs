@@ -80,7 +80,7 @@ impl Rest {
             engine,
             wearer,
             settings,
-            lines: LineWriter::new(header, false),
+            lines: LineWriter::new(header, false, true),
             sink: Sink::new(std::fs::File::create("/dev/null").expect("the null device")),
             window: Window::new(task.channels.len(), task.window),
             decision: Decision::empty(&manifest),

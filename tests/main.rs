@@ -21,6 +21,7 @@ mod heads;
 mod iio;
 mod implausible;
 mod import;
+mod instant;
 mod lag;
 mod logging;
 mod manual;

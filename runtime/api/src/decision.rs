@@ -216,6 +216,14 @@ impl<'a> DecisionLine<'a> {
     }
 }
 
+impl DecisionLine<'_> {
+    /// Makes what the window says by itself the answer, for who wants no context.
+    pub fn answer_alone(&mut self) {
+        self.activity.clone_from(&self.instant.activity);
+        self.belief.clone_from(&self.instant.probabilities);
+    }
+}
+
 impl<'a> HeadView<'a> {
     /// What the inference of `decision` did before its window's last sample.
     pub(crate) fn of(decision: &'a Decision) -> Option<Self> {

@@ -57,7 +57,9 @@ pub use status::{
     ActivityMinutes, Aliveness, ListenerState, ListenerView, MemoryView, ModelView, OutputState, OutputView, Readiness,
     ReloadOutcome, ReloadsView, SourceState, SourceView, Status, Today,
 };
-pub use summary::{ConfigurationUse, HeadCounts, Misses, PhaseLatency, Recognised, Summary, WindowCounts};
+pub use summary::{
+    CascadeCounts, ConfigurationUse, HeadCounts, Misses, PhaseLatency, Recognised, Summary, WindowCounts,
+};
 
 /// `duration` in milliseconds, the unit of latencies on the wire.
 #[must_use]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SettingsView;
 use crate::schema::class;
-use crate::{FaultView, HeadCounts, LocalTime, Misses, WindowCounts};
+use crate::{CascadeCounts, FaultView, HeadCounts, LocalTime, Misses, WindowCounts};
 use gaitd_core::control::{Estimate, Load};
 use gaitd_core::stream::StreamCounts;
 
@@ -37,7 +37,7 @@ pub struct Status {
     pub windows: WindowCounts,
     /// Decisions later than their budget.
     pub misses: Option<Misses>,
-    /// Changes from one configuration to another.
+    /// Changes from one plan, a configuration or a cascade, to another.
     pub switches: u64,
     /// What the wearer did today.
     #[serde(default)]
@@ -45,6 +45,9 @@ pub struct Status {
     /// Inferences that began before their windows were complete.
     #[serde(default)]
     pub heads: HeadCounts,
+    /// What became of the second inferences of cascades.
+    #[serde(default)]
+    pub cascades: CascadeCounts,
     /// Where decisions go, in the order of the configuration; none where they are only watched.
     pub outputs: Vec<OutputView>,
     /// What is demanded.

@@ -92,6 +92,17 @@ pub struct HeadCounts {
     pub late: u64,
 }
 
+/// What became of the second inferences of cascades.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CascadeCounts {
+    /// The small configuration's answer was sure enough.
+    pub not_needed: u64,
+    /// The large configuration answered.
+    pub answered: u64,
+    /// The small configuration's answer stands, since the large one's would have been late.
+    pub no_time: u64,
+}
+
 /// Decisions later than their budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Misses {

@@ -27,7 +27,7 @@
 //! # let state = tempfile::tempdir()?;
 //! let config = Config {
 //!     source: SourceSpec::Wearer { seed: 1, seconds: Some(30.0), pace: Pace::Fast },
-//!     outputs: vec![Output { format: Format::None, path: None }],
+//!     outputs: vec![Output { format: Format::None, ..Output::default() }],
 //! #   state: Some(state.path().to_owned()),
 //!     ..Config::default()
 //! };

@@ -7,8 +7,8 @@ use crate::Operator;
 use crate::operations::Operations;
 use crate::sync::lock;
 use gaitd_api::{
-    Aliveness, HeadCounts, MemoryView, Misses, ModelView, Readiness, SettingsView, SourceState, SourceView, Status,
-    WindowCounts,
+    Aliveness, CascadeCounts, HeadCounts, MemoryView, Misses, ModelView, Readiness, SettingsView, SourceState,
+    SourceView, Status, WindowCounts,
 };
 use gaitd_core::plausibility::Response;
 
@@ -61,6 +61,11 @@ impl Operations {
                 begun: counters.begun.get(),
                 answered: counters.begun_answered.get(),
                 late: counters.begun_late.get(),
+            },
+            cascades: CascadeCounts {
+                not_needed: counters.second_not_needed.get(),
+                answered: counters.second_answered.get(),
+                no_time: counters.second_no_time.get(),
             },
             settings,
             slowdown,

@@ -9,7 +9,9 @@ use gaitd_daemon::account::Ledger;
 fn the_ledger_counts_every_latency_once() {
     let mut ledger = Ledger::new(2);
     for us in 1..=1000 {
-        ledger.record_inference(usize::from(us > 500), Duration::from_micros(us));
+        let took = Duration::from_micros(us);
+        ledger.record(Phase::Infer, took);
+        ledger.record_inference(usize::from(us > 500), took);
     }
     ledger.record(Phase::Total, Duration::MAX);
     ledger.record(Phase::Total, Duration::ZERO);

@@ -87,7 +87,7 @@ fn allocates_nothing(backend: &dyn Backend) -> Vec<u64> {
                 policy: policy.name().to_owned(),
                 budget,
             };
-            let mut lines = LineWriter::new(header, text);
+            let mut lines = LineWriter::new(header, text, true);
             let mut sink = Sink::new(std::fs::File::create("/dev/null").unwrap());
             let mut window = Window::new(task.channels.len(), task.window);
             let mut decision = Decision::empty(&manifest);

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use gaitd_api::{
-    CascadeView, Explanation, FaultView, HeadView, ListenerState, LocalTime, Misses, OutputState, OutputView, Reloaded,
-    SecondView, SettingsView, SourceState, SourceView, Status, Timings, Today,
+    CascadeCounts, CascadeView, Explanation, FaultView, HeadView, ListenerState, LocalTime, Misses, OutputState,
+    OutputView, Reloaded, SecondView, SettingsView, SourceState, SourceView, Status, Timings, Today,
 };
 use gaitd_core::control::{Estimate, Load, Objective, PolicySpec};
 use gaitd_core::engine::ControlConfig;
@@ -55,10 +55,19 @@ pub(super) fn status(status: &Status) -> String {
                         allowed(status.settings.control.miss_target)
                     )
                 ),
-                counted(status.switches, "change of the configuration", "changes of the configuration")
+                counted(status.switches, "change of plan", "changes of plan")
             ),
         ),
     ];
+    let CascadeCounts { not_needed, answered, no_time } = status.cascades;
+    if not_needed + answered + no_time > 0 {
+        lines.push((
+            "cascades",
+            format!(
+                "{not_needed} answered by the small one, {answered} by the large one, {no_time} without the time for it"
+            ),
+        ));
+    }
     lines.push(("today", today(&status.today)));
     for fault in &status.source.implausible {
         let FaultView { sensor, fault, present, seconds, explanation, .. } = fault;

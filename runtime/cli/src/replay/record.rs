@@ -21,7 +21,7 @@ pub(super) struct Record {
 impl Record {
     /// Makes the file anew, with what all its decisions have in common.
     pub(super) fn create(path: &Path, header: publish::RunHeader) -> anyhow::Result<Self> {
-        let lines = LineWriter::new(header, false);
+        let lines = LineWriter::new(header, false, true);
         let file = File::create(path).map_err(|error| unwritable(path, error))?;
         let mut record = Self { path: path.to_path_buf(), file: BufWriter::new(file), lines };
         // a replay comes out the same again, whenever it is made

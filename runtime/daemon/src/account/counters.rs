@@ -49,6 +49,10 @@ pub(crate) struct RunCounters {
     pub(crate) begun: Counter,
     pub(crate) begun_answered: Counter,
     pub(crate) begun_late: Counter,
+    /// Windows of cascades whose second inference was not needed, that it answered, and for which it had no time.
+    pub(crate) second_not_needed: Counter,
+    pub(crate) second_answered: Counter,
+    pub(crate) second_no_time: Counter,
     /// Samples without which they begin; 0 where none do.
     pub(crate) missing: AtomicUsize,
     pub(crate) published: Counter,
@@ -76,6 +80,9 @@ impl RunCounters {
             begun: Counter::default(),
             begun_answered: Counter::default(),
             begun_late: Counter::default(),
+            second_not_needed: Counter::default(),
+            second_answered: Counter::default(),
+            second_no_time: Counter::default(),
             missing: AtomicUsize::new(0),
             published: Counter::default(),
             lost: Counter::default(),

@@ -32,9 +32,8 @@ impl Ledger {
         self.phases[phase as usize].saturating_record(nanoseconds(latency));
     }
 
-    /// Records an inference of the configuration `rung`.
+    /// Records that an inference of the configuration `rung` answered, and took `latency` by itself.
     pub fn record_inference(&mut self, rung: usize, latency: Duration) {
-        self.record(Phase::Infer, latency);
         self.inferences[rung].saturating_record(nanoseconds(latency));
     }
 

@@ -8,6 +8,7 @@
 //! | produced, held | the sensing thread, as it sends a window | `RunCounters::sensed` | status, summary, metrics |
 //! | dropped | the sensing thread where its queue is full, the engine's what it has no time for | `RunCounters` | status, summary, metrics |
 //! | begun, and what of it answered | the engine's thread | `RunCounters` | status, metrics |
+//! | windows of cascades | the engine's thread | `RunCounters` | status, metrics |
 //! | decided, failed, switches | the engine's thread | `RunCounters` | status, summary, metrics |
 //! | published, lost, misses of the run | the first publisher's thread; the engine's what it overtakes on the way there | `RunCounters` | status, summary, metrics |
 //! | published, lost of each output | its thread; the engine's what it overtakes on the way there | `PublisherCounters` | status, metrics |
@@ -142,7 +143,10 @@ impl Account {
         if !Arc::ptr_eq(&decision.manifest, &self.manifest) {
             self.adopt(&decision.manifest);
         }
-        self.ledger.record_inference(self.places[decision.rung], decision.infer);
+        // of a cascade's large configuration, without the small one's that came before
+        let infer = decision.second().unwrap_or(decision.infer);
+        self.ledger.record(Phase::Infer, decision.infer);
+        self.ledger.record_inference(self.places[decision.rung], infer);
         if let Some(head) = decision.head {
             self.ledger.record(Phase::Head, head.infer);
         }

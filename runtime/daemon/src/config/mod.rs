@@ -338,7 +338,7 @@ impl SourceSpec {
 }
 
 /// Where decisions go.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Output {
     /// How they are written: `auto` (the default: readable lines on a terminal, NDJSON elsewhere), `text`, `ndjson`,
@@ -347,6 +347,15 @@ pub struct Output {
     /// A file to which they are appended; standard output where none is given. A relative path starts at the
     /// configuration file.
     pub path: Option<PathBuf>,
+    /// Whether it has what all windows of the stream say together; otherwise `activity` and `belief` are what each window
+    /// says alone, and there are neither episodes nor revised windows.
+    pub context: bool,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self { format: Format::default(), path: None, context: true }
+    }
 }
 
 impl Output {

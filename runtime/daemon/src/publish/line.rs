@@ -97,6 +97,8 @@ pub struct LineWriter {
     header: RunHeader,
     /// How readable lines are laid out; NDJSON where there is none.
     table: Option<Table>,
+    /// Whether they have what all windows of the stream say together.
+    context: bool,
     line: Vec<u8>,
 }
 
@@ -106,12 +108,12 @@ impl LineWriter {
         (self.table, self.header) = (table(&header, text), header);
     }
 
-    /// A writer of readable lines (`text`) or NDJSON.
+    /// A writer of readable lines (`text`) or NDJSON, of what all windows of the stream say together (`context`) or each alone.
     #[must_use]
-    pub fn new(header: RunHeader, text: bool) -> Self {
+    pub fn new(header: RunHeader, text: bool, context: bool) -> Self {
         // a decision has each label twice, with a number of up to 14 characters
         let labels: usize = header.manifest.task.labels.iter().map(|label| 2 * (label.len() + 18)).sum();
-        Self { table: table(&header, text), header, line: Vec::with_capacity(1024 + labels) }
+        Self { table: table(&header, text), context, header, line: Vec::with_capacity(1024 + labels) }
     }
 
     /// The first lines of a run that begins at `time`.
@@ -119,7 +121,7 @@ impl LineWriter {
     /// # Errors
     /// Never in practice; the buffer is memory.
     pub fn greeting(&mut self, time: Option<LocalTime>) -> std::io::Result<&[u8]> {
-        let Self { header, table, line } = self;
+        let Self { header, table, line, .. } = self;
         line.clear();
         if let Some(table) = table {
             writeln!(
@@ -140,23 +142,26 @@ impl LineWriter {
         Ok(line)
     }
 
-    /// The line for `decision`, published at clock time `now`; for programs, one for the window that is revised with it
-    /// and one for the episode that ended before it follow.
+    /// The line for `decision`, published at clock time `now`; for programs, with context, one for the window that is revised
+    /// with it and one for the episode that ended before it follow.
     ///
     /// # Errors
     /// Never in practice; the buffer is memory.
     pub fn decision(&mut self, decision: &Decision, now: Duration) -> std::io::Result<&[u8]> {
-        let Self { header, table, line } = self;
+        let Self { header, table, context, line } = self;
         line.clear();
-        let of_decision = header.line(decision, now.saturating_sub(decision.arrived));
+        let mut of_decision = header.line(decision, now.saturating_sub(decision.arrived));
+        if !*context {
+            of_decision.answer_alone();
+        }
         if let Some(table) = table {
             table.row(&of_decision, &mut *line)?;
         } else {
             write_line(line, &of_decision)?;
-            if let Some(revision) = &decision.revision {
+            if let Some(revision) = decision.revision.as_ref().filter(|_| *context) {
                 write_line(line, &header.revised(revision))?;
             }
-            if let Some(episode) = &decision.episode {
+            if let Some(episode) = decision.episode.as_ref().filter(|_| *context) {
                 write_line(line, &header.episode(episode))?;
             }
         }
@@ -179,13 +184,13 @@ impl LineWriter {
         Ok(&self.line)
     }
 
-    /// The line of `episode`; nothing where there is none, or lines are for people.
+    /// The line of `episode`; nothing where there is none, or lines are for people or without context.
     ///
     /// # Errors
     /// Never in practice; the buffer is memory.
     pub fn episode(&mut self, episode: Option<&Episode>) -> std::io::Result<&[u8]> {
         self.line.clear();
-        if let (Some(episode), None) = (episode, &self.table) {
+        if let (Some(episode), None, true) = (episode, &self.table, self.context) {
             write_line(&mut self.line, &self.header.episode(episode))?;
         }
         Ok(&self.line)

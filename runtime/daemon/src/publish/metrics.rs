@@ -269,7 +269,22 @@ impl Scrape {
             &["fate"],
             &[(&["begun"], heads.begun), (&["answered"], heads.answered), (&["late"], heads.late)],
         );
-        self.count("gaitd_switches_total", "Changes from one configuration to another", status.switches);
+        let cascades = status.cascades;
+        self.counter(
+            "gaitd_cascades_total",
+            "Windows answered by cascades, and what became of the second inference",
+            &["fate"],
+            &[
+                (&["not_needed"], cascades.not_needed),
+                (&["answered"], cascades.answered),
+                (&["no_time"], cascades.no_time),
+            ],
+        );
+        self.count(
+            "gaitd_switches_total",
+            "Changes from one plan, a configuration or a cascade, to another",
+            status.switches,
+        );
         self.count("gaitd_samples_total", "Good samples", samples.samples);
         self.count(
             "gaitd_samples_moved_total",

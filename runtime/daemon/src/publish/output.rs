@@ -48,7 +48,7 @@ impl LineOutput {
             Format::Ndjson | Format::None => false,
         };
         Ok(Self {
-            lines: LineWriter::new(header.clone(), text),
+            lines: LineWriter::new(header.clone(), text, output.context),
             sink: Sink::new(to),
             flowing: flowing.filter(|_| text && terminal).cloned(),
             detailed,

@@ -18,7 +18,8 @@ use crate::threads::queue::{LatestRx, LatestTx, latest};
 use crate::threads::waiting::{self, Moment, Turn, Waiting};
 use gaitd_core::clock::Clock;
 use gaitd_core::control::Overhead;
-use gaitd_core::engine::{Beside, Decision, Diary, Engine, Inputs, Wearer};
+use gaitd_core::engine::{Beside, Decision, Diary, Engine, Inputs, Second, Wearer};
+use gaitd_core::ladder::Manifest;
 use gaitd_core::window::Window;
 
 /// How often a thread that has nothing to do shows that it could.
@@ -85,8 +86,8 @@ struct EngineThread {
     /// What is learned of [`EngineContext::beside`]: since windows were taken, and since their last samples arrived.
     since_taken: Overhead,
     since_arrived: Overhead,
-    /// The configuration of the decision before.
-    last: String,
+    /// The ladder and the plan of the decision before.
+    last: Option<(Arc<Manifest>, usize)>,
     faults: RateLimitedLog,
 }
 
@@ -121,7 +122,7 @@ pub(crate) fn spawn(
         diary,
         since_taken: Overhead::NONE,
         since_arrived: Overhead::NONE,
-        last: String::with_capacity(64),
+        last: None,
         faults,
     };
     let thread = super::spawn("engine", cpu, move || body.run(waiting, &incoming_heads))?;
@@ -263,6 +264,13 @@ impl EngineThread {
                     counters.begun_answered.count();
                     counters.begun_late.add(u64::from(head.given_up.is_some()));
                 }
+                if let Some(escalation) = self.decision.escalation {
+                    match escalation.second {
+                        Second::NotNeeded => counters.second_not_needed.count(),
+                        Second::Answered(_) => counters.second_answered.count(),
+                        Second::NoTime => counters.second_no_time.count(),
+                    }
+                }
                 let mut published = true;
                 for publisher in publishers {
                     published &= publisher.send(&self.decision);
@@ -271,13 +279,7 @@ impl EngineThread {
                 if let Some(snapshots) = snapshots {
                     snapshots.decided(engine);
                 }
-                let now = &self.decision.configuration().id;
-                if self.last != *now {
-                    if !self.last.is_empty() {
-                        counters.switches.count();
-                    }
-                    self.last.clone_from(now);
-                }
+                counters.switches.add(u64::from(has_switched(&mut self.last, &self.decision)));
                 published
             }
             Err(error) => {
@@ -296,4 +298,14 @@ impl Drop for EngineThread {
         // also when this thread panics: a daemon that senses but never decides must not look alive
         self.context.stop.ask();
     }
+}
+
+/// Whether `decision` is of another plan than the one before, `last`; a plan of the same name of another ladder is the same.
+fn has_switched(last: &mut Option<(Arc<Manifest>, usize)>, decision: &Decision) -> bool {
+    let (manifest, plan) = (&decision.manifest, decision.choice.plan);
+    let switched = last.as_ref().is_some_and(|(before, last)| {
+        if Arc::ptr_eq(before, manifest) { *last != plan } else { before.plans()[*last] != manifest.plans()[plan] }
+    });
+    *last = Some((Arc::clone(manifest), plan));
+    switched
 }

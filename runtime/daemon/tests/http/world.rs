@@ -11,7 +11,7 @@ use gaitd_api::{
     LocalTime, MemoryView, ModelView, OutputState, OutputView, Readiness, ReloadOutcome, Reloaded, ReloadsView,
     SettingsView, SourceState, SourceView, Status, Today,
 };
-use gaitd_api::{HeadCounts, Misses, WindowCounts};
+use gaitd_api::{CascadeCounts, HeadCounts, Misses, WindowCounts};
 use gaitd_core::control::{Choice, Estimate, Forecast, Load, Outlook, PolicySpec, Reason};
 use gaitd_core::engine::{Considered, Decision, Settings};
 use gaitd_core::ladder::{Ladder, Manifest, Percentiles, Profile, ProfileKey, Profiled};
@@ -67,6 +67,7 @@ pub fn decision(window: u64) -> Decision {
     let outlook = Outlook { accuracy: 0.95, cost: Duration::from_millis(6), short: None };
     decision.considered = vec![Considered { outlook, forecast }; decision.manifest.configurations.len()];
     decision.choice = Choice { plan: (window % 3) as usize, reason: Reason::MostAccurateInTime, forecast };
+    decision.rung = decision.choice.plan;
     decision.window = window;
     (decision.belief[0], decision.instant.probabilities[0]) = (1.0, 1.0);
     decision.slowdown = Some(Estimate { mean: 1.1, spread: 0.2 });
@@ -153,6 +154,7 @@ impl Operator for Fake {
                 activities: vec![ActivityMinutes { activity: "sitting".to_owned(), minutes: 12.5 }],
             },
             heads: HeadCounts { begun: 9, answered: 8, late: 1 },
+            cascades: CascadeCounts { not_needed: 3, answered: 2, no_time: 1 },
             outputs: vec![OutputView {
                 name: "standard output".to_owned(),
                 state: OutputState::Writing,

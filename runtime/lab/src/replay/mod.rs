@@ -155,7 +155,8 @@ impl Account {
         if let Some(truth) = truth {
             self.total.count(truth, decision.activity, latency);
             self.right_alone += u64::from(truth == decision.instant.activity);
-            self.configurations[decision.rung].count(truth, decision.activity, decision.infer);
+            let infer = decision.second().unwrap_or(decision.infer);
+            self.configurations[decision.rung].count(truth, decision.activity, infer);
             self.recognised_on_time += u64::from(!late && truth == decision.activity);
             self.late += u64::from(late);
         }

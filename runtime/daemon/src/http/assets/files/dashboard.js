@@ -130,11 +130,18 @@ function showConfiguration() {
   paint(at("configuration-swatch"), rung < 0 ? undefined : rung, configurations.length);
   show("width", configuration?.width === undefined ? UNKNOWN : `${configuration.width.toFixed(2)}x`);
   show("resolution", configuration?.resolution === undefined ? UNKNOWN : `${configuration.resolution} steps`);
-  show("mmacs", mmacs(configuration?.macs));
+  show("mmacs", number(latest.mmacs));
   for (const entry of at("ladder-legend").children) {
     if (entry.dataset.id === id) entry.setAttribute("aria-current", "true");
     else entry.removeAttribute("aria-current");
   }
+}
+
+/** What a cascade did, where one was picked. */
+function asked(cascade) {
+  if (!cascade) return "";
+  const { small, large, sure, second } = cascade;
+  return second === "answered" ? `; asked after ${small} was ${percent(sure)} sure` : `; ${large}: ${spoken(second)}, ${percent(sure)} sure`;
 }
 
 function showSettings(settings) {
@@ -228,6 +235,8 @@ function showStatus(status) {
   show("failed", count(windows.failed));
   show("lost", count(windows.lost));
   show("switches", count(status.switches));
+  const { not_needed: notNeeded, answered, no_time: noTime } = status.cascades;
+  show("cascades", notNeeded + answered + noTime === 0 ? "none" : `${count(notNeeded)} not needed, ${count(answered)} answered, ${count(noTime)} no time`);
   show("misses", misses ? `${count(misses.count)} (${percent(misses.rate, 2)})` : "not timed");
   const { samples: total, resets: _resets, ...faults } = source.samples;
   const kinds = Object.entries(faults).filter(([, times]) => times > 0);
@@ -296,7 +305,7 @@ const handlers = {
     timeline.push(decision);
     showConfiguration();
     const predicted = isNumber(decision.predicted_ms) ? `; predicted ${milliseconds(decision.predicted_ms)}` : "";
-    show("reason", `Picked as: ${spoken(decision.reason)}${predicted}`);
+    show("reason", `Picked as: ${spoken(decision.reason)}${predicted}${asked(decision.cascade)}`);
     show("latency", `${milliseconds(decision.latency_ms)}${decision.miss ? " (miss)" : ""}`);
     show("budget-now", `${plain(decision.budget_ms)} ms`);
     showSignals(decision.signals);
