@@ -2,16 +2,14 @@
 //! docs/context.md.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use gaitd_tests::{lines, shipped_model};
+use gaitd_tests::{lines, repository, shipped_model};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::program::gaitd;
-use crate::recordings::{Recording, test_recordings};
-
-/// From one window to the next, seconds.
-const HOP_S: f64 = 1.28;
+use crate::recordings::{Recording, test_recordings, watch_recordings};
 
 /// A decision on one window: the truth where the window lies inside one activity, the answer by itself, and with context.
 struct Window {
@@ -20,11 +18,13 @@ struct Window {
     mmacs: f64,
 }
 
-/// The decisions of `plan` on a recording.
-fn decide(state: &TempDir, plan: &str, recording: &Recording, names: &[&str]) -> Vec<Window> {
+/// The decisions of `plan` of the ladder `model` on a recording.
+fn decide(state: &TempDir, model: &Path, plan: &str, recording: &Recording, names: &[&str]) -> Vec<Window> {
     let file = state.path().join("recording.csv");
     std::fs::write(&file, &recording.csv).unwrap();
-    let output = gaitd(state.path()).args(["run", "--pace", "fast", "--rung", plan, "--source"]).arg(&file).assert();
+    let mut command = gaitd(state.path());
+    command.args(["run", "--pace", "fast", "--rung", plan, "--models"]).arg(model).arg("--source").arg(&file);
+    let output = command.assert();
     let label = |value: &Value| names.iter().position(|name| value == name).unwrap();
     lines(&output.success().get_output().stdout, "decision")
         .into_iter()
@@ -120,13 +120,30 @@ impl Tally {
 #[ignore = "a measurement, of minutes: the figures of docs/context.md"]
 fn figures_of_context_and_cascades_on_the_test_people() {
     let Some(recordings) = test_recordings() else { return };
-    let manifest: Value =
-        serde_json::from_slice(&std::fs::read(shipped_model().join("manifest.json")).unwrap()).unwrap();
-    let names: Vec<&str> = manifest["task"]["labels"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let figures = figures(&shipped_model(), &recordings);
+    if let Some(path) = std::env::var_os("GAITD_FIGURES") {
+        std::fs::write(path, json!(figures).to_string()).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "a measurement, of minutes: the figures of docs/context.md"]
+fn figures_of_context_on_the_test_people_of_the_watch() {
+    let model = repository().join("models/wisdm-watch-cnn");
+    let Some(recordings) = watch_recordings(&model) else { return };
+    figures(&model, &recordings);
+}
+
+/// Prints what each plan of the ladder `model` reaches on `recordings`, and gives what is drawn of it.
+fn figures(model: &Path, recordings: &[Recording]) -> Vec<Value> {
+    let manifest: Value = serde_json::from_slice(&std::fs::read(model.join("manifest.json")).unwrap()).unwrap();
+    let task = &manifest["task"];
+    let hop_s = task["hop"].as_f64().unwrap() / task["sample_rate_hz"].as_f64().unwrap();
+    let names: Vec<&str> = task["labels"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let [sitting, standing] = ["sitting", "standing"].map(|name| names.iter().position(|it| *it == name).unwrap());
     let configurations = manifest["configurations"].as_array().unwrap().iter();
     let mut plans: Vec<String> = configurations.map(|it| it["id"].as_str().unwrap().to_owned()).collect();
-    for cascade in manifest["cascades"].as_array().unwrap() {
+    for cascade in manifest["cascades"].as_array().into_iter().flatten() {
         let part = |key: &str| cascade[key].as_str().unwrap();
         plans.push(format!("{}+{}@{}", part("small"), part("large"), cascade["threshold"]));
     }
@@ -139,10 +156,10 @@ fn figures_of_context_and_cascades_on_the_test_people() {
     for plan in &plans {
         let (mut ways, mut hours, mut true_changes) = ([Tally::default(), Tally::default()], 0.0, 0);
         let (mut mmacs, mut decided) = (0.0, 0.0);
-        for recording in &recordings {
-            let windows = decide(&state, plan, recording, &names);
+        for recording in recordings {
+            let windows = decide(&state, model, plan, recording, &names);
             ways.iter_mut().enumerate().for_each(|(way, tally)| tally.count(recording.user, &windows, way));
-            hours += windows.len() as f64 * HOP_S / 3600.0;
+            hours += windows.len() as f64 * hop_s / 3600.0;
             true_changes += bouts(&windows).iter().filter(|(_, changed)| *changed).count();
             mmacs += windows.iter().map(|window| window.mmacs).sum::<f64>();
             decided += windows.len() as f64;
@@ -171,7 +188,5 @@ fn figures_of_context_and_cascades_on_the_test_people() {
         );
         figures.push(json!({"plan": plan, "mmacs": mean, "alone": alone.accuracy(), "context": context.accuracy()}));
     }
-    if let Some(path) = std::env::var_os("GAITD_FIGURES") {
-        std::fs::write(path, json!(figures).to_string()).unwrap();
-    }
+    figures
 }

@@ -74,6 +74,47 @@ pub fn test_recordings() -> Option<Vec<Recording>> {
     Some(recordings.into_values().collect())
 }
 
+/// A stretch at the watch's usual rate of 20 Hz has steps of 45 to 55 ms, and lasts a second at least.
+const WATCH_STEP_NS: std::ops::RangeInclusive<i64> = 45_000_000..=55_000_000;
+const WATCH_SHORTEST: usize = 20;
+
+/// The people of the watch's data set on whom the ladder `model` was tested, each as one recording: their activities in the
+/// order of time, without what lay between them, as `gaitd-train context` reads them.
+pub fn watch_recordings(model: &Path) -> Option<Vec<Recording>> {
+    let watch = data("the watch's recordings", "wisdm2019_watch_accel.npz")?;
+    let manifest: Value = serde_json::from_slice(&std::fs::read(model.join("manifest.json")).unwrap()).unwrap();
+    let mut watch = NpzReader::new(std::fs::File::open(watch).unwrap()).unwrap();
+    let signal: Array2<f32> = watch.by_name("xyz").unwrap();
+    let [users, letters, times] = ["user", "activity", "timestamp"].map(|name| integers(&mut watch, name));
+    // the letter N is none
+    let label = |letter: i64| if letter < 13 { letter + 1 } else { letter };
+    let recording = |user: &Value| {
+        let user = user.as_i64().unwrap();
+        let mut stretches: Vec<Vec<usize>> = Vec::new();
+        for row in (0..users.len()).filter(|row| users[*row] == user) {
+            let joined = stretches.last().and_then(|stretch| stretch.last()).is_some_and(|last| {
+                *last + 1 == row
+                    && letters[*last] == letters[row]
+                    && WATCH_STEP_NS.contains(&(times[row] - times[*last]))
+            });
+            match stretches.last_mut() {
+                Some(stretch) if joined => stretch.push(row),
+                _ => stretches.push(vec![row]),
+            }
+        }
+        stretches.retain(|stretch| stretch.len() >= WATCH_SHORTEST);
+        stretches.sort_by_key(|stretch| times[stretch[0]]);
+        let mut recording = Recording { user, csv: "acc_x,acc_y,acc_z\n".to_owned(), labels: Vec::new() };
+        for row in stretches.into_iter().flatten() {
+            let values: Vec<String> = signal.row(row).iter().map(f32::to_string).collect();
+            writeln!(recording.csv, "{}", values.join(",")).unwrap();
+            recording.labels.push(label(letters[row]));
+        }
+        recording
+    };
+    Some(manifest["training"]["test"]["subjects"].as_array().unwrap().iter().map(recording).collect())
+}
+
 /// How many of the decisions on windows with one label are right, by the window alone and with all before it, and how many
 /// there are.
 fn recognised(output: &[u8], labels: &[i64], names: &[&str]) -> [u32; 3] {

@@ -441,10 +441,18 @@ def add_context(commands) -> None:
     parser.add_argument(
         "--allowed-loss",
         type=float,
-        default=100 * fit.ALLOWED_LOSS,
+        default=100 * fit.Allowed().loss,
         metavar="POINTS",
         help="by how much anyone may do worse than without context; more is weighed against what all gain "
         "(default: %(default)g)",
+    )
+    parser.add_argument(
+        "--allowed-delay",
+        type=float,
+        default=fit.Allowed().delay,
+        metavar="WINDOWS",
+        help="after how many windows nine in ten changes are to be followed, where they are without context; "
+        "more is weighed against the gain (default: %(default)g)",
     )
     _data(parser)
     _out(parser, "the JSON file to write")
@@ -460,7 +468,7 @@ def _context(flags) -> None:
     trained = [checkpoint.load(path) for path in flags.checkpoints]
     dataset = _dataset(flags, trained[0].recipe.dataset, trained[0].data)
     folds = streams.measure(trained, dataset, flags.recordings, rungs)
-    allowed = flags.allowed_loss / 100
+    allowed = fit.Allowed(flags.allowed_loss / 100, flags.allowed_delay)
     found = fit.estimate(folds, flags.change, allowed, given)
     fitted = fit.fit_all(folds, flags.change, allowed, given)
     accuracies = found.score.accuracy
@@ -468,7 +476,7 @@ def _context(flags) -> None:
     blocks = block.Blocks(fitted.context, [one.to_dict() for one in cascades])
     values = {
         **blocks.to_dict(),
-        "measured": {"allowed_loss": allowed, **page.figures(folds, found)},
+        "measured": {"allowed": dataclasses.asdict(allowed), **page.figures(folds, found)},
     }
     model_directory.write_json(values, flags.out, 1)
     if manifest:

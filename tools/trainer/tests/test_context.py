@@ -361,8 +361,13 @@ def test_a_loss_of_one_person_is_not_bought_by_gains_of_others():
     score = objective.score(stubborn)
     lost = objective.alone.by_person.mean(1) - score.by_person.mean(1)
     worse = replace(score, by_person=score.by_person - 0.2)
-    assert fit.penalty(worse, objective.alone, 0.005) > fit.penalty(score, objective.alone, 0.005)
-    assert fit.penalty(worse, objective.alone, 0.005) >= np.maximum(0, lost + 0.2 - 0.005).sum() - 1e-12
+    allowed = fit.Allowed(loss=0.005)
+    assert fit.penalty(worse, objective.alone, allowed) > fit.penalty(score, objective.alone, allowed)
+    assert fit.penalty(worse, objective.alone, allowed) >= np.maximum(0, lost + 0.2 - 0.005).sum() - 1e-12
+    # of what is followed late no more than is allowed counts
+    late = replace(score, by_person=objective.alone.by_person, delays=score.delays + 10)
+    costs = [fit.penalty(late, objective.alone, fit.Allowed(delay=delay)) for delay in (2, 5, 1000)]
+    assert costs[0] > costs[1] > costs[2]
 
 
 def test_beliefs_that_hardly_differ_are_worth_less():
@@ -372,7 +377,7 @@ def test_beliefs_that_hardly_differ_are_worth_less():
     assert (objective.score(sharp).brier < objective.alone.brier).all()
     equal = replace(objective.score(flat), by_person=objective.alone.by_person)
     vague = (equal.brier - objective.alone.brier).mean()
-    assert fit.penalty(equal, objective.alone, 0.005) >= vague > 0
+    assert fit.penalty(equal, objective.alone, fit.Allowed()) >= vague > 0
 
 
 def test_parameters_are_measured_on_people_who_had_no_part_in_them(few_draws):

@@ -21,10 +21,6 @@ from gaitd_train.context.score import Score, Scorer
 from gaitd_train.context.streams import Batch, Folds, Stream, shuffled
 from gaitd_train.errors import UserError
 
-# How much worse a person may do with context than without, as a share of their windows, if nothing is said.
-ALLOWED_LOSS = 0.005
-# Nine in ten changes are followed after this many windows, or as soon as without context.
-ALLOWED_DELAY = 2
 # What a window of delay too much weighs against a share of accuracy.
 DELAY_WEIGHT = 0.01
 
@@ -47,6 +43,15 @@ SHUFFLES = 10
 
 
 @dataclass(frozen=True)
+class Allowed:
+    """What context may cost: `loss` to anyone, a share of their windows, and `delay` in nine of ten changes,
+    windows until the new activity is answered (or as many as without context)."""
+
+    loss: float = 0.005
+    delay: float = 2
+
+
+@dataclass(frozen=True)
 class Fitted:
     """Parameters, and what they are worth to the people that they were fitted on."""
 
@@ -62,9 +67,9 @@ class Objective:
         batch: Batch,
         temperatures: np.ndarray,
         accuracies: np.ndarray,
-        allowed_loss: float = ALLOWED_LOSS,
+        allowed: Allowed = Allowed(),
     ) -> None:
-        self.batch, self.accuracies, self.allowed_loss = batch, accuracies, allowed_loss
+        self.batch, self.accuracies, self.allowed = batch, accuracies, allowed
         self.said = batch.said(temperatures)
         self.scorer = Scorer(batch)
         self._known: dict[Context, float] = {}
@@ -94,20 +99,20 @@ class Objective:
         """The mean accuracy over the rungs, less the penalties."""
         if context not in self._known:
             score = self.score(context)
-            self._known[context] = score.accuracy.mean() - penalty(score, self.alone, self.allowed_loss)
+            self._known[context] = score.accuracy.mean() - penalty(score, self.alone, self.allowed)
         return self._known[context]
 
 
-def penalty(score: Score, alone: Score, allowed_loss: float) -> float:
+def penalty(score: Score, alone: Score, allowed: Allowed) -> float:
     """What is taken from the accuracy for people who lose by the context, for changes followed late, and for
     beliefs that are worse probabilities than those of each window by itself.
 
     Without the last, little evidence and short bouts answer well by beliefs that hardly differ from one
     another: of no use to whoever reads them, and to a threshold.
     """
-    lost = alone.by_person.mean(1) - score.by_person.mean(1) - allowed_loss
+    lost = alone.by_person.mean(1) - score.by_person.mean(1) - allowed.loss
     late = np.maximum(0, score.delay(0.5) - alone.delay(0.5))
-    latest = np.maximum(0, score.delay(0.9) - np.maximum(ALLOWED_DELAY, alone.delay(0.9)))
+    latest = np.maximum(0, score.delay(0.9) - np.maximum(allowed.delay, alone.delay(0.9)))
     vague = np.maximum(0, score.brier - alone.brier)
     return float(np.maximum(0, lost).sum() + (DELAY_WEIGHT * (late + latest) + vague).mean())
 
@@ -194,29 +199,29 @@ def objective_of(
     folds: Folds,
     fitted_on: Sequence[int],
     measured_on: Sequence[int],
-    allowed_loss: float = ALLOWED_LOSS,
+    allowed: Allowed = Allowed(),
 ) -> Objective:
     """The objective over the people of some folds, by the temperatures and accuracies of others."""
     streams = [stream for stream in folds.streams if stream.fold in measured_on]
-    return _objective(folds, fitted_on, streams, allowed_loss)
+    return _objective(folds, fitted_on, streams, allowed)
 
 
 def _objective(
-    folds: Folds, fitted_on: Sequence[int], streams: list[Stream], allowed_loss: float = ALLOWED_LOSS
+    folds: Folds, fitted_on: Sequence[int], streams: list[Stream], allowed: Allowed = Allowed()
 ) -> Objective:
     batch = Batch(streams, folds.task.hop / folds.task.sample_rate_hz)
-    return Objective(batch, folds.temperatures(fitted_on), folds.accuracies(fitted_on), allowed_loss)
+    return Objective(batch, folds.temperatures(fitted_on), folds.accuracies(fitted_on), allowed)
 
 
 def fit_all(
     folds: Folds,
     quantities: Sequence[str],
-    allowed_loss: float = ALLOWED_LOSS,
+    allowed: Allowed = Allowed(),
     given: Context | None = None,
 ) -> Fitted:
     """The best parameters for the people of all folds, or `given` ones and what they are worth to them."""
     everyone = range(len(folds.prepared))
-    return _fitted(objective_of(folds, everyone, everyone, allowed_loss), quantities, given)
+    return _fitted(objective_of(folds, everyone, everyone, allowed), quantities, given)
 
 
 def _fitted(objective: Objective, quantities: Sequence[str], given: Context | None) -> Fitted:
@@ -226,7 +231,7 @@ def _fitted(objective: Objective, quantities: Sequence[str], given: Context | No
 def estimate(
     folds: Folds,
     quantities: Sequence[str],
-    allowed_loss: float = ALLOWED_LOSS,
+    allowed: Allowed = Allowed(),
     given: Context | None = None,
 ) -> Estimate:
     """Fits on all folds but one and measures on that one, in turn; with `given` parameters only measures."""
@@ -235,7 +240,7 @@ def estimate(
     contexts, reordered = [], []
     for fold in range(len(folds.prepared)):
         others = [other for other in range(len(folds.prepared)) if other != fold]
-        contexts.append(_fitted(objective_of(folds, others, others, allowed_loss), quantities, given))
+        contexts.append(_fitted(objective_of(folds, others, others, allowed), quantities, given))
         measured = objective_of(folds, others, [fold])
         found = measured.beliefs(contexts[-1].context)
         columns = [place for place, stream in enumerate(everyone.batch.streams) if stream.fold == fold]
