@@ -53,6 +53,8 @@ const LANES: [&[Command]; 2] = [
                 "0.45x-124",
                 "--configuration",
                 "1.00x-128",
+                "--configuration",
+                "0.10x-96+0.45x-124@0.9999",
             ],
         },
         // of the program that was just counted

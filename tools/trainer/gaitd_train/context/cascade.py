@@ -107,11 +107,12 @@ def measure(folds: Folds, contexts: Sequence[Fitted], accuracies: np.ndarray) ->
 
 def front(cascades: Sequence[Cascade], folds: Folds, accuracies: np.ndarray) -> list[Cascade]:
     """The cascades that gain at least `GAIN` over all that is as cheap: over one another, and over the rungs
-    with context, whose `accuracies` are given."""
+    with context, whose `accuracies` are given. Where the large one is no better than the small one, a
+    manifest can tell of no gain, and nobody would pick the cascade."""
     rungs = sorted(zip(folds.macs, accuracies, strict=True))
     kept: list[Cascade] = []
     for one in sorted(cascades, key=lambda one: (one.macs, -one.accuracy)):
         alone = max((accuracy for macs, accuracy in rungs if macs <= one.macs), default=0.0)
-        if one.accuracy >= GAIN + max(alone, kept[-1].accuracy if kept else 0.0):
+        if one.gain > 0 and one.accuracy >= GAIN + max(alone, kept[-1].accuracy if kept else 0.0):
             kept.append(one)
     return kept
