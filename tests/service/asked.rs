@@ -57,10 +57,19 @@ fn every_answer_of_a_live_daemon_is_as_described() {
             let explained = ask(client, "GET", "/api/explain", 200);
             (explained["window"] == decided - 1).then_some(explained)
         });
-        let picked: Vec<&Value> =
-            explained["configurations"].as_array().unwrap().iter().filter(|one| one["picked"] == true).collect();
+        let plans = ["configurations", "cascades"].into_iter().flat_map(|key| explained[key].as_array().unwrap());
+        let picked: Vec<&Value> = plans.filter(|one| one["picked"] == true).collect();
         assert_eq!(picked.len(), 1);
-        assert_eq!(picked[0]["id"], explained["configuration"]);
+        let name = picked[0]["id"].as_str().unwrap();
+        let answered = explained["configuration"].as_str().unwrap();
+        match explained["cascade"].as_object() {
+            None => assert_eq!(name, answered),
+            Some(cascade) => {
+                let part = |key: &str| cascade[key].as_str().unwrap();
+                assert!(name.starts_with(&format!("{}+{}@", part("small"), part("large"))), "{name}: {cascade:?}");
+                assert!([part("small"), part("large")].contains(&answered), "{answered}: {cascade:?}");
+            }
+        }
         let metrics = ask(client, "GET", "/metrics", 200);
         let metrics = metrics.as_str().unwrap();
         for expected in [

@@ -14,7 +14,7 @@ use gaitd_core::engine::Decision;
 pub struct Explanation {
     /// The window.
     pub window: u64,
-    /// What was picked.
+    /// The configuration that answered.
     pub configuration: String,
     /// Why, for programs.
     pub reason: Reason,
@@ -106,7 +106,11 @@ impl From<&Decision> for Explanation {
         });
         let macs = |id: &str| manifest.configurations.iter().find(|it| it.id == id).map_or(0, |it| it.macs);
         let cascades = manifest.cascades.iter().enumerate().filter_map(|(place, it)| {
-            considered(manifest.configurations.len() + place, it.name(), macs(&it.small) + macs(&it.large))
+            considered(
+                manifest.configurations.len() + place,
+                it.name(),
+                macs(&it.small).saturating_add(macs(&it.large)),
+            )
         });
         Self {
             window: decision.window,

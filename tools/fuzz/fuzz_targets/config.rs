@@ -42,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let settings = config.control.settings();
     assert_eq!(settings.problems(), Vec::<String>::new());
-    let (ids, candidates) = shared::candidates();
+    let (ids, candidates) = shared::plans();
     if let Ok(mut policy) = settings.policy.make(&candidates, &ids, &shared::terms(settings.budget)) {
         let demand = Demand { objective: settings.objective, ..Demand::new(settings.budget, settings.miss_target) };
         shared::drive(policy.as_mut(), &candidates, &demand, bytes.len() as u64, 20);

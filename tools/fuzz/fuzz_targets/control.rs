@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(settings) => settings,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    let (ids, candidates) = shared::candidates();
+    let (ids, candidates) = shared::plans();
     if let Err(error) = settings.check(&ids, true) {
         return assert!(!error.to_string().is_empty());
     }

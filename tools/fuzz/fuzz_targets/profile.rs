@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
         .map(|profiled| {
             let latency = profile.expected(&profiled.id).expect("it has just been read");
             assert!(latency > Duration::ZERO);
-            (profiled.id.clone(), Candidate { accuracy: 0.9, latency, halves: None })
+            (profiled.id.clone(), Candidate { accuracy: 0.9, latency, halves: None, cascade: None })
         })
         .unzip();
     if candidates.is_empty() {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use gaitd_core::control::{Candidate, Demand, Halves, Load, Outlook, Overhead, Policy, Situation, Terms};
+use gaitd_core::control::{Candidate, Demand, Halves, Load, Outlook, Overhead, Pair, Policy, Short, Situation, Terms};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -41,12 +41,22 @@ pub fn candidates() -> (Vec<String>, Vec<Candidate>) {
     let rungs = [("0.10x-96", 0.94, 2), ("0.40x-108", 0.965, 7), ("1.00x-128", 0.98, 21)];
     let candidate = |(_, accuracy, ms)| {
         let latency = Duration::from_millis(ms);
-        Candidate { accuracy, latency, halves: Some(Halves { head: latency / 8 * 7, tail: latency / 8 }) }
+        let halves = Some(Halves { head: latency / 8 * 7, tail: latency / 8 });
+        Candidate { accuracy, latency, halves, cascade: None }
     };
     (rungs.iter().map(|(id, ..)| (*id).to_owned()).collect(), rungs.map(candidate).to_vec())
 }
 
-/// The terms for [`candidates`] within `budget`.
+/// The same, and a cascade of the first and the last.
+pub fn plans() -> (Vec<String>, Vec<Candidate>) {
+    let (mut ids, mut candidates) = self::candidates();
+    let pair = Pair { small: 0, large: candidates.len() - 1 };
+    ids.push(format!("{}+{}@0.7", ids[pair.small], ids[pair.large]));
+    candidates.push(Candidate::cascade(pair, &candidates[pair.small], &candidates[pair.large], 0.97));
+    (ids, candidates)
+}
+
+/// The terms for [`candidates`] or [`plans`] within `budget`.
 pub fn terms(budget: Duration) -> Terms {
     Terms { budget, guess_accuracy: 1.0 / 6.0 }
 }
@@ -54,7 +64,9 @@ pub fn terms(budget: Duration) -> Terms {
 /// Lets `policy` decide `windows` windows, whose latencies and signals follow from `seed`, and fails where it picks
 /// what there is not or foretells what is no number.
 pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand, seed: u64, windows: usize) {
-    let outlook: Vec<_> = candidates.iter().map(|it| Outlook { accuracy: it.accuracy, cost: it.latency }).collect();
+    let short = |pair: Pair| Short { rung: pair.small, share: 0.75 };
+    let outlook = |it: &Candidate| Outlook { accuracy: it.accuracy, cost: it.latency, short: it.cascade.map(short) };
+    let outlook: Vec<_> = candidates.iter().map(outlook).collect();
     let mut random = Random(seed);
     let mut overhead = Overhead::NONE;
     for _ in 0..windows {
@@ -74,7 +86,7 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
             outlook: &outlook,
             cost_limit: Duration::MAX,
         });
-        assert!(choice.rung < candidates.len(), "{choice:?}");
+        assert!(choice.plan < candidates.len(), "{choice:?}");
         for rung in 0..candidates.len() {
             // not NaN either
             let sane = |p: f64| (-1e-6..=1.0 + 1e-5).contains(&p);
@@ -84,9 +96,9 @@ pub fn drive(policy: &mut dyn Policy, candidates: &[Candidate], demand: &Demand,
         let latency = match random.below(16) {
             0 => Duration::ZERO,
             1 => Duration::from_secs(3600),
-            _ => candidates[choice.rung].latency.mul_f64((random.below(8000) as f64 / 1000.0 - 1.0).exp()),
+            _ => candidates[choice.plan].latency.mul_f64((random.below(8000) as f64 / 1000.0 - 1.0).exp()),
         };
-        policy.observe(choice.rung, latency);
+        policy.observe(choice.plan, latency);
         overhead.observe(Duration::from_nanos(1 << random.below(50)));
         let sane = |x: f64| x.is_finite() && x >= 0.0;
         assert!(policy.slowdown().is_none_or(|slowdown| sane(slowdown.mean) && sane(slowdown.spread)));

@@ -218,7 +218,8 @@ impl Decision {
     pub fn macs(&self) -> u64 {
         let first = self.escalation.filter(|_| self.second().is_some());
         let first = first.map_or(0, |escalation| self.manifest.configurations[escalation.small].macs);
-        first + self.configuration().macs + self.head.map_or(0, |head| head.wasted_macs)
+        let wasted = self.head.map_or(0, |head| head.wasted_macs);
+        first.saturating_add(self.configuration().macs).saturating_add(wasted)
     }
 
     /// The recognised activity's label.

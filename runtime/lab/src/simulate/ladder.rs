@@ -114,7 +114,7 @@ impl SimulatedLadder {
             let [small, large] = [pair.small, pair.large].map(|rung| &self.candidates[rung]);
             let candidate = Candidate::cascade(pair, small, large, cascade.accuracy());
             self.candidates.push(candidate);
-            self.macs.push(self.macs[pair.small] + self.macs[pair.large]);
+            self.macs.push(self.macs[pair.small].saturating_add(self.macs[pair.large]));
             self.ids.push(format!("{}+{}", spec.small, spec.large));
             self.cascades.push(cascade);
         }
