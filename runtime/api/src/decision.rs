@@ -144,6 +144,8 @@ pub enum SecondView {
     NotNeeded,
     /// It would have been late: the small configuration's answer stands.
     NoTime,
+    /// It failed: the small configuration's answer stands.
+    Failed,
     /// It answered, in place of the small configuration.
     Answered,
 }
@@ -258,6 +260,7 @@ impl<'a> CascadeView<'a> {
             second: match escalation.second {
                 Second::NotNeeded => SecondView::NotNeeded,
                 Second::NoTime => SecondView::NoTime,
+                Second::Failed => SecondView::Failed,
                 Second::Answered(_) => SecondView::Answered,
             },
             second_ms: decision.second().map(milliseconds),

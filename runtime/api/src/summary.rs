@@ -101,6 +101,8 @@ pub struct CascadeCounts {
     pub answered: u64,
     /// The small configuration's answer stands, since the large one's would have been late.
     pub no_time: u64,
+    /// It stands, since the inference of the large one failed.
+    pub failed: u64,
 }
 
 /// Decisions later than their budget.

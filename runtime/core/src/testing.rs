@@ -18,6 +18,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -161,13 +162,23 @@ impl ModelFiles for FakeModel {
 pub struct FakeBackend {
     latencies: Vec<Duration>,
     clock: Arc<VirtualClock>,
+    fault: Option<Fault>,
 }
+
+/// A configuration, and whether its inferences fail now.
+type Fault = (usize, Arc<AtomicBool>);
 
 impl FakeBackend {
     /// One of `latencies` for each configuration, on `clock`.
     #[must_use]
     pub fn new(latencies: &[Duration], clock: &Arc<VirtualClock>) -> Self {
-        Self { latencies: latencies.to_vec(), clock: Arc::clone(clock) }
+        Self { latencies: latencies.to_vec(), clock: Arc::clone(clock), fault: None }
+    }
+
+    /// The same, in which inferences of `rung` fail while `fails` is true.
+    #[must_use]
+    pub fn with_fault(self, rung: usize, fails: &Arc<AtomicBool>) -> Self {
+        Self { fault: Some((rung, Arc::clone(fails))), ..self }
     }
 }
 
@@ -179,18 +190,23 @@ impl Backend for FakeBackend {
     fn load(&self, files: &NetworkFiles<'_>) -> Result<Loaded, LoadError> {
         (0..files.manifest().configurations.len()).try_for_each(|rung| files.read(rung).map(drop))?;
         let (latencies, clock) = (self.latencies.clone(), Arc::clone(&self.clock));
-        Ok(Loaded::Network(Arc::new(FakeNetwork { latencies, clock })))
+        Ok(Loaded::Network(Arc::new(FakeNetwork { latencies, clock, fault: self.fault.clone() })))
     }
 }
 
 struct FakeNetwork {
     latencies: Vec<Duration>,
     clock: Arc<VirtualClock>,
+    fault: Option<Fault>,
 }
 
 impl Network for FakeNetwork {
     fn runner(&self) -> Result<Box<dyn Runner>, InferenceError> {
-        Ok(slow_down(Box::new(FakeRunner { begun: None }), self.latencies.clone(), &self.clock))
+        Ok(slow_down(
+            Box::new(FakeRunner { begun: None, fault: self.fault.clone() }),
+            self.latencies.clone(),
+            &self.clock,
+        ))
     }
 
     fn identity(&self) -> String {
@@ -225,6 +241,7 @@ impl Network for FakeNetwork {
 struct FakeRunner {
     /// The configuration whose head is done.
     begun: Option<usize>,
+    fault: Option<Fault>,
 }
 
 impl Runner for FakeRunner {
@@ -244,8 +261,11 @@ impl Runner for FakeRunner {
         self.infer(rung, window, logits)
     }
 
-    fn infer(&mut self, _: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
+    fn infer(&mut self, rung: usize, window: &[f32], logits: &mut [f32]) -> Result<(), InferenceError> {
         self.begun = None;
+        if self.fault.as_ref().is_some_and(|(faulty, fails)| *faulty == rung && fails.load(Ordering::Relaxed)) {
+            return Err(InferenceError::NotFinite);
+        }
         logits.fill(0.0);
         let recognised = window.first().and_then(|value| logits.get_mut(*value as usize));
         *recognised.ok_or_else(|| InferenceError::Failed("the window is of no activity".to_owned()))? = LOGIT;

@@ -1,13 +1,14 @@
 //! Cascades: a small configuration for every window, and a large one where the belief is unsure and there is time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gaitd_core::clock::Clock;
 use gaitd_core::control::{Load, Objective, Overhead, PolicySpec, Reason};
 use gaitd_core::decode::Context;
-use gaitd_core::engine::{Decision, Engine, Escalation, Inputs, Second, Settings, Wearer};
-use gaitd_core::ladder::{Cascade, Ladder, Profile};
+use gaitd_core::engine::{DecideError, Decision, Engine, Escalation, Inputs, Second, Settings, Wearer};
+use gaitd_core::ladder::{Cascade, InferenceError, Ladder, Profile};
 use gaitd_core::testing::{FakeBackend, FakeModel, next_window};
 use gaitd_core::virtual_time::VirtualClock;
 use gaitd_core::window::Window;
@@ -37,6 +38,8 @@ struct World {
     window: Window,
     decision: Decision,
     index: u64,
+    /// Inferences of the last rung fail.
+    fails: Arc<AtomicBool>,
 }
 
 fn settings(budget_ms: f64) -> Settings {
@@ -52,14 +55,16 @@ fn world(settings: Settings, missing: usize) -> World {
     let clock = Arc::new(VirtualClock::new());
     let cascade = Cascade { small: SMALL.into(), large: LARGE.into(), threshold: 0.75, gain: 0.9, escalates: 0.25 };
     let model = FakeModel::new(4).with_context(CONTEXT).with_cascades(vec![cascade]);
-    let ladder = Ladder::load(&model, &[&FakeBackend::new(&latencies, &clock)]).unwrap();
+    let fails = Arc::new(AtomicBool::new(false));
+    let backend = FakeBackend::new(&latencies, &clock).with_fault(3, &fails);
+    let ladder = Ladder::load(&model, &[&backend]).unwrap();
     let task = ladder.manifest().task.clone();
     let profile = Profile::known(&ladder, "test", &latencies);
     let decision = Decision::empty(ladder.manifest());
     let wearer = Wearer::new(&ladder).unwrap().insured_by(ladder.runner().unwrap());
     let window = Window::new(task.channels.len(), task.window);
     let engine = Engine::new(ladder, &profile, &settings, missing).unwrap();
-    World { engine, settings, clock, wearer, window, decision, index: 0 }
+    World { engine, settings, clock, wearer, window, decision, index: 0, fails }
 }
 
 impl World {
@@ -79,7 +84,12 @@ impl World {
 
     /// Decides the next window, of a wearer who does `activity`.
     fn decide(&mut self, activity: usize) -> &Decision {
-        let Self { engine, settings, clock, wearer, window, decision, index } = self;
+        self.try_decide(activity).unwrap();
+        &self.decision
+    }
+
+    fn try_decide(&mut self, activity: usize) -> Result<(), DecideError> {
+        let Self { engine, settings, clock, wearer, window, decision, index, .. } = self;
         let task = engine.ladder().manifest().task.clone();
         next_window(window, &task, *index, activity, clock.as_ref());
         window.missing = 0;
@@ -87,8 +97,7 @@ impl World {
         window.completed = window.arrived;
         *index += 1;
         let inputs = Inputs { load: Load::NONE, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings };
-        engine.decide(wearer, window, &inputs, clock.as_ref(), decision).unwrap();
-        decision
+        engine.decide(wearer, window, &inputs, clock.as_ref(), decision)
     }
 }
 
@@ -116,6 +125,26 @@ fn the_large_one_answers_where_the_belief_is_unsure_and_not_where_it_is_sure() {
     // another activity raises doubts again
     let asked = (0..4).filter(|_| second_of(world.decide(2)) == Second::Answered(ms(40.0))).count();
     assert!((1..=2).contains(&asked), "{asked}");
+}
+
+#[test]
+fn where_the_large_one_fails_the_small_one_s_answer_stands() {
+    let mut world = world(pinned(100.0), 0);
+    world.fails.store(true, Ordering::Relaxed);
+    let decision = world.decide(1).clone();
+    assert_eq!((second_of(&decision), decision.rung, decision.instant.activity), (Second::Failed, 0, 1));
+    assert_eq!((decision.infer, decision.macs()), (ms(10.0), 1000 + 4000));
+    assert!(
+        matches!(world.engine.take_fault(), Some(InferenceError::NotFinite)) && world.engine.take_fault().is_none()
+    );
+    world.fails.store(false, Ordering::Relaxed);
+    let decision = world.decide(2).clone();
+    assert_eq!((second_of(&decision), decision.rung), (Second::Answered(ms(40.0)), 3));
+    assert!(world.engine.take_fault().is_none());
+    // where nothing else has answered, there is no decision
+    world.settings.pinned = Some(LARGE.to_owned());
+    world.fails.store(true, Ordering::Relaxed);
+    assert!(world.try_decide(1).is_err());
 }
 
 #[test]

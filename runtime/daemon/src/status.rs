@@ -66,6 +66,7 @@ impl Operations {
                 not_needed: counters.second_not_needed.get(),
                 answered: counters.second_answered.get(),
                 no_time: counters.second_no_time.get(),
+                failed: counters.second_failed.get(),
             },
             settings,
             slowdown,

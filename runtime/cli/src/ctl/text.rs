@@ -59,12 +59,12 @@ pub(super) fn status(status: &Status) -> String {
             ),
         ),
     ];
-    let CascadeCounts { not_needed, answered, no_time } = status.cascades;
-    if not_needed + answered + no_time > 0 {
+    let CascadeCounts { not_needed, answered, no_time, failed } = status.cascades;
+    if not_needed + answered + no_time + failed > 0 {
         lines.push((
             "cascades",
             format!(
-                "{not_needed} answered by the small one, {answered} by the large one, {no_time} without the time for it"
+                "{not_needed} answered by the small one, {answered} by the large one, {no_time} without the time for it, {failed} failed"
             ),
         ));
     }
@@ -211,6 +211,7 @@ fn escalated(cascade: &CascadeView<'_>) -> String {
     match second {
         SecondView::NotNeeded => format!("{belief}, of {threshold} needed: {large} was not asked\n"),
         SecondView::NoTime => format!("{belief}, of {threshold} needed, and there was no time left for {large}\n"),
+        SecondView::Failed => format!("{belief}, of {threshold} needed, and the inference of {large} failed\n"),
         SecondView::Answered => {
             let ms = second_ms.unwrap_or_default();
             format!("{belief}, of {threshold} needed: {large} answered instead, in {ms:.2} ms\n")

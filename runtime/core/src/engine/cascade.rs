@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::decide::{DecideError, Inputs};
+use super::decide::Inputs;
 use super::decision::{Decision, Instant};
 use super::softmax::softmax;
 use super::wearer::Wearer;
 use crate::clock::Clock;
+use crate::ladder::InferenceError;
 use crate::window::Window;
 
 /// What a cascade did after its small configuration had answered.
@@ -34,13 +35,16 @@ pub enum Second {
     NoTime,
     /// It took so long, and answered in place of the first.
     Answered(Duration),
+    /// It failed, as [`Engine::take_fault`] says: the small configuration's answer stands.
+    Failed,
 }
 
 impl Engine {
     /// Where the plan of `decision` is a cascade, asks its large configuration about `window` if the belief is unsure and there is
     /// time: the small one has been learned, and took `latency`. `decision` then holds the large one's answer.
     ///
-    /// Returns the CPU time of the second inference, where there was one and the clock measures it.
+    /// Returns the CPU time of the second inference, where there was one and the clock measures it. One that fails is no reason
+    /// to have no answer.
     pub(super) fn escalate(
         &mut self,
         latency: Duration,
@@ -49,11 +53,9 @@ impl Engine {
         inputs: &Inputs<'_>,
         clock: &dyn Clock,
         decision: &mut Decision,
-    ) -> Result<Option<Duration>, DecideError> {
+    ) -> Option<Duration> {
         let plan = decision.choice.plan;
-        let Some(cascade) = self.device.cascade(plan).copied().filter(|_| self.device.settings().context) else {
-            return Ok(None);
-        };
+        let cascade = self.device.cascade(plan).copied().filter(|_| self.device.settings().context)?;
         let sure = wearer.belief.sure();
         let (begin, cpu_before) = (clock.now(), clock.thread_time());
         let spent = begin.saturating_sub(window.arrived) + inputs.reserve;
@@ -71,19 +73,29 @@ impl Engine {
         let begins = wanted && self.device.follows(cascade.pair, latency, &available);
         if !begins {
             decision.escalation = Some(escalation);
-            return Ok(None);
+            return None;
         }
-        wearer.runner.infer(rung, window.samples(), &mut wearer.logits)?;
+        let inferred = wearer.runner.infer(rung, window.samples(), &mut wearer.logits);
         let (end, cpu_after) = (clock.now(), clock.thread_time());
-        let Instant { activity, probabilities } = &mut decision.instant;
-        *activity = softmax(&wearer.logits, self.ladder.configurations()[rung].temperature, probabilities);
-        wearer.learn_instead(rung, probabilities);
         let infer = end.saturating_sub(begin);
         let cpu = cpu_after.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
         self.device.draw(cpu.unwrap_or(infer));
+        if let Err(error) = inferred {
+            (self.fault, escalation.second) = (Some(error), Second::Failed);
+            decision.escalation = Some(escalation);
+            return cpu;
+        }
+        let Instant { activity, probabilities } = &mut decision.instant;
+        *activity = softmax(&wearer.logits, self.ladder.configurations()[rung].temperature, probabilities);
+        wearer.learn_instead(rung, probabilities);
         self.device.observe_cost(rung, cpu.unwrap_or(infer));
         escalation.second = Second::Answered(infer);
         (decision.escalation, decision.rung) = (Some(escalation), rung);
-        Ok(cpu)
+        cpu
+    }
+
+    /// What the second inference of the latest window's cascade failed for, if it did; told once.
+    pub fn take_fault(&mut self) -> Option<InferenceError> {
+        self.fault.take()
     }
 }

@@ -89,7 +89,7 @@ impl Engine {
         let temperature = self.ladder.configurations()[rung].temperature;
         decision.instant.activity = softmax(&wearer.logits, temperature, &mut decision.instant.probabilities);
         wearer.learn(rung, &decision.instant.probabilities);
-        let second = self.escalate(latency, wearer, window, inputs, clock, decision)?;
+        let second = self.escalate(latency, wearer, window, inputs, clock, decision);
         cpu = cpu.zip(second).map(|(first, second)| first + second).or(cpu);
         let second = decision.second();
         let observed = if second.is_some() { plan } else { rung };

@@ -209,17 +209,21 @@ impl Decision {
     pub fn second(&self) -> Option<Duration> {
         match self.escalation?.second {
             Second::Answered(infer) => Some(infer),
-            Second::NotNeeded | Second::NoTime => None,
+            Second::NotNeeded | Second::NoTime | Second::Failed => None,
         }
     }
 
     /// Multiply-accumulates of all that ran for the window.
     #[must_use]
     pub fn macs(&self) -> u64 {
-        let first = self.escalation.filter(|_| self.second().is_some());
-        let first = first.map_or(0, |escalation| self.manifest.configurations[escalation.small].macs);
+        let beside = self.escalation.and_then(|Escalation { small, large, second, .. }| match second {
+            Second::Answered(_) => Some(small),
+            Second::Failed => Some(large),
+            Second::NotNeeded | Second::NoTime => None,
+        });
+        let beside = beside.map_or(0, |rung| self.manifest.configurations[rung].macs);
         let wasted = self.head.map_or(0, |head| head.wasted_macs);
-        first.saturating_add(self.configuration().macs).saturating_add(wasted)
+        beside.saturating_add(self.configuration().macs).saturating_add(wasted)
     }
 
     /// The recognised activity's label.

@@ -34,7 +34,7 @@ pub use softmax::{largest, softmax};
 pub use wearer::Wearer;
 
 use crate::control::{Candidate, Learned, LearnedError, Outlook, PolicyError, Resumed};
-use crate::ladder::{Cascade, Ladder, Profile};
+use crate::ladder::{Cascade, InferenceError, Ladder, Profile};
 use accuracy::Accuracies;
 use device::{Device, Planned};
 
@@ -47,6 +47,8 @@ pub struct Engine {
     outlook: Vec<Outlook>,
     /// Inferences can begin when so many of a window's samples are missing; 0 where they cannot.
     missing: usize,
+    /// What the latest second inference of a cascade failed for, until that is told.
+    fault: Option<InferenceError>,
 }
 
 impl Engine {
@@ -86,7 +88,7 @@ impl Engine {
         let outlook = Vec::with_capacity(plans.len());
         let accuracy = (manifest.guess_accuracy(), manifest.knows_accuracy());
         let device = Device::new(plans, candidates, cascades, accuracy, hop, settings)?;
-        Ok(Self { ladder, accuracies, device, outlook, missing: if begins { missing } else { 0 } })
+        Ok(Self { ladder, accuracies, device, outlook, missing: if begins { missing } else { 0 }, fault: None })
     }
 
     /// The ladder that this engine runs.

@@ -49,10 +49,11 @@ pub(crate) struct RunCounters {
     pub(crate) begun: Counter,
     pub(crate) begun_answered: Counter,
     pub(crate) begun_late: Counter,
-    /// Windows of cascades whose second inference was not needed, that it answered, and for which it had no time.
+    /// Windows of cascades whose second inference was not needed, that it answered, for which it had no time, and where it failed.
     pub(crate) second_not_needed: Counter,
     pub(crate) second_answered: Counter,
     pub(crate) second_no_time: Counter,
+    pub(crate) second_failed: Counter,
     /// Samples without which they begin; 0 where none do.
     pub(crate) missing: AtomicUsize,
     pub(crate) published: Counter,
@@ -83,6 +84,7 @@ impl RunCounters {
             second_not_needed: Counter::default(),
             second_answered: Counter::default(),
             second_no_time: Counter::default(),
+            second_failed: Counter::default(),
             missing: AtomicUsize::new(0),
             published: Counter::default(),
             lost: Counter::default(),

@@ -278,6 +278,7 @@ impl Scrape {
                 (&["not_needed"], cascades.not_needed),
                 (&["answered"], cascades.answered),
                 (&["no_time"], cascades.no_time),
+                (&["failed"], cascades.failed),
             ],
         );
         self.count(

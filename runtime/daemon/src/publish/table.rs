@@ -78,6 +78,7 @@ impl Table {
             match second {
                 SecondView::NotNeeded => write!(out, ", {large} not needed")?,
                 SecondView::NoTime => write!(out, ", no time for {large}")?,
+                SecondView::Failed => write!(out, ", {large} failed")?,
                 SecondView::Answered => write!(out, ", after {small}")?,
             }
         }

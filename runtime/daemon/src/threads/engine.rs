@@ -269,6 +269,7 @@ impl EngineThread {
                         Second::NotNeeded => counters.second_not_needed.count(),
                         Second::Answered(_) => counters.second_answered.count(),
                         Second::NoTime => counters.second_no_time.count(),
+                        Second::Failed => counters.second_failed.count(),
                     }
                 }
                 let mut published = true;
@@ -278,6 +279,15 @@ impl EngineThread {
                 // after the decision is on its way
                 if let Some(snapshots) = snapshots {
                     snapshots.decided(engine);
+                }
+                if let Some(error) = engine.take_fault()
+                    && let Some(count) = self.faults.occurred(clock.now())
+                {
+                    let answered = &self.decision.configuration().id;
+                    log::error!(
+                        "window {}: the second inference: {error} ({count} so far); the answer of {answered} stands",
+                        window.index
+                    );
                 }
                 counters.switches.add(u64::from(has_switched(&mut self.last, &self.decision)));
                 published

@@ -130,6 +130,7 @@ fn metrics_say_what_the_status_says() {
         (r#"gaitd_cascades_total{fate="not_needed"}"#, 3.0),
         (r#"gaitd_cascades_total{fate="answered"}"#, 2.0),
         (r#"gaitd_cascades_total{fate="no_time"}"#, 1.0),
+        (r#"gaitd_cascades_total{fate="failed"}"#, 4.0),
         ("gaitd_switches_total", 4.0),
         ("gaitd_samples_total", 640.0),
         ("gaitd_sensor_faults_total{cause=\"gap\"}", 2.0),

@@ -154,7 +154,7 @@ impl Operator for Fake {
                 activities: vec![ActivityMinutes { activity: "sitting".to_owned(), minutes: 12.5 }],
             },
             heads: HeadCounts { begun: 9, answered: 8, late: 1 },
-            cascades: CascadeCounts { not_needed: 3, answered: 2, no_time: 1 },
+            cascades: CascadeCounts { not_needed: 3, answered: 2, no_time: 1, failed: 4 },
             outputs: vec![OutputView {
                 name: "standard output".to_owned(),
                 state: OutputState::Writing,

@@ -296,7 +296,9 @@ impl Replay {
         self.window.arrived = self.clock.now();
         self.window.completed = self.window.arrived;
         let inputs = Inputs { load, reserve: Duration::ZERO, overhead: &Overhead::NONE, settings: &self.settings };
-        self.engine.decide(&mut self.wearer, &self.window, &inputs, self.clock.as_ref(), decision)
+        self.engine.decide(&mut self.wearer, &self.window, &inputs, self.clock.as_ref(), decision)?;
+        // a replay measures, and would measure something else
+        self.engine.take_fault().map_or(Ok(()), |error| Err(error.into()))
     }
 }
 
