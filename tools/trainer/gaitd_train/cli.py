@@ -529,6 +529,7 @@ def add_reproduce(commands) -> None:
     _data(parser)
     _out(parser, "folder of all runs; keep it outside the repository")
     _device(parser)
+    _threads(parser)
     parser.set_defaults(run=_reproduce)
 
 

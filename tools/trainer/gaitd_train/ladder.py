@@ -1,6 +1,8 @@
 """From a checkpoint to a ladder: picks the rungs and writes them as a model directory."""
 
 import json
+import warnings
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +27,8 @@ from gaitd_train.statistics import describe, sensor_statistics
 from gaitd_train.summary import Row, summarise
 
 SCHEMA = 2
+# From this one on a manifest may have no recalls.
+WITHOUT_RECALL = 3
 
 
 def pick_rungs(
@@ -89,6 +93,8 @@ def export_ladder(
     task, network = trained.task, trained.build()
     rows = {row.id: row for row in _validated(validation)}
     rungs = _chosen(network.grid, rows, most, only)
+    if test is not None:
+        _require_measured(rungs, test.figures["configurations"], "--test")
     calibrate(network, dataset.without(trained.held_out), rungs)
     networks = {rung.id: to_onnx(network, rung, form).SerializeToString(deterministic=True) for rung in rungs}
     windows = golden_windows(task)
@@ -97,8 +103,10 @@ def export_ladder(
     for rung in rungs:
         feeds = [{"window": resample(window[None], rung.resolution).numpy()} for window in windows]
         require_agreement(rung.id, networks[rung.id], feeds, logits[rung.id])
+    accuracies = {rung.id: _accuracy(rows[rung.id], test) for rung in rungs}
+    knows_recall = _keep_known_recalls(accuracies, task.labels)
     manifest = {
-        "schema": max(SCHEMA, needed_schema(task.conditioning)),
+        "schema": max(SCHEMA if knows_recall else WITHOUT_RECALL, needed_schema(task.conditioning)),
         "name": name,
         "task": task_entry(task, sensor_statistics(dataset.train.x.numpy(), task)),
         "training": _training_entry(trained, dataset, validation, test, form),
@@ -108,7 +116,7 @@ def export_ladder(
                 "width": rung.width,
                 "resolution": rung.resolution,
                 **costs(network, rung)._asdict(),
-                **_accuracy(rows[rung.id], test),
+                **accuracies[rung.id],
                 **_confidence(rung.id, validation, test),
             }
             for rung in rungs
@@ -123,6 +131,33 @@ def describe_ladder(folder: Path, dataset: Dataset) -> None:
     write_json(describe(json.loads(path.read_bytes()), dataset, path), path, 1)
 
 
+def _require_measured(rungs: Sequence[Configuration], measured: Collection[str], flag: str) -> None:
+    """A `UserError` where the evaluation given by `flag` lacks a rung."""
+    if absent := [rung.id for rung in rungs if rung.id not in measured]:
+        raise UserError(
+            f"{flag}: {', '.join(absent)} not evaluated; run `gaitd-train evaluate` on all configurations, "
+            "or name others with --only"
+        )
+
+
+def _keep_known_recalls(accuracies: dict[str, dict], labels: Sequence[str]) -> bool:
+    """Takes recalls away, with a warning, where an activity had no window; whether any to choose by stay."""
+    for key, whose in (("recall", "held-out"), ("recall_test", "test")):
+        known = [entry[key] for entry in accuracies.values() if key in entry]
+        absent = {place for recalls in known for place, recall in enumerate(recalls) if recall is None}
+        if not absent:
+            continue
+        names = ", ".join(labels[place] for place in sorted(absent))
+        loss = ", without which gaitd's choice is not aware of the activity" if key == "recall" else ""
+        warnings.warn(
+            f"there is no {whose} window of {names}: the manifest gets no {key}{loss}",
+            stacklevel=3,
+        )
+        for entry in accuracies.values():
+            entry.pop(key, None)
+    return all("recall" in entry for entry in accuracies.values())
+
+
 def _chosen(grid: Grid, rows: dict[str, Row], most: int, only: list[str] | None) -> list[Configuration]:
     """The rungs of a ladder, cheapest first; `rows` are their accuracies on held-out subjects, by id."""
     known = {c.id: c for c in grid.configurations()}
@@ -130,7 +165,11 @@ def _chosen(grid: Grid, rows: dict[str, Row], most: int, only: list[str] | None)
         raise UserError(f"the validation measured {unknown[0]}, which this network does not have")
     macs = {known[name]: row.macs for name, row in rows.items()}
     if only:
-        return sorted((grid.named(name) for name in only), key=macs.__getitem__)
+        named = [grid.named(name) for name in only]
+        _require_measured(named, rows, "--validation")
+        return sorted(named, key=macs.__getitem__)
+    # these two are rungs of every ladder
+    _require_measured((grid.smallest, grid.full), rows, "--validation")
     accuracy = {known[name]: row.accuracy for name, row in rows.items()}
     return pick_rungs(accuracy, macs, grid.full, grid.smallest, most)
 

@@ -40,13 +40,19 @@ class Task:
     conditioning: tuple[dict, ...]
 
     def triads(self) -> list[tuple[int, int, int]]:
-        """Indices of the channels that form the x, y, z of one sensor and so turn together."""
+        """Indices of the channels that form the x, y, z of one sensor and so turn together: those whose names
+        differ in a last x, y, z alone (`acc_x`, `accX`, `ax`)."""
         names = [channel.name for channel in self.channels]
-        stems = [name[:-2] for name in names if name.endswith("_x")]
+        sensors = [
+            [name[:-1] + axis for axis in axes]
+            for name in names
+            for axes in ("xyz", "XYZ")
+            if name.endswith(axes[0])
+        ]
         return [
-            tuple(names.index(f"{stem}_{axis}") for axis in AXES)
-            for stem in stems
-            if all(f"{stem}_{axis}" in names for axis in AXES)
+            tuple(names.index(name) for name in sensor)
+            for sensor in sensors
+            if all(name in names for name in sensor)
         ]
 
     def input_units(self) -> dict[str, str]:

@@ -157,9 +157,26 @@ class Trainer:
         self.windows = dataset.without(config.held_out)
         if self.steps_per_epoch < 1:
             raise UserError(f"{len(self.windows)} windows are too few to train on")
+        self._require_classes()
+        if config.recipe.augmentation.rotation_degrees and not dataset.task.triads():
+            raise UserError(
+                "the recipe turns the sensors (augmentation.rotation_degrees), and of the channels "
+                f"{', '.join(channel.name for channel in dataset.task.channels)} no three differ in a last "
+                "x, y, z alone; name the axes so, or set it to 0"
+            )
         self.state = TrainingState.fresh(config.recipe, dataset.task, config.seed, world.device)
         self.main = config.method.main(self.state.network.grid)
         self.learner = world.learner(self.state.network)
+
+    def _require_classes(self) -> None:
+        """A `UserError` where an activity has no window to train on: the network would never answer it."""
+        labels, held_out = self.dataset.task.labels, self.config.held_out
+        absent = [label for place, label in enumerate(labels) if place not in self.windows.y]
+        if absent:
+            without = (
+                f" without the people who are held out ({', '.join(map(str, held_out))})" if held_out else ""
+            )
+            raise UserError(f"there is no window of {', '.join(absent)} to train on{without}")
 
     @property
     def steps_per_epoch(self) -> int:

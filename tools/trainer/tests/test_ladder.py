@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import shutil
 import struct
 
 import numpy as np
@@ -192,6 +193,52 @@ def test_only_some_configurations_can_be_measured(demo_ladder, tmp_path, capsys)
     assert set(figures(tmp_path)["configurations"]) == {"1.00x-128", "0.10x-96"}
     assert main([*command, "--only", "0.20x-96"]) == 1
     assert "no configuration '0.20x-96'" in capsys.readouterr().err
+
+
+def export_of(work, out, validation, *more) -> list[str]:
+    command = ["export", str(work / "run/checkpoint.pt"), "--data", str(work / "windows.npz")]
+    return [*command, "--validation", str(validation), "--out", str(out), *more]
+
+
+def test_rungs_that_were_not_evaluated_are_named_and_nothing_is_written(demo_ladder, tmp_path, capsys):
+    work, out = demo_ladder / "work", tmp_path / "ladder"
+    command = ["evaluate", str(work / "run/checkpoint.pt"), "--data", str(work / "windows.npz")]
+    for split in ("validation", "test"):
+        part = ["--split", split, "--out", str(tmp_path / split), "--only", "0.10x-96"]
+        assert main([*command, *part]) == 0
+    whole = work / "validation"
+    for validation, more, told in (
+        (tmp_path / "validation", [], "--validation: 1.00x-128 not evaluated"),
+        (tmp_path / "validation", ["--only", "1.00x-128,0.10x-96"], "--validation: 1.00x-128 not evaluated"),
+        (whole, ["--test", str(tmp_path / "test"), "--only", "1.00x-128,0.10x-96"], "--test: 1.00x-128 not"),
+    ):
+        assert main(export_of(work, out, validation, *more)) == 1
+        assert told in capsys.readouterr().err
+        assert not out.exists()
+
+
+def test_recalls_that_nobody_knows_are_left_out(demo_ladder, tmp_path):
+    # of the people who were held out nobody sat
+    work, held_out = demo_ladder / "work", tmp_path / "validation"
+    shutil.copytree(work / "validation", held_out)
+    (path,) = held_out.glob("*.json")
+    text = json.loads(path.read_bytes())
+    for entry in each_configuration(text):
+        entry["recall"][3] = None
+    path.write_text(json.dumps(text))
+    with pytest.warns(UserWarning, match="no held-out window of sitting: the manifest gets no recall"):
+        assert main(export_of(work, tmp_path / "ladder", held_out)) == 0
+    manifest = json.loads((tmp_path / "ladder/manifest.json").read_bytes())
+    assert manifest["schema"] == 3
+    assert all("recall" not in entry for entry in manifest["configurations"])
+
+
+def each_configuration(value):
+    """All configurations in what an evaluation wrote."""
+    if isinstance(value, dict):
+        yield from value.get("configurations", {}).values()
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from each_configuration(part)
 
 
 def test_configuration_ids_have_two_decimals():

@@ -41,6 +41,7 @@ def made(tmp_path_factory, windows):
     folder = tmp_path_factory.mktemp("plan")
     (folder / "mine.toml").write_text(PLAN)
     command = ["reproduce", str(folder / "mine.toml"), "--data", str(windows), "--device", "cpu"]
+    command += ["--threads", "1"]
 
     def run_here(arguments, log):
         assert main(arguments) == 0, arguments

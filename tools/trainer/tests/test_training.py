@@ -42,6 +42,34 @@ def run(loaded, dataset, out, method=DEFAULT, **more):
     return checkpoint.load(training.train(config, dataset, out, **more))
 
 
+def test_an_activity_without_windows_to_train_on_is_named(dataset, everything_on):
+    sitting = UCI_HAR.labels.index("sitting")
+    mine = dataset.train.subject == 2
+    kept = torch.from_numpy(mine) | (dataset.train.y != sitting)
+    train = data.Windows(dataset.train.x[kept], dataset.train.y[kept], dataset.train.subject[kept.numpy()])
+    without = dataclasses.replace(dataset, train=train)
+    told = r"no window of sitting to train on without the people who are held out \(2\)"
+    with pytest.raises(UserError, match=told):
+        training.Trainer(training.RunConfig("mine", everything_on, 3, [2]), without)
+    training.Trainer(training.RunConfig("mine", everything_on, 3, []), without)
+
+
+@pytest.mark.parametrize("names", [("acc_x", "acc_y", "acc_z"), ("accX", "accY", "accZ"), ("ax", "ay", "az")])
+def test_axes_that_turn_together_are_found_by_their_last_letter(names):
+    # out of order, and beside what is no sensor with three axes
+    channels = [dataclasses.replace(UCI_HAR.channels[0], name=name) for name in (names[2], "box", *names[:2])]
+    assert dataclasses.replace(UCI_HAR, channels=tuple(channels)).triads() == [(2, 3, 0)]
+
+
+def test_a_rotation_without_axes_is_no_silent_loss(dataset, everything_on):
+    channels = tuple(
+        dataclasses.replace(channel, name=f"sensor{place}") for place, channel in enumerate(UCI_HAR.channels)
+    )
+    other = dataclasses.replace(dataset, task=dataclasses.replace(UCI_HAR, channels=channels))
+    with pytest.raises(UserError, match="no three differ in a last x, y, z alone"):
+        training.Trainer(training.RunConfig("mine", everything_on, 3, []), other)
+
+
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, dataset, everything_on):
     whole = run(everything_on, dataset, tmp_path / "whole")
     run(everything_on, dataset, tmp_path / "parts", stop_after=1)
