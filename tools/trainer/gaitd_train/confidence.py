@@ -7,6 +7,8 @@ from scipy import optimize, special
 BINS = 15
 # The runtime accepts these and no others.
 TEMPERATURES = (0.05, 20.0)
+# Where the temperature ends there, confidence that is farther from the share of right answers is told.
+MISFIT = 0.05
 
 
 def calibration_error(logits: np.ndarray, y: np.ndarray, temperature: float = 1.0) -> float:
@@ -75,6 +77,24 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
         method="bounded",
     )
     return float(np.exp(found.x))
+
+
+def misfit(logits: np.ndarray, y: np.ndarray, temperature: float) -> str | None:
+    """What is wrong with the confidence of answers at a fitted temperature that lies at the end of what the
+    runtime accepts, where a better one would lie beyond."""
+    low, high = TEMPERATURES
+    if 1.01 * low < temperature < high / 1.01:
+        return None
+    confidence = special.softmax(logits.astype(np.float64) / temperature, axis=1).max(1).mean()
+    right = (logits.argmax(1) == y).mean()
+    if abs(confidence - right) <= MISFIT:
+        return None
+    end, size = ("least", "small") if temperature < 1 else ("most", "large")
+    return (
+        f"the temperature ends at {temperature:.3g}, the {end} that gaitd takes: {100 * right:.1f} % of the "
+        f"answers are right, and they say {100 * confidence:.1f} %. The logits are too {size} for their "
+        "accuracy; train longer, or with another weight decay"
+    )
 
 
 def calibrated(measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict:

@@ -13,7 +13,7 @@ from gaitd_train.answers import pooled
 from gaitd_train.calibrate import calibrate
 from gaitd_train.checkpoint import Checkpoint
 from gaitd_train.conditioning import needed_schema
-from gaitd_train.confidence import calibrated
+from gaitd_train.confidence import calibrated, misfit
 from gaitd_train.costs import costs
 from gaitd_train.data import Dataset
 from gaitd_train.errors import UserError
@@ -191,7 +191,10 @@ def _confidence(name: str, validation: list[Run], test: Run | None) -> dict:
     measured = {"validation": pooled([run.answers for run in validation], name)}
     if test is not None:
         measured["test"] = (test.answers.logits[name], test.answers.y)
-    return calibrated(measured)
+    found = calibrated(measured)
+    if wrong := misfit(*measured["validation"], found["temperature"]):
+        warnings.warn(f"{name}: {wrong}", stacklevel=3)
+    return found
 
 
 def _validated(validation: list[Run]) -> list[Row]:

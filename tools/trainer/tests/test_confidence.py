@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gaitd_train.confidence import TEMPERATURES, brier, calibration_error, fit_temperature, reliability
+from gaitd_train.confidence import (
+    TEMPERATURES,
+    brier,
+    calibration_error,
+    fit_temperature,
+    misfit,
+    reliability,
+)
 
 
 def random_answers(seed: int, sharpness: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +71,18 @@ def test_answers_that_are_all_right_are_as_sure_as_their_number_allows(windows):
     temperature = fit_temperature(logits, np.zeros(windows, int))
     sure = 1 / (1 + np.exp(-1 / temperature))
     assert sure == pytest.approx(1 - 1 / (windows + 2), abs=1e-3)
+
+
+@pytest.mark.parametrize(("sharpness", "told"), [(0.001, "too small"), (1.0, None), (1000.0, "too large")])
+def test_logits_that_no_temperature_makes_right_are_told(sharpness, told):
+    logits, y = random_answers(7, sharpness)
+    temperature = fit_temperature(logits, y)
+    wrong = misfit(logits, y, temperature)
+    if told is None:
+        assert wrong is None
+    else:
+        right = 100 * (logits.argmax(1) == y).mean()
+        assert told in wrong and f"{right:.1f} % of the answers are right" in wrong
 
 
 def test_empty_bins_are_not_drawn():
