@@ -235,8 +235,8 @@ function showStatus(status) {
   show("failed", count(windows.failed));
   show("lost", count(windows.lost));
   show("switches", count(status.switches));
-  const { not_needed: notNeeded, answered, no_time: noTime, failed } = status.cascades;
-  show("cascades", notNeeded + answered + noTime + failed === 0 ? "none" : `${count(notNeeded)} not needed, ${count(answered)} answered, ${count(noTime)} no time, ${count(failed)} failed`);
+  const fates = Object.entries(status.cascades).filter(([, windows]) => windows > 0);
+  show("cascades", fates.length === 0 ? "none" : fates.map(([fate, windows]) => `${count(windows)} ${spoken(fate)}`).join(", "));
   show("misses", misses ? `${count(misses.count)} (${percent(misses.rate, 2)})` : "not timed");
   const { samples: total, resets: _resets, ...faults } = source.samples;
   const kinds = Object.entries(faults).filter(([, times]) => times > 0);
