@@ -1,5 +1,7 @@
 """The calibration error of probabilities, and the temperature that lowers it."""
 
+import warnings
+
 import numpy as np
 from scipy import optimize, special
 
@@ -97,12 +99,14 @@ def misfit(logits: np.ndarray, y: np.ndarray, temperature: float) -> str | None:
     )
 
 
-def calibrated(measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict:
-    """One configuration's `temperature` and `calibration`, as a manifest has them.
+def calibrated(name: str, measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict:
+    """The `temperature` and `calibration` of the configuration `name`, as a manifest has them; tells a misfit.
 
     `measured` has logits `[windows, classes]` and truth by split; the temperature is fitted on `validation`.
     """
     temperature = fit_temperature(*measured["validation"])
+    if wrong := misfit(*measured["validation"], temperature):
+        warnings.warn(f"{name}: {wrong}", stacklevel=3)
     errors = {
         split: {"before": calibration_error(*both), "after": calibration_error(*both, temperature)}
         for split, both in measured.items()

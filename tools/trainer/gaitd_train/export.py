@@ -34,7 +34,6 @@ agree. MACs and parameters are left to gaitd, which counts them in the graph.
 import contextlib
 import json
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +49,7 @@ from gaitd_train.confidence import calibrated
 from gaitd_train.errors import UserError
 from gaitd_train.evaluate import confusion_matrix, recalls
 from gaitd_train.golden import AGREEMENT, golden, golden_windows
-from gaitd_train.model_directory import network_entry, task_entry, write_model
+from gaitd_train.model_directory import keep_known_recalls, network_entry, task_entry, write_model
 from gaitd_train.module import HOLDS, Configuration, ConfiguredModule, Input, evaluating
 from gaitd_train.normalisation import normalise
 from gaitd_train.statistics import sensor_statistics
@@ -135,12 +134,12 @@ def write_ladder(
             entry = {**network_entry(configuration.id, content), **network.entry()}
             if measured is not None:
                 x, y = measured
-                entry |= _figures(network.answers(read(x)), y)
+                entry |= _figures(configuration.id, network.answers(read(x)), y)
         networks[configuration.id], logits[configuration.id] = content, answers
         if network.tolerance != AGREEMENT:
             tolerances[configuration.id] = network.tolerance
         entries.append(entry)
-    _require_recalls(entries, task, measured)
+    keep_known_recalls(entries, task.labels)
     statistics = None
     if training_windows is not None:
         statistics = sensor_statistics(_windows(training_windows, "training_windows", task), sensed)
@@ -156,28 +155,14 @@ def write_ladder(
     return manifest
 
 
-def _figures(logits: np.ndarray, y: np.ndarray) -> dict:
-    """What held-out windows say of a configuration."""
+def _figures(name: str, logits: np.ndarray, y: np.ndarray) -> dict:
+    """What held-out windows say of the configuration `name`."""
     confusion = confusion_matrix(y, logits.argmax(1), logits.shape[1])
     return {
         "accuracy": {"validation": float(np.trace(confusion) / confusion.sum())},
         "recall": recalls(confusion),
-        **calibrated({"validation": (logits, y)}),
+        **calibrated(name, {"validation": (logits, y)}),
     }
-
-
-def _require_recalls(entries: list[dict], task: Task, measured: tuple[np.ndarray, np.ndarray] | None) -> None:
-    """Takes the recalls away, with a warning, where an activity has no held-out windows."""
-    if measured is None:
-        return
-    if absent := [label for place, label in enumerate(task.labels) if place not in measured[1]]:
-        warnings.warn(
-            f"held_out has no window of {', '.join(absent)}: the manifest gets no recalls, without "
-            "which gaitd's choice is not aware of the activity",
-            stacklevel=3,
-        )
-        for entry in entries:
-            del entry["recall"]
 
 
 def _task(

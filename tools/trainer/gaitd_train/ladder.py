@@ -1,7 +1,6 @@
 """From a checkpoint to a ladder: picks the rungs and writes them as a model directory."""
 
 import json
-import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -13,13 +12,20 @@ from gaitd_train.answers import pooled
 from gaitd_train.calibrate import calibrate
 from gaitd_train.checkpoint import Checkpoint
 from gaitd_train.conditioning import needed_schema
-from gaitd_train.confidence import calibrated, misfit
+from gaitd_train.confidence import calibrated
 from gaitd_train.costs import costs
 from gaitd_train.data import Dataset
 from gaitd_train.errors import UserError
 from gaitd_train.golden import golden, golden_windows, require_agreement
 from gaitd_train.grid import Configuration, Grid
-from gaitd_train.model_directory import MANIFEST_FILE, network_entry, task_entry, write_json, write_model
+from gaitd_train.model_directory import (
+    MANIFEST_FILE,
+    keep_known_recalls,
+    network_entry,
+    task_entry,
+    write_json,
+    write_model,
+)
 from gaitd_train.onnx_form import to_onnx
 from gaitd_train.resample import resample
 from gaitd_train.results import Run
@@ -104,7 +110,8 @@ def export_ladder(
         feeds = [{"window": resample(window[None], rung.resolution).numpy()} for window in windows]
         require_agreement(rung.id, networks[rung.id], feeds, logits[rung.id])
     accuracies = {rung.id: _accuracy(rows[rung.id], test) for rung in rungs}
-    knows_recall = _keep_known_recalls(accuracies, task.labels)
+    keep_known_recalls(list(accuracies.values()), task.labels)
+    knows_recall = all("recall" in entry for entry in accuracies.values())
     manifest = {
         "schema": max(SCHEMA if knows_recall else WITHOUT_RECALL, needed_schema(task.conditioning)),
         "name": name,
@@ -140,24 +147,6 @@ def _require_measured(rungs: Sequence[Configuration], measured: Collection[str],
         )
 
 
-def _keep_known_recalls(accuracies: dict[str, dict], labels: Sequence[str]) -> bool:
-    """Takes recalls away, with a warning, where an activity had no window; whether any to choose by stay."""
-    for key, whose in (("recall", "held-out"), ("recall_test", "test")):
-        known = [entry[key] for entry in accuracies.values() if key in entry]
-        absent = {place for recalls in known for place, recall in enumerate(recalls) if recall is None}
-        if not absent:
-            continue
-        names = ", ".join(labels[place] for place in sorted(absent))
-        loss = ", without which gaitd's choice is not aware of the activity" if key == "recall" else ""
-        warnings.warn(
-            f"there is no {whose} window of {names}: the manifest gets no {key}{loss}",
-            stacklevel=3,
-        )
-        for entry in accuracies.values():
-            entry.pop(key, None)
-    return all("recall" in entry for entry in accuracies.values())
-
-
 def _chosen(grid: Grid, rows: dict[str, Row], most: int, only: list[str] | None) -> list[Configuration]:
     """The rungs of a ladder, cheapest first; `rows` are their accuracies on held-out subjects, by id."""
     known = {c.id: c for c in grid.configurations()}
@@ -191,10 +180,7 @@ def _confidence(name: str, validation: list[Run], test: Run | None) -> dict:
     measured = {"validation": pooled([run.answers for run in validation], name)}
     if test is not None:
         measured["test"] = (test.answers.logits[name], test.answers.y)
-    found = calibrated(measured)
-    if wrong := misfit(*measured["validation"], found["temperature"]):
-        warnings.warn(f"{name}: {wrong}", stacklevel=3)
-    return found
+    return calibrated(name, measured)
 
 
 def _validated(validation: list[Run]) -> list[Row]:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from gaitd_train.errors import UserError
@@ -63,3 +65,21 @@ def write_json(values: dict, path: Path, indent: int | None) -> None:
 
 def _file(name: str) -> str:
     return f"{name}.onnx"
+
+
+def keep_known_recalls(entries: Sequence[dict], labels: Sequence[str]) -> None:
+    """Takes the recalls of all configurations away, with a warning, where an activity had no window: a
+    manifest has them for every activity or not at all."""
+    for key, whose in (("recall", "held-out"), ("recall_test", "test")):
+        known = [entry[key] for entry in entries if key in entry]
+        absent = {place for recalls in known for place, recall in enumerate(recalls) if recall is None}
+        if not absent:
+            continue
+        names = ", ".join(labels[place] for place in sorted(absent))
+        loss = ", without which gaitd's choice is not aware of the activity" if key == "recall" else ""
+        warnings.warn(
+            f"there is no {whose} window of {names}: the manifest gets no {key}{loss}",
+            stacklevel=3,
+        )
+        for entry in entries:
+            entry.pop(key, None)

@@ -7,7 +7,7 @@ import numpy as np
 from gaitd_train.conditioning import unit_factor
 from gaitd_train.data import Dataset
 from gaitd_train.errors import UserError
-from gaitd_train.task import AXES, Task
+from gaitd_train.task import Task, sensors_of
 
 # The share of all seconds that counts as rest.
 QUIETEST = 0.05
@@ -29,10 +29,7 @@ def sensor_statistics(x: np.ndarray, task: Task) -> list[dict]:
     units = {channel.name: channel.unit for channel in task.channels}
     raw = task.input_units()
     found = []
-    for stem in (name[:-2] for name in raw if name.endswith("_x")):
-        axes = [f"{stem}_{axis}" for axis in AXES]
-        if not all(axis in raw for axis in axes):
-            continue
+    for axes in sensors_of(raw):
         for form in FORMS:
             chosen = [f"{form}{axis}" for axis in axes]
             if not all(name in units for name in chosen):
@@ -40,7 +37,7 @@ def sensor_statistics(x: np.ndarray, task: Task) -> list[dict]:
             factors = [unit_factor(units[name], raw[axis]) for name, axis in zip(chosen, axes, strict=True)]
             if None not in factors:
                 samples = x[:, [names.index(name) for name in chosen]]
-                found.append({"channels": axes, **_of_sensor(samples, np.array(factors), task)})
+                found.append({"channels": list(axes), **_of_sensor(samples, np.array(factors), task)})
                 break
     return found
 

@@ -1,5 +1,6 @@
 """The recognition task of a data set: classes, channels, sampling, and conditioning of raw samples."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
 from gaitd_train.conditioning import UCI_HAR_CONDITIONING
@@ -21,6 +22,19 @@ def triad(name: str, unit: str) -> tuple[Channel, ...]:
     return tuple(Channel(f"{name}_{axis}", unit) for axis in AXES)
 
 
+def sensors_of(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """The x, y and z of each sensor among channels: names that differ in a last x, y, z alone, as the runtime
+    finds them (`acc_x`, `accX`, `ax`)."""
+    names = list(names)
+    sensors = [
+        tuple(name[:-1] + axis for axis in axes)
+        for name in names
+        for axes in ("xyz", "XYZ")
+        if name.endswith(axes[0])
+    ]
+    return [sensor for sensor in sensors if set(sensor) <= set(names)]
+
+
 @dataclass(frozen=True)
 class Task:
     """A recognition task. Times are in samples.
@@ -40,20 +54,9 @@ class Task:
     conditioning: tuple[dict, ...]
 
     def triads(self) -> list[tuple[int, int, int]]:
-        """Indices of the channels that form the x, y, z of one sensor and so turn together: those whose names
-        differ in a last x, y, z alone (`acc_x`, `accX`, `ax`)."""
+        """Indices of the channels that form the x, y, z of one sensor and so turn together."""
         names = [channel.name for channel in self.channels]
-        sensors = [
-            [name[:-1] + axis for axis in axes]
-            for name in names
-            for axes in ("xyz", "XYZ")
-            if name.endswith(axes[0])
-        ]
-        return [
-            tuple(names.index(name) for name in sensor)
-            for sensor in sensors
-            if all(name in names for name in sensor)
-        ]
+        return [tuple(names.index(name) for name in sensor) for sensor in sensors_of(names)]
 
     def input_units(self) -> dict[str, str]:
         """The unit of each of the sensor's channels, by name."""

@@ -263,7 +263,7 @@ def test_a_live_stream_is_answered_as_pytorch_answers_its_windows(tmp_path, gait
 
 def test_an_activity_without_held_out_windows_leaves_no_recall(tmp_path, check):
     x = np.random.default_rng(0).normal(size=(8, 3, WINDOW))
-    with pytest.warns(UserWarning, match="no window of lying: the manifest gets no recalls"):
+    with pytest.warns(UserWarning, match="no held-out window of lying: the manifest gets no recall"):
         write_ladder(tmp_path / "m", Configuration("a", Cnn()), **TASK, held_out=(x, [0, 1] * 4))
     check(tmp_path / "m")
     (entry,) = read(tmp_path / "m")[0]["configurations"]

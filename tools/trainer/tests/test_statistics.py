@@ -35,6 +35,15 @@ def test_rest_noise_and_spread_are_those_of_the_samples() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
+@pytest.mark.parametrize("names", [("accX", "accY", "accZ"), ("ax", "ay", "az")])
+def test_a_sensor_is_found_by_the_last_letters_of_its_channels(names: tuple[str, ...]) -> None:
+    channels = tuple(replace(channel, name=name) for channel, name in zip(WALK.channels, names, strict=True))
+    x = windows(50, 0.05, 3.0)
+    (found,) = sensor_statistics(x, replace(WALK, channels=channels, input_channels=channels))
+    (usual,) = sensor_statistics(x, WALK)
+    assert found == usual | {"channels": list(names)}
+
+
 def test_filtered_channels_stand_for_the_sensor_s_own() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(0, 1, (20, 9, 128)).astype(np.float32)
