@@ -100,7 +100,7 @@ def misfit(logits: np.ndarray, y: np.ndarray, temperature: float) -> str | None:
 
 
 def calibrated(name: str, measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict:
-    """The `temperature` and `calibration` of the configuration `name`, as a manifest has them; tells a misfit.
+    """The `temperature` and `calibration` of the configuration `name`, as a manifest has it; tells a misfit.
 
     `measured` has logits `[windows, classes]` and truth by split; the temperature is fitted on `validation`.
     """
