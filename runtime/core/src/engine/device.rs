@@ -160,7 +160,8 @@ impl Device {
         let latency = |rung| self.policy.latency(rung);
         match self.demand.pinned.or_else(|| self.policy.only()) {
             Some(rung) => latency(rung),
-            None => (0..self.candidates.len()).map(latency).min().unwrap_or_default(),
+            // no cascade is quicker than its small configuration
+            None => (0..self.costs.len()).map(latency).min().unwrap_or_default(),
         }
     }
 
